@@ -1,0 +1,186 @@
+"""Benchmark on real electrocardiograms: PhysioNet's LUDB, 200 patients of 12 leads, waves P, QRS and T.
+
+Each lead is a recording of its own. A split puts 120 patients into training, 40 into validation, 40 into test; the first
+``--patients`` of the 120 are labelled, the rest is given with -1. Results are kept in a JSON file: a run that stands
+there is not repeated, so a benchmark that was stopped goes on where it was.
+
+Run from the root of the project::
+
+    python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --splits 0 1 2 --patients 7 12
+    python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --patients 120 --methods supervised
+    python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --protocol masked --splits 0 --patients 7
+    python examples/benchmarks/ludb.py --table
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import platform
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import sslts
+from sslts import metrics
+from sslts.datasets import load_ludb
+
+METHODS = {"supervised": sslts.SupervisedSegmenter, "fixmatch": sslts.FixMatchSegmenter}
+SAMPLING_RATE = 250
+RESULTS = Path(__file__).parent / "results" / "ludb.json"
+KEY = ("method", "protocol", "split", "patients", "steps", "seed", "subset", "params")
+
+
+def split_patients(split: int) -> dict[str, np.ndarray]:
+    """Return the patients (1 ... 200) of training, in the order in which they are labelled, validation and test."""
+    order = np.random.default_rng(1000 + split).permutation(200) + 1
+    return {"train": order[:120], "validation": order[120:160], "test": order[160:]}
+
+
+def evaluate(truth: np.ndarray, predicted: np.ndarray, patients: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return all figures of one run; lengths are in milliseconds."""
+    boundaries = metrics.boundary_error(truth, predicted, sampling_rate=SAMPLING_RATE) * 1000
+    counts = metrics.count_error(truth, predicted)
+    return {
+        "mean_iou": metrics.mean_iou(truth, predicted),
+        "mean_iou_interval": bootstrap_mean_iou(truth, predicted, patients),
+        "class_iou": {names[k]: v for k, v in metrics.class_iou(truth, predicted).items()},
+        "segment_f1": {names[k]: v for k, v in metrics.segment_f1(truth, predicted, average=None).items()},
+        "boundary_ms": {names[k]: row.to_dict() for k, row in boundaries.iterrows()},
+        "count_bias": counts.bias,
+        "count_mae": counts.mae,
+        "count_exact": counts.exact,
+    }
+
+
+def bootstrap_mean_iou(
+    truth: np.ndarray, predicted: np.ndarray, patients: np.ndarray, n_draws: int = 1000
+) -> tuple[float, float]:
+    """Return the 95 % interval of the mean IoU over draws of patients."""
+    tables = []
+    for patient in np.unique(patients):
+        mine = patients == patient
+        known = truth[mine] >= 0
+        tables.append(np.bincount(truth[mine][known] * 4 + predicted[mine][known], minlength=16).reshape(4, 4))
+    stacked = np.stack(tables)
+    drawn = np.random.default_rng(0).integers(len(tables), size=(n_draws, len(tables)))
+    table = stacked[drawn].sum(1)
+    hit = np.diagonal(table, axis1=1, axis2=2)
+    iou = (hit / (table.sum(1) + table.sum(2) - hit)).mean(1)
+    low, high = np.percentile(iou, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def run(key: dict[str, Any], data: Any) -> dict[str, Any]:
+    """Fit once, and evaluate the last weights."""
+    X, y, groups, names = data
+    patients = split_patients(key["split"])
+    train = np.isin(groups, patients["train"])
+    labeled = np.isin(groups, patients["train"][: key["patients"]])
+    masked = np.where(labeled[:, None], y, -1)
+    segmenter = METHODS[key["method"]](
+        max_steps=key["steps"], random_state=key["seed"], sampling_rate=SAMPLING_RATE, verbose=1
+    ).set_params(**{name: parse(value) for name, value in key["params"].items()})
+    begun = time.perf_counter()
+    segmenter.fit(X[train], masked[train])
+    fitted = time.perf_counter()
+    held_out = np.isin(groups, patients[key["subset"]])
+    figures = evaluate(y[held_out], segmenter.predict(X[held_out]), groups[held_out], names)
+    return {
+        **key,
+        **figures,
+        "fit_seconds": fitted - begun,
+        "threads": torch.get_num_threads(),
+        "precision": segmenter.precision_,
+        "window_length": segmenter.window_length_,
+        "network": repr(segmenter.network_),
+        "history": segmenter.history_.iloc[:: max(len(segmenter.history_) // 12, 1)].round(5).to_dict("list"),
+        "versions": {name: version(name) for name in ("sslts", "torch", "skorch", "scikit-learn", "numpy")},
+        "machine": f"{platform.machine()} {os.cpu_count()} cores {torch.backends.cpu.get_cpu_capability()}",
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def parse(text: str) -> Any:
+    """Return the Python literal, or the object of sslts that the text names, as ``augment.Rescale(0.8, 1.25)``."""
+    try:
+        return ast.literal_eval(text)
+    except ValueError:
+        from sslts import augment, networks, thresholds
+
+        return eval(text, {"augment": augment, "networks": networks, "thresholds": thresholds})
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """Return the runs that are done."""
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def write_results(path: Path, results: list[dict[str, Any]]) -> None:
+    """Write all runs, completely or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(results, indent=1) + "\n")
+    partial.replace(path)
+
+
+def print_table(results: list[dict[str, Any]]) -> None:
+    """Print a row for each run."""
+    print(f"{'method':<12}{'protocol':<12}{'patients':>8}{'split':>6}{'steps':>6}  mIoU  [95 %]         seconds  params")
+    for r in sorted(results, key=lambda r: [str(r[name]) for name in KEY]):
+        low, high = r["mean_iou_interval"]
+        print(
+            f"{r['method']:<12}{r['protocol']:<12}{r['patients']:>8}{r['split']:>6}{r['steps']:>6}  "
+            f"{100 * r['mean_iou']:.2f} [{100 * low:.1f}, {100 * high:.1f}]  {r['fit_seconds']:>7.0f}  {r['params'] or ''}"
+        )
+
+
+def main() -> None:
+    """Run what was asked for and is not done yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of LUDB; without it, the database is downloaded")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--patients", nargs="+", type=int, default=[7])
+    parser.add_argument("--protocol", choices=["masked", "semisegecg"], default="semisegecg")
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--subset", choices=["test", "validation"], default="test", help="choose on validation only")
+    parser.add_argument("--params", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the segmenter")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true", help="print the results that stand, and stop")
+    options = parser.parse_args()
+    if options.table:
+        print_table(read_results(options.results))
+        return
+    data = load_ludb(options.data, sampling_rate=SAMPLING_RATE, protocol=options.protocol)
+    for patients in options.patients:
+        for split in options.splits:
+            for method in options.methods:
+                key = {
+                    "method": method,
+                    "protocol": options.protocol,
+                    "split": split,
+                    "patients": patients,
+                    "steps": options.steps,
+                    "seed": options.seed,
+                    "subset": options.subset,
+                    "params": dict(item.split("=", 1) for item in options.params),
+                }
+                results = read_results(options.results)
+                if any(all(r[name] == key[name] for name in KEY) for r in results):
+                    continue
+                result = run(key, data)
+                write_results(options.results, [*read_results(options.results), result])
+                print_table([result])
+
+
+if __name__ == "__main__":
+    main()

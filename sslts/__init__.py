@@ -1,0 +1,44 @@
+"""Semi-supervised segmentation of one-dimensional signals.
+
+Names are imported when they are first used: ``import sslts`` loads neither torch nor skorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sslts.segmenters.fixmatch import FixMatchSegmenter as FixMatchSegmenter
+    from sslts.segmenters.supervised import SupervisedSegmenter as SupervisedSegmenter
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "FixMatchSegmenter": "sslts.segmenters.fixmatch",
+    "SupervisedSegmenter": "sslts.segmenters.supervised",
+}
+_MODULES = (
+    "augment",
+    "datasets",
+    "decoding",
+    "metrics",
+    "networks",
+    "objectives",
+    "preprocessing",
+    "segmenters",
+    "segments",
+    "thresholds",
+)
+
+__all__ = ["FixMatchSegmenter", "SupervisedSegmenter", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        return getattr(import_module(_NAMES[name]), name)
+    if name in _MODULES:
+        return import_module(f"sslts.{name}")
+    raise AttributeError(f"module 'sslts' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES])

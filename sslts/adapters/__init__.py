@@ -1,0 +1,1 @@
+"""Adapters to foreign worlds, one file each, imported only when asked for."""

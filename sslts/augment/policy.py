@@ -1,0 +1,144 @@
+"""Augmenters made of augmenters, and how a view is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Generator, Tensor
+
+from sslts.augment.mix import CutMix
+from sslts.augment.time import TimeAugmenter, make_grid
+from sslts.augment.tracks import Augmenter, Tracks
+from sslts.augment.value import (
+    BaselineDrift,
+    CutOut,
+    Jitter,
+    MagnitudeWarp,
+    Scale,
+    SineNoise,
+    Smooth,
+    StretchNoise,
+    ValueAugmenter,
+    change_values,
+)
+
+View = Augmenter | Callable[[Tensor], Tensor] | None
+
+
+def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
+    """Apply an augmenter, a plain function of the signals ``x`` (B, C, T), or nothing.
+
+    Raises
+    ------
+    ValueError
+        If the view changes the shape or the type of the signals.
+    """
+    if view is None:
+        return tracks
+    if isinstance(view, Augmenter):
+        seen = view(tracks, generator)
+    else:
+        seen = tracks.replace(x=view(tracks.x))
+    if not isinstance(seen.x, Tensor) or seen.x.shape != tracks.x.shape or seen.x.dtype != tracks.x.dtype:
+        got = f"{tuple(seen.x.shape)} {seen.x.dtype}" if isinstance(seen.x, Tensor) else type(seen.x).__name__
+        raise ValueError(
+            f"augmenter {view!r} turned signals of shape {tuple(tracks.x.shape)} {tracks.x.dtype} into {got}; "
+            "it must keep shape and type."
+        )
+    return seen
+
+
+@dataclass(frozen=True)
+class Compose(Augmenter):
+    """Apply views one after the other; successive ones that move time are fused into one resampling.
+
+    Parameters
+    ----------
+    steps : tuple of augmenters
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Jitter, Rescale, Shift
+    >>> view = Compose((Rescale(), Shift(), Jitter()))
+    >>> tracks = Tracks(torch.rand(2, 1, 50), None, torch.ones(2, 50).bool())
+    >>> view(tracks, torch.Generator().manual_seed(0)).x.shape
+    torch.Size([2, 1, 50])
+    """
+
+    steps: tuple[View, ...] = ()
+
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+        moving: list[TimeAugmenter] = []
+        for step in self.steps:
+            if isinstance(step, TimeAugmenter):
+                moving.append(step)
+                continue
+            tracks = apply_view(step, _move(tracks, moving, generator), generator)
+            moving = []
+        return _move(tracks, moving, generator)
+
+
+def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> Tracks:
+    if not steps:
+        return tracks
+    position = make_grid(tracks)
+    for step in reversed(steps):  # the last one's output is what we want, so its map comes first
+        position = step.locate(position, tracks.x.shape[-1], generator)
+    return tracks.resample(position)
+
+
+@dataclass(frozen=True)
+class RandAugment(Augmenter):
+    """Change the values in ``n`` ways drawn for each recording, all of one magnitude; then mix recordings.
+
+    Source: Cubuk et al. 2020 for the policy; the strong view of FixMatch (Sohn et al. 2020, section 2.3) is of this
+    kind. A change that was not drawn has strength zero, so the batch is never split.
+
+    Parameters
+    ----------
+    n : int
+        How many of ``changes`` are applied to a recording.
+    magnitude : float
+        From 0 to 10.
+    mix : augmenter or None
+        What follows; by default `CutMix`.
+    changes : tuple of ValueAugmenter
+        What is drawn from. Their own magnitude is not used.
+
+    Examples
+    --------
+    >>> import torch
+    >>> tracks = Tracks(torch.rand(4, 1, 50), torch.rand(4, 3, 50), torch.ones(4, 50).bool())
+    >>> view = RandAugment(n=2, magnitude=9)(tracks, torch.Generator().manual_seed(0))
+    >>> view.x.shape, view.target.shape
+    (torch.Size([4, 1, 50]), torch.Size([4, 3, 50]))
+    """
+
+    n: int = 3
+    magnitude: float = 5.0
+    mix: Augmenter | None = field(default_factory=CutMix)
+    changes: tuple[ValueAugmenter, ...] = (
+        Jitter(),
+        Scale(),
+        MagnitudeWarp(),
+        BaselineDrift(),
+        SineNoise(),
+        StretchNoise(),
+        CutOut(),
+        Smooth(),
+    )
+
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+        rank = torch.rand((len(tracks.x), len(self.changes)), generator=generator, device=tracks.x.device)
+        drawn = rank.argsort(1).argsort(1) < self.n
+
+        def change_all(x: Tensor) -> Tensor:
+            for k, step in enumerate(self.changes):
+                strength = step.draw_strength(x, generator) * drawn[:, k, None, None] * (self.magnitude / 10)
+                x = step.change(x, strength, generator)
+            return x
+
+        return apply_view(self.mix, change_values(tracks, change_all), generator)

@@ -1,0 +1,99 @@
+"""A batch of tracks, and what every augmenter is."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from sslts.recipes import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """A batch of signals with what is known about each sample.
+
+    Parameters
+    ----------
+    x : Tensor, float32, shape (B, C, T)
+        Signals.
+    target : Tensor or None
+        Labels, int64 of shape ``(B, T)`` with ``-1`` for unlabelled; or probabilities, float of shape ``(B, K, T)``.
+    valid : Tensor, bool, shape (B, T)
+        False where a sample is padding, or lies outside what the view was made from.
+    """
+
+    x: Tensor
+    target: Tensor | None
+    valid: Tensor
+
+    def replace(self, **changes: Tensor | None) -> Tracks:
+        """Return a copy with changed tensors."""
+        return dataclasses.replace(self, **changes)
+
+    def resample(self, source: Tensor) -> Tracks:
+        """Move signal, target and validity together.
+
+        Parameters
+        ----------
+        source : Tensor, float, shape (B, T_out)
+            The position, in samples, from which each output sample comes. Signals and probabilities are interpolated
+            linearly, labels and validity taken from the nearest neighbour (a half rounds up). What comes from outside
+            is not valid.
+
+        Examples
+        --------
+        >>> import torch
+        >>> tracks = Tracks(torch.tensor([[[0.0, 10.0, 20.0]]]), torch.tensor([[0, 3, 3]]), torch.ones(1, 3).bool())
+        >>> moved = tracks.resample(torch.tensor([[0.5, 1.5, 2.5]]))
+        >>> moved.x.tolist(), moved.target.tolist(), moved.valid.tolist()
+        ([[[5.0, 15.0, 0.0]]], [[3, 3, -1]], [[True, True, False]])
+        """
+        last = self.x.shape[-1] - 1
+        inside = (source >= 0) & (source <= last)
+        position = source.clamp(0, last)
+        low = position.floor().clamp(max=max(last - 1, 0))
+        fraction, left = position - low, low.long()
+        right = (left + 1).clamp(max=last)
+        nearest = (position + 0.5).floor().clamp(max=last).long()
+        valid = self.valid.gather(1, nearest) & inside
+        target = self.target
+        if target is not None:
+            target = (
+                target.gather(1, nearest).masked_fill(~valid, -1)
+                if target.ndim == 2
+                else _interpolate(target, left, right, fraction)
+            )
+        x = _interpolate(self.x, left, right, fraction) * valid[:, None]
+        return Tracks(x, target, valid)
+
+
+def _interpolate(x: Tensor, left: Tensor, right: Tensor, fraction: Tensor) -> Tensor:
+    shape = (*x.shape[:2], left.shape[-1])
+    low = x.gather(2, left[:, None].expand(shape))
+    high = x.gather(2, right[:, None].expand(shape))
+    return torch.lerp(low, high, fraction[:, None].to(x.dtype))
+
+
+class Augmenter(Recipe, ABC):
+    """A view of a batch. Subclasses are frozen dataclasses and hold no state."""
+
+    @abstractmethod
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+        """Return a view of ``tracks``, drawn from ``generator``."""
+
+
+def draw_uniform(low: float, high: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
+    """Return uniform numbers in ``[low, high)`` on the device of ``like``."""
+    return torch.rand(shape, generator=generator, device=like.device) * (high - low) + low
+
+
+def draw_stretch(length: int, share: Tensor, generator: Generator) -> Tensor:
+    """Return a mask ``(B, T)`` of one random stretch for each row, ``share`` (B,) of the length long."""
+    size = share * length
+    start = torch.rand(share.shape, generator=generator, device=share.device) * (length - size)
+    t = torch.arange(length, device=share.device)
+    return (t >= start[:, None]) & (t < (start + size)[:, None])

@@ -1,0 +1,166 @@
+"""Augmenters that change values. All are the identity at strength zero.
+
+A strength is ``magnitude / 10`` times a random number in [0, 1] for each recording of the batch. Amounts are in units of
+the standard deviation of each channel in the window, so that they mean the same whatever the signal's unit.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from sslts.augment.tracks import Augmenter, Tracks, draw_stretch, draw_uniform
+
+
+@dataclass(frozen=True)
+class ValueAugmenter(Augmenter):
+    """A view that changes the signal alone.
+
+    Parameters
+    ----------
+    magnitude : float
+        From 0 (no change) to 10 (strongest).
+    p : float
+        Probability with which a recording of the batch is changed.
+    """
+
+    magnitude: float = 5.0
+    p: float = 1.0
+
+    @abstractmethod
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
+        """Return changed signals.
+
+        Parameters
+        ----------
+        x : Tensor, shape (B, C, T)
+            Signals; a channel's standard deviation is about 1.
+        strength : Tensor, shape (B, 1, 1)
+            From 0 (identity) to 1.
+        generator : torch.Generator
+        """
+
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+        strength = self.draw_strength(tracks.x, generator) * self.magnitude / 10
+        return change_values(tracks, lambda x: self.change(x, strength, generator))
+
+    def draw_strength(self, x: Tensor, generator: Generator) -> Tensor:
+        """Return (B, 1, 1) random numbers in [0, 1], zero with probability ``1 - p``."""
+        u = draw_uniform(0, 1, (2, len(x), 1, 1), x, generator)
+        return torch.where(u[0] < self.p, u[1], 0.0)
+
+
+def change_values(tracks: Tracks, change) -> Tracks:  # type: ignore[no-untyped-def]
+    """Apply ``change`` to the signals in units of their standard deviation; padding stays zero."""
+    x, valid = tracks.x, tracks.valid[:, None].to(tracks.x.dtype)
+    count = valid.sum(-1, keepdim=True).clamp(min=1)
+    center = (x * valid).sum(-1, keepdim=True) / count
+    scale = (((x - center) * valid).square().sum(-1, keepdim=True) / count).sqrt()
+    scale = torch.where(scale > 0, scale, 1.0)
+    return tracks.replace(x=(change((x - center) / scale) * scale + center) * valid)
+
+
+def _draw_curve(x: Tensor, n_knots: int, generator: Generator) -> Tensor:
+    """Return smooth random curves, (B, C, T), of about unit size: interpolated normal numbers at ``n_knots``."""
+    knots = torch.randn((*x.shape[:2], n_knots), generator=generator, device=x.device)
+    return F.interpolate(knots, size=x.shape[-1], mode="linear", align_corners=True)
+
+
+def _draw_noise(x: Tensor, generator: Generator) -> Tensor:
+    return torch.randn(x.shape, generator=generator, device=x.device)
+
+
+@dataclass(frozen=True)
+class Jitter(ValueAugmenter):
+    """Add white noise, of at most half a standard deviation.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> tracks = Tracks(torch.rand(2, 1, 50), None, torch.ones(2, 50).bool())
+    >>> torch.equal(Jitter(magnitude=0)(tracks, torch.Generator()).x.round(decimals=4), tracks.x.round(decimals=4))
+    True
+    """
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        return x + 0.5 * strength * _draw_noise(x, generator)
+
+
+@dataclass(frozen=True)
+class Scale(ValueAugmenter):
+    """Multiply the signal by a factor between 1/2 and 2, one for each channel."""
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        exponent = draw_uniform(-1, 1, (*x.shape[:2], 1), x, generator)
+        return x * torch.exp(math.log(2) * strength * exponent)
+
+
+@dataclass(frozen=True)
+class MagnitudeWarp(ValueAugmenter):
+    """Multiply the signal by a smooth random curve around 1.
+
+    Source: Um et al. 2017, "Data augmentation of wearable sensor data".
+    """
+
+    n_knots: int = 12
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        return x * torch.exp(0.5 * strength * _draw_curve(x, self.n_knots, generator))
+
+
+@dataclass(frozen=True)
+class BaselineDrift(ValueAugmenter):
+    """Add a smooth random curve, of about one standard deviation at most."""
+
+    n_knots: int = 12
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        return x + strength * _draw_curve(x, self.n_knots, generator)
+
+
+@dataclass(frozen=True)
+class SineNoise(ValueAugmenter):
+    """Add a sine of random frequency (log-uniform up to a quarter of the sampling rate) and phase."""
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        length = x.shape[-1]
+        column = (len(x), 1, 1)
+        cycles = draw_uniform(0, math.log(max(length / 4, 2)), column, x, generator).exp()
+        phase = draw_uniform(0, 2 * math.pi, column, x, generator)
+        t = torch.arange(length, device=x.device) / length
+        return x + 0.5 * strength * torch.sin(2 * math.pi * cycles * t + phase)
+
+
+@dataclass(frozen=True)
+class StretchNoise(ValueAugmenter):
+    """Add strong white noise on one stretch, at most a fifth of the window."""
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        share = 0.2 * draw_uniform(0, 1, (len(x),), x, generator)
+        mask = draw_stretch(x.shape[-1], share, generator)[:, None]
+        return x + strength * mask * _draw_noise(x, generator)
+
+
+@dataclass(frozen=True)
+class CutOut(ValueAugmenter):
+    """Set one stretch to the mean, at most a twentieth of the window (DeVries & Taylor 2017)."""
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        return x * ~draw_stretch(x.shape[-1], 0.05 * strength.flatten(), generator)[:, None]
+
+
+@dataclass(frozen=True)
+class Smooth(ValueAugmenter):
+    """Mix the signal with its moving average over ``width`` samples."""
+
+    width: int = 5
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002, D102
+        smooth = F.avg_pool1d(x, self.width, stride=1, padding=self.width // 2, count_include_pad=False)
+        return torch.lerp(x, smooth[..., : x.shape[-1]], strength)

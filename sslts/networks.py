@@ -1,0 +1,181 @@
+"""Recipes for torch modules that map signals ``(B, C, T)`` to class scores ``(B, K, T)``, for any T.
+
+Any callable ``(n_channels, n_classes) -> torch.nn.Module`` is a network. What a module may offer besides ``forward``:
+
+``stride``
+    Its output at a sample depends on the sample's position only modulo this; pieces of a recording start at multiples.
+``receptive_field``
+    Samples to either side that can influence an output. With both, a long recording is read in pieces that give the
+    result of one pass.
+
+No layer here takes statistics over unbounded time at inference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sslts.recipes import Recipe
+from sslts.windows import SignalSummary
+
+Network = Callable[[int, int], nn.Module]
+
+# Rule by which the default stem follows the signal. It is stated in docs/defaults.md.
+CELLS_PER_SEGMENT = 6
+MAX_STEM_STRIDE = 16
+
+
+@dataclass(frozen=True)
+class UNet(Recipe):
+    """A residual U-Net that decodes to the stride of its stem and interpolates from there to every sample.
+
+    Source: Ronneberger et al. 2015, with the residual blocks of He et al. 2016.
+
+    Parameters
+    ----------
+    width : int
+        Channels after the stem; doubled at each level up to ``4 * width``.
+    depth : int
+        Levels below the stem; each halves the time resolution.
+    kernel_size : int
+        Odd; samples of the level that a convolution sees.
+    stem_stride : int or None
+        Samples per cell of the finest level, a power of two. None: derived from the signal, so that the shortest
+        kind of segment is about 6 cells long (`for_signal`), 1 to 16.
+    dropout : float
+        Probability with which a channel of the deepest features is dropped in training.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = UNet(width=8, depth=2, stem_stride=2)(n_channels=3, n_classes=4)
+    >>> module(torch.zeros(1, 3, 101)).shape
+    torch.Size([1, 4, 101])
+    """
+
+    width: int = 32
+    depth: int = 4
+    kernel_size: int = 5
+    stem_stride: int | None = None
+    dropout: float = 0.0
+
+    def __call__(self, n_channels: int, n_classes: int) -> nn.Module:
+        """Build the module, with new random weights."""
+        return UNetModule(
+            n_channels,
+            n_classes,
+            width=self.width,
+            depth=self.depth,
+            kernel_size=self.kernel_size,
+            stem_stride=self.stem_stride or 1,
+            dropout=self.dropout,
+        )
+
+    def for_signal(self, summary: SignalSummary) -> UNet:
+        """Return this recipe with a stem stride that suits the shortest kind of segment."""
+        if self.stem_stride is not None:
+            return self
+        cell = max(summary.shortest_segment / CELLS_PER_SEGMENT, 1.0)
+        return self.replace(stem_stride=min(2 ** int(math.log2(cell)), MAX_STEM_STRIDE))
+
+
+def _conv(inside: int, outside: int, kernel_size: int, stride: int = 1) -> nn.Conv2d:
+    # One-dimensional convolutions over (B, C, 1, T): on CPUs the two-dimensional, channels-last kernels are about three
+    # times faster than the one-dimensional ones.
+    padding = (0, (kernel_size - stride + 1) // 2)
+    return nn.Conv2d(inside, outside, (1, kernel_size), stride=(1, stride), padding=padding, bias=False)
+
+
+class _Block(nn.Module):
+    """Two convolutions and a shortcut."""
+
+    def __init__(self, inside: int, outside: int, kernel_size: int) -> None:
+        super().__init__()
+        self.conv1 = _conv(inside, outside, kernel_size)
+        self.norm1 = nn.BatchNorm2d(outside)
+        self.conv2 = _conv(outside, outside, kernel_size)
+        self.norm2 = nn.BatchNorm2d(outside)
+        self.shortcut = nn.Identity() if inside == outside else _conv(inside, outside, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True)
+
+
+class UNetModule(nn.Module):
+    """The module that `UNet` builds; ``stride`` and ``receptive_field`` are in samples."""
+
+    def __init__(
+        self, n_channels: int, n_classes: int, *, width: int, depth: int, kernel_size: int, stem_stride: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.stem_stride, self.stride = stem_stride, stem_stride * 2**depth
+        widths = [min(width * 2**level, 4 * width) for level in range(depth + 1)]
+        strides = _split_stride(stem_stride)
+        stem: list[nn.Module] = []
+        reach, cell, inside = 0, 1, n_channels
+        for stride in strides:
+            size = kernel_size + stride - 1  # odd for stride 1, even otherwise, so that cells stay centred
+            stem += [_conv(inside, width, size, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            reach += size * cell
+            cell, inside = cell * stride, width
+        self.stem = nn.Sequential(*stem)
+        self.down = nn.ModuleList(
+            nn.Sequential(_conv(widths[i], widths[i + 1], 2, 2), nn.BatchNorm2d(widths[i + 1]), nn.ReLU(inplace=True))
+            for i in range(depth)
+        )
+        self.encoder = nn.ModuleList(_Block(w, w, kernel_size) for w in widths)
+        self.decoder = nn.ModuleList(
+            _Block(widths[i] + widths[i + 1], widths[i], kernel_size) for i in reversed(range(depth))
+        )
+        self.dropout = nn.Dropout2d(dropout)
+        self.head = nn.Conv2d(width, n_classes, 1)
+        # Two blocks a level (one at the deepest) of two convolutions, half a kernel to either side each, the pooling,
+        # and the interpolation from cells to samples.
+        levels = sum(2 ** (i + (i < depth)) for i in range(depth + 1))
+        self.receptive_field = reach + stem_stride * ((kernel_size - 1) * levels + 2 ** (depth + 1) + 1)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.shape[-1]
+        x = F.pad(x, (0, -length % self.stride))[:, :, None]
+        x = x.contiguous(memory_format=torch.channels_last)
+        skips = [self.encoder[0](self.stem(x))]
+        for down, block in zip(self.down, self.encoder[1:], strict=True):
+            skips.append(block(down(skips[-1])))
+        y = self.dropout(skips.pop())
+        for block in self.decoder:
+            y = F.interpolate(y, scale_factor=(1, 2), mode="nearest")
+            y = block(torch.cat([skips.pop(), y], 1))
+        logits = self.head(y)[:, :, 0].float()
+        if self.stem_stride > 1:
+            logits = F.interpolate(logits, scale_factor=self.stem_stride, mode="linear", align_corners=False)
+        return logits[..., :length]
+
+
+def _split_stride(stride: int) -> list[int]:
+    """Split a stem's stride into stages of at most 4: 16 -> [4, 4], 8 -> [4, 2], 1 -> [1]."""
+    if stride < 1 or stride & (stride - 1):
+        raise ValueError(f"stem_stride={stride} must be a power of two, 1 or more.")
+    stages = []
+    while stride > 4:
+        stages.append(4)
+        stride //= 4
+    return [*stages, stride]
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Return the number of trainable weights.
+
+    Examples
+    --------
+    >>> count_parameters(torch.nn.Linear(3, 2))
+    8
+    """
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,0 +1,82 @@
+"""What a batch asks of the network: pure functions of tensors.
+
+Shapes: logits and probabilities ``(B, K, T)``, labels, weights and validity ``(B, T)``.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+UNLABELED = -1
+
+
+def labeled_cross_entropy(logits: Tensor, labels: Tensor, class_weight: Tensor | None = None) -> Tensor:
+    """Return the mean cross-entropy over labelled samples; zero where there is none.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (B, K, T)
+    labels : Tensor of int64, shape (B, T)
+        Class indices, ``-1`` where unlabelled or not valid.
+    class_weight : Tensor or None, shape (K,)
+        A sample counts as much as its class weighs; the mean is over weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> loss = labeled_cross_entropy(torch.zeros(1, 2, 3), torch.tensor([[0, 1, -1]]))
+    >>> round(loss.item(), 4)  # log 2
+    0.6931
+    """
+    loss = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=UNLABELED, reduction="sum")
+    known = labels != UNLABELED
+    weight = known if class_weight is None else class_weight[labels.clamp(min=0)] * known
+    return loss / weight.sum().clamp(min=1e-12)
+
+
+def pseudo_label_cross_entropy(logits: Tensor, proba: Tensor, weight: Tensor, valid: Tensor) -> Tensor:
+    """Return the cross-entropy with the teacher's hard labels, weighted, over all valid samples.
+
+    Sohn et al. 2020, eq. (4), a sample being a time step: the mean is over every valid sample, also those of weight
+    zero.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (B, K, T)
+        The student's answer to the strong view.
+    proba : Tensor, shape (B, K, T)
+        The teacher's answer to the weak view, moved along with the strong view; a constant.
+    weight : Tensor, shape (B, T)
+        Confidence in [0, 1].
+    valid : Tensor of bool, shape (B, T)
+
+    Examples
+    --------
+    >>> import torch
+    >>> proba = torch.tensor([[[0.99, 0.6], [0.01, 0.4]]])
+    >>> loss = pseudo_label_cross_entropy(
+    ...     torch.zeros(1, 2, 2), proba, weight=torch.tensor([[1.0, 0.0]]), valid=torch.ones(1, 2).bool()
+    ... )
+    >>> round(loss.item(), 4)  # log 2 at one of two samples
+    0.3466
+    """
+    loss = F.cross_entropy(logits, proba.argmax(1), reduction="none")
+    return (loss * weight * valid).sum() / valid.sum().clamp(min=1)
+
+
+def describe_pseudo_labels(proba: Tensor, weight: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mask rate, and the share (K,) of each class among the believed samples.
+
+    Examples
+    --------
+    >>> import torch
+    >>> proba = torch.tensor([[[0.99, 0.6], [0.01, 0.4]]])
+    >>> rate, shares = describe_pseudo_labels(proba, torch.tensor([[1.0, 0.0]]), torch.ones(1, 2).bool())
+    >>> rate.item(), shares.tolist()
+    (0.5, [1.0, 0.0])
+    """
+    believed = weight * valid
+    total = believed.sum()
+    count = believed.new_zeros(proba.shape[1]).index_add_(0, proba.argmax(1).flatten(), believed.flatten())
+    return total / valid.sum().clamp(min=1), count / total.clamp(min=1e-12)

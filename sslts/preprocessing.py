@@ -1,0 +1,273 @@
+"""Transformers that keep the length of recordings, and the normalisation that estimators apply themselves.
+
+The transformers are ordinary scikit-learn ones; they take every container that the estimators take, and return the same
+kind (a Panel container comes back as an array if its recordings are equally long, else as a list).
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy import ndimage, signal
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sslts.recordings import Recordings, as_recordings
+
+
+class NormalizedRecordings:
+    """Recordings as the network sees them.
+
+    What is read at a sample does not depend on where the reading starts or stops.
+
+    Parameters
+    ----------
+    recordings : Recordings
+    normalization : {"recording", "local"} or None
+        ``"recording"``: mean 0 and standard deviation 1 of each channel of each recording. ``"local"``: the same over
+        a sliding stretch of ``width`` samples around each sample. None: as given.
+    width : int
+        Samples of the sliding stretch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> seen = NormalizedRecordings(as_recordings(np.array([[1.0, 3.0]])), "recording", width=0)
+    >>> seen.read(0)
+    array([[-1.,  1.]], dtype=float32)
+    """
+
+    def __init__(self, recordings: Recordings, normalization: str | None, width: int) -> None:
+        self.recordings, self.normalization, self.width = recordings, normalization, width
+        self._moments: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def read(self, i: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``."""
+        stop = int(self.recordings.lengths[i]) if stop is None else stop
+        if self.normalization == "recording":
+            if i not in self._moments:
+                self._moments[i] = _measure(self.recordings.read(i))
+            center, scale = self._moments[i]
+            return ((self.recordings.read(i, start, stop) - center) / scale).astype(np.float32)
+        if self.normalization == "local":
+            before = min(self.width, start)
+            x = self.recordings.read(i, start - before, min(stop + self.width, int(self.recordings.lengths[i])))
+            return standardize_locally(x, self.width)[:, before : before + stop - start]
+        return self.recordings.read(i, start, stop)
+
+
+def _measure(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return location and scale of each channel, (C, 1); a constant channel has scale 1."""
+    center = x.mean(-1, dtype=np.float64, keepdims=True)
+    scale = (x - center).std(-1, keepdims=True)
+    return center, np.where(scale > 1e-7 * np.abs(center), scale, 1.0)
+
+
+def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
+    """Subtract the mean and divide by the standard deviation of the ``width`` samples around each sample.
+
+    At the ends the stretch is cut, not padded. A stretch without variance gives zeros.
+
+    Parameters
+    ----------
+    x : ndarray, shape (C, T)
+    width : int
+
+    Returns
+    -------
+    ndarray of float32, shape (C, T)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> standardize_locally(np.array([[1.0, 1.0, 1.0, 1.0]]), 3)
+    array([[0., 0., 0., 0.]], dtype=float32)
+    """
+    x = x.astype(np.float64)
+    size = max(2 * (width // 2) + 1, 3)
+
+    def slide(values: np.ndarray) -> np.ndarray:
+        return ndimage.uniform_filter1d(values, size, axis=-1, mode="constant")
+
+    share = slide(np.ones_like(x[:1]))
+    center = slide(x) / share
+    variance = np.maximum(slide(x**2) / share - center**2, 0.0)
+    scale = np.sqrt(variance)
+    return np.where(scale > 1e-6 * (np.abs(center) + 1e-30), (x - center) / np.maximum(scale, 1e-30), 0.0).astype(
+        np.float32
+    )
+
+
+class _LengthKeeping(TransformerMixin, BaseEstimator):
+    """Base of transformers that map each recording by itself; subclasses define ``_map(x)`` on (C, T)."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
+        """Check the parameters and the input; nothing is learnt from other recordings.
+
+        Parameters
+        ----------
+        X : array-like
+            Any container of recordings, see `sslts.recordings.as_recordings`.
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        recordings = as_recordings(X)
+        recordings.check_finite()
+        self.n_channels_ = recordings.n_channels
+        self.n_features_in_ = getattr(X, "shape", (0, recordings.n_channels))[1]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return the recordings, each mapped by itself, float32 and of unchanged length.
+
+        Parameters
+        ----------
+        X : array-like
+            Any container of recordings.
+
+        Returns
+        -------
+        ndarray or list of ndarray
+            An array for an array, a list for a list; for a Panel container ``(n, C, T)`` if the lengths are equal,
+            else a list of ``(C, T_i)``.
+
+        Raises
+        ------
+        ValueError
+            If values are missing or infinite, or the number of channels differs from that seen in ``fit``.
+        """
+        check_is_fitted(self, "n_channels_")
+        recordings = as_recordings(X)
+        recordings.check_finite()
+        if recordings.n_channels != self.n_channels_:
+            raise ValueError(
+                f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}."
+            )
+        out = []
+        for i, source in enumerate(recordings.sources):
+            x = self._map(recordings.read(i)).astype(np.float32)
+            flat = recordings.container == "array" and recordings.n_channels == 1 and len(X.shape) == 2
+            flat |= recordings.container == "list" and len(source.shape) == 1
+            out.append(x[0] if flat else x)
+        return recordings.pack(out)
+
+    def _map(self, x: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.requires_fit = True
+        return tags
+
+
+class RecordingStandardizer(_LengthKeeping):
+    """Give each channel of each recording mean 0 and standard deviation 1.
+
+    ``StandardScaler`` on ``(n, T)`` scales each time index by itself, over recordings; this scales each recording by
+    itself, over time. A constant channel becomes zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> RecordingStandardizer().fit_transform(np.array([[1.0, 3.0], [10.0, 30.0]]))
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
+    """
+
+    def _map(self, x: np.ndarray) -> np.ndarray:
+        center, scale = _measure(x)
+        return (x - center) / scale
+
+
+class ButterworthFilter(_LengthKeeping):
+    """Filter each channel forwards and backwards with a Butterworth filter, so that nothing moves in time.
+
+    Parameters
+    ----------
+    low : float or None, default=None
+        Frequencies below are removed, in Hz; None keeps them.
+    high : float or None, default=None
+        Frequencies above are removed, in Hz; None keeps them.
+    sampling_rate : float, default=1.0
+        Samples per second.
+    order : int, default=5
+        Order of the filter for one direction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.sin(np.arange(500) / 5) + 10
+    >>> y = ButterworthFilter(low=0.5, sampling_rate=100).fit_transform(x[None])
+    >>> bool(abs(y.mean()) < 0.1)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "low": [Interval(Real, 0, None, closed="neither"), None],
+        "high": [Interval(Real, 0, None, closed="neither"), None],
+        "sampling_rate": [Interval(Real, 0, None, closed="neither")],
+        "order": [Interval(Real, 1, 20, closed="both")],
+    }
+
+    def __init__(
+        self, *, low: float | None = None, high: float | None = None, sampling_rate: float = 1.0, order: int = 5
+    ) -> None:
+        self.low = low
+        self.high = high
+        self.sampling_rate = sampling_rate
+        self.order = order
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters and the input.
+
+        Parameters
+        ----------
+        X : array-like
+            Any container of recordings.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a frequency is not below half the sampling rate, or ``low`` not below ``high``.
+        """
+        self._validate_params()
+        nyquist = self.sampling_rate / 2
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if value is not None and value >= nyquist:
+                raise ValueError(f"{name}={value} Hz must be below half of sampling_rate={self.sampling_rate} Hz.")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low={self.low} must be below high={self.high}.")
+        return super().fit(X, y)
+
+    def _map(self, x: np.ndarray) -> np.ndarray:
+        if self.low is None and self.high is None:
+            return x
+        if self.low is None:
+            kind, edges = "lowpass", self.high
+        elif self.high is None:
+            kind, edges = "highpass", self.low
+        else:
+            kind, edges = "bandpass", (self.low, self.high)
+        sections = signal.butter(self.order, edges, kind, fs=self.sampling_rate, output="sos")
+        padding = min(3 * (2 * len(sections) + 1), x.shape[-1] - 1)
+        return signal.sosfiltfilt(sections, x.astype(np.float64), axis=-1, padlen=padding)
+
+
+NORMALIZATIONS = [StrOptions({"recording", "local"}), None]

@@ -1,0 +1,76 @@
+"""Parameter objects: immutable, callable recipes, as kernels are for ``GaussianProcessRegressor``.
+
+A recipe is a frozen dataclass. It is equal by value, holds no state, and answers ``get_params``, so that it can be the
+default of a constructor's parameter and be tuned by nested names (``network__width``). A segmenter's ``set_params``
+replaces a recipe by a changed one; nothing ever mutates it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Self
+
+
+class Recipe:
+    """Base class of all parameter objects; subclasses are frozen dataclasses.
+
+    Examples
+    --------
+    >>> from sslts.networks import UNet
+    >>> UNet(width=16).get_params()["width"]
+    16
+    >>> UNet(width=16).replace(width=8) == UNet(width=8)
+    True
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the fields by name; with ``deep`` also those of nested recipes, as ``outer__inner``."""
+        params: dict[str, Any] = {}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            params[field.name] = value
+            if deep and isinstance(value, Recipe):
+                params.update({f"{field.name}__{name}": inner for name, inner in value.get_params().items()})
+        return params
+
+    def replace(self, **params: Any) -> Self:
+        """Return a copy with changed fields; a nested field is named ``outer__inner``.
+
+        Raises
+        ------
+        ValueError
+            If a name is no field of this recipe.
+        """
+        changes, nested = split_nested(params)
+        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        for name in [*changes, *nested]:
+            if name not in names:
+                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(names)}.")
+        for name, inner in nested.items():
+            changes[name] = replace_nested(changes.get(name, getattr(self, name)), name, inner)
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+    def __sklearn_clone__(self) -> Self:
+        return self  # immutable, so a clone is itself
+
+
+def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Split ``{"a": 1, "b__c": 2}`` into ``{"a": 1}`` and ``{"b": {"c": 2}}``."""
+    plain: dict[str, Any] = {}
+    nested: dict[str, dict[str, Any]] = {}
+    for name, value in params.items():
+        outer, _, inner = name.partition("__")
+        if inner:
+            nested.setdefault(outer, {})[inner] = value
+        else:
+            plain[outer] = value
+    return plain, nested
+
+
+def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
+    """Return the recipe ``value`` with ``params`` changed; ``name`` is what an error calls it."""
+    if not isinstance(value, Recipe):
+        raise ValueError(
+            f"{name}={value!r} has no nested parameters {sorted(params)}; pass a parameter object to {name} first."
+        )
+    return value.replace(**params)

@@ -1,0 +1,300 @@
+"""What users pass in, as recordings: one reader for every container of ``X``, one list of label arrays for every ``y``.
+
+All shapes, dtypes, ``-1`` conventions and errors about input live here. Time is the last axis everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+Container = Literal["array", "list", "panel"]
+
+
+@dataclass(frozen=True, eq=False)
+class Recordings:
+    """A collection of recordings that are read by stretches.
+
+    Parameters
+    ----------
+    sources : sequence of array-like
+        One per recording, of shape ``(T_i,)`` or ``(C, T_i)``; sliced only when read.
+    lengths : ndarray of int64, shape (n,)
+        Samples of each recording.
+    n_channels : int
+        Channels, the same in every recording.
+    container : {"array", "list", "panel"}
+        What the user passed, which decides what a prediction is returned as.
+    ids : sequence or None
+        Instance identifiers of a Panel container.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> recordings = as_recordings([np.arange(5.0), np.arange(3.0)])
+    >>> recordings.lengths.tolist(), recordings.n_channels
+    ([5, 3], 1)
+    >>> recordings.read(0, 1, 3)
+    array([[1., 2.]], dtype=float32)
+    """
+
+    sources: Sequence[Any]
+    lengths: np.ndarray
+    n_channels: int
+    container: Container
+    ids: Sequence[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def read(self, i: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``."""
+        with np.errstate(over="ignore"):  # beyond float32's range becomes inf, which check_finite names
+            part = np.asarray(self.sources[i][..., start:stop]).astype(np.float32)
+        return part.reshape(self.n_channels, -1)
+
+    def check_finite(self, name: str = "X") -> None:
+        """Raise ValueError that names the first recording with NaN or infinite values, and how many it has."""
+        for i, length in enumerate(self.lengths):
+            for start in range(0, length, _CHUNK):
+                if not np.isfinite(self.read(i, start, start + _CHUNK)).all():
+                    raise ValueError(self._describe_not_finite(name, i))
+
+    def _describe_not_finite(self, name: str, i: int) -> str:
+        values = self.read(i)
+        nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+        return (
+            f"{name}: recording {i} has {nan} NaN and {infinite} infinite values (as float32). Interpolate, cut out or "
+            "drop these stretches first; labels of an interpolated stretch can be set to -1."
+        )
+
+    def pack(self, arrays: Sequence[np.ndarray]) -> Any:
+        """Return one result per recording in the form of the container that the user passed."""
+        equal = len(set(self.lengths.tolist())) == 1
+        if self.container == "array" or (self.container == "panel" and equal):
+            return np.stack(arrays)
+        return list(arrays)
+
+
+_CHUNK = 1 << 22
+
+
+class _Rows(Sequence[Any]):
+    """Recordings of an ``(n, ...)`` array-like that is sliced only when read (memory-map, zarr)."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return int(self.array.shape[0])
+
+    def __getitem__(self, i: Any) -> Any:
+        return _Row(self.array, i)
+
+
+class _Row:
+    def __init__(self, array: Any, i: int) -> None:
+        self.array, self.i = array, i
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.array[(self.i, *([slice(None)] * (len(self.array.shape) - 2)), key[-1])]
+
+
+def as_recordings(X: Any, *, name: str = "X") -> Recordings:
+    """Read any accepted container of ``X``.
+
+    Parameters
+    ----------
+    X : array-like
+        ``(n, T)`` or ``(n, C, T)`` array (NumPy, memory-mapped, zarr); list or object array of ``(T_i,)`` or
+        ``(C, T_i)``; sktime Panel (``pd-multiindex``, ``df-list``, ``nested_univ``).
+    name : str
+        What errors call the argument.
+
+    Returns
+    -------
+    Recordings
+        Views of the data; nothing is copied until it is read.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the container, its shape or its type is none of the above; the message names the recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> len(as_recordings(np.zeros((4, 100))))
+    4
+    """
+    if isinstance(X, Recordings):
+        return X
+    if isinstance(X, pd.DataFrame) and (isinstance(X.index, pd.MultiIndex) or _is_nested(X)):
+        return _from_panel_frame(X, name)
+    if isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1):
+        return _from_list(list(X), name)
+    if not isinstance(X, np.ndarray) and hasattr(X, "shape") and hasattr(X, "chunks"):  # zarr and its kind
+        return _from_array(X, name)
+    return _from_array(_check_dense(X), name)
+
+
+def _is_nested(X: pd.DataFrame) -> bool:
+    return X.size > 0 and isinstance(X.iat[0, 0], (pd.Series, np.ndarray))
+
+
+def _check_dense(X: Any) -> np.ndarray:
+    from sklearn.utils import check_array
+
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        X = X.astype(np.float64).filled(np.nan)
+    X = check_array(X, dtype=None, allow_nd=True, ensure_all_finite=False)
+    return X if X.dtype.kind in "fiub" else X.astype(np.float64)
+
+
+def _from_array(X: Any, name: str) -> Recordings:
+    if len(X.shape) not in (2, 3):
+        raise ValueError(f"{name} has shape {tuple(X.shape)}; expected (n, T) or (n, C, T).")
+    if 0 in X.shape:
+        raise ValueError(f"{name} has shape {tuple(X.shape)}: it holds no sample. Pass at least one recording.")
+    lengths = np.full(X.shape[0], X.shape[-1], dtype=np.int64)
+    return Recordings(_Rows(X), lengths, 1 if len(X.shape) == 2 else int(X.shape[1]), "array")
+
+
+def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
+    from sktime.datatypes import convert_to
+
+    frames = convert_to(X, to_type="df-list", as_scitype="Panel")
+    recordings = _from_list(list(frames), name)
+    ids = list(X.index.get_level_values(0).unique()) if isinstance(X.index, pd.MultiIndex) else None
+    return Recordings(recordings.sources, recordings.lengths, recordings.n_channels, "panel", ids)
+
+
+def _from_list(items: list[Any], name: str) -> Recordings:
+    if not items:
+        raise ValueError(f"{name} holds no recording (0 sample(s)); pass at least one.")
+    container: Container = "panel" if isinstance(items[0], pd.DataFrame) else "list"
+    sources = [_as_source(item, i, name) for i, item in enumerate(items)]
+    channels = [1 if len(source.shape) == 1 else int(source.shape[0]) for source in sources]
+    for i, count in enumerate(channels):
+        if count != channels[0]:
+            raise ValueError(
+                f"{name}: recording {i} has {count} channels, recording 0 has {channels[0]}; "
+                "every recording needs the same channels."
+            )
+    lengths = np.array([source.shape[-1] for source in sources], dtype=np.int64)
+    return Recordings(sources, lengths, channels[0], container)
+
+
+def _as_source(item: Any, i: int, name: str) -> Any:
+    if isinstance(item, pd.DataFrame):  # sktime's df-list: time by channel
+        item = item.to_numpy().T
+    if not (hasattr(item, "shape") and hasattr(item, "dtype") and hasattr(item, "__getitem__")) or isinstance(
+        item, pd.Series
+    ):
+        try:
+            item = np.asarray(item)
+        except ValueError as error:
+            raise ValueError(f"{name}: recording {i} is no array of numbers: {error}") from error
+    if item.dtype == object:
+        item = item.astype(np.float64)
+    if np.dtype(item.dtype).kind not in "fiub":
+        raise ValueError(f"{name}: recording {i} has dtype {item.dtype}; expected real numbers.")
+    if len(item.shape) not in (1, 2):
+        raise ValueError(f"{name}: recording {i} has shape {tuple(item.shape)}; expected (T,) or (C, T).")
+    if 0 in item.shape:
+        raise ValueError(f"{name}: recording {i} has length zero (shape {tuple(item.shape)}); drop it.")
+    return item
+
+
+def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.ndarray]:
+    """Read any accepted container of ``y`` as one int64 array per recording.
+
+    Parameters
+    ----------
+    y : array-like
+        ``(n, T)``; list or object array of ``(T_i,)``; ``(n,)`` or ``(n, 1)``, one label for the whole recording;
+        or a Series on the index of a ``pd-multiindex`` ``X``. ``-1`` means unlabelled, classes are integers >= 0.
+    recordings : Recordings
+        What ``y`` labels.
+    name : str
+        What errors call the argument.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (T_i,)
+
+    Raises
+    ------
+    ValueError
+        If labels are missing, not whole numbers, below -1, or of another length than their recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [labels.tolist() for labels in as_labels([1, -1], as_recordings(np.zeros((2, 3))))]
+    [[1, 1, 1], [-1, -1, -1]]
+    """
+    items = list(_iterate_labels(y, recordings))
+    if len(items) != len(recordings):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {len(recordings)} recordings, "
+            f"{name} has {len(items)}; pass one entry of {name} per recording."
+        )
+    return [
+        _as_label_array(item, i, int(length), name)
+        for i, (item, length) in enumerate(zip(items, recordings.lengths, strict=True))
+    ]
+
+
+def _iterate_labels(y: Any, recordings: Recordings) -> Iterator[Any]:
+    if isinstance(y, (pd.Series, pd.DataFrame)) and isinstance(y.index, pd.MultiIndex):
+        column = y.iloc[:, 0] if isinstance(y, pd.DataFrame) else y
+        by_instance = dict(list(column.groupby(level=0, sort=False)))
+        missing = [i for i in recordings.ids or [] if i not in by_instance]
+        if missing:
+            raise ValueError(f"y has no labels for instance {missing[0]!r} of X; mark unlabelled samples with -1.")
+        ids = recordings.ids if recordings.ids is not None else list(by_instance)
+        return (by_instance[i].to_numpy() for i in ids)
+    if isinstance(y, (pd.Series, pd.DataFrame)):
+        y = y.to_numpy()
+    if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
+        raise ValueError(f"y is a single value ({y!r}); expected labels for every recording.")
+    return iter(y)
+
+
+def _as_label_array(item: Any, i: int, length: int, name: str) -> np.ndarray:
+    labels = np.asarray(item)
+    if labels.dtype == object or labels.dtype.kind not in "iufb":
+        try:
+            if labels.dtype.kind in "USV":
+                raise ValueError("text")
+            labels = labels.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name}: recording {i} has labels of type {labels.dtype} (Unknown label type); "
+                "map class names to integers >= 0, and unlabelled to -1."
+            ) from error
+    if labels.dtype.kind == "f":
+        bad = ~(np.isfinite(labels) & (labels == np.floor(labels)))
+        if bad.any():
+            raise ValueError(
+                f"{name}: recording {i} has {int(bad.sum())} labels that are not whole numbers, the first "
+                f"{labels[bad].flat[0]} (Unknown label type: continuous); use integers >= 0, and -1 for unlabelled."
+            )
+    labels = np.squeeze(labels.astype(np.int64))
+    if labels.ndim == 0:
+        labels = np.full(length, int(labels), dtype=np.int64)
+    if labels.shape != (length,):
+        raise ValueError(
+            f"{name}: recording {i} has labels of shape {labels.shape}, its signal has {length} samples; "
+            "give one label per sample, or one for the whole recording."
+        )
+    if labels.min() < -1:
+        raise ValueError(
+            f"{name}: recording {i} has the label {labels.min()}; classes are integers >= 0, -1 is unlabelled."
+        )
+    return labels

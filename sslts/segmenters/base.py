@@ -1,0 +1,485 @@
+"""What every estimator that trains a network has in common; a subclass says which criterion to descend."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from torch import Tensor, nn
+
+from sslts import metrics
+from sslts.decoding import Decoder
+from sslts.networks import Network
+from sslts.preprocessing import NORMALIZATIONS, NormalizedRecordings
+from sslts.recipes import replace_nested, split_nested
+from sslts.recordings import Recordings, as_labels, as_recordings
+from sslts.segments import labels_to_segments
+from sslts.training import (
+    LossRecorder,
+    SegmentationNet,
+    StepBar,
+    WindowDataset,
+    build_module,
+    choose_device,
+    choose_precision,
+    make_schedule,
+    predict_recordings,
+    seed_torch,
+)
+from sslts.windows import SignalSummary, summarize_signal
+
+HISTORY_ROWS = 60
+
+
+class NetworkSegmenter(BaseEstimator, ABC):
+    """Base class of estimators that train one network.
+
+    Subclasses define ``__init__``, `_make_criterion` and, if they use unlabelled windows, `_count_unlabeled`.
+    """
+
+    network: Network
+    decoder: Decoder
+    normalization: str | None
+    window_length: int | None
+    batch_size: int
+    max_steps: int
+    lr: float
+    weight_decay: float
+    ema_decay: float
+    class_weight: Any
+    background: int | None
+    sampling_rate: float | None
+    precision: str
+    compile: bool
+    device: str
+    callbacks: Any
+    init: Any
+    warm_start: bool
+    random_state: Any
+    verbose: int
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "weak": [callable, None],
+        "strong": [callable, list, tuple, None],
+        "network": [callable],
+        "decoder": [HasMethods("start")],
+        "normalization": NORMALIZATIONS,
+        "window_length": [Interval(Integral, 8, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "ema_decay": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "background": [Interval(Integral, 0, None, closed="left"), None],
+        "sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "compile": ["boolean"],
+        "device": [str],
+        "callbacks": [list, None],
+        "init": [HasMethods("predict_proba"), None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @abstractmethod
+    def _make_criterion(self, class_weight: Tensor | None, n_classes: int) -> nn.Module:
+        """Return the criterion: called with (batch, student, teacher, generator), it returns `Losses`."""
+
+    def _count_unlabeled(self) -> int:
+        """Return how many unlabelled windows a batch has."""
+        return 0
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; one of a nested parameter object replaces the object by a changed one.
+
+        Parameters
+        ----------
+        **params : dict
+            ``name=value``, or ``network__width=16`` for a field of a parameter object.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        plain, nested = split_nested(params)
+        super().set_params(**plain)
+        names = self._get_param_names()
+        for name, inner in nested.items():
+            if name not in names:
+                raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}; it has {names}.")
+            value = getattr(self, name)
+            if isinstance(value, BaseEstimator):  # an earlier model as `init`
+                value.set_params(**inner)
+            else:
+                setattr(self, name, replace_nested(value, name, inner))
+        return self
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on labelled and unlabelled samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
+            Recordings; time is the last axis.
+        y : array-like of int, shape (n, T), (n,) or (n, 1), or list of (T_i,)
+            Labels; ``-1`` marks unlabelled samples, classes are integers >= 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is unusable; nothing has been trained then.
+        FloatingPointError
+            If the loss stops being finite. The weights are those of the step before, and `predict` works.
+        """
+        self._validate_params()
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None. "
+                "Mark unlabelled samples with -1."
+            )
+        recordings = as_recordings(X)
+        labels = as_labels(y, recordings)
+        recordings.check_finite()
+        start = self._find_start(recordings)
+        _check_feature_names(self, X, reset=True)
+        self.n_channels_ = recordings.n_channels
+        self.n_features_in_ = _count_features(X, recordings)
+        self.classes_ = _find_classes(labels)
+        labels = [_encode(y_i, self.classes_) for y_i in labels]
+        self._choose_settings(recordings, labels, start)
+        net = self._make_net(labels, start)
+        seed = net.seed
+        seen = self._normalize(recordings)
+        dataset = WindowDataset(
+            seen,
+            labels,
+            window_length=self.window_length_,
+            batch_size=self.batch_size,
+            n_unlabeled=self._count_unlabeled(),
+            n_classes=len(self.classes_),
+            device=torch.device(net.device),
+            seed=seed + 1,
+        )
+        with seed_torch(seed + 2):
+            self._check_network(net, dataset)
+            self.net_ = net
+            try:
+                net.partial_fit(dataset)
+            finally:
+                self.history_ = _make_history(net, self.classes_)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return the label of each sample, as the decoder decides.
+
+        Parameters
+        ----------
+        X : array-like
+            Recordings, in any container that `fit` takes, of any length.
+
+        Returns
+        -------
+        ndarray of int, shape (n, T), or list of ndarray of shape (T_i,)
+            An array for an array, a list for a list; for a Panel container an array if the lengths are equal.
+        """
+        recordings = self._read(X)
+        labels: list[Any] = [None] * len(recordings)
+        for i, proba in self._iterate_proba(recordings):
+            labels[i] = self.classes_[self.decoder(proba)]
+        return recordings.pack(labels)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class at each sample, from the averaged weights.
+
+        Parameters
+        ----------
+        X : array-like
+            Recordings, in any container that `fit` takes, of any length.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, T, K), or list of ndarray of shape (T_i, K)
+            In the order of ``classes_``; sums to 1 over K.
+        """
+        recordings = self._read(X)
+        found: list[Any] = [None] * len(recordings)
+        for i, proba in self._iterate_proba(recordings):
+            found[i] = proba
+        return recordings.pack(found)
+
+    def predict_segments(self, X: Any) -> pd.DataFrame:
+        """Return every occurrence: where it starts and ends, of which class, how sure.
+
+        Parameters
+        ----------
+        X : array-like
+            Recordings, in any container that `fit` takes, of any length.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``recording, start, end, length, label, score``: half-open ``[start, end)`` in samples, ``score``
+            the mean probability of the label inside. With ``sampling_rate`` also ``start_time, end_time, duration`` in
+            seconds. The ``background`` class is not a segment.
+        """
+        recordings = self._read(X)
+        tables: list[Any] = [None] * len(recordings)
+        for i, proba in self._iterate_proba(recordings):
+            tables[i] = labels_to_segments(
+                [self.classes_[self.decoder(proba)]],
+                background=self.background,
+                proba=[proba],
+                classes=self.classes_,
+                sampling_rate=self.sampling_rate,
+            ).assign(recording=i)
+        return pd.concat(tables, ignore_index=True)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the mean IoU over the classes present, on labelled samples only.
+
+        Parameters
+        ----------
+        X : array-like
+            Recordings.
+        y : array-like of int
+            True labels; ``-1`` counts nowhere.
+
+        Returns
+        -------
+        float
+        """
+        recordings = self._read(X)
+        truth = as_labels(y, recordings)
+        predicted = self.predict(recordings)
+        return metrics.mean_iou(truth, list(predicted), background=self.background)
+
+    def _read(self, X: Any) -> Recordings:
+        check_is_fitted(self, "net_")
+        recordings = as_recordings(X)
+        if X is not recordings:
+            _check_feature_names(self, X, reset=False)
+        if recordings.n_channels != self.n_channels_:
+            raise ValueError(
+                f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}; "
+                "pass recordings of the same channels in the same order."
+            )
+        recordings.check_finite()
+        return recordings
+
+    def _normalize(self, recordings: Recordings) -> NormalizedRecordings:
+        return NormalizedRecordings(recordings, self.normalization, self.window_length_)
+
+    def _iterate_proba(self, recordings: Recordings) -> Iterator[tuple[int, np.ndarray]]:
+        found = predict_recordings(self.net_, self._normalize(recordings))
+        if not self.verbose:
+            return found
+        from tqdm.auto import tqdm  # skorch brings it
+
+        return iter(tqdm(found, total=len(recordings), desc="predict", unit="recording"))
+
+    def _find_start(self, recordings: Recordings) -> NetworkSegmenter | None:
+        """Return the fitted segmenter whose weights training starts from, if any."""
+        start = self if self.warm_start and hasattr(self, "net_") else self.init
+        if start is None:
+            return None
+        check_is_fitted(start, "net_")
+        if start.n_channels_ != recordings.n_channels:
+            raise ValueError(
+                f"init was fitted on {start.n_channels_} channels, X has {recordings.n_channels}; "
+                "pass init=None or recordings of the same channels."
+            )
+        return start
+
+    def _choose_settings(
+        self, recordings: Recordings, labels: list[np.ndarray], start: NetworkSegmenter | None
+    ) -> None:
+        """Derive from the signal what was left open: the network's stride, the window, device and precision."""
+        index = np.flatnonzero(self.classes_ == self.background)
+        summary = summarize_signal(
+            labels,
+            recordings.lengths,
+            n_channels=recordings.n_channels,
+            n_classes=len(self.classes_),
+            background=int(index[0]) if len(index) else None,
+        )
+        self.network_ = self._adapt_network(summary, start)
+        stem = getattr(self.network_, "stem_stride", None) or 1
+        multiple = stem * 2 ** getattr(self.network_, "depth", 0)
+        self.window_length_ = self.window_length or summary.choose_window_length(stem, multiple)
+        self.device_ = str(choose_device(self.device))
+        self.precision_ = choose_precision(self.precision, torch.device(self.device_))
+
+    def _adapt_network(self, summary: SignalSummary, start: NetworkSegmenter | None) -> Network:
+        if start is not None and start.network == self.network:
+            return start.network_  # its weights fit no other stride
+        adapt: Callable[[SignalSummary], Network] | None = getattr(self.network, "for_signal", None)
+        return self.network if adapt is None else adapt(summary)
+
+    def _make_net(self, labels: list[np.ndarray], start: NetworkSegmenter | None) -> SegmentationNet:
+        seed = _draw_seed(self.random_state)
+        n_classes = len(self.classes_)
+        weights = _weigh_classes(self.class_weight, labels, self.classes_)
+        module = build_module(self.network_, self.n_channels_, n_classes, seed)
+        if not isinstance(module, nn.Module):
+            raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
+        if start is not None:
+            _load_weights(module, start, self.classes_)
+        net = SegmentationNet(
+            module=_Given(module),
+            criterion=_Given(self._make_criterion(weights, n_classes)),
+            ema_decay=self.ema_decay,
+            max_steps=self.max_steps,
+            log_every=max(1, math.ceil(self.max_steps / HISTORY_ROWS)),
+            precision=self.precision_,
+            seed=seed,
+            optimizer=torch.optim.AdamW,
+            optimizer__weight_decay=self.weight_decay,
+            optimizer__fused=self.device_ != "mps",
+            lr=self.lr,
+            callbacks=self._make_callbacks(),
+            callbacks__print_log=None,
+            callbacks__train_loss=None,
+            callbacks__valid_loss=None,
+            compile=self.compile,
+            device=self.device_,
+            verbose=0,
+        )
+        net.initialize()
+        return net
+
+    def _make_callbacks(self) -> list[Any]:
+        own: list[Any] = [("losses", LossRecorder()), ("schedule", make_schedule(self.lr, self.max_steps))]
+        if self.verbose:
+            own.append(("bar", StepBar()))
+        return [*own, *(self.callbacks or [])]
+
+    @torch.no_grad()
+    def _check_network(self, net: SegmentationNet, dataset: WindowDataset) -> None:
+        """Run network and views once on a batch, so that what does not fit is found before training."""
+        batch = dataset.draw()
+        length = batch.labeled.x.shape[-1]
+        net._set_training(False)
+        for size in (length, length - 1):
+            probe = batch.labeled.x[:1, :, :size]
+            wanted = (1, len(self.classes_), size)
+            answer = net.module_(probe)
+            if not isinstance(answer, Tensor) or tuple(answer.shape) != wanted:
+                got = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
+                raise ValueError(
+                    f"network={self.network!r} turned signals of shape {tuple(probe.shape)} into {got}; expected class "
+                    f"scores of shape {wanted}, for any length."
+                )
+        net.criterion_(batch, net.ask_student, net.ask_teacher, torch.Generator(net.device).manual_seed(0))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class _Given:
+    """A factory that hands over a module once, and does not keep it: the net would be pickled with it twice."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module: nn.Module | None = module
+
+    def __call__(self) -> nn.Module:
+        module, self._module = self._module, None
+        assert module is not None, "a fitted net is not initialised again; fit the segmenter"
+        return module
+
+
+def _draw_seed(random_state: Any) -> int:
+    """Return a seed; None draws fresh entropy, so that numpy's global state is left alone."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31 - 8))
+    return int(check_random_state(random_state).randint(2**31 - 8))
+
+
+def _count_features(X: Any, recordings: Recordings) -> int:
+    if recordings.container == "array":
+        return int(np.shape(X)[1])
+    return recordings.n_channels
+
+
+def _find_classes(labels: list[np.ndarray]) -> np.ndarray:
+    found = np.unique(np.concatenate([np.unique(y) for y in labels]))
+    classes = found[found >= 0]
+    if not len(classes):
+        raise ValueError("y has no labelled sample: every label is -1. Label at least one stretch of one recording.")
+    if len(classes) == 1:
+        warnings.warn(
+            f"y has one class only ({classes[0]}); every sample will be predicted as it. Label another class too.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return classes
+
+
+def _encode(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    return np.where(labels < 0, -1, np.searchsorted(classes, labels))
+
+
+def _weigh_classes(class_weight: Any, labels: list[np.ndarray], classes: np.ndarray) -> Tensor | None:
+    """Return the weight (K,) of each class in the labelled loss; "balanced" as in scikit-learn, n / (K * count)."""
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, dict):
+        unknown = sorted(set(class_weight) - set(classes.tolist()))
+        if unknown:
+            raise ValueError(f"class_weight names class {unknown[0]}, y has the classes {classes.tolist()}.")
+        return torch.tensor([float(class_weight.get(int(k), 1.0)) for k in classes])
+    count = np.zeros(len(classes) + 1)
+    for y in labels:
+        count += np.bincount(y + 1, minlength=len(classes) + 1)
+    return torch.as_tensor(count[1:].sum() / (len(classes) * count[1:]), dtype=torch.float32)
+
+
+def _load_weights(module: nn.Module, start: NetworkSegmenter, classes: np.ndarray) -> None:
+    """Copy the averaged weights of ``start``; with other classes, those of the output layer stay new."""
+    state = start.net_.teacher_.module.state_dict()
+    own = module.state_dict()
+    if set(state) != set(own):
+        raise ValueError("init has another network; pass the same `network`, or init=None.")
+    same = {name: value for name, value in state.items() if value.shape == own[name].shape}
+    if len(same) < len(own) and len(start.classes_) == len(classes):
+        raise ValueError("init has a network of other sizes; pass the same `network`, or init=None.")
+    module.load_state_dict(same, strict=False)
+
+
+def _make_history(net: SegmentationNet, classes: np.ndarray) -> pd.DataFrame:
+    """Return one row for each logging interval."""
+    columns = ["step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"]
+    rows = []
+    for epoch in net.history:
+        if "step" not in epoch:  # an interval that was interrupted
+            continue
+        row = {name: epoch[name] for name in columns}
+        if epoch["shares"] is not None:
+            row.update({f"share_{k}": share for k, share in zip(classes, epoch["shares"], strict=True)})
+        rows.append(row)
+    return pd.DataFrame(rows, columns=columns if not rows else None)

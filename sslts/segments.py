@@ -1,0 +1,432 @@
+"""Labels of samples <-> tables of segments.
+
+A *segment* is a run of equal labels in one recording: half-open, ``[start, end)``, in samples. Two labels never are a
+segment: ``-1`` (unlabelled) and the background (by default 0; ``background=None`` says that there is none). A
+recording is named by its position, 0 to n - 1. Segments never reach from one recording into the next.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+__all__ = [
+    "check_labels",
+    "check_sampling_rate",
+    "count_segments",
+    "expand_ranges",
+    "find_runs",
+    "labels_to_segments",
+    "segments_to_labels",
+]
+
+
+def find_runs(labels: ArrayLike, *, breaks: ArrayLike = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the runs of equal values in one array of labels.
+
+    Parameters
+    ----------
+    labels : array-like of shape (T,)
+        Labels, one per sample. Every value is as good as another here, -1 too.
+    breaks : array-like of int, default=()
+        Samples at which a new run starts even between equal labels, such as the first samples of recordings that
+        were joined end to end.
+
+    Returns
+    -------
+    starts, ends : ndarray of int64 of shape (n_runs,)
+        The run is ``labels[start:end]``. Runs come in order, without gaps.
+    values : ndarray of shape (n_runs,)
+        The label of each run, in the dtype of `labels`.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is not one-dimensional.
+
+    Examples
+    --------
+    >>> from sslts.segments import find_runs
+    >>> starts, ends, values = find_runs([0, 0, 3, 3, 3, -1])
+    >>> starts.tolist(), ends.tolist(), values.tolist()
+    ([0, 2, 5], [2, 5, 6], [0, 3, -1])
+    """
+    array = np.asarray(labels)
+    if array.ndim != 1:
+        raise ValueError(f"labels has shape {array.shape}; find_runs reads one recording: give a (T,) array.")
+    fresh = np.zeros(array.size, dtype=bool)
+    fresh[:1] = True
+    fresh[1:] = array[1:] != array[:-1]
+    at = np.asarray(breaks, dtype=np.int64)
+    fresh[at[at < array.size]] = True  # an empty recording at the end starts after the last sample
+    starts = np.flatnonzero(fresh).astype(np.int64, copy=False)
+    ends = np.append(starts[1:], array.size)[: starts.size]
+    return starts, ends, array[starts]
+
+
+def expand_ranges(starts: ArrayLike, lengths: ArrayLike) -> np.ndarray:
+    """Write out many ranges as one array of indices.
+
+    Parameters
+    ----------
+    starts : array-like of int of shape (n,)
+        First index of each range.
+    lengths : array-like of int of shape (n,)
+        Number of indices in each range, 0 or more.
+
+    Returns
+    -------
+    ndarray of int64 of shape (sum(lengths),)
+        ``start, start + 1, ..., start + length - 1`` of each range, one range after another.
+
+    Examples
+    --------
+    >>> from sslts.segments import expand_ranges
+    >>> expand_ranges([5, 0, 9], [2, 0, 3]).tolist()
+    [5, 6, 9, 10, 11]
+    """
+    starts, lengths = np.asarray(starts, dtype=np.int64), np.asarray(lengths, dtype=np.int64)
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+
+
+def check_labels(labels: Any, *, argument: str = "labels", unlabelled: bool = True) -> list[np.ndarray]:
+    """Turn labels in any accepted form into a list, one integer array per recording.
+
+    Parameters
+    ----------
+    labels : array of shape (n, T) or (T,), list or object array of (T_i,), or pandas.Series
+        Integers, or floats with whole values. A one-dimensional array, or a flat list of numbers, is one recording.
+        A Series on a multi-index ``(instance, time)`` is cut by instance, in order of appearance.
+    argument : str, default="labels"
+        What error messages call `labels`.
+    unlabelled : bool, default=True
+        Whether -1 is allowed.
+
+    Returns
+    -------
+    list of ndarray of int64 of shape (T_i,)
+        They may share memory with `labels`; do not write into them.
+
+    Raises
+    ------
+    ValueError
+        If a label is not a whole number, is below -1, or is -1 though `unlabelled` is false, or a recording is not
+        one-dimensional. The message names the argument, the recording and the sample.
+
+    Examples
+    --------
+    >>> from sslts.segments import check_labels
+    >>> [recording.tolist() for recording in check_labels([[0, 1, 1], [2.0, -1.0]])]
+    [[0, 1, 1], [2, -1]]
+    """
+    lowest = -1 if unlabelled else 0
+    return [_integers(one, f"{argument}[{i}]", lowest) for i, one in enumerate(_recordings(labels, argument))]
+
+
+def _recordings(labels: Any, argument: str) -> list[Any]:
+    """Cut labels into recordings, without looking at the values."""
+    if isinstance(labels, pd.Series | pd.DataFrame) and isinstance(labels.index, pd.MultiIndex):
+        if isinstance(labels, pd.DataFrame):
+            if labels.shape[1] != 1:
+                raise ValueError(f"{argument} has {labels.shape[1]} columns; give one column of labels, or a Series.")
+            labels = labels.iloc[:, 0]
+        instance = list(range(labels.index.nlevels - 1))
+        groups = labels.groupby(level=instance, sort=False, dropna=False)
+        return [group.to_numpy() for _, group in groups]
+    if not isinstance(labels, list | tuple):
+        array = np.asarray(labels)
+        if array.ndim not in (1, 2):
+            raise ValueError(
+                f"{argument} has shape {array.shape}; give an (n, T) array, a list of (T_i,) arrays, or one (T,) array."
+            )
+        if array.ndim == 2 or array.dtype != object:
+            return list(np.atleast_2d(array))
+        labels = array
+    if len(labels) and np.ndim(labels[0]) == 0:
+        return [labels]
+    return list(labels)
+
+
+def _integers(values: Any, place: str, lowest: int) -> np.ndarray:
+    """Give the labels of one recording as int64, or say where they are not labels."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biu":
+            # An empty list is float64 in NumPy; text is refused even where it spells a number.
+            array = array.astype(np.float64, casting="same_kind" if array.dtype.kind != "O" else "unsafe")
+    except (TypeError, ValueError):
+        raise ValueError(f"{place} is not numeric; give one integer label per sample.") from None
+    if array.ndim != 1:
+        raise ValueError(f"{place} has shape {array.shape}; give one label per sample: a (T,) array.")
+    if array.dtype.kind == "f":
+        broken = np.flatnonzero(~np.isfinite(array) | (array != np.round(array)))
+        if broken.size:
+            raise ValueError(
+                f"{place} holds {array[broken[0]]} at sample {broken[0]}; labels are integers (-1 = unlabelled)."
+            )
+    array = array.astype(np.int64, copy=False)
+    if array.size and array.min() < lowest:
+        at = int(np.argmax(array < lowest))
+        mend = "labels are integers >= 0, or -1 for unlabelled" if lowest < 0 else "give a class, >= 0, to every sample"
+        raise ValueError(f"{place} holds {array[at]} at sample {at}; {mend}.")
+    return array
+
+
+def check_sampling_rate(sampling_rate: float | None) -> float:
+    """Give the samples per unit of time: `sampling_rate`, or 1 where there is none.
+
+    Parameters
+    ----------
+    sampling_rate : float or None
+        Samples per second.
+
+    Returns
+    -------
+    float
+        `sampling_rate`, or 1.0 for None.
+
+    Raises
+    ------
+    ValueError
+        If `sampling_rate` is not a positive, finite number.
+
+    Examples
+    --------
+    >>> from sslts.segments import check_sampling_rate
+    >>> check_sampling_rate(None), check_sampling_rate(250)
+    (1.0, 250.0)
+    """
+    if sampling_rate is None:
+        return 1.0
+    if not 0 < sampling_rate < np.inf:
+        raise ValueError(f"sampling_rate={sampling_rate!r}; give samples per second, a positive number, or None.")
+    return float(sampling_rate)
+
+
+def labels_to_segments(
+    labels: Any,
+    *,
+    background: int | None = 0,
+    proba: Any = None,
+    classes: ArrayLike | None = None,
+    sampling_rate: float | None = None,
+) -> pd.DataFrame:
+    """List the segments of labelled recordings.
+
+    Parameters
+    ----------
+    labels : array of shape (n, T) or (T,), list or object array of (T_i,), or pandas.Series
+        One integer label per sample; a one-dimensional array is one recording. See `check_labels`.
+    background : int or None, default=0
+        The class that is not a segment. None: every class is. -1 never is a segment.
+    proba : array of shape (n, T, K), list of (T_i, K), or None, default=None
+        Probability of each class at each sample; for one recording, ``(T, K)`` is accepted too.
+    classes : array-like of int of shape (K,), default=None
+        Class of each column of `proba`. None: 0 to K - 1.
+    sampling_rate : float, default=None
+        Samples per second.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per segment, by recording and start. ``recording, start, end, length, label`` (int64; start, end and
+        length in samples, the end is exclusive) and ``score`` (float64): mean probability of the label inside the
+        segment, NaN without `proba`. With `sampling_rate` also ``start_time, end_time, duration`` (float64, seconds).
+
+    Raises
+    ------
+    ValueError
+        If `labels` are not labels, or `proba` does not fit them or lacks a column for one of them.
+
+    Examples
+    --------
+    >>> from sslts.segments import labels_to_segments
+    >>> labels_to_segments([[0, 1, 1, 0, 2], [2, 2, 2, -1, 1]]).drop(columns="score")
+       recording  start  end  length  label
+    0          0      1    3       2      1
+    1          0      4    5       1      2
+    2          1      0    3       3      2
+    3          1      4    5       1      1
+    """
+    rate = check_sampling_rate(sampling_rate)
+    recordings = check_labels(labels)
+    offsets = np.cumsum([0, *map(len, recordings)])
+    flat = np.concatenate([np.empty(0, dtype=np.int64), *recordings])
+    starts, ends, values = find_runs(flat, breaks=offsets[:-1])
+    keep = (values >= 0) & (True if background is None else values != background)
+    score = np.full(values.size, np.nan)
+    if proba is not None and flat.size:
+        column = _columns(recordings, proba, classes, values[keep])
+        score = np.add.reduceat(column, starts) / (ends - starts)
+    recording = np.searchsorted(offsets, starts, side="right")[keep] - 1
+    start, end = starts[keep] - offsets[recording], ends[keep] - offsets[recording]
+    table = {"recording": recording, "start": start, "end": end, "length": end - start, "label": values[keep]}
+    table["score"] = score[keep]
+    if sampling_rate is not None:
+        table |= {"start_time": start / rate, "end_time": end / rate, "duration": (end - start) / rate}
+    return pd.DataFrame(table)
+
+
+def _columns(recordings: list[np.ndarray], proba: Any, classes: ArrayLike | None, wanted: np.ndarray) -> np.ndarray:
+    """Give, for all samples end to end, the probability of the sample's own label (0 where it has no column)."""
+    if len(recordings) == 1 and len(proba) and np.ndim(proba[0]) == 1:
+        proba = [proba]
+    if len(proba) != len(recordings):
+        raise ValueError(f"proba has {len(proba)} recordings, labels has {len(recordings)}; give one of each.")
+    probabilities = [np.asarray(one) for one in proba]
+    if probabilities[0].ndim != 2:
+        raise ValueError(f"proba[0] has shape {probabilities[0].shape}; give a (T, K) array per recording.")
+    n_columns = probabilities[0].shape[1]
+    ids = np.arange(n_columns) if classes is None else np.asarray(classes)
+    if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
+        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of proba, each once.")
+    missing = np.setdiff1d(wanted, ids)
+    if missing.size:
+        raise ValueError(f"label {missing[0]} has no column in proba; name the columns with classes=.")
+    order = np.argsort(ids)
+    picked = []
+    for i, (one, table) in enumerate(zip(recordings, probabilities, strict=True)):
+        if table.shape != (one.size, n_columns):
+            raise ValueError(f"proba[{i}] has shape {table.shape}; labels[{i}] needs {(one.size, n_columns)}.")
+        at = order[np.searchsorted(ids, one, sorter=order).clip(max=n_columns - 1)]
+        picked.append(np.where(ids[at] == one, table[np.arange(one.size), at], 0.0))
+    return np.concatenate(picked, dtype=np.float64)
+
+
+def segments_to_labels(segments: pd.DataFrame, lengths: Sequence[int], *, fill: int = 0) -> list[np.ndarray]:
+    """Write a table of segments as one label per sample.
+
+    The inverse of `labels_to_segments`, for labels without -1, when `fill` is its `background`.
+
+    Parameters
+    ----------
+    segments : pandas.DataFrame
+        Columns ``recording, start, end, label``, whole numbers; the order of rows does not matter, other columns are
+        not read.
+    lengths : sequence of int of length n
+        Number of samples of each recording.
+    fill : int, default=0
+        Label of the samples in no segment: the background, or -1 for unlabelled.
+
+    Returns
+    -------
+    list of ndarray of int64 of shape (T_i,)
+        One array per recording.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or a segment is of an unknown recording, is empty, lies outside its recording,
+        overlaps another, or has a label below -1. The message names the row.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sslts.segments import segments_to_labels
+    >>> table = pd.DataFrame({"recording": [0, 1], "start": [1, 0], "end": [3, 2], "label": [1, 2]})
+    >>> [labels.tolist() for labels in segments_to_labels(table, [4, 2])]
+    [[0, 1, 1, 0], [2, 2]]
+    """
+    sizes = np.asarray(lengths, dtype=np.int64)
+    if sizes.ndim != 1 or (sizes < 0).any():
+        raise ValueError(f"lengths={lengths!r}; give one number of samples, >= 0, per recording.")
+    columns = _read_columns(segments)
+    _check_rows(segments, columns, sizes)
+    recording, start, end, label = columns
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    flat = np.full(offsets[-1], fill, dtype=np.int64)
+    flat[expand_ranges(start + offsets[recording], end - start)] = np.repeat(label, end - start)
+    return [flat[begin:stop] for begin, stop in pairwise(offsets)]
+
+
+def _read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
+    """Read recording, start, end and label as int64."""
+    names = ["recording", "start", "end", "label"]
+    missing = [name for name in names if name not in segments.columns]
+    if missing:
+        raise ValueError(f"segments has no column {missing[0]!r}; give recording, start, end and label.")
+    columns = []
+    for name in names:
+        values = segments[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        broken = np.flatnonzero(~np.isfinite(values) | (values != np.round(values)))
+        if broken.size:
+            raise ValueError(
+                f"segments row {segments.index[broken[0]]}: {name} is {values[broken[0]]}; give a whole number."
+            )
+        columns.append(values.astype(np.int64))
+    return columns
+
+
+def _check_rows(segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndarray) -> None:
+    """Raise if a row can't be painted, naming it."""
+    recording, start, end, label = columns
+
+    def refuse(broken: np.ndarray, problem: str) -> None:
+        if broken.size:
+            row = broken[0]
+            what = f"recording {recording[row]}, [{start[row]}, {end[row]}), label {label[row]}"
+            raise ValueError(f"segments row {segments.index[row]} ({what}) {problem}.")
+
+    unknown = np.flatnonzero((recording < 0) | (recording >= sizes.size))
+    refuse(unknown, f"is of an unknown recording; lengths has {sizes.size}, counted from 0")
+    refuse(np.flatnonzero(end <= start), "ends at or before its start; `end` is exclusive, a segment has >= 1 sample")
+    refuse(np.flatnonzero((start < 0) | (end > sizes[recording])), "lies outside its recording; cut it or mend lengths")
+    refuse(np.flatnonzero(label < -1), "has a label below -1; labels are integers >= 0, or -1 for unlabelled")
+    order = np.lexsort((end, start, recording))
+    before, after = order[:-1], order[1:]
+    clash = (recording[before] == recording[after]) & (start[after] < end[before])
+    if clash.any():
+        first = segments.index[before[np.argmax(clash)]]
+        refuse(after[clash], f"overlaps row {first}; a sample has one label: keep one of the two or cut them")
+
+
+def count_segments(
+    segments: pd.DataFrame, *, n_recordings: int | None = None, labels: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Count the segments of each label in each recording.
+
+    Parameters
+    ----------
+    segments : pandas.DataFrame
+        Columns ``recording`` and ``label``, as `labels_to_segments` gives.
+    n_recordings : int, default=None
+        Number of recordings; those without a segment get a row of zeros. None: only recordings with a segment.
+    labels : sequence of int, default=None
+        The labels to count, in this order; those without a segment get a column of zeros. None: those in `segments`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        int64 counts; the index is ``recording``, the columns are the labels (named ``label``).
+
+    Raises
+    ------
+    ValueError
+        If a segment is of a recording that `n_recordings` excludes.
+
+    Examples
+    --------
+    >>> from sslts.segments import count_segments, labels_to_segments
+    >>> count_segments(labels_to_segments([[0, 1, 0, 1], [0, 0, 0, 0]]), n_recordings=2, labels=[1, 2])
+    label      1  2
+    recording
+    0          2  0
+    1          0  0
+    """
+    if n_recordings is not None and len(segments):
+        last = segments["recording"].max()
+        if last >= n_recordings:
+            raise ValueError(f"n_recordings={n_recordings}, yet segments has a recording {last}; it counts from 0.")
+    rows, row = np.unique(segments["recording"].to_numpy(dtype=np.int64), return_inverse=True)
+    columns, column = np.unique(segments["label"].to_numpy(dtype=np.int64), return_inverse=True)
+    counts = np.bincount(row * columns.size + column, minlength=rows.size * columns.size)
+    table = pd.DataFrame(counts.reshape(rows.size, columns.size).astype(np.int64), index=rows, columns=columns)
+    if n_recordings is not None:
+        table = table.reindex(index=np.arange(n_recordings), fill_value=0)
+    if labels is not None:
+        table = table.reindex(columns=np.asarray(labels, dtype=np.int64), fill_value=0)
+    return table.rename_axis(index="recording", columns="label")

@@ -1,0 +1,422 @@
+"""The skorch net: one student pass and one teacher pass a step, the averaged teacher, seeds, precision.
+
+The net never asks which method it trains. An estimator hands it a criterion, a module that turns a `Batch` into
+`Losses` with the help of two functions, ``student`` and ``teacher``; everything else here is common to all methods.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, LRScheduler
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import Dataset
+
+from sslts.augment.tracks import Tracks
+from sslts.networks import Network
+from sslts.preprocessing import NormalizedRecordings
+from sslts.windows import WindowSampler, cut_pieces
+
+MAX_GRADIENT_NORM = 5.0
+PREDICT_SAMPLES = 1 << 17  # samples in one forward pass of prediction
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from: labelled windows, and windows without their labels (or none)."""
+
+    labeled: Tracks
+    unlabeled: Tracks | None
+
+    def __len__(self) -> int:
+        return len(self.labeled.x)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a criterion returns: the loss to descend, its parts, and the health of the pseudo-labels.
+
+    ``mask_rate`` is the share of valid unlabelled samples that were believed, ``shares`` (K,) how they are spread over
+    the classes. Parts that a method does not have are None.
+    """
+
+    loss: Tensor
+    labeled_loss: Tensor
+    unlabeled_loss: Tensor | None = None
+    mask_rate: Tensor | None = None
+    shares: Tensor | None = None
+
+
+class WindowDataset(Dataset):
+    """All recordings on the device as one flat tensor, and batches of windows cut from it.
+
+    A batch is gathered with one index operation, whatever the number of recordings.
+
+    Parameters
+    ----------
+    recordings : NormalizedRecordings
+    labels : list of ndarray, shape (T_i,)
+        Class indices, ``-1`` where unlabelled.
+    window_length : int
+    batch_size : int
+        Labelled windows in a batch.
+    n_unlabeled : int
+        Unlabelled windows in a batch.
+    n_classes : int
+    device : torch.device
+    seed : int
+    """
+
+    def __init__(
+        self,
+        recordings: NormalizedRecordings,
+        labels: list[np.ndarray],
+        *,
+        window_length: int,
+        batch_size: int,
+        n_unlabeled: int,
+        n_classes: int,
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        self.window_length, self.batch_size, self.n_unlabeled = window_length, batch_size, n_unlabeled
+        self.device, self.rng = device, np.random.default_rng(seed)
+        lengths = recordings.recordings.lengths
+        self.sampler = WindowSampler(labels, lengths, window_length, n_classes)
+        wanted = np.arange(len(lengths)) if n_unlabeled else np.flatnonzero([(y >= 0).any() for y in labels])
+        used = np.zeros(len(lengths), dtype=np.int64)
+        used[wanted] = lengths[wanted]
+        self.lengths = torch.as_tensor(lengths, device=device)
+        self.offsets = torch.as_tensor(np.cumsum(used) - used, device=device)
+        flat = np.empty((int(used.sum()), recordings.recordings.n_channels), dtype=np.float32)
+        target = np.empty(len(flat), dtype=np.int32)
+        for i, offset in zip(wanted, (np.cumsum(used) - used)[wanted], strict=True):
+            flat[offset : offset + lengths[i]] = recordings.read(int(i)).T
+            target[offset : offset + lengths[i]] = labels[i]
+        self.x = torch.as_tensor(flat, device=device)
+        self.y = torch.as_tensor(target, device=device)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def gather(self, recording: np.ndarray, start: np.ndarray) -> Tracks:
+        """Return the windows that start at ``start`` (B,) of ``recording`` (B,)."""
+        which = torch.as_tensor(recording).to(self.device, non_blocking=True)
+        first = torch.as_tensor(start).to(self.device, non_blocking=True)
+        position = first[:, None] + torch.arange(self.window_length, device=self.device)
+        valid = position < self.lengths[which, None]
+        flat = (self.offsets[which, None] + position).clamp(max=len(self.x) - 1)
+        x = self.x[flat].transpose(1, 2).contiguous() * valid[:, None]
+        return Tracks(x, self.y[flat].long().masked_fill(~valid, -1), valid)
+
+    def draw(self) -> Batch:
+        """Return the next random batch."""
+        labeled = self.gather(*self.sampler.draw_labeled(self.batch_size, self.rng))
+        if not self.n_unlabeled:
+            return Batch(labeled, None)
+        unlabeled = self.gather(*self.sampler.draw_unlabeled(self.n_unlabeled, self.rng))
+        return Batch(labeled, unlabeled.replace(target=None))
+
+
+class _Steps:
+    """An iterable of batches: ``n_steps`` in one logging interval, until ``max_steps`` in all."""
+
+    def __init__(self, dataset: WindowDataset, n_steps: int, max_steps: int) -> None:
+        self.dataset, self.n_steps, self.left = dataset, n_steps, max_steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        for _ in range(min(self.n_steps, self.left)):
+            self.left -= 1
+            yield self.dataset.draw()
+
+
+def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -> nn.Module:
+    """Build the network with weights that depend on ``seed`` alone; the global random state stays as it was."""
+    with seed_torch(seed):
+        return network(n_channels, n_classes)
+
+
+@contextlib.contextmanager
+def seed_torch(seed: int) -> Iterator[None]:
+    """Run with torch's global random state seeded, and restore it."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def update_average(decay: float) -> Callable[..., None]:
+    """Return the update of the averaged weights; the decay warms up as ``(1 + t) / (10 + t)``."""
+
+    def update(averaged: list[Tensor], current: list[Tensor], n_averaged: Tensor | int) -> None:
+        step = int(n_averaged)
+        if averaged[0].is_floating_point():  # torch hands over one type at a time
+            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + step) / (10 + step)))
+        else:
+            torch._foreach_copy_(averaged, current)
+
+    return update
+
+
+class AveragedModule(AveragedModel):
+    """The teacher: an exponential moving average of weights and BatchNorm statistics, always in evaluation mode."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        super().__init__(module, multi_avg_fn=update_average(decay), use_buffers=True)
+        self.decay = decay
+        self.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> AveragedModule:  # noqa: ARG002, D102
+        return super().train(False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "multi_avg_fn"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.multi_avg_fn = update_average(self.decay)
+
+
+class SegmentationNet(NeuralNet):
+    """A skorch net that trains on windows; an "epoch" is one logging interval.
+
+    Parameters
+    ----------
+    module, criterion : callable
+        As in skorch. The criterion is called with ``(batch, student, teacher, generator)`` and returns `Losses`.
+    ema_decay : float
+        Decay of the averaged weights; 0 makes the student its own teacher.
+    max_steps, log_every : int
+        Steps in all, and in one logging interval.
+    precision : {"float32", "bfloat16"}
+        Type of the convolutions' arithmetic (autocast); weights and losses are float32.
+    seed : int
+    others
+        As in skorch.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        criterion: Any,
+        *,
+        ema_decay: float,
+        max_steps: int,
+        log_every: int,
+        precision: str,
+        seed: int,
+        **kwargs: Any,  # skorch's own parameters, which it takes as such
+    ) -> None:
+        self.ema_decay = ema_decay
+        self.max_steps = max_steps
+        self.log_every = log_every
+        self.precision = precision
+        self.seed = seed
+        super().__init__(
+            module, criterion, max_epochs=math.ceil(max_steps / log_every), train_split=None, **kwargs
+        )
+
+    def initialize_module(self) -> SegmentationNet:
+        """Build the student, and its average."""
+        super().initialize_module()
+        self.teacher_ = AveragedModule(self.module_, self.ema_decay)
+        return self
+
+    def initialize_criterion(self) -> SegmentationNet:
+        """Build the criterion, the counter of steps and the views' generator."""
+        super().initialize_criterion()
+        self.step_ = 0
+        self.generator_ = torch.Generator(self.device).manual_seed(self.seed)
+        return self
+
+    def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield the student's parameters; the teacher only follows."""
+        return self.module_.named_parameters()
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:  # noqa: ARG002
+        """Return whole batches, indexed at once."""
+        return _Steps(dataset, self.log_every, self.max_steps)
+
+    def autocast(self) -> Any:
+        """Return the context in which the network computes."""
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def ask_student(self, *views: Tensor) -> tuple[Tensor, ...]:
+        """Return the student's scores of each batch of signals, from one pass over all; BatchNorm sees them together."""
+        with self.autocast():
+            logits = self.module_(torch.cat(views) if len(views) > 1 else views[0])
+        return logits.float().split([len(view) for view in views])
+
+    @torch.no_grad()
+    def ask_teacher(self, x: Tensor) -> Tensor:
+        """Return the averaged network's probabilities, float32; BatchNorm uses its averaged statistics."""
+        with self.autocast():
+            logits = self.teacher_(x)
+        return logits.float().softmax(1)
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Make one forward and backward pass; raise before a step that would spoil the weights."""
+        self._set_training(True)
+        losses = self.criterion_(batch, self.ask_student, self.ask_teacher, self.generator_)
+        losses.loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
+        if not torch.isfinite(losses.loss.detach() + norm):
+            raise FloatingPointError(
+                f"The loss stopped being finite at step {self.step_ + 1} (loss {losses.loss.item()}, gradient norm "
+                f"{norm.item()}). The weights are those of the step before. Lower lr, or look at what the network or "
+                "the augmenters return."
+            )
+        return {"loss": losses.loss.detach(), "losses": losses, "y_pred": None}
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Make one step of the optimiser, and let the average follow."""
+        step = super().train_step(batch, **fit_params)
+        self.teacher_.update_parameters(self.module_)
+        self.step_ += 1
+        return step
+
+
+class LossRecorder(Callback):
+    """Average the parts of the loss over a logging interval, and write them into the net's history."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.begun_ = time.perf_counter()
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.sums_: dict[str, Tensor] = {}
+        self.count_ = 0
+
+    def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.count_ += 1
+        for name, value in vars(losses).items():
+            if value is not None:
+                self.sums_[name] = self.sums_.get(name, 0) + value.detach()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate"):
+            total = self.sums_.get(name)
+            net.history.record(name, math.nan if total is None else float(total) / self.count_)
+        shares = self.sums_.get("shares")
+        net.history.record("shares", None if shares is None else (shares / self.count_).tolist())
+        net.history.record("step", net.step_)
+        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
+        net.history.record("seconds", time.perf_counter() - self.begun_)
+
+
+class StepBar(Callback):
+    """Show one progress bar for the whole fit, with loss and mask rate."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        from tqdm.auto import tqdm  # skorch brings it
+
+        self.bar_ = tqdm(total=net.max_steps, desc="fit", unit="step")
+
+    def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.bar_.update(1)
+        if losses is not None and net.step_ % 10 == 0:
+            shown = {"loss": f"{losses.loss.item():.3f}"}
+            if losses.mask_rate is not None:
+                shown["mask_rate"] = f"{losses.mask_rate.item():.2f}"
+            self.bar_.set_postfix(shown, refresh=False)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.bar_.close()
+        self.bar_ = None
+
+
+def make_schedule(lr: float, max_steps: int) -> LRScheduler:
+    """Return a one-cycle schedule: a short warm-up, then a cosine to zero (Smith & Topin 2019)."""
+    return LRScheduler(
+        partial(
+            torch.optim.lr_scheduler.OneCycleLR,
+            max_lr=lr,
+            total_steps=max_steps + 1,
+            pct_start=max(min(0.1, 200 / max_steps), 1 / max_steps),
+        ),
+        step_every="batch",
+        event_name=None,
+    )
+
+
+def choose_device(device: str) -> torch.device:
+    """Return the device that ``"auto"`` means: CUDA where there is one, then MPS, else the CPU.
+
+    Examples
+    --------
+    >>> choose_device("cpu")
+    device(type='cpu')
+    """
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def choose_precision(precision: str, device: torch.device) -> str:
+    """Return what ``"auto"`` means: bfloat16 where the hardware's flags say that it pays, else float32."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        pays = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        pays = device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return "bfloat16" if pays else "float32"
+
+
+@torch.no_grad()
+def predict_recordings(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield ``(i, proba)`` for each recording, ``proba`` float32 of shape (T_i, K), from the averaged weights.
+
+    Long recordings are cut into pieces that overlap by the receptive field, so that the result is that of one pass. A
+    network that names no ``stride`` and ``receptive_field`` reads each recording at once.
+    """
+    net.teacher_.eval()
+    module = net.teacher_.module
+    stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
+    lengths = recordings.recordings.lengths
+    core, halo = int(lengths.max()), 0
+    if stride is not None and reach is not None:
+        halo = -(-reach // stride) * stride
+        core = max(PREDICT_SAMPLES // stride * stride, stride)
+    for group in _group_by_length(lengths, core + 2 * halo):
+        if len(group) == 1 and lengths[group[0]] > core + 2 * halo:
+            yield group[0], _predict_long(net, recordings, group[0], core=core, halo=halo)
+            continue
+        x = np.stack([recordings.read(i) for i in group])
+        yield from zip(group, _predict_batch(net, x), strict=True)
+
+
+def _group_by_length(lengths: np.ndarray, longest: int) -> Iterator[list[int]]:
+    """Yield indices of equally long recordings that fit into one pass together; long ones come alone."""
+    order = np.argsort(lengths, kind="stable")
+    for length in np.unique(lengths):
+        same = order[np.searchsorted(lengths[order], length) : np.searchsorted(lengths[order], length, side="right")]
+        size = max(PREDICT_SAMPLES // int(length), 1) if length <= longest else 1
+        for first in range(0, len(same), size):
+            yield same[first : first + size].tolist()
+
+
+def _predict_long(
+    net: SegmentationNet, recordings: NormalizedRecordings, i: int, *, core: int, halo: int
+) -> np.ndarray:
+    parts = []
+    for piece in cut_pieces(i, int(recordings.recordings.lengths[i]), core=core, halo=halo):
+        proba = _predict_batch(net, recordings.read(i, piece.start, piece.stop)[None])[0]
+        parts.append(proba[piece.keep_start - piece.start : piece.keep_stop - piece.start])
+    return np.concatenate(parts)
+
+
+def _predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
+    proba = net.ask_teacher(torch.as_tensor(x, device=net.device))
+    return proba.transpose(1, 2).contiguous().cpu().numpy()

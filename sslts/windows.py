@@ -1,0 +1,209 @@
+"""Cut recordings into windows, and stitch what a network says about windows back together.
+
+Training draws windows at random (`WindowSampler`), prediction cuts a recording into overlapping pieces of which it keeps
+the middle (`cut_pieces`). Both depend on the signal only through `SignalSummary`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sslts.segments import find_runs
+
+# Rules by which the default window follows the signal. They are stated in docs/defaults.md.
+SEGMENTS_PER_WINDOW = 96
+CELLS_PER_WINDOW = 2048
+SHARE_BY_CLASS = 0.5
+
+
+@dataclass(frozen=True)
+class SignalSummary:
+    """What the defaults are derived from; lengths are in samples.
+
+    Parameters
+    ----------
+    n_channels, n_classes : int
+    segment_length : float
+        Median length of the labelled segments.
+    shortest_segment : float
+        Smallest over classes of the median length of a class' segments.
+    longest_recording : int
+    """
+
+    n_channels: int
+    n_classes: int
+    segment_length: float
+    shortest_segment: float
+    longest_recording: int
+
+    def choose_window_length(self, stem_stride: int, multiple: int) -> int:
+        """Return the window length: many segments long, no longer than a recording, a multiple of ``multiple``."""
+        wanted = min(SEGMENTS_PER_WINDOW * self.segment_length, CELLS_PER_WINDOW * stem_stride, self.longest_recording)
+        return max(multiple, round(wanted / multiple) * multiple)
+
+
+def summarize_signal(
+    labels: Sequence[np.ndarray], lengths: np.ndarray, *, n_channels: int, n_classes: int, background: int | None
+) -> SignalSummary:
+    """Measure the labelled segments.
+
+    A segment that touches an unlabelled sample or the recording's end may go on there, so it counts only when a class
+    has no complete one.
+
+    Parameters
+    ----------
+    labels : sequence of ndarray, shape (T_i,)
+        Class indices, ``-1`` where unlabelled.
+    lengths : ndarray, shape (n,)
+        Samples of each recording.
+    n_channels, n_classes : int
+    background : int or None
+        Index of the class that is not a segment.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.array([0, 0, 1, 1, 1, 0, 0, 1, -1])
+    >>> summarize_signal([y], np.array([9]), n_channels=1, n_classes=2, background=0).segment_length
+    3.0
+    """
+    complete: dict[int, list[np.ndarray]] = {}
+    cut: dict[int, list[np.ndarray]] = {}
+    for recording in labels:
+        if (recording < 0).all():
+            continue
+        starts, ends, values = find_runs(recording)
+        before = np.r_[-1, values[:-1]]
+        after = np.r_[values[1:], -1]
+        whole = (before >= 0) & (after >= 0)
+        for value in np.unique(values[values >= 0]):
+            mine = values == value
+            complete.setdefault(value, []).append((ends - starts)[mine & whole])
+            cut.setdefault(value, []).append((ends - starts)[mine & ~whole])
+    pooled = []
+    for value in complete:
+        if value != background or len(complete) == 1:
+            found = np.concatenate(complete[value])
+            pooled.append(found if len(found) else np.concatenate(cut[value]))
+    if not pooled:
+        pooled = [np.asarray([lengths.max()])]
+    return SignalSummary(
+        n_channels=n_channels,
+        n_classes=n_classes,
+        segment_length=float(np.median(np.concatenate(pooled))),
+        shortest_segment=float(min(np.median(found) for found in pooled)),
+        longest_recording=int(lengths.max()),
+    )
+
+
+class _Spans:
+    """Stretches of recordings, from which samples are drawn uniformly."""
+
+    def __init__(self, recording: np.ndarray, start: np.ndarray, length: np.ndarray) -> None:
+        self.recording, self.start = recording, start
+        self.cumulated = np.cumsum(length)
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        u = rng.integers(self.cumulated[-1], size=n)
+        span = np.searchsorted(self.cumulated, u, side="right")
+        behind = self.cumulated[span] - u  # samples from the drawn one to the span's end, at least 1
+        length = np.diff(self.cumulated, prepend=0)[span]
+        return self.recording[span], self.start[span] + length - behind
+
+
+class WindowSampler:
+    """Draw window positions, for labelled and for unlabelled batches.
+
+    Half of the labelled windows hold a sample drawn uniformly from all labelled ones; the other half hold one of a
+    class drawn uniformly, so that a pattern that fills 1 % of the time is in at least every second window. Unlabelled
+    windows come from every recording, in proportion to its length.
+
+    Parameters
+    ----------
+    labels : sequence of ndarray, shape (T_i,)
+        Class indices, ``-1`` where unlabelled.
+    lengths : ndarray, shape (n,)
+    window_length : int
+    n_classes : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sampler = WindowSampler([np.zeros(50, int), np.full(50, -1)], np.array([50, 50]), 10, 1)
+    >>> recording, start = sampler.draw_labeled(4, np.random.default_rng(0))
+    >>> recording.tolist(), bool((start <= 40).all())
+    ([0, 0, 0, 0], True)
+    """
+
+    def __init__(
+        self, labels: Sequence[np.ndarray], lengths: np.ndarray, window_length: int, n_classes: int
+    ) -> None:
+        self.lengths, self.window_length = lengths, window_length
+        everything = np.arange(len(lengths))
+        self._all = _Spans(everything, np.zeros_like(lengths), lengths)
+        runs = [(i, *find_runs(y)) for i, y in enumerate(labels) if (y >= 0).any()]
+        recording = np.concatenate([np.full(len(starts), i) for i, starts, _, _ in runs])
+        start, end, value = (np.concatenate([run[k] for run in runs]) for k in (1, 2, 3))
+        self._labeled = _Spans(*(a[value >= 0] for a in (recording, start, end - start)))
+        self._classes = [
+            _Spans(*(a[value == k] for a in (recording, start, end - start)))
+            for k in range(n_classes)
+            if (value == k).any()
+        ]
+
+    def draw_labeled(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``recording`` and ``start``, int64 of shape (n,), of windows that hold labelled samples."""
+        chosen = rng.integers(len(self._classes), size=n)
+        chosen[rng.random(n) >= SHARE_BY_CLASS] = -1
+        recording, position = self._labeled.draw(n, rng)
+        for k, spans in enumerate(self._classes):
+            mine = chosen == k
+            recording[mine], position[mine] = spans.draw(int(mine.sum()), rng)
+        return recording, self._place(recording, position, rng)
+
+    def draw_unlabeled(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``recording`` and ``start``, int64 of shape (n,), of windows from all recordings."""
+        recording, position = self._all.draw(n, rng)
+        return recording, self._place(recording, position, rng)
+
+    def _place(self, recording: np.ndarray, position: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        start = position - rng.integers(self.window_length, size=len(position))
+        return np.clip(start, 0, np.maximum(self.lengths[recording] - self.window_length, 0))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a recording: read ``[start, stop)``, keep ``[keep_start, keep_stop)``."""
+
+    recording: int
+    start: int
+    stop: int
+    keep_start: int
+    keep_stop: int
+
+
+def cut_pieces(recording: int, length: int, *, core: int, halo: int) -> list[Piece]:
+    """Cut a recording into pieces whose kept parts tile it.
+
+    A piece reads ``halo`` samples more on both sides than it keeps. When ``halo`` covers the network's receptive field
+    and ``core`` and ``halo`` are multiples of its stride, the kept parts equal one pass over the whole recording.
+
+    Examples
+    --------
+    >>> [(p.start, p.stop, p.keep_start, p.keep_stop) for p in cut_pieces(0, 10, core=4, halo=2)]
+    [(0, 6, 0, 4), (2, 10, 4, 10)]
+    """
+    if length <= core + 2 * halo:
+        return [Piece(recording, 0, length, 0, length)]
+    pieces = []
+    for keep_start in range(0, length, core):
+        keep_stop = min(keep_start + core, length)
+        if length - keep_stop <= halo:  # the rest is read anyway, so it is kept too
+            keep_stop = length
+        pieces.append(Piece(recording, max(keep_start - halo, 0), min(keep_stop + halo, length), keep_start, keep_stop))
+        if keep_stop == length:
+            break
+    return pieces
