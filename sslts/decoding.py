@@ -1,7 +1,7 @@
 """From probabilities to labels.
 
-A decoder is a recipe; ``start()`` returns what decodes one recording: ``push(proba)`` takes probabilities ``(t, K)`` and
-returns the labels that are final, ``flush()`` the rest. Offline is one push and a flush.
+A decoder is a recipe; ``start()`` returns what decodes one recording: ``push(proba)`` takes probabilities ``(t, K)``
+and returns the labels that are final, ``flush()`` the rest. Offline is one push and a flush.
 """
 
 from __future__ import annotations

@@ -112,7 +112,15 @@ class UNetModule(nn.Module):
     """The module that `UNet` builds; ``stride`` and ``receptive_field`` are in samples."""
 
     def __init__(
-        self, n_channels: int, n_classes: int, *, width: int, depth: int, kernel_size: int, stem_stride: int, dropout: float
+        self,
+        n_channels: int,
+        n_classes: int,
+        *,
+        width: int,
+        depth: int,
+        kernel_size: int,
+        stem_stride: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.stem_stride, self.stride = stem_stride, stem_stride * 2**depth
@@ -140,9 +148,10 @@ class UNetModule(nn.Module):
         # and the interpolation from cells to samples.
         levels = sum(2 ** (i + (i < depth)) for i in range(depth + 1))
         self.receptive_field = reach + stem_stride * ((kernel_size - 1) * levels + 2 ** (depth + 1) + 1)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return class scores (B, K, T), float32, of signals (B, C, T)."""
         length = x.shape[-1]
         x = F.pad(x, (0, -length % self.stride))[:, :, None]
         x = x.contiguous(memory_format=torch.channels_last)

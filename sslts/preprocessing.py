@@ -259,13 +259,11 @@ class ButterworthFilter(_LengthKeeping):
     def _map(self, x: np.ndarray) -> np.ndarray:
         if self.low is None and self.high is None:
             return x
-        if self.low is None:
-            kind, edges = "lowpass", self.high
-        elif self.high is None:
-            kind, edges = "highpass", self.low
-        else:
-            kind, edges = "bandpass", (self.low, self.high)
-        sections = signal.butter(self.order, edges, kind, fs=self.sampling_rate, output="sos")
+        edges = [edge for edge in (self.low, self.high) if edge is not None]
+        kind = "bandpass" if len(edges) == 2 else "highpass" if self.high is None else "lowpass"
+        sections = signal.butter(
+            self.order, edges if len(edges) == 2 else edges[0], kind, fs=self.sampling_rate, output="sos"
+        )
         padding = min(3 * (2 * len(sections) + 1), x.shape[-1] - 1)
         return signal.sosfiltfilt(sections, x.astype(np.float64), axis=-1, padlen=padding)
 

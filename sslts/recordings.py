@@ -93,6 +93,8 @@ class _Rows(Sequence[Any]):
         return int(self.array.shape[0])
 
     def __getitem__(self, i: Any) -> Any:
+        if i >= len(self):
+            raise IndexError(i)
         return _Row(self.array, i)
 
 
@@ -143,14 +145,14 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
 
 
 def _is_nested(X: pd.DataFrame) -> bool:
-    return X.size > 0 and isinstance(X.iat[0, 0], (pd.Series, np.ndarray))
+    return X.size > 0 and isinstance(X.iloc[0, 0], (pd.Series, np.ndarray))
 
 
 def _check_dense(X: Any) -> np.ndarray:
     from sklearn.utils import check_array
 
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        X = X.astype(np.float64).filled(np.nan)
+        X = np.ma.filled(X.astype(np.float64), np.nan)
     X = check_array(X, dtype=None, allow_nd=True, ensure_all_finite=False)
     return X if X.dtype.kind in "fiub" else X.astype(np.float64)
 

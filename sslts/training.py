@@ -33,10 +33,10 @@ PREDICT_SAMPLES = 1 << 17  # samples in one forward pass of prediction
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step learns from: labelled windows, and windows without their labels (or none)."""
+    """What one step learns from: labelled windows, and windows (perhaps none) whose labels are hidden."""
 
     labeled: Tracks
-    unlabeled: Tracks | None
+    unlabeled: Tracks
 
     def __len__(self) -> int:
         return len(self.labeled.x)
@@ -122,10 +122,8 @@ class WindowDataset(Dataset):
     def draw(self) -> Batch:
         """Return the next random batch."""
         labeled = self.gather(*self.sampler.draw_labeled(self.batch_size, self.rng))
-        if not self.n_unlabeled:
-            return Batch(labeled, None)
         unlabeled = self.gather(*self.sampler.draw_unlabeled(self.n_unlabeled, self.rng))
-        return Batch(labeled, unlabeled.replace(target=None))
+        return Batch(labeled, unlabeled.hide_labels())
 
 
 class _Steps:
@@ -182,7 +180,7 @@ class AveragedModule(AveragedModel):
         return {name: value for name, value in self.__dict__.items() if name != "multi_avg_fn"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        super().__setstate__(state)
         self.multi_avg_fn = update_average(self.decay)
 
 
@@ -221,9 +219,7 @@ class SegmentationNet(NeuralNet):
         self.log_every = log_every
         self.precision = precision
         self.seed = seed
-        super().__init__(
-            module, criterion, max_epochs=math.ceil(max_steps / log_every), train_split=None, **kwargs
-        )
+        super().__init__(module, criterion, max_epochs=math.ceil(max_steps / log_every), train_split=None, **kwargs)
 
     def initialize_module(self) -> SegmentationNet:
         """Build the student, and its average."""
@@ -252,7 +248,7 @@ class SegmentationNet(NeuralNet):
         return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def ask_student(self, *views: Tensor) -> tuple[Tensor, ...]:
-        """Return the student's scores of each batch of signals, from one pass over all; BatchNorm sees them together."""
+        """Return the student's scores of each batch of signals, from one pass; BatchNorm sees them together."""
         with self.autocast():
             logits = self.module_(torch.cat(views) if len(views) > 1 else views[0])
         return logits.float().split([len(view) for view in views])

@@ -1,7 +1,7 @@
 """Cut recordings into windows, and stitch what a network says about windows back together.
 
-Training draws windows at random (`WindowSampler`), prediction cuts a recording into overlapping pieces of which it keeps
-the middle (`cut_pieces`). Both depend on the signal only through `SignalSummary`.
+Training draws windows at random (`WindowSampler`), prediction cuts a recording into overlapping pieces of which it
+keeps the middle (`cut_pieces`). Both depend on the signal only through `SignalSummary`.
 """
 
 from __future__ import annotations
@@ -138,9 +138,7 @@ class WindowSampler:
     ([0, 0, 0, 0], True)
     """
 
-    def __init__(
-        self, labels: Sequence[np.ndarray], lengths: np.ndarray, window_length: int, n_classes: int
-    ) -> None:
+    def __init__(self, labels: Sequence[np.ndarray], lengths: np.ndarray, window_length: int, n_classes: int) -> None:
         self.lengths, self.window_length = lengths, window_length
         everything = np.arange(len(lengths))
         self._all = _Spans(everything, np.zeros_like(lengths), lengths)

@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +135,7 @@ class TestLabels:
         samples = 3 * np.arange(len(symbols))
         found = _waves(symbols, samples)
         assert all(first < last for _, first, last, _ in found)
-        assert all(a[2] < b[1] for a, b in zip(found, found[1:], strict=False))
+        assert all(a[2] < b[1] for a, b in pairwise(found))
         labels = _label(symbols, samples, 100)
         assert all((labels[first : last + 1] == label).all() for label, first, last, _ in found)
 
@@ -196,13 +197,14 @@ def test_importing_the_datasets_loads_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
+@pytest.fixture(scope="module")
+def marks():
+    leads = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
+    return {(n, lead): wfdb.rdann(str(LUDB / "data" / str(n)), lead) for n in range(1, 201) for lead in leads}
+
+
 @needs_ludb
 class TestTheWholeDatabase:
-    @pytest.fixture(scope="class")
-    def marks(self):
-        leads = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
-        return {(n, lead): wfdb.rdann(str(LUDB / "data" / str(n)), lead) for n in range(1, 201) for lead in leads}
-
     def test_every_wave_is_found(self, marks):
         counts, without_onset, garbled = {1: 0, 2: 0, 3: 0}, [], []
         for lead, mark in marks.items():

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from sslts.datasets import make_recordings
 def runs(labels):
     """Runs of one class that is not background: (class, start, length)."""
     edges = np.r_[0, np.flatnonzero(np.diff(labels)) + 1, len(labels)]
-    return [(labels[a], a, b - a) for a, b in zip(edges, edges[1:], strict=False) if labels[a]]
+    return [(labels[a], a, b - a) for a, b in pairwise(edges) if labels[a]]
 
 
 class TestShapes:

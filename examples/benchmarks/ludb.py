@@ -1,8 +1,8 @@
 """Benchmark on real electrocardiograms: PhysioNet's LUDB, 200 patients of 12 leads, waves P, QRS and T.
 
-Each lead is a recording of its own. A split puts 120 patients into training, 40 into validation, 40 into test; the first
-``--patients`` of the 120 are labelled, the rest is given with -1. Results are kept in a JSON file: a run that stands
-there is not repeated, so a benchmark that was stopped goes on where it was.
+Each lead is a recording of its own. A split puts 120 patients into training, 40 into validation, 40 into test; the
+first ``--patients`` of the 120 are labelled, the rest is given with -1. Results are kept in a JSON file: a run that
+stands there is not repeated, so a benchmark that was stopped goes on where it was.
 
 Run from the root of the project::
 
@@ -133,12 +133,15 @@ def write_results(path: Path, results: list[dict[str, Any]]) -> None:
 
 def print_table(results: list[dict[str, Any]]) -> None:
     """Print a row for each run."""
-    print(f"{'method':<12}{'protocol':<12}{'patients':>8}{'split':>6}{'steps':>6}  mIoU  [95 %]         seconds  params")
+    print(
+        f"{'method':<12}{'protocol':<12}{'patients':>8}{'split':>6}{'steps':>6}  mIoU  [95 %]         seconds  params"
+    )
     for r in sorted(results, key=lambda r: [str(r[name]) for name in KEY]):
         low, high = r["mean_iou_interval"]
         print(
             f"{r['method']:<12}{r['protocol']:<12}{r['patients']:>8}{r['split']:>6}{r['steps']:>6}  "
-            f"{100 * r['mean_iou']:.2f} [{100 * low:.1f}, {100 * high:.1f}]  {r['fit_seconds']:>7.0f}  {r['params'] or ''}"
+            f"{100 * r['mean_iou']:.2f} [{100 * low:.1f}, {100 * high:.1f}]  {r['fit_seconds']:>7.0f}  "
+            f"{r['params'] or ''}"
         )
 
 

@@ -39,17 +39,14 @@ class CutMix(Augmenter):
     low: float = 0.1
     high: float = 0.5
 
-    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         batch, _, length = tracks.x.shape
         share = draw_uniform(self.low, self.high, (batch,), tracks.x, generator)
         share = torch.where(draw_uniform(0, 1, (batch,), tracks.x, generator) < self.p, share, 0.0)
         mask = draw_stretch(length, share, generator)
         wide = mask[:, None]
-        target = tracks.target
-        if target is not None:
-            target = torch.where(mask if target.ndim == 2 else wide, target.roll(1, 0), target)
         return Tracks(
             torch.where(wide, tracks.x.roll(1, 0), tracks.x),
-            target,
+            torch.where(mask if tracks.target.ndim == 2 else wide, tracks.target.roll(1, 0), tracks.target),
             torch.where(mask, tracks.valid.roll(1, 0), tracks.valid),
         )

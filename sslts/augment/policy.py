@@ -37,10 +37,7 @@ def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
     """
     if view is None:
         return tracks
-    if isinstance(view, Augmenter):
-        seen = view(tracks, generator)
-    else:
-        seen = tracks.replace(x=view(tracks.x))
+    seen = view(tracks, generator) if isinstance(view, Augmenter) else tracks.replace(x=view(tracks.x))
     if not isinstance(seen.x, Tensor) or seen.x.shape != tracks.x.shape or seen.x.dtype != tracks.x.dtype:
         got = f"{tuple(seen.x.shape)} {seen.x.dtype}" if isinstance(seen.x, Tensor) else type(seen.x).__name__
         raise ValueError(
@@ -63,14 +60,14 @@ class Compose(Augmenter):
     >>> import torch
     >>> from sslts.augment import Jitter, Rescale, Shift
     >>> view = Compose((Rescale(), Shift(), Jitter()))
-    >>> tracks = Tracks(torch.rand(2, 1, 50), None, torch.ones(2, 50).bool())
+    >>> tracks = Tracks(torch.rand(2, 1, 50), torch.zeros(2, 50).long(), torch.ones(2, 50).bool())
     >>> view(tracks, torch.Generator().manual_seed(0)).x.shape
     torch.Size([2, 1, 50])
     """
 
     steps: tuple[View, ...] = ()
 
-    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         moving: list[TimeAugmenter] = []
         for step in self.steps:
             if isinstance(step, TimeAugmenter):
@@ -131,7 +128,7 @@ class RandAugment(Augmenter):
         Smooth(),
     )
 
-    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         rank = torch.rand((len(tracks.x), len(self.changes)), generator=generator, device=tracks.x.device)
         drawn = rank.argsort(1).argsort(1) < self.n
 

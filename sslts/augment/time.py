@@ -33,7 +33,7 @@ class TimeAugmenter(Augmenter):
             Positions in the input. A composition feeds them to the augmenter before it.
         """
 
-    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         length = tracks.x.shape[-1]
         return tracks.resample(self.locate(make_grid(tracks), length, generator))
 
@@ -57,7 +57,7 @@ class Shift(TimeAugmenter):
     --------
     >>> import torch
     >>> from sslts.augment import Tracks
-    >>> tracks = Tracks(torch.rand(2, 1, 50), None, torch.ones(2, 50).bool())
+    >>> tracks = Tracks(torch.rand(2, 1, 50), torch.zeros(2, 50).long(), torch.ones(2, 50).bool())
     >>> Shift(0.2)(tracks, torch.Generator().manual_seed(0)).x.shape
     torch.Size([2, 1, 50])
     """
@@ -82,7 +82,7 @@ class Rescale(TimeAugmenter):
     --------
     >>> import torch
     >>> from sslts.augment import Tracks
-    >>> tracks = Tracks(torch.rand(2, 1, 50), None, torch.ones(2, 50).bool())
+    >>> tracks = Tracks(torch.rand(2, 1, 50), torch.zeros(2, 50).long(), torch.ones(2, 50).bool())
     >>> Rescale(1.0, 2.0)(tracks, torch.Generator().manual_seed(0)).valid.all().item()
     True
     """
@@ -106,7 +106,7 @@ class Reverse(TimeAugmenter):
     --------
     >>> import torch
     >>> from sslts.augment import Tracks
-    >>> tracks = Tracks(torch.arange(3.0).reshape(1, 1, 3), None, torch.ones(1, 3).bool())
+    >>> tracks = Tracks(torch.arange(3.0).reshape(1, 1, 3), torch.zeros(1, 3).long(), torch.ones(1, 3).bool())
     >>> Reverse(p=1.0)(tracks, torch.Generator().manual_seed(0)).x.tolist()
     [[[2.0, 1.0, 0.0]]]
     """

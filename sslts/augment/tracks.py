@@ -20,19 +20,23 @@ class Tracks:
     ----------
     x : Tensor, float32, shape (B, C, T)
         Signals.
-    target : Tensor or None
+    target : Tensor
         Labels, int64 of shape ``(B, T)`` with ``-1`` for unlabelled; or probabilities, float of shape ``(B, K, T)``.
     valid : Tensor, bool, shape (B, T)
         False where a sample is padding, or lies outside what the view was made from.
     """
 
     x: Tensor
-    target: Tensor | None
+    target: Tensor
     valid: Tensor
 
-    def replace(self, **changes: Tensor | None) -> Tracks:
+    def replace(self, **changes: Tensor) -> Tracks:
         """Return a copy with changed tensors."""
         return dataclasses.replace(self, **changes)
+
+    def hide_labels(self) -> Tracks:
+        """Return a copy of which no sample is labelled."""
+        return self.replace(target=torch.full_like(self.valid, -1, dtype=torch.int64))
 
     def resample(self, source: Tensor) -> Tracks:
         """Move signal, target and validity together.
@@ -60,13 +64,10 @@ class Tracks:
         right = (left + 1).clamp(max=last)
         nearest = (position + 0.5).floor().clamp(max=last).long()
         valid = self.valid.gather(1, nearest) & inside
-        target = self.target
-        if target is not None:
-            target = (
-                target.gather(1, nearest).masked_fill(~valid, -1)
-                if target.ndim == 2
-                else _interpolate(target, left, right, fraction)
-            )
+        if self.target.ndim == 2:
+            target = self.target.gather(1, nearest).masked_fill(~valid, -1)
+        else:
+            target = _interpolate(self.target, left, right, fraction)
         x = _interpolate(self.x, left, right, fraction) * valid[:, None]
         return Tracks(x, target, valid)
 

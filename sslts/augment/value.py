@@ -1,7 +1,7 @@
 """Augmenters that change values. All are the identity at strength zero.
 
-A strength is ``magnitude / 10`` times a random number in [0, 1] for each recording of the batch. Amounts are in units of
-the standard deviation of each channel in the window, so that they mean the same whatever the signal's unit.
+A strength is ``magnitude / 10`` times a random number in [0, 1] for each recording of the batch. Amounts are in units
+of the standard deviation of each channel in the window, so that they mean the same whatever the signal's unit.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ValueAugmenter(Augmenter):
         generator : torch.Generator
         """
 
-    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         strength = self.draw_strength(tracks.x, generator) * self.magnitude / 10
         return change_values(tracks, lambda x: self.change(x, strength, generator))
 
@@ -83,7 +83,7 @@ class Jitter(ValueAugmenter):
     --------
     >>> import torch
     >>> from sslts.augment import Tracks
-    >>> tracks = Tracks(torch.rand(2, 1, 50), None, torch.ones(2, 50).bool())
+    >>> tracks = Tracks(torch.rand(2, 1, 50), torch.zeros(2, 50).long(), torch.ones(2, 50).bool())
     >>> torch.equal(Jitter(magnitude=0)(tracks, torch.Generator()).x.round(decimals=4), tracks.x.round(decimals=4))
     True
     """

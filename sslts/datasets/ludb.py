@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import signal
 
 from sslts.datasets.download import fetch_ludb
 
@@ -129,8 +128,7 @@ def load_ludb(
         x, labels = _read_record(wfdb, folder / str(number), leads)
         x, labels = _resample(x, labels, Fraction(sampling_rate).limit_denominator(1000) / 500)
         if bandpass is not None:
-            sos = signal.butter(5, bandpass, btype="bandpass", fs=sampling_rate, output="sos")
-            x = signal.sosfiltfilt(sos, x, axis=-1)
+            x = _filter(x, bandpass, sampling_rate)
         if protocol == "semisegecg":
             x, labels = _hold_outside(x, labels)
         X.append(x.astype(np.float32))
@@ -206,9 +204,19 @@ def _resample(x: np.ndarray, labels: np.ndarray, ratio: Fraction) -> tuple[np.nd
     """Resample signals ``(leads, T)`` by `ratio`, and their labels by nearest neighbour."""
     if ratio == 1:
         return x, labels
+    from scipy import signal  # here, since it takes a second to import
+
     x = signal.resample_poly(x, ratio.numerator, ratio.denominator, axis=-1)
     nearest = np.rint(np.arange(x.shape[-1]) / float(ratio)).astype(np.int64)
     return x, labels[:, np.minimum(nearest, labels.shape[-1] - 1)]
+
+
+def _filter(x: np.ndarray, bandpass: tuple[float, float], sampling_rate: float) -> np.ndarray:
+    """Band-pass signals ``(leads, T)`` without moving anything in time."""
+    from scipy import signal
+
+    sos = signal.butter(5, bandpass, btype="bandpass", fs=sampling_rate, output="sos")
+    return signal.sosfiltfilt(sos, x, axis=-1)
 
 
 def _hold_outside(x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

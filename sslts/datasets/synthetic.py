@@ -166,7 +166,7 @@ def _waveforms(rng: np.random.Generator, events: _Events, n_recordings: int, var
     wave = np.sign(wave) * np.abs(wave) ** own(0.5, 1.5)
     wave = np.where(kind == 2, np.abs(wave), wave)
     wave = np.where(kind == 3, _foreign(rng, n_recordings, u, events.recording), wave)
-    tilt = 1 + own(-0.8, 0.8, within=0.1) * np.cos(np.pi * u)
+    tilt = 1 + own(-0.6, 0.6, within=0.1) * np.cos(np.pi * u)
     edge = np.minimum(1, np.minimum(u, 1 - u) / own(0.03, 0.25))
     amplitude = np.exp(0.2 * rng.standard_normal((len(u), 1)))
     return np.where(inside, amplitude * edge * tilt * (wave + own(-0.8, 0.8, within=0.05)), 0.0)
@@ -207,8 +207,8 @@ def _measure(
     """Record the content through sensors: gain, offset, drift and noise, ``(n_recordings, n_channels, n_samples)``."""
     n_recordings, n_samples = content.shape
     each = (n_recordings, n_channels, 1)
-    level = noise * np.exp(0.5 * variability * rng.standard_normal((n_recordings, 1, 1)))
-    X = content[:, None, :] * np.exp(0.3 * variability * rng.standard_normal(each))
+    level = noise * np.exp(variability * rng.uniform(-0.7, 0.7, (n_recordings, 1, 1)))
+    X = content[:, None, :] * np.exp(variability * rng.uniform(-0.4, 0.4, each))
     X += _drift(rng, n_recordings, n_samples, segment_length)[:, None, :] * rng.uniform(0.5, 1.5, each)
     X += level * _noise(rng, each[:2], n_samples, segment_length, variability)
     X += variability * 2 * rng.standard_normal(each)
@@ -247,8 +247,10 @@ def _generator(random_state: Any) -> np.random.Generator:
         return random_state
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**32, size=4, dtype=np.uint32))
-    if random_state is None or (isinstance(random_state, Integral) and int(random_state) >= 0):
-        return np.random.default_rng(random_state)
+    if random_state is None:
+        return np.random.default_rng()
+    if isinstance(random_state, Integral) and int(random_state) >= 0:
+        return np.random.default_rng(int(random_state))
     raise ValueError(
         f"random_state must be None, an integer >= 0, a numpy Generator or a RandomState, got {random_state!r}"
     )

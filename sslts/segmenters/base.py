@@ -163,7 +163,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
         labels = as_labels(y, recordings)
         recordings.check_finite()
         start = self._find_start(recordings)
-        _check_feature_names(self, X, reset=True)
+        if recordings.container == "array":
+            _check_feature_names(self, X, reset=True)
         self.n_channels_ = recordings.n_channels
         self.n_features_in_ = _count_features(X, recordings)
         self.classes_ = _find_classes(labels)
@@ -278,7 +279,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
     def _read(self, X: Any) -> Recordings:
         check_is_fitted(self, "net_")
         recordings = as_recordings(X)
-        if X is not recordings:
+        if recordings.container == "array" and X is not recordings:
             _check_feature_names(self, X, reset=False)
         if recordings.n_channels != self.n_channels_:
             raise ValueError(

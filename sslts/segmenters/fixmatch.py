@@ -186,7 +186,7 @@ class FixMatchSegmenter(NetworkSegmenter):
         background: int | None = 0,
         sampling_rate: float | None = None,
         precision: str = "auto",
-        compile: bool = False,  # noqa: A002
+        compile: bool = False,
         device: str = "auto",
         callbacks: list[Any] | None = None,
         init: Any = None,

@@ -126,7 +126,7 @@ class SupervisedSegmenter(NetworkSegmenter):
         background: int | None = 0,
         sampling_rate: float | None = None,
         precision: str = "auto",
-        compile: bool = False,  # noqa: A002
+        compile: bool = False,
         device: str = "auto",
         callbacks: list[Any] | None = None,
         init: Any = None,

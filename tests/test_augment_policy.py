@@ -1,0 +1,50 @@
+"""Policies draw for each recording, and plain functions are views too."""
+
+import pytest
+import torch
+
+from sslts.augment import Compose, CutMix, Jitter, RandAugment, Scale, Tracks, apply_view
+
+
+@pytest.fixture
+def tracks():
+    g = torch.Generator().manual_seed(0)
+    return Tracks(torch.randn(200, 1, 60, generator=g), torch.zeros(200, 60).long(), torch.ones(200, 60).bool())
+
+
+def test_n_changes_are_drawn_for_each_recording(tracks):
+    view = RandAugment(n=1, magnitude=10, mix=None, changes=(Jitter(), Scale()))
+    x = view(tracks, torch.Generator().manual_seed(0)).x
+    before, after = (signal - signal.mean(-1, keepdim=True) for signal in (tracks.x, x))
+    factor = (before * after).sum(-1, keepdim=True) / before.square().sum(-1, keepdim=True)
+    scaled = (after - factor * before).std(-1).flatten() < 1e-4  # no noise was added
+    assert 0.35 < scaled.float().mean() < 0.65
+
+
+def test_no_change_is_drawn_for_n_zero(tracks):
+    x = RandAugment(n=0, mix=None)(tracks, torch.Generator().manual_seed(0)).x
+    torch.testing.assert_close(x, tracks.x)
+
+
+def test_mixing_follows(tracks):
+    target = torch.arange(200)[:, None].expand(200, 60)
+    view = RandAugment(mix=CutMix(p=1.0))(tracks.replace(target=target), torch.Generator().manual_seed(0))
+    assert (view.target != target).any()
+
+
+def test_a_plain_function_changes_values(tracks):
+    assert torch.equal(apply_view(lambda x: -x, tracks, torch.Generator()).x, -tracks.x)
+    composed = Compose((lambda x: -x, lambda x: x + 1))
+    assert torch.equal(composed(tracks, torch.Generator()).x, 1 - tracks.x)
+
+
+def test_nothing_is_a_view(tracks):
+    assert apply_view(None, tracks, torch.Generator()) is tracks
+
+
+@pytest.mark.parametrize(
+    "view", [lambda x: x[..., 1:], lambda x: x.double(), lambda x: x.numpy(), lambda x: x[:, [0, 0]]]
+)
+def test_a_view_that_changes_shape_or_type_is_refused(view, tracks):
+    with pytest.raises(ValueError, match="it must keep shape and type"):
+        apply_view(view, tracks, torch.Generator())

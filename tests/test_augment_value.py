@@ -1,0 +1,74 @@
+"""What changes values leaves time and labels alone, and means the same in every unit."""
+
+import pytest
+import torch
+
+from sslts.augment import (
+    BaselineDrift,
+    CutOut,
+    Jitter,
+    MagnitudeWarp,
+    RandAugment,
+    Scale,
+    SineNoise,
+    Smooth,
+    StretchNoise,
+    Tracks,
+)
+
+CLASSES = [BaselineDrift, CutOut, Jitter, MagnitudeWarp, Scale, SineNoise, Smooth, StretchNoise]
+
+
+def make_signals(batch=64, channels=2, length=400):
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(batch, channels, length, generator=g)
+    valid = torch.ones(batch, length).bool()
+    valid[:, -50:] = False
+    return Tracks(x * valid[:, None], torch.zeros(batch, length).long(), valid)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+class TestEveryValueAugmenter:
+    def test_changes_the_signal_and_nothing_else(self, cls):
+        tracks = make_signals()
+        changed = cls(magnitude=10)(tracks, torch.Generator().manual_seed(1))
+        assert (changed.x != tracks.x).flatten(1).any(1).float().mean() > 0.8
+        assert changed.target is tracks.target
+        assert changed.valid is tracks.valid
+        assert changed.x.shape == tracks.x.shape
+
+    def test_magnitude_zero_is_the_identity(self, cls):
+        tracks = make_signals()
+        torch.testing.assert_close(cls(magnitude=0)(tracks, torch.Generator()).x, tracks.x)
+
+    def test_probability_zero_is_the_identity(self, cls):
+        tracks = make_signals()
+        torch.testing.assert_close(cls(magnitude=10, p=0.0)(tracks, torch.Generator()).x, tracks.x)
+
+    def test_padding_stays_zero(self, cls):
+        changed = cls(magnitude=10)(make_signals(), torch.Generator().manual_seed(1))
+        assert (changed.x[..., -50:] == 0).all()
+
+    def test_the_unit_does_not_matter(self, cls):
+        tracks = make_signals()
+        small = cls(magnitude=10)(tracks, torch.Generator().manual_seed(1)).x
+        large = cls(magnitude=10)(tracks.replace(x=tracks.x * 1000), torch.Generator().manual_seed(1)).x
+        torch.testing.assert_close(small * 1000, large, rtol=1e-3, atol=1e-1)
+
+    def test_a_constant_signal_stays_finite(self, cls):
+        tracks = Tracks(torch.full((2, 1, 30), 7.0), torch.zeros(2, 30).long(), torch.ones(2, 30).bool())
+        assert cls(magnitude=10)(tracks, torch.Generator().manual_seed(1)).x.isfinite().all()
+
+    def test_the_generator_decides(self, cls):
+        a, b, c = (cls(magnitude=10)(make_signals(), torch.Generator().manual_seed(s)).x for s in (0, 0, 1))
+        assert torch.equal(a, b)
+        assert not torch.equal(a, c)
+
+
+def test_a_stronger_magnitude_changes_more():
+    tracks = make_signals()
+    change = [
+        (RandAugment(magnitude=m, mix=None)(tracks, torch.Generator().manual_seed(0)).x - tracks.x).norm()
+        for m in (1, 3, 9)
+    ]
+    assert change[0] < change[1] < change[2]

@@ -1,0 +1,81 @@
+"""The U-Net takes any length, decodes to every sample, and keeps its word about stride and receptive field."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sslts.networks import UNet, count_parameters
+from sslts.windows import SignalSummary
+
+SMALL = UNet(width=4, depth=2, kernel_size=3)
+
+
+def build(recipe, n_channels=1, n_classes=3, seed=0):
+    torch.manual_seed(seed)
+    module = recipe(n_channels, n_classes)
+    for layer in module.modules():  # statistics of a trained network, not the identity
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_()
+            layer.bias.data.normal_()
+    return module.eval()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 3), st.sampled_from([1, 2, 4, 8]))
+def test_any_length_and_any_number_of_channels(length, n_channels, stem_stride):
+    module = build(SMALL.replace(stem_stride=stem_stride), n_channels)
+    assert module(torch.zeros(2, n_channels, length)).shape == (2, 3, length)
+
+
+@pytest.mark.parametrize("recipe", [SMALL, SMALL.replace(stem_stride=4), SMALL.replace(stem_stride=16, kernel_size=5)])
+def test_the_receptive_field_is_not_understated(recipe):
+    module = build(recipe)
+    length = 6 * (module.receptive_field // module.stride + 1) * module.stride
+    x = torch.randn(1, 1, length, requires_grad=True)
+    module = module.double()
+    centre = length // 2
+    module.double()(x.double())  # shape check before the gradient
+    logits = UNetRunner(module)(x)
+    logits[0, :, centre].sum().backward()
+    seen = x.grad[0, 0].nonzero().flatten()
+    assert centre - seen.min() <= module.receptive_field
+    assert seen.max() - centre <= module.receptive_field
+
+
+class UNetRunner(torch.nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return self.module(x.to(next(self.module.parameters()).dtype))
+
+
+@pytest.mark.parametrize("stem_stride", [1, 4, 16])
+def test_moving_the_input_by_the_stride_moves_the_output(stem_stride):
+    module = build(SMALL.replace(stem_stride=stem_stride))
+    x = torch.randn(1, 1, 40 * module.stride)
+    reach = module.receptive_field
+    moved = module(x.roll(module.stride, -1))[..., reach + module.stride : -reach]
+    torch.testing.assert_close(moved, module(x)[..., reach : -reach - module.stride], atol=1e-5, rtol=1e-4)
+
+
+def test_the_stem_follows_the_shortest_segment():
+    def stem(length):
+        return UNet().for_signal(SignalSummary(1, 2, length, length, 10**5)).stem_stride
+
+    assert [stem(n) for n in (1, 8, 12, 28, 60, 300, 9999)] == [1, 1, 2, 4, 8, 16, 16]
+
+
+def test_a_stem_that_was_asked_for_stays():
+    assert UNet(stem_stride=2).for_signal(SignalSummary(1, 2, 300, 300, 10**5)).stem_stride == 2
+
+
+def test_a_stem_must_be_a_power_of_two():
+    with pytest.raises(ValueError, match="stem_stride=3 must be a power of two"):
+        UNet(stem_stride=3)(1, 2)
+
+
+def test_width_is_the_size():
+    assert count_parameters(build(UNet(width=8))) < count_parameters(build(UNet(width=16)))

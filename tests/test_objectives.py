@@ -1,0 +1,68 @@
+"""Losses against their formula, computed by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy
+
+G = torch.Generator().manual_seed(0)
+LOGITS = torch.randn(2, 3, 5, generator=G)
+LOG = LOGITS.log_softmax(1).numpy()
+
+
+def test_labelled_loss_is_the_mean_over_labelled_samples():
+    labels = torch.tensor([[0, 1, -1, 2, -1], [-1, -1, -1, -1, 1]])
+    wanted = -np.mean([LOG[0, 0, 0], LOG[0, 1, 1], LOG[0, 2, 3], LOG[1, 1, 4]])
+    assert labeled_cross_entropy(LOGITS, labels).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_class_weights_weigh_samples():
+    labels = torch.tensor([[0, 1, -1, -1, -1], [-1] * 5])
+    wanted = -(3 * LOG[0, 0, 0] + LOG[0, 1, 1]) / 4
+    weight = torch.tensor([3.0, 1.0, 9.0])
+    assert labeled_cross_entropy(LOGITS, labels, weight).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_without_a_label_the_loss_is_zero():
+    assert labeled_cross_entropy(LOGITS, torch.full((2, 5), -1)).item() == 0
+
+
+def test_unlabelled_samples_have_no_gradient():
+    logits = LOGITS.clone().requires_grad_()
+    labels = torch.tensor([[0, 1, -1, 2, -1], [-1, -1, -1, -1, 1]])
+    labeled_cross_entropy(logits, labels).backward()
+    assert (logits.grad.abs().sum(1) > 0).equal(labels >= 0)
+
+
+class TestPseudoLabels:
+    proba = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(1)).softmax(1)
+    weight = torch.tensor([[1, 0, 0.5, 0, 1], [0, 0, 1, 1, 0]])
+    valid = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 0, 0]]).bool()
+
+    def test_formula(self):
+        total = 0.0
+        for b in range(2):
+            for t in range(5):
+                if self.valid[b, t]:
+                    total -= self.weight[b, t].item() * LOG[b, self.proba[b, :, t].argmax(), t]
+        found = pseudo_label_cross_entropy(LOGITS, self.proba, self.weight, self.valid)
+        assert found.item() == pytest.approx(total / 7, rel=1e-5)  # all valid samples, not the believed ones
+
+    def test_gradient_reaches_exactly_the_believed_samples(self):
+        logits = LOGITS.clone().requires_grad_()
+        pseudo_label_cross_entropy(logits, self.proba, self.weight, self.valid).backward()
+        assert (logits.grad.abs().sum(1) > 0).equal((self.weight > 0) & self.valid)
+
+    def test_description(self):
+        rate, shares = describe_pseudo_labels(self.proba, self.weight, self.valid)
+        assert rate.item() == pytest.approx(2.5 / 7)
+        wanted = torch.zeros(3)
+        for b, t in [(0, 0), (0, 2), (1, 2)]:
+            wanted[self.proba[b, :, t].argmax()] += self.weight[b, t]
+        torch.testing.assert_close(shares, wanted / 2.5)
+
+    def test_nothing_valid_is_zero_not_nan(self):
+        none = torch.zeros(2, 5).bool()
+        assert pseudo_label_cross_entropy(LOGITS, self.proba, self.weight, none).item() == 0
+        assert describe_pseudo_labels(self.proba, self.weight, none)[0].item() == 0

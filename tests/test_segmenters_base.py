@@ -1,0 +1,478 @@
+"""What holds for every estimator that trains a network."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import TINY, as_ragged
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import check_estimator
+
+from sslts.augment import RandAugment
+from sslts.networks import UNet
+
+
+def as_multiindex(X, y=None):
+    n, t = X.shape
+    index = pd.MultiIndex.from_product([range(n), range(t)], names=["instance", "time"])
+    frame = pd.DataFrame({"x": X.ravel()}, index=index)
+    return (frame, None) if y is None else (frame, pd.Series(y.ravel(), index=index))
+
+
+class TestScikitLearn:
+    def test_check_estimator(self, make_segmenter):
+        results = check_estimator(
+            make_segmenter(max_steps=2, batch_size=2, random_state=None),
+            expected_failed_checks={"check_n_features_in_after_fitting": "predict takes recordings of any length"},
+            on_skip=None,
+        )
+        assert sum(result["status"] == "passed" for result in results) >= 39
+
+    def test_clone_of_a_fitted_one_is_unfitted_with_the_same_parameters(self, make_segmenter, partly):
+        fitted = make_segmenter().fit(*partly)
+        cloned = clone(fitted)
+        assert not hasattr(cloned, "net_")
+        assert cloned.get_params() == fitted.get_params()
+
+    def test_pickle_of_a_fitted_one_predicts_the_same(self, make_segmenter, partly):
+        fitted = make_segmenter().fit(*partly)
+        again = pickle.loads(pickle.dumps(fitted))
+        np.testing.assert_array_equal(again.predict_proba(partly[0]), fitted.predict_proba(partly[0]))
+        again.set_params(warm_start=True).fit(*partly)  # and it can be trained on
+
+    def test_nested_parameters_replace_and_do_not_mutate(self, make_segmenter):
+        segmenter = make_segmenter(network=TINY, strong=RandAugment())
+        segmenter.set_params(network__width=16, strong__magnitude=9, strong__mix__p=0.1)
+        assert segmenter.network == TINY.replace(width=16)
+        assert (segmenter.strong.magnitude, segmenter.strong.mix.p) == (9, 0.1)
+        assert TINY.width == 8
+        assert type(segmenter)().network == UNet()
+
+    def test_a_plain_and_a_nested_parameter_together(self, make_segmenter):
+        segmenter = make_segmenter().set_params(network=UNet(), network__width=4)
+        assert segmenter.network == UNet(width=4)
+
+    @pytest.mark.parametrize("name", ["nope", "nope__width", "network__nope"])
+    def test_unknown_parameters_are_named(self, make_segmenter, name):
+        with pytest.raises(ValueError, match="nope"):
+            make_segmenter().set_params(**{name: 1})
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"max_steps": 0},
+            {"lr": -1.0},
+            {"normalization": "zscore"},
+            {"precision": "half"},
+            {"ema_decay": 1.0},
+            {"network": 3},
+            {"batch_size": 2.5},
+            {"class_weight": "even"},
+            {"window_length": 2},
+        ],
+    )
+    def test_parameters_are_checked_at_fit(self, make_segmenter, partly, params):
+        name = next(iter(params))
+        with pytest.raises(ValueError, match=f"The '{name}' parameter"):
+            make_segmenter(**params).fit(*partly)
+
+    def test_not_fitted(self, make_segmenter, partly):
+        for method in ("predict", "predict_proba", "predict_segments"):
+            with pytest.raises(NotFittedError):
+                getattr(make_segmenter(), method)(partly[0])
+
+
+class TestContainers:
+    def test_array(self, make_segmenter, partly):
+        X, y = partly
+        fitted = make_segmenter().fit(X, y)
+        assert fitted.predict(X).shape == X.shape
+        proba = fitted.predict_proba(X)
+        assert proba.dtype == np.float32
+        assert proba.shape == (*X.shape, 2)
+        np.testing.assert_allclose(proba.sum(-1), 1, atol=1e-5)
+        assert (fitted.n_features_in_, fitted.n_channels_) == (600, 1)
+
+    def test_every_container_gives_the_same_answer(self, make_segmenter, partly, tmp_path):
+        import zarr
+
+        X, y = partly
+        wanted = make_segmenter().fit(X, y).predict_proba(X)
+        frame, series = as_multiindex(X, y)
+        np.save(tmp_path / "x.npy", X)
+        for container, labels in [
+            (X[:, None], y),
+            (list(X), list(y)),
+            ([x[None] for x in X], y),
+            (frame, series),
+            ([pd.DataFrame(x) for x in X], y),
+            (pd.DataFrame({"x": [pd.Series(x) for x in X]}), y),
+            (np.load(tmp_path / "x.npy", mmap_mode="r"), y),
+            (zarr.array(X), y),
+            (X.astype(np.float64), y.astype(float)),
+        ]:
+            fitted = make_segmenter().fit(container, labels)
+            np.testing.assert_array_equal(np.stack(list(fitted.predict_proba(container))), wanted)
+
+    def test_lists_come_back_as_lists(self, make_segmenter, partly):
+        X, y = partly
+        fitted = make_segmenter().fit(X, y)
+        assert isinstance(fitted.predict(list(X)), list)
+        assert isinstance(fitted.predict(as_multiindex(X)[0]), np.ndarray)
+
+    def test_ragged(self, make_segmenter, partly):
+        X, y = (as_ragged(a) for a in partly)
+        fitted = make_segmenter().fit(X, y)
+        assert [len(labels) for labels in fitted.predict(X)] == [len(x) for x in X]
+        assert [p.shape for p in fitted.predict_proba(X)] == [(len(x), 2) for x in X]
+
+    @pytest.mark.parametrize("length", [1, 7, 599, 601, 1900])
+    def test_predict_takes_any_length(self, make_segmenter, partly, length):
+        fitted = make_segmenter().fit(*partly)
+        assert fitted.predict(np.zeros((2, length))).shape == (2, length)
+
+    def test_a_recording_does_not_see_the_others(self, make_segmenter, partly):
+        fitted = make_segmenter().fit(*partly)
+        X = as_ragged(partly[0])
+        alone = [fitted.predict_proba([x])[0] for x in X]
+        for together, one in zip(fitted.predict_proba(X), alone, strict=True):
+            np.testing.assert_allclose(together, one, atol=1e-2 if fitted.precision_ == "bfloat16" else 1e-5)
+
+    def test_channels(self, make_segmenter, partly):
+        X, y = partly
+        X = np.stack([X, -X, np.zeros_like(X)], 1)
+        fitted = make_segmenter().fit(X, y)
+        assert (fitted.n_channels_, fitted.n_features_in_) == (3, 3)
+        with pytest.raises(ValueError, match="X has 2 channels, .* was fitted with 3"):
+            fitted.predict(X[:, :2])
+
+    def test_the_input_stays_as_it_was(self, make_segmenter, partly):
+        X, y = partly
+        before = X.copy(), y.copy()
+        make_segmenter().fit(X, y).predict(X)
+        np.testing.assert_array_equal(X, before[0])
+        np.testing.assert_array_equal(y, before[1])
+
+
+class TestLabels:
+    def test_stretches_inside_a_recording(self, make_segmenter, labeled):
+        X, y = labeled
+        y = y.copy()
+        y[:, 200:] = -1
+        assert make_segmenter().fit(X, y).predict(X).min() >= 0
+
+    def test_classes_need_not_be_contiguous(self, make_segmenter, partly):
+        X, y = partly
+        y = np.where(y == 1, 255, np.where(y == 0, 7, y))
+        fitted = make_segmenter(background=7).fit(X, y)
+        assert fitted.classes_.tolist() == [7, 255]
+        assert set(np.unique(fitted.predict(X))) <= {7, 255}
+
+    @pytest.mark.parametrize("column", [False, True])
+    def test_one_label_for_a_recording(self, make_segmenter, labeled, column):
+        X, _ = labeled
+        y = np.arange(12) % 3 - 1
+        fitted = make_segmenter().fit(X, y[:, None] if column else y)
+        assert fitted.classes_.tolist() == [0, 1]
+        assert fitted.predict(X).shape == X.shape
+        assert 0 <= fitted.score(X, y) <= 1
+
+    def test_unlabelled_samples_never_count_in_the_score(self, make_segmenter, labeled):
+        X, y = labeled
+        fitted = make_segmenter().fit(X, y)
+        half = y.copy()
+        half[:, 300:] = -1
+        predicted = fitted.predict(X)
+        changed = np.where(half < 0, -1, y)
+        from sslts.metrics import mean_iou
+
+        assert fitted.score(X, half) == mean_iou(changed, predicted)
+
+    def test_one_class_fits_predicts_it_and_warns(self, make_segmenter, labeled):
+        X, y = labeled
+        with pytest.warns(UserWarning, match="y has one class only"):
+            fitted = make_segmenter().fit(X, np.where(y == 0, 0, -1))
+        assert (fitted.predict(X) == 0).all()
+        assert (fitted.predict_proba(X) == 1).all()
+
+    @pytest.mark.parametrize("class_weight", ["balanced", {1: 5.0}, {0: 1, 1: 2}])
+    def test_class_weights(self, make_segmenter, partly, class_weight):
+        make_segmenter(class_weight=class_weight).fit(*partly)
+
+    def test_a_weight_for_an_unknown_class_is_refused(self, make_segmenter, partly):
+        with pytest.raises(ValueError, match="class_weight names class 9"):
+            make_segmenter(class_weight={9: 1.0}).fit(*partly)
+
+
+class TestSegments:
+    columns = ["recording", "start", "end", "length", "label", "score"]
+
+    def test_agree_with_the_labels(self, make_segmenter, partly):
+        from sslts.segments import segments_to_labels
+
+        X = as_ragged(partly[0])
+        fitted = make_segmenter(max_steps=30).fit(*partly)
+        table = fitted.predict_segments(X)
+        assert list(table.columns) == self.columns
+        for found, labels in zip(segments_to_labels(table, [len(x) for x in X]), fitted.predict(X), strict=True):
+            np.testing.assert_array_equal(found, labels)
+        assert table["score"].between(0, 1).all()
+
+    def test_seconds(self, make_segmenter, partly):
+        table = make_segmenter(max_steps=30, sampling_rate=50.0).fit(*partly).predict_segments(partly[0])
+        assert list(table.columns) == [*self.columns, "start_time", "end_time", "duration"]
+        np.testing.assert_allclose(table["duration"] * 50, table["length"])
+
+    def test_none_found_is_an_empty_table(self, make_segmenter, labeled):
+        X, y = labeled
+        with pytest.warns(UserWarning, match="one class"):
+            table = make_segmenter().fit(X, np.zeros_like(y)).predict_segments(X)
+        assert table.empty
+        assert list(table.columns) == self.columns
+        assert table["start"].dtype == np.int64
+
+
+class TestDefects:
+    """Each is found before any training."""
+
+    @pytest.fixture(autouse=True)
+    def _no_training(self, monkeypatch):
+        from sslts.training import SegmentationNet
+
+        def refuse(*args, **kwargs):
+            raise AssertionError("training began")
+
+        monkeypatch.setattr(SegmentationNet, "train_step", refuse)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda X, y: (np.where(np.arange(600) == 5, np.nan, X), y), "recording 0 has 1 NaN and 0 infinite"),
+            (lambda X, y: (X, y[:, :-1]), "recording 0 has labels of shape .599.*has 600 samples"),
+            (lambda X, y: (X, y[:-1]), "X has 12 recordings, y has 11"),
+            (lambda X, y: (X, y + 0.5), "not whole numbers"),
+            (lambda X, y: (X, np.where(y < 0, "a", "b")), "map class names to integers"),
+            (lambda X, y: (X, y - 1), "recording 4 has the label -2"),
+            (lambda X, y: (X, np.full_like(y, -1)), "y has no labelled sample"),
+            (lambda X, y: (X[:0], y[:0]), "0 sample"),
+            (lambda X, y: ([*X[:-1], X[0][:0]], list(y)), "recording 11 has length zero"),
+            (lambda X, y: (X, None), "requires y to be passed, but the target y is None"),
+        ],
+    )
+    def test_data(self, make_segmenter, partly, change, message):
+        with pytest.raises(ValueError, match=message):
+            make_segmenter().fit(*change(*partly))
+
+    @pytest.mark.parametrize(
+        "network",
+        [
+            lambda c, k: torch.nn.Conv1d(c, k + 1, 1),
+            lambda c, k: torch.nn.Conv1d(c, k, 3),
+            lambda c, k: torch.nn.Conv1d(c, k, 2, stride=2),
+        ],
+    )
+    def test_a_network_of_the_wrong_shape(self, make_segmenter, partly, network):
+        with pytest.raises(ValueError, match="network=.*expected class scores of shape"):
+            make_segmenter(network=network).fit(*partly)
+
+    def test_a_network_that_is_none(self, make_segmenter, partly):
+        with pytest.raises(ValueError, match="returned int, not a torch.nn.Module"):
+            make_segmenter(network=lambda c, k: c + k).fit(*partly)
+
+    @pytest.mark.parametrize("name", ["weak", "strong"])
+    @pytest.mark.parametrize("view", [lambda x: x[..., 1:], lambda x: x.double()])
+    def test_a_view_that_changes_shape_or_type(self, make_segmenter, partly, name, view):
+        with pytest.raises(ValueError, match="it must keep shape and type"):
+            make_segmenter(**{name: view}).fit(*partly)
+
+    def test_missing_values_at_predict(self, make_segmenter, partly, monkeypatch):
+        monkeypatch.undo()
+        fitted = make_segmenter().fit(*partly)
+        X = partly[0].copy()
+        X[2, :3] = np.inf
+        with pytest.raises(ValueError, match="recording 2 has 0 NaN and 3 infinite"):
+            fitted.predict(X)
+
+
+class TestNetwork:
+    def test_a_module_class_is_a_network(self, make_segmenter, partly):
+        fitted = make_segmenter(network=PlainNetwork).fit(*partly)
+        assert fitted.predict(partly[0]).shape == partly[0].shape
+
+    def test_the_stem_and_the_window_follow_the_signal(self, make_segmenter, labeled):
+        X, y = labeled
+        short = make_segmenter(network=UNet(width=4, depth=2)).fit(X, y)
+        long = make_segmenter(network=UNet(width=4, depth=2)).fit(np.repeat(X, 4, -1), np.repeat(y, 4, -1))
+        assert long.network_.stem_stride == 4 * short.network_.stem_stride
+        assert long.window_length_ == 4 * short.window_length_
+
+    @pytest.mark.parametrize("normalization", ["recording", "local", None])
+    def test_normalization(self, make_segmenter, partly, normalization):
+        X, y = partly
+        fitted = make_segmenter(normalization=normalization).fit(X, y)
+        moved = fitted.predict_proba(X * 8 + 32)
+        same = np.allclose(moved, fitted.predict_proba(X), atol=0.05)
+        assert same == (normalization is not None)
+
+    def test_a_long_recording_is_read_in_pieces_that_give_one_pass(self, make_segmenter, partly, monkeypatch):
+        fitted = make_segmenter(precision="float32", network=TINY).fit(*partly)
+        x = np.concatenate([*partly[0]])[None]
+        whole = fitted.predict_proba(x)
+        import sslts.training
+
+        monkeypatch.setattr(sslts.training, "PREDICT_SAMPLES", 512)
+        np.testing.assert_allclose(fitted.predict_proba(x), whole, atol=1e-5)
+
+
+class PlainNetwork(torch.nn.Module):
+    """As a user would write one: no stride, no receptive field."""
+
+    def __init__(self, n_channels, n_classes):
+        super().__init__()
+        self.conv = torch.nn.Conv1d(n_channels, n_classes, 9, padding=4)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class TestStart:
+    def test_init_gives_the_weights(self, make_segmenter, partly):
+        X, y = partly
+        first = make_segmenter(max_steps=20).fit(X, y)
+        second = make_segmenter(max_steps=1, lr=1e-12, random_state=5, init=first).fit(X, y)
+        for p, q in zip(first.net_.teacher_.parameters(), second.net_.teacher_.parameters(), strict=True):
+            torch.testing.assert_close(p, q)
+
+    def test_init_of_another_signal_keeps_its_network(self, make_segmenter, partly):
+        X, y = partly
+        first = make_segmenter().fit(X, y)
+        second = make_segmenter(init=first).fit(np.repeat(X, 8, -1), np.repeat(y, 8, -1))
+        assert second.network_ == first.network_
+
+    def test_init_with_other_classes_renews_the_output_layer(self, make_segmenter, labeled):
+        X, y = labeled
+        first = make_segmenter().fit(X, y)
+        third = np.where(y == 1, 1 + (np.arange(600) > 300), 0)
+        assert make_segmenter(init=first).fit(X, third).predict_proba(X).shape[-1] == 3
+
+    def test_init_must_be_fitted_and_of_the_same_channels_and_network(self, make_segmenter, partly):
+        X, y = partly
+        with pytest.raises(NotFittedError):
+            make_segmenter(init=make_segmenter()).fit(X, y)
+        fitted = make_segmenter().fit(X, y)
+        with pytest.raises(ValueError, match="init was fitted on 1 channels, X has 2"):
+            make_segmenter(init=fitted).fit(np.stack([X, X], 1), y)
+        with pytest.raises(ValueError, match="init has"):
+            make_segmenter(init=fitted, network=TINY.replace(width=12)).fit(X, y)
+
+    def test_warm_start_goes_on(self, make_segmenter, partly):
+        X, y = partly
+        segmenter = make_segmenter(max_steps=20, warm_start=True).fit(X, y)
+        before = [p.clone() for p in segmenter.net_.teacher_.parameters()]
+        segmenter.set_params(max_steps=1, lr=1e-12).fit(X, y)
+        for p, q in zip(before, segmenter.net_.teacher_.parameters(), strict=True):
+            torch.testing.assert_close(p, q)
+
+
+class TestTraining:
+    def test_the_seed_decides_bit_for_bit_whatever_ran_before(self, make_segmenter, partly):
+        X, y = partly
+        first = make_segmenter().fit(X, y).predict_proba(X)
+        torch.manual_seed(99)
+        np.random.seed(99)  # noqa: NPY002
+        make_segmenter(random_state=1).fit(X, y)
+        np.testing.assert_array_equal(make_segmenter().fit(X, y).predict_proba(X), first)
+
+    @pytest.mark.parametrize("random_state", [0, None])
+    def test_global_random_states_stay(self, make_segmenter, partly, random_state):
+        torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
+        make_segmenter(random_state=random_state).fit(*partly).predict(partly[0])
+        assert torch.equal(torch_state, torch.get_rng_state())
+        assert all(np.array_equal(a, b) for a, b in zip(numpy_state, np.random.get_state(), strict=True))  # noqa: NPY002
+
+    def test_history(self, make_segmenter, partly):
+        fitted = make_segmenter(max_steps=130).fit(*partly)
+        history = fitted.history_
+        assert {"step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"} <= set(history)
+        assert history["step"].iloc[-1] == 130
+        assert len(history) <= 65
+        assert history["step"].is_monotonic_increasing
+        assert history["seconds"].is_monotonic_increasing
+        assert history["loss"].iloc[-3:].mean() < history["loss"].iloc[:3].mean()
+
+    def test_silence(self, make_segmenter, partly, capfd):
+        make_segmenter().fit(*partly).predict(partly[0])
+        out, err = capfd.readouterr()
+        assert out == err == ""
+
+    def test_progress(self, make_segmenter, partly, capfd):
+        make_segmenter(verbose=1, max_steps=20).fit(*partly).predict(partly[0])
+        shown = capfd.readouterr().err
+        assert "20/20" in shown
+        assert "loss=" in shown
+        assert "predict" in shown
+
+    def test_callbacks_fire_as_skorch_documents_them(self, make_segmenter, partly):
+        from skorch.callbacks import Callback, EarlyStopping
+
+        class Count(Callback):
+            seen = ()
+
+            def on_epoch_end(self, net, **kwargs):
+                self.seen = (*self.seen, net.step_)
+
+        count = Count()
+        make_segmenter(max_steps=120, callbacks=[count]).fit(*partly)
+        assert count.seen == tuple(range(2, 121, 2))
+        stop = EarlyStopping(monitor="labeled_loss", patience=3, threshold=1e9, threshold_mode="abs", sink=str)
+        assert make_segmenter(max_steps=120, callbacks=[stop]).fit(*partly).net_.step_ == 6
+
+    def test_interruption_leaves_a_usable_estimator(self, make_segmenter, partly):
+        from skorch.callbacks import Callback
+
+        class Interrupt(Callback):
+            def on_batch_end(self, net, **kwargs):
+                if net.step_ == 3:
+                    raise KeyboardInterrupt
+
+        fitted = make_segmenter(max_steps=50, callbacks=[Interrupt()]).fit(*partly)
+        assert fitted.predict(partly[0]).shape == partly[0].shape
+        assert fitted.net_.step_ == 3
+
+    def test_a_loss_that_is_not_finite_ends_the_fit_and_leaves_the_last_weights(self, make_segmenter, partly):
+        X, y = partly
+        calls = []
+
+        def poison(x):
+            calls.append(1)
+            return x * float("nan") if len(calls) > 12 else x
+
+        segmenter = make_segmenter(max_steps=50, strong=poison)
+        with pytest.raises(FloatingPointError, match=r"stopped being finite at step \d+"):
+            segmenter.fit(X, y)
+        assert segmenter.net_.step_ > 2
+        proba = segmenter.predict_proba(X)
+        assert np.isfinite(proba).all()
+        assert all(p.isfinite().all() for p in segmenter.net_.module_.parameters())
+
+    def test_averaging(self, make_segmenter, partly):
+        last = make_segmenter(ema_decay=0.0).fit(*partly).net_
+        for p, q in zip(last.module_.parameters(), last.teacher_.module.parameters(), strict=True):
+            torch.testing.assert_close(p, q)
+        slow = make_segmenter(ema_decay=0.999, max_steps=10).fit(*partly).net_
+        assert any(
+            not torch.allclose(p, q)
+            for p, q in zip(slow.module_.parameters(), slow.teacher_.module.parameters(), strict=True)
+        )
+
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_precision(self, make_segmenter, partly, precision):
+        fitted = make_segmenter(precision=precision).fit(*partly)
+        assert fitted.precision_ == precision
+        assert fitted.predict_proba(partly[0]).dtype == np.float32
+
+    def test_device(self, make_segmenter, partly):
+        assert make_segmenter(device="cpu").fit(*partly).device_ == "cpu"

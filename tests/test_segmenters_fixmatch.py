@@ -1,0 +1,187 @@
+"""FixMatch does what its paper says, sample by sample."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+
+from sslts import FixMatchSegmenter, SupervisedSegmenter
+from sslts.augment import Jitter, Tracks
+from sslts.objectives import labeled_cross_entropy, pseudo_label_cross_entropy
+from sslts.segmenters.fixmatch import FixMatchLoss
+from sslts.thresholds import FixedThreshold
+from sslts.training import Batch
+
+
+@pytest.fixture
+def batch():
+    g = torch.Generator().manual_seed(0)
+    labels = torch.randint(-1, 3, (2, 20), generator=g)
+    valid = torch.ones(4, 20).bool()
+    valid[0, 15:] = False
+    return Batch(
+        Tracks(torch.randn(2, 1, 20, generator=g), labels, torch.ones(2, 20).bool()),
+        Tracks(torch.randn(4, 1, 20, generator=g), torch.full((4, 20), -1), valid),
+    )
+
+
+def make_loss(**changes):
+    params = {
+        "weak": None,
+        "strong": None,
+        "threshold": FixedThreshold(0.5).build(3),
+        "lambda_u": 2.0,
+        "class_weight": None,
+    }
+    return FixMatchLoss(**{**params, **changes})
+
+
+class Models:
+    """A student and a teacher, and what they were asked."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.network, self.average = torch.nn.Conv1d(1, 3, 3, padding=1), torch.nn.Conv1d(1, 3, 3, padding=1)
+        self.passes = []
+
+    def student(self, *views):
+        self.passes.append("student")
+        return self.network(torch.cat(views)).split([len(view) for view in views])
+
+    @torch.no_grad()
+    def teacher(self, x):
+        self.passes.append("teacher")
+        return (3 * self.average(x)).softmax(1)
+
+
+@pytest.fixture
+def models():
+    return Models()
+
+
+def test_the_loss_is_equation_3_plus_lambda_times_equation_4(batch, models):
+    found = make_loss()(batch, models.student, models.teacher, torch.Generator())
+    proba = models.teacher(batch.unlabeled.x)
+    labeled = labeled_cross_entropy(models.network(batch.labeled.x), batch.labeled.target)
+    weight = (proba.amax(1) >= 0.5).float()
+    unlabeled = pseudo_label_cross_entropy(models.network(batch.unlabeled.x), proba, weight, batch.unlabeled.valid)
+    torch.testing.assert_close(found.labeled_loss, labeled)
+    torch.testing.assert_close(found.unlabeled_loss, unlabeled)
+    torch.testing.assert_close(found.loss, labeled + 2 * unlabeled)
+    valid = batch.unlabeled.valid
+    assert found.mask_rate.item() == pytest.approx((weight * valid).sum().item() / valid.sum().item())
+
+
+def test_one_pass_of_the_student_and_one_of_the_teacher(batch, models):
+    make_loss()(batch, models.student, models.teacher, torch.Generator())
+    assert sorted(models.passes) == ["student", "teacher"]
+
+
+def test_the_unlabelled_gradient_is_not_zero_and_the_teacher_has_none(batch, models):
+    make_loss()(batch, models.student, models.teacher, torch.Generator()).unlabeled_loss.backward()
+    assert models.network.weight.grad.abs().sum() > 0
+    assert models.average.weight.grad is None
+
+
+def test_nothing_is_believed_above_every_confidence(batch, models):
+    found = make_loss(threshold=FixedThreshold(1.0).build(3))(batch, models.student, models.teacher, torch.Generator())
+    assert found.unlabeled_loss.item() == 0
+    assert found.mask_rate.item() == 0
+
+
+def test_lambda_zero_leaves_the_labelled_loss(batch, models):
+    found = make_loss(lambda_u=0.0)(batch, models.student, models.teacher, torch.Generator())
+    torch.testing.assert_close(found.loss, found.labeled_loss)
+
+
+def test_the_teacher_sees_the_weak_view_and_the_student_the_strong_one(batch, models):
+    asked = {}
+
+    def student(*views):
+        asked["student"] = views[1]
+        return Models.student(models, *views)
+
+    def teacher(x):
+        asked["teacher"] = x
+        return models.teacher(x)
+
+    make_loss(weak=lambda x: x + 1, strong=lambda x: x * 2)(batch, student, teacher, torch.Generator())
+    torch.testing.assert_close(asked["teacher"], batch.unlabeled.x + 1)
+    torch.testing.assert_close(asked["student"], (batch.unlabeled.x + 1) * 2)
+
+
+def test_a_strong_view_that_moves_time_moves_the_teachers_answer(batch, models):
+    from sslts.augment import Reverse
+
+    full = Batch(batch.labeled, batch.unlabeled.replace(valid=torch.ones(4, 20).bool()))
+    found = make_loss(strong=Reverse(p=1.0))(full, models.student, models.teacher, torch.Generator())
+    proba = models.teacher(full.unlabeled.x).flip(-1)
+    weight = (proba.amax(1) >= 0.5).float()
+    answer = models.network(full.unlabeled.x.flip(-1))
+    wanted = pseudo_label_cross_entropy(answer, proba, weight, full.unlabeled.valid)
+    torch.testing.assert_close(found.unlabeled_loss, wanted)
+
+
+def test_two_strong_views_are_averaged_in_one_pass(batch, models):
+    losses = make_loss(strong=[lambda x: x, lambda x: -x])(batch, models.student, models.teacher, torch.Generator())
+    parts = [
+        make_loss(strong=[view])(batch, models.student, models.teacher, torch.Generator()).unlabeled_loss
+        for view in (lambda x: x, lambda x: -x)
+    ]
+    torch.testing.assert_close(losses.unlabeled_loss, torch.stack(parts).mean())
+    assert models.passes.count("student") == 3
+
+
+def test_a_threshold_is_a_number_or_an_object(partly):
+    X, y = partly
+    params = {"max_steps": 3, "batch_size": 4, "network": TINY, "random_state": 0}
+    number = FixMatchSegmenter(threshold=0.7, **params).fit(X, y).predict_proba(X)
+    policy = FixMatchSegmenter(threshold=FixedThreshold(0.7), **params).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(number, policy)
+
+
+@pytest.mark.parametrize("mu", [0.5, 1.0, 3.0])
+def test_mu_is_the_ratio_of_unlabelled_windows(partly, mu):
+    seen = []
+
+    def look(x):
+        seen.append(len(x))
+        return x
+
+    FixMatchSegmenter(mu=mu, max_steps=1, batch_size=4, network=TINY, strong=look).fit(*partly)
+    assert seen[-2:] == [4, 4 * mu]
+
+
+@pytest.mark.parametrize("params", [{"threshold": 1.5}, {"lambda_u": -1}, {"mu": 0}])
+def test_parameters_are_checked(partly, params):
+    with pytest.raises(ValueError, match=f"The '{next(iter(params))}' parameter"):
+        FixMatchSegmenter(**params).fit(*partly)
+
+
+def make_gain_problem(seed=0, n=40):
+    """Return recordings of two kinds of pulses whose gain and noise differ; one recording is labelled."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(0, 0.05, (n, 400)), np.zeros((n, 400), dtype=int)
+    ramp = np.linspace(0, 1, 20)
+    for i in range(n):
+        for start in range(10, 380, 40):
+            start += rng.integers(0, 15)
+            up = rng.random() < 0.5
+            X[i, start : start + 20] += (ramp if up else ramp[::-1]) * rng.uniform(0.7, 1.3)
+            y[i, start : start + 20] = 1 if up else 0
+        X[i] += rng.normal(0, rng.uniform(0.0, 0.35), 400)
+    return X, y
+
+
+@pytest.mark.slow
+def test_unlabelled_recordings_teach_what_one_label_does_not():
+    X, y = make_gain_problem()
+    few = np.where(np.arange(40)[:, None] < 1, y, -1)
+    params = {"max_steps": 300, "batch_size": 8, "network": TINY.replace(width=16), "random_state": 0}
+    alone = SupervisedSegmenter(**params).fit(X[:30], few[:30]).score(X[30:], y[30:])
+    matched = FixMatchSegmenter(**params).fit(X[:30], few[:30]).score(X[30:], y[30:])
+    assert matched > alone + 0.01
+
+
+def test_a_plain_augmenter_is_a_view(partly):
+    FixMatchSegmenter(weak=None, strong=Jitter(), max_steps=1, network=TINY).fit(*partly)
