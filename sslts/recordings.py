@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sslts.segments import check_integers
+
 Container = Literal["array", "list", "panel"]
 
 
@@ -269,34 +271,12 @@ def _iterate_labels(y: Any, recordings: Recordings) -> Iterator[Any]:
 
 
 def _as_label_array(item: Any, i: int, length: int, name: str) -> np.ndarray:
-    labels = np.asarray(item)
-    if labels.dtype == object or labels.dtype.kind not in "iufb":
-        try:
-            if labels.dtype.kind in "USV":
-                raise ValueError("text")
-            labels = labels.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{name}: recording {i} has labels of type {labels.dtype} (Unknown label type); "
-                "map class names to integers >= 0, and unlabelled to -1."
-            ) from error
-    if labels.dtype.kind == "f":
-        bad = ~(np.isfinite(labels) & (labels == np.floor(labels)))
-        if bad.any():
-            raise ValueError(
-                f"{name}: recording {i} has {int(bad.sum())} labels that are not whole numbers, the first "
-                f"{labels[bad].flat[0]} (Unknown label type: continuous); use integers >= 0, and -1 for unlabelled."
-            )
-    labels = np.squeeze(labels.astype(np.int64))
-    if labels.ndim == 0:
-        labels = np.full(length, int(labels), dtype=np.int64)
+    labels = check_integers(np.atleast_1d(np.squeeze(np.asarray(item))), f"{name}[{i}] (recording {i})")
+    if labels.shape == (1,):
+        labels = np.full(length, labels[0])
     if labels.shape != (length,):
         raise ValueError(
             f"{name}: recording {i} has labels of shape {labels.shape}, its signal has {length} samples; "
             "give one label per sample, or one for the whole recording."
-        )
-    if labels.min() < -1:
-        raise ValueError(
-            f"{name}: recording {i} has the label {labels.min()}; classes are integers >= 0, -1 is unlabelled."
         )
     return labels

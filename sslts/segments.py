@@ -124,7 +124,7 @@ def check_labels(labels: Any, *, argument: str = "labels", unlabelled: bool = Tr
     [[0, 1, 1], [2, -1]]
     """
     lowest = -1 if unlabelled else 0
-    return [_integers(one, f"{argument}[{i}]", lowest) for i, one in enumerate(_recordings(labels, argument))]
+    return [check_integers(one, f"{argument}[{i}]", lowest) for i, one in enumerate(_recordings(labels, argument))]
 
 
 def _recordings(labels: Any, argument: str) -> list[Any]:
@@ -151,8 +151,33 @@ def _recordings(labels: Any, argument: str) -> list[Any]:
     return list(labels)
 
 
-def _integers(values: Any, place: str, lowest: int) -> np.ndarray:
-    """Give the labels of one recording as int64, or say where they are not labels."""
+def check_integers(values: Any, place: str, lowest: int = -1) -> np.ndarray:
+    """Give the labels of one recording as int64, or say where they are not labels.
+
+    Parameters
+    ----------
+    values : array-like of shape (T,)
+        Integers, booleans, or floats with whole values.
+    place : str
+        What error messages call them.
+    lowest : int, default=-1
+        The least label that is allowed.
+
+    Returns
+    -------
+    ndarray of int64 of shape (T,)
+
+    Raises
+    ------
+    ValueError
+        If a value is not a whole number or below `lowest`.
+
+    Examples
+    --------
+    >>> from sslts.segments import check_integers
+    >>> check_integers([1.0, -1.0], "y[0]")
+    array([ 1, -1])
+    """
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biu":

@@ -117,10 +117,10 @@ class TestLabels:
         [
             ([[0, 1, 1]], "X has 2 recordings, y has 1"),
             ([[0, 1, 1], [0, 1, 1]], r"recording 1 has labels of shape \(3,\), its signal has 2 samples"),
-            ([[0, 1, 0.5], [0, 1]], "recording 0 has 1 labels that are not whole numbers, the first 0.5"),
-            ([[0, 1, np.nan], [0, 1]], "recording 0 has 1 labels that are not whole numbers"),
-            ([["a", "b", "c"], [0, 1]], "recording 0 has labels of type .*map class names"),
-            ([[0, 1, 1], [0, -2]], "recording 1 has the label -2"),
+            ([[0, 1, 0.5], [0, 1]], r"y\[0\] \(recording 0\) holds 0.5 at sample 2; labels are integers"),
+            ([[0, 1, np.nan], [0, 1]], "holds nan at sample 2"),
+            ([["a", "b", "c"], [0, 1]], "recording 0.* is not numeric; give one integer"),
+            ([[0, 1, 1], [0, -2]], r"y\[1\] \(recording 1\) .* -2"),
             (3, "single value"),
         ],
     )

@@ -1,0 +1,111 @@
+"""
+Ten labelled recordings
+=======================
+
+A thousand recordings of a sensor in which a pattern recurs. Ten are labelled, nine hundred and ninety are not. How far
+do the labels carry alone, how far with the unlabelled recordings, and how far would all thousand labels have carried?
+
+Run it as ``python examples/plot_quickstart.py``: about two minutes on two cores. It prints a table and writes
+``quickstart.png``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from sslts import FixMatchSegmenter, SupervisedSegmenter, metrics
+from sslts.datasets import make_recordings
+from sslts.segments import labels_to_segments
+
+N_LABELED, MAX_STEPS = 10, 500
+
+# %%
+# The recordings. ``y`` holds a label for each sample: 1 inside the pattern, 0 outside, and -1 where nobody looked.
+
+X, y = make_recordings(1000, n_samples=2000, segment_length=40, random_state=0)
+X_test, y_test = make_recordings(200, n_samples=2000, segment_length=40, random_state=1)
+y_few = y.copy()
+y_few[N_LABELED:] = -1
+
+# %%
+# Three fits of one network, with the same number of steps: labels alone, FixMatch, and all labels as the ceiling.
+
+fits = {
+    f"{N_LABELED} labels alone": (SupervisedSegmenter, y_few),
+    f"{N_LABELED} labels and {len(X) - N_LABELED} unlabelled": (FixMatchSegmenter, y_few),
+    f"all {len(X)} labels": (SupervisedSegmenter, y),
+}
+predictions, rows = {}, {}
+for name, (estimator, labels) in fits.items():
+    begun = time.perf_counter()
+    segmenter = estimator(max_steps=MAX_STEPS, random_state=0, verbose=int(sys.stderr.isatty()))
+    segmenter.fit(X, labels)
+    predicted = predictions[name] = segmenter.predict(X_test)
+    counts, lengths = metrics.count_error(y_test, predicted), metrics.duration_error(y_test, predicted)
+    rows[name] = {
+        "mean IoU": metrics.mean_iou(y_test, predicted),
+        "segment F1": metrics.segment_f1(y_test, predicted),
+        "exact counts": counts.exact,
+        "count error": counts.mae,
+        "length error": lengths.mae,
+        "seconds": time.perf_counter() - begun,
+    }
+table = pd.DataFrame(rows).T
+print(f"{len(X_test)} test recordings; errors are mean absolute ones, lengths in samples\n")
+print(table.round({"mean IoU": 3, "segment F1": 3, "exact counts": 2, "count error": 2, "length error": 1, "seconds": 0}))
+
+# %%
+# A recording on which the labels alone are typically wrong, and the lengths of all occurrences.
+
+alone, matched, _ = predictions.values()
+gain = [
+    metrics.mean_iou(y_test[i : i + 1], matched[i : i + 1]) - metrics.mean_iou(y_test[i : i + 1], alone[i : i + 1])
+    for i in range(len(y_test))
+]
+shown = int(np.argsort(gain)[int(0.9 * len(gain))])
+
+INK, TRUTH, COLORS = "#333333", "#1b9e77", ("#d95f02", "#7570b3", "#888888")
+figure = plt.figure(figsize=(12, 7), layout="constrained")
+top, bottom = figure.subfigures(2, 1, height_ratios=[3, 2])
+signal_ax, rows_ax = top.subplots(2, 1, sharex=True, height_ratios=[3, 1.4])
+signal_ax.plot(X_test[shown], color=INK, linewidth=0.8)
+for start, end in labels_to_segments(y_test[shown])[["start", "end"]].to_numpy():
+    signal_ax.axvspan(start, end, color=TRUTH, alpha=0.25, linewidth=0)
+signal_ax.set_title(f"Test recording {shown}: every occurrence, found by {N_LABELED} labelled recordings", loc="left")
+signal_ax.set_yticks([])
+signal_ax.margins(x=0)
+bars = {"truth": (y_test[shown], TRUTH)}
+bars |= {name: (p[shown], c) for (name, p), c in zip(list(predictions.items())[:2], COLORS, strict=False)}
+for row, (labels, color) in enumerate(bars.values()):
+    spans = labels_to_segments(labels)[["start", "length"]].to_numpy()
+    rows_ax.broken_barh([tuple(span) for span in spans], (row - 0.35, 0.7), color=color)
+rows_ax.set_yticks(range(len(bars)), bars)
+rows_ax.invert_yaxis()
+rows_ax.set_xlabel("sample")
+
+length_ax, score_ax = bottom.subplots(1, 2, width_ratios=[3, 2])
+edges = np.arange(0, 92, 4)
+length_ax.hist(labels_to_segments(y_test)["length"], edges, color=TRUTH, alpha=0.3, label="truth")
+for (name, predicted), color in zip(predictions.items(), COLORS, strict=True):
+    found = labels_to_segments(predicted)["length"]
+    length_ax.hist(found, edges, histtype="step", color=color, linewidth=1.6, label=f"{name}: {len(found)} found")
+length_ax.set(title="Lengths of all occurrences", xlabel="length (samples)", ylabel="occurrences")
+length_ax.legend(fontsize=8, frameon=False)
+score_ax.barh(range(3), table["segment F1"], color=COLORS)
+for row, value in enumerate(table["segment F1"]):
+    score_ax.text(value, row, f" {value:.3f}", va="center")
+score_ax.set_yticks(range(3), table.index)
+score_ax.set(title="Segment F1 at IoU 0.5", xlim=(0.5, 1.03))
+score_ax.invert_yaxis()
+for ax in (signal_ax, rows_ax, length_ax, score_ax):
+    ax.spines[["top", "right"]].set_visible(False)
+
+target = Path("quickstart.png")
+figure.savefig(target, dpi=120)
+print(f"\nThe picture is in {target.resolve()}")
