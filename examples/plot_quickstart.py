@@ -58,7 +58,9 @@ for name, (estimator, labels) in fits.items():
     }
 table = pd.DataFrame(rows).T
 print(f"{len(X_test)} test recordings; errors are mean absolute ones, lengths in samples\n")
-print(table.round({"mean IoU": 3, "segment F1": 3, "exact counts": 2, "count error": 2, "length error": 1, "seconds": 0}))
+print(
+    table.round({"mean IoU": 3, "segment F1": 3, "exact counts": 2, "count error": 2, "length error": 1, "seconds": 0})
+)
 
 # %%
 # A recording on which the labels alone are typically wrong, and the lengths of all occurrences.

@@ -80,3 +80,14 @@ def describe_pseudo_labels(proba: Tensor, weight: Tensor, valid: Tensor) -> tupl
     total = believed.sum()
     count = believed.new_zeros(proba.shape[1]).index_add_(0, proba.argmax(1).flatten(), believed.flatten())
     return total / valid.sum().clamp(min=1), count / total.clamp(min=1e-12)
+
+
+def rise(progress: float, start: float, stop: float) -> float:
+    """Return 0 before ``start``, 1 from ``stop`` on, and a straight line between (Lee 2013, eq. 16).
+
+    Examples
+    --------
+    >>> [rise(t, 0.25, 0.75) for t in (0.1, 0.5, 0.9)]
+    [0.0, 0.5, 1.0]
+    """
+    return min(max((progress - start) / (stop - start), 0.0), 1.0)

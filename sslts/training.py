@@ -1,7 +1,7 @@
 """The skorch net: one student pass and one teacher pass a step, the averaged teacher, seeds, precision.
 
 The net never asks which method it trains. An estimator hands it a criterion, a module that turns a `Batch` into
-`Losses` with the help of two functions, ``student`` and ``teacher``; everything else here is common to all methods.
+`Losses` with the help of a `Step`; everything else here is common to all methods.
 """
 
 from __future__ import annotations
@@ -40,6 +40,28 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.labeled.x)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a criterion may ask for.
+
+    Parameters
+    ----------
+    student : callable
+        ``student(x, ...)`` returns the student's scores (B, K, T) of each batch of signals, from one pass over all.
+    teacher : callable
+        ``teacher(x)`` returns the averaged network's probabilities (B, K, T), without gradient.
+    generator : torch.Generator
+        From which views are drawn.
+    progress : float
+        Share of the training that is done, 0 to 1.
+    """
+
+    student: Callable[..., tuple[Tensor, ...]]
+    teacher: Callable[[Tensor], Tensor]
+    generator: torch.Generator
+    progress: float
 
 
 @dataclass(frozen=True)
@@ -190,7 +212,7 @@ class SegmentationNet(NeuralNet):
     Parameters
     ----------
     module, criterion : callable
-        As in skorch. The criterion is called with ``(batch, student, teacher, generator)`` and returns `Losses`.
+        As in skorch. The criterion is called with a `Batch` and a `Step` and returns `Losses`.
     ema_decay : float
         Decay of the averaged weights; 0 makes the student its own teacher.
     max_steps, log_every : int
@@ -263,7 +285,8 @@ class SegmentationNet(NeuralNet):
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:  # noqa: ARG002
         """Make one forward and backward pass; raise before a step that would spoil the weights."""
         self._set_training(True)
-        losses = self.criterion_(batch, self.ask_student, self.ask_teacher, self.generator_)
+        progress = self.step_ / self.max_steps
+        losses = self.criterion_(batch, Step(self.ask_student, self.ask_teacher, self.generator_, progress))
         losses.loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
         if not torch.isfinite(losses.loss.detach() + norm):

@@ -10,7 +10,7 @@ from sslts.augment import Jitter, Tracks
 from sslts.objectives import labeled_cross_entropy, pseudo_label_cross_entropy
 from sslts.segmenters.fixmatch import FixMatchLoss
 from sslts.thresholds import FixedThreshold
-from sslts.training import Batch
+from sslts.training import Batch, Step
 
 
 @pytest.fixture
@@ -53,6 +53,9 @@ class Models:
         self.passes.append("teacher")
         return (3 * self.average(x)).softmax(1)
 
+    def at(self, progress):
+        return Step(self.student, self.teacher, torch.Generator(), progress)
+
 
 @pytest.fixture
 def models():
@@ -60,7 +63,7 @@ def models():
 
 
 def test_the_loss_is_equation_3_plus_lambda_times_equation_4(batch, models):
-    found = make_loss()(batch, models.student, models.teacher, torch.Generator())
+    found = make_loss()(batch, models.at(1.0))
     proba = models.teacher(batch.unlabeled.x)
     labeled = labeled_cross_entropy(models.network(batch.labeled.x), batch.labeled.target)
     weight = (proba.amax(1) >= 0.5).float()
@@ -73,24 +76,33 @@ def test_the_loss_is_equation_3_plus_lambda_times_equation_4(batch, models):
 
 
 def test_one_pass_of_the_student_and_one_of_the_teacher(batch, models):
-    make_loss()(batch, models.student, models.teacher, torch.Generator())
+    make_loss()(batch, models.at(1.0))
     assert sorted(models.passes) == ["student", "teacher"]
 
 
 def test_the_unlabelled_gradient_is_not_zero_and_the_teacher_has_none(batch, models):
-    make_loss()(batch, models.student, models.teacher, torch.Generator()).unlabeled_loss.backward()
+    make_loss()(batch, models.at(1.0)).unlabeled_loss.backward()
     assert models.network.weight.grad.abs().sum() > 0
     assert models.average.weight.grad is None
 
 
 def test_nothing_is_believed_above_every_confidence(batch, models):
-    found = make_loss(threshold=FixedThreshold(1.0).build(3))(batch, models.student, models.teacher, torch.Generator())
+    found = make_loss(threshold=FixedThreshold(1.0).build(3))(batch, models.at(1.0))
     assert found.unlabeled_loss.item() == 0
     assert found.mask_rate.item() == 0
 
 
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.2, 0.0), (0.4, 0.5), (0.6, 1.0), (1.0, 1.0)])
+def test_the_weight_of_pseudo_labels_rises(batch, models, progress, share):
+    full = make_loss()(batch, models.at(1.0))
+    found = make_loss()(batch, models.at(progress))
+    torch.testing.assert_close(found.unlabeled_loss, share * full.unlabeled_loss)
+    torch.testing.assert_close(found.loss, found.labeled_loss + 2 * found.unlabeled_loss)
+    assert found.mask_rate == full.mask_rate
+
+
 def test_lambda_zero_leaves_the_labelled_loss(batch, models):
-    found = make_loss(lambda_u=0.0)(batch, models.student, models.teacher, torch.Generator())
+    found = make_loss(lambda_u=0.0)(batch, models.at(1.0))
     torch.testing.assert_close(found.loss, found.labeled_loss)
 
 
@@ -105,7 +117,7 @@ def test_the_teacher_sees_the_weak_view_and_the_student_the_strong_one(batch, mo
         asked["teacher"] = x
         return models.teacher(x)
 
-    make_loss(weak=lambda x: x + 1, strong=lambda x: x * 2)(batch, student, teacher, torch.Generator())
+    make_loss(weak=lambda x: x + 1, strong=lambda x: x * 2)(batch, Step(student, teacher, torch.Generator(), 1.0))
     torch.testing.assert_close(asked["teacher"], batch.unlabeled.x + 1)
     torch.testing.assert_close(asked["student"], (batch.unlabeled.x + 1) * 2)
 
@@ -114,7 +126,7 @@ def test_a_strong_view_that_moves_time_moves_the_teachers_answer(batch, models):
     from sslts.augment import Reverse
 
     full = Batch(batch.labeled, batch.unlabeled.replace(valid=torch.ones(4, 20).bool()))
-    found = make_loss(strong=Reverse(p=1.0))(full, models.student, models.teacher, torch.Generator())
+    found = make_loss(strong=Reverse(p=1.0))(full, models.at(1.0))
     proba = models.teacher(full.unlabeled.x).flip(-1)
     weight = (proba.amax(1) >= 0.5).float()
     answer = models.network(full.unlabeled.x.flip(-1))
@@ -123,11 +135,8 @@ def test_a_strong_view_that_moves_time_moves_the_teachers_answer(batch, models):
 
 
 def test_two_strong_views_are_averaged_in_one_pass(batch, models):
-    losses = make_loss(strong=[lambda x: x, lambda x: -x])(batch, models.student, models.teacher, torch.Generator())
-    parts = [
-        make_loss(strong=[view])(batch, models.student, models.teacher, torch.Generator()).unlabeled_loss
-        for view in (lambda x: x, lambda x: -x)
-    ]
+    losses = make_loss(strong=[lambda x: x, lambda x: -x])(batch, models.at(1.0))
+    parts = [make_loss(strong=[view])(batch, models.at(1.0)).unlabeled_loss for view in (lambda x: x, lambda x: -x)]
     torch.testing.assert_close(losses.unlabeled_loss, torch.stack(parts).mean())
     assert models.passes.count("student") == 3
 

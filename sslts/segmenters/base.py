@@ -28,6 +28,7 @@ from sslts.segments import labels_to_segments
 from sslts.training import (
     LossRecorder,
     SegmentationNet,
+    Step,
     StepBar,
     WindowDataset,
     build_module,
@@ -96,7 +97,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
 
     @abstractmethod
     def _make_criterion(self, class_weight: Tensor | None, n_classes: int) -> nn.Module:
-        """Return the criterion: called with (batch, student, teacher, generator), it returns `Losses`."""
+        """Return the criterion: called with a `Batch` and a `Step`, it returns `Losses`."""
 
     def _count_unlabeled(self) -> int:
         """Return how many unlabelled windows a batch has."""
@@ -392,7 +393,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
                     f"network={self.network!r} turned signals of shape {tuple(probe.shape)} into {got}; expected class "
                     f"scores of shape {wanted}, for any length."
                 )
-        net.criterion_(batch, net.ask_student, net.ask_teacher, torch.Generator(net.device).manual_seed(0))
+        generator = torch.Generator(net.device).manual_seed(0)
+        net.criterion_(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -10,22 +10,27 @@ from typing import Any, ClassVar
 
 import torch
 from sklearn.utils._param_validation import Interval
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from sslts.augment import RandAugment, Rescale, apply_view
 from sslts.decoding import Argmax, Decoder
 from sslts.networks import Network, UNet
-from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy
+from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy, rise
 from sslts.segmenters.base import NetworkSegmenter
 from sslts.thresholds import Threshold, ThresholdModule, as_threshold
-from sslts.training import Batch, Losses
+from sslts.training import Batch, Losses, Step
+
+# Until the teacher knows what the labels teach, its confidence means nothing, and what it says early is never unlearnt:
+# unlabelled samples have no weight in the first fifth of the training, and full weight after three fifths.
+RAMP = (0.2, 0.6)
 
 
 class FixMatchLoss(nn.Module):
     """The loss of a batch, with the paper's equations.
 
     Where signals differ from the paper: views move time, so the teacher's probabilities are moved along with the strong
-    view, and the threshold is applied to what arrived; the teacher is an average of the student.
+    view, and the threshold is applied to what arrived; the teacher is an average of the student; the weight of the
+    pseudo-labels rises with the training.
     """
 
     class_weight: Tensor | None
@@ -38,32 +43,31 @@ class FixMatchLoss(nn.Module):
         self.threshold, self.lambda_u = threshold, lambda_u
         self.register_buffer("class_weight", class_weight)
 
-    def forward(self, batch: Batch, student: Any, teacher: Any, generator: Generator) -> Losses:
+    def forward(self, batch: Batch, step: Step) -> Losses:
         """Return the loss of ``B`` labelled and ``mu B`` unlabelled windows."""
         # Labelled: the same views as below, so that the student meets each kind of input with true labels too.
-        labeled = apply_view(self.strong[0], apply_view(self.weak, batch.labeled, generator), generator)
+        labeled = apply_view(self.strong[0], apply_view(self.weak, batch.labeled, step.generator), step.generator)
 
         # Unlabelled: q_b = p_m(y | alpha(u_b)), the teacher's answer to the weak view, moves along with A(u_b).
-        weak = apply_view(self.weak, batch.unlabeled, generator)
-        proba = teacher(weak.x)
+        weak = apply_view(self.weak, batch.unlabeled, step.generator)
+        proba = step.teacher(weak.x)
         self.threshold.observe(proba, weak.valid)
-        views = [apply_view(strong, weak.replace(target=proba), generator) for strong in self.strong]
+        views = [apply_view(strong, weak.replace(target=proba), step.generator) for strong in self.strong]
 
         # One pass of the student over everything.
-        labeled_logits, *logits = student(labeled.x, *(view.x for view in views))
+        labeled_logits, *logits = step.student(labeled.x, *(view.x for view in views))
 
-        # Eq. (3): cross-entropy with the labels. Eq. (4): cross-entropy with arg max q_b where max q_b >= tau,
-        # averaged over all mu B windows. Total: l_s + lambda_u l_u.
-        labeled_loss = labeled_cross_entropy(labeled_logits, labeled.target, self.class_weight)
+        # Eq. (3), l_s: cross-entropy with the labels. Eq. (4), l_u: cross-entropy with arg max q_b where
+        # max q_b >= tau, averaged over all mu B windows. The loss is l_s + lambda_u l_u.
         weights = [self.threshold(view.target) for view in views]
-        unlabeled_loss = torch.stack(
-            [
-                pseudo_label_cross_entropy(answer, view.target, weight, view.valid)
-                for answer, view, weight in zip(logits, views, weights, strict=True)
-            ]
-        ).mean()
-        rate, shares = describe_pseudo_labels(views[0].target, weights[0], views[0].valid)
-        return Losses(labeled_loss + self.lambda_u * unlabeled_loss, labeled_loss, unlabeled_loss, rate, shares)
+        labeled_loss = labeled_cross_entropy(labeled_logits, labeled.target, self.class_weight)
+        terms = [
+            pseudo_label_cross_entropy(answer, view.target, weight, view.valid)
+            for answer, view, weight in zip(logits, views, weights, strict=True)
+        ]
+        unlabeled_loss = rise(step.progress, *RAMP) * torch.stack(terms).mean()
+        mask_rate, shares = describe_pseudo_labels(views[0].target, weights[0], views[0].valid)
+        return Losses(labeled_loss + self.lambda_u * unlabeled_loss, labeled_loss, unlabeled_loss, mask_rate, shares)
 
 
 class FixMatchSegmenter(NetworkSegmenter):

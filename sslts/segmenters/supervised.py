@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from sslts.augment import RandAugment, Rescale, apply_view
 from sslts.decoding import Argmax, Decoder
 from sslts.networks import Network, UNet
 from sslts.objectives import labeled_cross_entropy
 from sslts.segmenters.base import NetworkSegmenter
-from sslts.training import Batch, Losses
+from sslts.training import Batch, Losses, Step
 
 
 class SupervisedLoss(nn.Module):
@@ -24,9 +24,9 @@ class SupervisedLoss(nn.Module):
         self.weak, self.strong = weak, strong
         self.register_buffer("class_weight", class_weight)
 
-    def forward(self, batch: Batch, student: Any, teacher: Any, generator: Generator) -> Losses:  # noqa: ARG002, D102
-        labeled = apply_view(self.strong, apply_view(self.weak, batch.labeled, generator), generator)
-        (logits,) = student(labeled.x)
+    def forward(self, batch: Batch, step: Step) -> Losses:  # noqa: D102
+        labeled = apply_view(self.strong, apply_view(self.weak, batch.labeled, step.generator), step.generator)
+        (logits,) = step.student(labeled.x)
         loss = labeled_cross_entropy(logits, labeled.target, self.class_weight)
         return Losses(loss, loss)
 
