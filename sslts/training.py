@@ -256,6 +256,10 @@ class SegmentationNet(NeuralNet):
         self.generator_ = torch.Generator(self.device).manual_seed(self.seed)
         return self
 
+    def torch_compile(self, module: Any, name: str) -> Any:
+        """Compile the networks; the criterion calls them, and is compiled by none."""
+        return module if name == "criterion" else super().torch_compile(module, name)
+
     def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield the student's parameters; the teacher only follows."""
         return self.module_.named_parameters()

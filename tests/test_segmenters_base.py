@@ -272,10 +272,11 @@ class TestDefects:
             lambda c, k: torch.nn.Conv1d(c, k + 1, 1),
             lambda c, k: torch.nn.Conv1d(c, k, 3),
             lambda c, k: torch.nn.Conv1d(c, k, 2, stride=2),
+            lambda c, k: torch.nn.Conv1d(c + 1, k, 1),
         ],
     )
     def test_a_network_of_the_wrong_shape(self, make_segmenter, partly, network):
-        with pytest.raises(ValueError, match="network=.*expected class scores of shape"):
+        with pytest.raises(ValueError, match="network=.*(expected class scores of shape|cannot read signals)"):
             make_segmenter(network=network).fit(*partly)
 
     def test_a_network_that_is_none(self, make_segmenter, partly):
@@ -367,6 +368,10 @@ class TestStart:
             make_segmenter(init=fitted).fit(np.stack([X, X], 1), y)
         with pytest.raises(ValueError, match="init has"):
             make_segmenter(init=fitted, network=TINY.replace(width=12)).fit(X, y)
+
+    def test_a_clone_keeps_the_fitted_model_it_starts_from(self, make_segmenter, partly):
+        first = make_segmenter().fit(*partly)
+        assert clone(make_segmenter(init=first)).fit(*partly).init is first
 
     def test_warm_start_goes_on(self, make_segmenter, partly):
         X, y = partly
@@ -473,6 +478,11 @@ class TestTraining:
         fitted = make_segmenter(precision=precision).fit(*partly)
         assert fitted.precision_ == precision
         assert fitted.predict_proba(partly[0]).dtype == np.float32
+
+    @pytest.mark.slow
+    def test_compile(self, make_segmenter, partly):
+        fitted = make_segmenter(compile=True).fit(*partly)
+        assert fitted.predict(partly[0]).shape == partly[0].shape
 
     def test_device(self, make_segmenter, partly):
         assert make_segmenter(device="cpu").fit(*partly).device_ == "cpu"

@@ -10,6 +10,8 @@ Run from the root of the project::
     python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --patients 120 --methods supervised
     python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --protocol masked --splits 0 --patients 7
     python examples/benchmarks/ludb.py --table
+
+``--write-page`` puts the tables of the results that stand into ``docs/benchmarks.md``.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 import sslts
@@ -35,6 +38,8 @@ from sslts.datasets import load_ludb
 METHODS = {"supervised": sslts.SupervisedSegmenter, "fixmatch": sslts.FixMatchSegmenter}
 SAMPLING_RATE = 250
 RESULTS = Path(__file__).parent / "results" / "ludb.json"
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+MARKERS = ("<!-- tables: begin -->", "<!-- tables: end -->")
 KEY = ("method", "protocol", "split", "patients", "steps", "seed", "subset", "params")
 
 
@@ -145,6 +150,62 @@ def print_table(results: list[dict[str, Any]]) -> None:
         )
 
 
+def make_tables(results: list[dict[str, Any]]) -> str:
+    """Return the tables of the page in docs, as Markdown: default parameters, on test patients."""
+    frame = pd.DataFrame([r for r in results if not r["params"] and r["subset"] == "test"])
+    return "\n\n".join(
+        f"### Protocol `{protocol}`\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}"
+        for protocol, part in frame.groupby("protocol", sort=False)
+    )
+
+
+def make_accuracy_table(frame: pd.DataFrame) -> str:
+    """Return mean IoU for each split, their mean, the gain over the baseline and the gap closed."""
+    scores = 100 * frame.pivot_table(values="mean_iou", index=["patients", "method"], columns="split")
+    splits = list(scores.columns)
+    lines = [
+        "| labelled patients | method | " + " | ".join(f"split {s}" for s in splits) + " | mean | gain | gap closed |",
+        "|" + "---|" * (len(splits) + 5),
+    ]
+    most = scores.index.get_level_values("patients").max()
+    for (patients, method), row in scores.iterrows():
+        base, ceiling = scores.loc[(patients, "supervised")], scores.loc[(most, "supervised")]
+        gain = row - base
+        closed = f"{gain.mean() / (ceiling - base).mean():.0%}" if method != "supervised" and patients < most else ""
+        gains = ", ".join(f"{g:+.2f}" for g in gain) if method != "supervised" else ""
+        cells = " | ".join(f"{value:.2f}" for value in row)
+        lines.append(f"| {patients} | {method} | {cells} | **{row.mean():.2f}** | {gains} | {closed} |")
+    return "\n".join(lines)
+
+
+def make_wave_table(frame: pd.DataFrame) -> str:
+    """Return figures for each wave, means over the splits."""
+    lines = [
+        "| labelled patients | method | segment F1 P, QRS, T | onset error P, QRS, T (ms) "
+        "| offset error P, QRS, T (ms) | count error | exact counts | fit (s) |",
+        "|" + "---|" * 8,
+    ]
+    waves = ("P", "QRS", "T")
+    for (patients, method), part in frame.groupby(["patients", "method"]):
+        f1 = ", ".join(f"{np.mean([r[w] for r in part['segment_f1']]):.3f}" for w in waves)
+        onset, offset = (
+            ", ".join(f"{np.mean([r[w][name] for r in part['boundary_ms']]):.1f}" for w in waves)
+            for name in ("onset_mae", "offset_mae")
+        )
+        lines.append(
+            f"| {patients} | {method} | {f1} | {onset} | {offset} | {part['count_mae'].mean():.2f} "
+            f"| {part['count_exact'].mean():.0%} | {part['fit_seconds'].mean():.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def write_page(tables: str) -> None:
+    """Replace what stands between the markers of the page."""
+    before, _, rest = PAGE.read_text().partition(MARKERS[0])
+    _, _, after = rest.partition(MARKERS[1])
+    PAGE.write_text(f"{before}{MARKERS[0]}\n\n{tables}\n\n{MARKERS[1]}{after}")
+
+
 def main() -> None:
     """Run what was asked for and is not done yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -159,7 +220,11 @@ def main() -> None:
     parser.add_argument("--params", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the segmenter")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="print the results that stand, and stop")
+    parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
     options = parser.parse_args()
+    if options.write_page:
+        write_page(make_tables(read_results(options.results)))
+        return
     if options.table:
         print_table(read_results(options.results))
         return

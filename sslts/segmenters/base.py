@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from abc import ABC, abstractmethod
@@ -132,6 +133,11 @@ class NetworkSegmenter(BaseEstimator, ABC):
             else:
                 setattr(self, name, replace_nested(value, name, inner))
         return self
+
+    def __sklearn_clone__(self) -> Self:
+        cloned = super().__sklearn_clone__()
+        cloned.init = self.init  # a fitted model that is only read; its clone would not be fitted
+        return cloned
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on labelled and unlabelled samples.
@@ -386,7 +392,12 @@ class NetworkSegmenter(BaseEstimator, ABC):
         for size in (length, length - 1):
             probe = batch.labeled.x[:1, :, :size]
             wanted = (1, len(self.classes_), size)
-            answer = net.module_(probe)
+            try:
+                answer = net.module_(probe)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"network={self.network!r} cannot read signals of shape {tuple(probe.shape)}: {error}"
+                ) from error
             if not isinstance(answer, Tensor) or tuple(answer.shape) != wanted:
                 got = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
                 raise ValueError(
@@ -394,7 +405,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
                     f"scores of shape {wanted}, for any length."
                 )
         generator = torch.Generator(net.device).manual_seed(0)
-        net.criterion_(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
+        criterion = copy.deepcopy(net.criterion_)  # whose statistics are thrown away
+        criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -424,9 +436,8 @@ def _draw_seed(random_state: Any) -> int:
 
 
 def _count_features(X: Any, recordings: Recordings) -> int:
-    if recordings.container == "array":
-        return int(np.shape(X)[1])
-    return recordings.n_channels
+    shape = getattr(X, "shape", None) or np.shape(X)
+    return int(shape[1]) if recordings.container == "array" else recordings.n_channels
 
 
 def _find_classes(labels: list[np.ndarray]) -> np.ndarray:

@@ -1,0 +1,60 @@
+"""The code in the docs runs, and the examples do what they say."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def read_blocks(path):
+    return re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)
+
+
+def test_quickstart_page():
+    code = "\n".join(read_blocks(ROOT / "docs" / "quickstart.md"))
+    exec(compile(code, "quickstart.md", "exec"), {})
+
+
+def test_readme():
+    setup = """
+from sslts import FixMatchSegmenter
+from sslts.datasets import make_recordings
+from sslts.networks import UNet
+import functools, numpy as np
+X, y = make_recordings(9, n_samples=300, random_state=0)
+X_new, X_test, y_test, patients = X, X, y, np.arange(9) // 3
+"""
+    code = "\n".join(read_blocks(ROOT / "README.md"))
+    fast = "functools.partial(FixMatchSegmenter, max_steps=2, batch_size=2, network=UNet(width=4))"
+    code = code.replace("FixMatchSegmenter(", "Fast(").replace(
+        "from sslts import FixMatchSegmenter\n", f"Fast = {fast}\n"
+    )
+    exec(compile(setup + code, "README.md", "exec"), {})
+
+
+@pytest.mark.slow
+def test_quickstart_example(tmp_path):
+    out = subprocess.run(
+        [sys.executable, ROOT / "examples" / "plot_quickstart.py"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"MPLBACKEND": "Agg", "PATH": ""},
+    ).stdout
+    assert "990 unlabelled" in out
+    assert (tmp_path / "quickstart.png").stat().st_size > 10_000
+
+
+def test_the_benchmark_page_is_made_from_the_committed_results():
+    path = ROOT / "examples" / "benchmarks" / "ludb.py"
+    spec = importlib.util.spec_from_file_location("ludb_benchmark", path)
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    tables = benchmark.make_tables(benchmark.read_results(benchmark.RESULTS))
+    assert tables in (ROOT / "docs" / "benchmarks.md").read_text()
