@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sslts.segments import check_labels, check_sampling_rate, expand_ranges, find_runs
+from sslts.matching import Segments, compare, match_segments, pool_labels
+from sslts.segments import check_sampling_rate
 
 __all__ = [
     "CountError",
@@ -107,7 +108,7 @@ def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     >>> matrix.tolist(), classes.tolist()
     ([[1, 1], [0, 2]], [0, 3])
     """
-    true, pred, _ = _pool(y_true, y_pred)
+    true, pred, _ = pool_labels(y_true, y_pred)
     labelled = true >= 0
     true, pred = true[labelled], pred[labelled]
     classes = np.union1d(np.unique(true), np.unique(pred))
@@ -260,8 +261,8 @@ def segment_f1(
     >>> segment_f1(y_true, y_pred)
     0.5
     """
-    found = _compare(y_true, y_pred, background)
-    true, _ = _match(found.true, found.pred, iou)
+    found = compare(y_true, y_pred, background)
+    true, _ = match_segments(found.true, found.pred, iou)
     hits = _per_class(found.true.label[true], found.classes)
     totals = _per_class(found.true.label, found.classes) + _per_class(found.pred.label, found.classes)
     return _f1(hits, totals, found.classes, average, labelled=bool(found.labelled.any()))
@@ -295,7 +296,7 @@ def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> Coun
     >>> count_error([[0, 1, 0, 1], [0, 1, 1, 0]], [[0, 1, 1, 1], [0, 1, 1, 0]])
     CountError(bias=-0.5, mae=0.5, exact=0.5)
     """
-    found = _compare(y_true, y_pred, background)
+    found = compare(y_true, y_pred, background)
     if not found.labelled.any():
         _warn("y_true is all -1: there is no recording to count in", stacklevel=3)
         return CountError(np.nan, np.nan, np.nan)
@@ -303,7 +304,7 @@ def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> Coun
         return CountError(0.0, 0.0, 1.0)
     shape = (found.labelled.size, found.classes.size)
 
-    def counts(segments: _Segments) -> np.ndarray:
+    def counts(segments: Segments) -> np.ndarray:
         cell = segments.recording * shape[1] + np.searchsorted(found.classes, segments.label)
         return np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)[found.labelled]
 
@@ -482,112 +483,8 @@ count_scorer = SegmentationScorer(_count_mae, sign=-1, name="count_error.mae")
 duration_scorer = SegmentationScorer(_duration_mae, sign=-1, name="duration_error.mae")
 
 
-# What the functions above share. All recordings lie end to end in one array, in which `offsets` (n + 1,) say where each
-# starts; segments are in the coordinates of that array, so that no segments of different recordings overlap.
-
-
-class _Segments(NamedTuple):
-    """Segments in order of position, disjoint."""
-
-    recording: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    label: np.ndarray
-    cut: np.ndarray  # whether an unlabelled sample touches it, so that its true ends are unknown
-
-
-class _Comparison(NamedTuple):
-    """True and predicted segments, the classes in either, and which recordings have a labelled sample."""
-
-    true: _Segments
-    pred: _Segments
-    classes: np.ndarray
-    labelled: np.ndarray
-
-
 def _warn(reason: str, stacklevel: int = 4) -> None:
     warnings.warn(f"{reason}; the result is nan or empty.", UserWarning, stacklevel=stacklevel)
-
-
-def _pool(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lay recordings end to end: truth, prediction (-1 where the truth is), offsets."""
-    true, pred = check_labels(y_true, argument="y_true"), check_labels(y_pred, argument="y_pred", unlabelled=False)
-    if 1 == len(true) < len(pred) == true[0].size and _is_flat(y_true):
-        true = np.split(true[0], len(pred))  # (n,): the next lines treat it as (n, 1)
-    if len(true) != len(pred):
-        raise ValueError(f"y_true has {len(true)} recordings, y_pred has {len(pred)}; give the same recordings.")
-    if all(one.size == 1 for one in true):
-        true = [np.repeat(one, other.size) for one, other in zip(true, pred, strict=True)]
-    for i, (one, other) in enumerate(zip(true, pred, strict=True)):
-        if one.size != other.size:
-            raise ValueError(
-                f"y_true[{i}] has {one.size} samples, y_pred[{i}] has {other.size}; give one label per sample."
-            )
-    nothing = np.empty(0, dtype=np.int64)
-    flat = np.concatenate([nothing, *true])
-    return flat, np.where(flat < 0, -1, np.concatenate([nothing, *pred])), np.cumsum([0, *map(len, true)])
-
-
-def _is_flat(labels: Any) -> bool:
-    """Whether labels are plain numbers in a row, (n,) or (T,)."""
-    if isinstance(labels, list | tuple):
-        return len(labels) > 0 and np.ndim(labels[0]) == 0
-    return np.ndim(labels) == 1 and not isinstance(getattr(labels, "index", None), pd.MultiIndex)
-
-
-def _find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | None) -> _Segments:
-    """List the runs that are neither -1 nor background."""
-    start, end, label = find_runs(labels, breaks=offsets[:-1])
-    recording = np.searchsorted(offsets, start, side="right") - 1
-    together = recording[1:] == recording[:-1]
-    cut = np.zeros(label.size, dtype=bool)
-    cut[1:] |= together & (label[:-1] < 0)
-    cut[:-1] |= together & (label[1:] < 0)
-    keep = (label >= 0) & (True if background is None else label != background)
-    return _Segments(recording[keep], start[keep], end[keep], label[keep], cut[keep])
-
-
-def _compare(y_true: Any, y_pred: Any, background: int | None) -> _Comparison:
-    """Find the segments of truth and prediction."""
-    flat_true, flat_pred, offsets = _pool(y_true, y_pred)
-    true, pred = (_find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
-    labelled = np.diff(np.concatenate([[0], np.cumsum(flat_true >= 0)])[offsets]) > 0
-    return _Comparison(true, pred, np.union1d(true.label, pred.label), labelled)
-
-
-def _match(true: _Segments, pred: _Segments, iou: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pair segments of one class, one to one: indices into `true` and into `pred`."""
-    if not 0 < iou <= 1:
-        raise ValueError(f"iou={iou!r}; give the least intersection over union of a pair, above 0 and at most 1.")
-    first = np.searchsorted(pred.end, true.start, side="right")
-    last = np.searchsorted(pred.start, true.end, side="left")
-    t, p = np.repeat(np.arange(first.size), last - first), expand_ranges(first, last - first)
-    same = true.label[t] == pred.label[p]
-    t, p = t[same], p[same]
-    shared = np.minimum(true.end[t], pred.end[p]) - np.maximum(true.start[t], pred.start[p])
-    overlap = shared / (true.end[t] - true.start[t] + pred.end[p] - pred.start[p] - shared)
-    enough = overlap >= iou
-    return _one_to_one(t[enough], p[enough], overlap[enough])
-
-
-def _one_to_one(t: np.ndarray, p: np.ndarray, overlap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Choose among candidate pairs: as many as possible, then the greatest total overlap."""
-    crowded = (np.bincount(t)[t] > 1) | (np.bincount(p)[p] > 1)  # never if every overlap is above one half
-    if not crowded.any():
-        return t, p
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-
-    rows, row = np.unique(t[crowded], return_inverse=True)
-    columns, column = np.unique(p[crowded], return_inverse=True)
-    # Each row has a spare column of its own, so that all rows can be matched; it costs more than any rearrangement
-    # of real pairs (1 to 2 each) can save, so that it is taken only by rows that must go without.
-    spare = np.arange(rows.size)
-    cost = np.concatenate([2 - overlap[crowded], np.full(rows.size, 2.0 * rows.size + 1)])
-    where = np.concatenate([row, spare]), np.concatenate([column, columns.size + spare])
-    i, j = min_weight_full_bipartite_matching(csr_array((cost, where), shape=(rows.size, columns.size + rows.size)))
-    real = j < columns.size
-    return np.concatenate([t[~crowded], rows[i[real]]]), np.concatenate([p[~crowded], columns[j[real]]])
 
 
 def _measure(
@@ -595,8 +492,8 @@ def _measure(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Give label, onset error and offset error of each measured pair, and all classes."""
     rate = check_sampling_rate(sampling_rate)
-    found = _compare(y_true, y_pred, background)
-    t, p = _match(found.true, found.pred, iou)
+    found = compare(y_true, y_pred, background)
+    t, p = match_segments(found.true, found.pred, iou)
     whole = ~found.true.cut[t]
     t, p = t[whole], p[whole]
     if not t.size:

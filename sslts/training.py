@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import Dataset
@@ -25,10 +22,9 @@ from torch.utils.data import Dataset
 from sslts.augment.tracks import Tracks
 from sslts.networks import Network
 from sslts.preprocessing import NormalizedRecordings
-from sslts.windows import WindowSampler, cut_pieces
+from sslts.windows import WindowSampler
 
 MAX_GRADIENT_NORM = 5.0
-PREDICT_SAMPLES = 1 << 17  # samples in one forward pass of prediction
 
 
 @dataclass(frozen=True)
@@ -307,139 +303,3 @@ class SegmentationNet(NeuralNet):
         self.teacher_.update_parameters(self.module_)
         self.step_ += 1
         return step
-
-
-class LossRecorder(Callback):
-    """Average the parts of the loss over a logging interval, and write them into the net's history."""
-
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.begun_ = time.perf_counter()
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.sums_: dict[str, Tensor] = {}
-        self.count_ = 0
-
-    def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.count_ += 1
-        for name, value in vars(losses).items():
-            if value is not None:
-                self.sums_[name] = self.sums_.get(name, 0) + value.detach()
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate"):
-            total = self.sums_.get(name)
-            net.history.record(name, math.nan if total is None else float(total) / self.count_)
-        shares = self.sums_.get("shares")
-        net.history.record("shares", None if shares is None else (shares / self.count_).tolist())
-        net.history.record("step", net.step_)
-        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
-        net.history.record("seconds", time.perf_counter() - self.begun_)
-
-
-class StepBar(Callback):
-    """Show one progress bar for the whole fit, with loss and mask rate."""
-
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        from tqdm.auto import tqdm  # skorch brings it
-
-        self.bar_ = tqdm(total=net.max_steps, desc="fit", unit="step")
-
-    def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.bar_.update(1)
-        if losses is not None and net.step_ % 10 == 0:
-            shown = {"loss": f"{losses.loss.item():.3f}"}
-            if losses.mask_rate is not None:
-                shown["mask_rate"] = f"{losses.mask_rate.item():.2f}"
-            self.bar_.set_postfix(shown, refresh=False)
-
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.bar_.close()
-        self.bar_ = None
-
-
-def make_schedule(lr: float, max_steps: int) -> LRScheduler:
-    """Return a one-cycle schedule: a short warm-up, then a cosine to zero (Smith & Topin 2019)."""
-    return LRScheduler(
-        partial(
-            torch.optim.lr_scheduler.OneCycleLR,
-            max_lr=lr,
-            total_steps=max_steps + 1,
-            pct_start=max(min(0.1, 200 / max_steps), 1 / max_steps),
-        ),
-        step_every="batch",
-        event_name=None,
-    )
-
-
-def choose_device(device: str) -> torch.device:
-    """Return the device that ``"auto"`` means: CUDA where there is one, then MPS, else the CPU.
-
-    Examples
-    --------
-    >>> choose_device("cpu")
-    device(type='cpu')
-    """
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def choose_precision(precision: str, device: torch.device) -> str:
-    """Return what ``"auto"`` means: bfloat16 where the hardware's flags say that it pays, else float32."""
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        pays = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        pays = device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return "bfloat16" if pays else "float32"
-
-
-@torch.no_grad()
-def predict_recordings(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield ``(i, proba)`` for each recording, ``proba`` float32 of shape (T_i, K), from the averaged weights.
-
-    Long recordings are cut into pieces that overlap by the receptive field, so that the result is that of one pass. A
-    network that names no ``stride`` and ``receptive_field`` reads each recording at once.
-    """
-    net.teacher_.eval()
-    module = net.teacher_.module
-    stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
-    lengths = recordings.recordings.lengths
-    core, halo = int(lengths.max()), 0
-    if stride is not None and reach is not None:
-        halo = -(-reach // stride) * stride
-        core = max(PREDICT_SAMPLES // stride * stride, stride)
-    for group in _group_by_length(lengths, core + 2 * halo):
-        if len(group) == 1 and lengths[group[0]] > core + 2 * halo:
-            yield group[0], _predict_long(net, recordings, group[0], core=core, halo=halo)
-            continue
-        x = np.stack([recordings.read(i) for i in group])
-        yield from zip(group, _predict_batch(net, x), strict=True)
-
-
-def _group_by_length(lengths: np.ndarray, longest: int) -> Iterator[list[int]]:
-    """Yield indices of equally long recordings that fit into one pass together; long ones come alone."""
-    order = np.argsort(lengths, kind="stable")
-    for length in np.unique(lengths):
-        same = order[np.searchsorted(lengths[order], length) : np.searchsorted(lengths[order], length, side="right")]
-        size = max(PREDICT_SAMPLES // int(length), 1) if length <= longest else 1
-        for first in range(0, len(same), size):
-            yield same[first : first + size].tolist()
-
-
-def _predict_long(
-    net: SegmentationNet, recordings: NormalizedRecordings, i: int, *, core: int, halo: int
-) -> np.ndarray:
-    parts = []
-    for piece in cut_pieces(i, int(recordings.recordings.lengths[i]), core=core, halo=halo):
-        proba = _predict_batch(net, recordings.read(i, piece.start, piece.stop)[None])[0]
-        parts.append(proba[piece.keep_start - piece.start : piece.keep_stop - piece.start])
-    return np.concatenate(parts)
-
-
-def _predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
-    proba = net.ask_teacher(torch.as_tensor(x, device=net.device))
-    return proba.transpose(1, 2).contiguous().cpu().numpy()

@@ -318,15 +318,6 @@ class TestNetwork:
         same = np.allclose(moved, fitted.predict_proba(X), atol=0.05)
         assert same == (normalization is not None)
 
-    def test_a_long_recording_is_read_in_pieces_that_give_one_pass(self, make_segmenter, partly, monkeypatch):
-        fitted = make_segmenter(precision="float32", network=TINY).fit(*partly)
-        x = np.concatenate([*partly[0]])[None]
-        whole = fitted.predict_proba(x)
-        import sslts.training
-
-        monkeypatch.setattr(sslts.training, "PREDICT_SAMPLES", 512)
-        np.testing.assert_allclose(fitted.predict_proba(x), whole, atol=1e-5)
-
 
 class PlainNetwork(torch.nn.Module):
     """As a user would write one: no stride, no receptive field."""

@@ -1,4 +1,4 @@
-"""Batches are gathered right, the average follows, and the hardware's flags decide."""
+"""Batches are gathered right, and the average follows."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sslts.preprocessing import NormalizedRecordings
 from sslts.recordings import as_recordings
-from sslts.training import AveragedModule, WindowDataset, choose_device, choose_precision, make_schedule, seed_torch
+from sslts.training import AveragedModule, WindowDataset, seed_torch
 
 
 def make_dataset(X, labels, window_length=10, n_unlabeled=4):
@@ -73,29 +73,6 @@ def test_the_average_warms_up_and_includes_batch_statistics():
     assert not averaged.train().module[1].training
 
 
-def test_the_schedule_rises_and_falls():
-    parameter = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], lr=1.0)
-    policy = make_schedule(0.1, 100).policy(optimizer)
-    rates = []
-    for _ in range(100):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        policy.step()
-    assert max(rates) == pytest.approx(0.1, rel=1e-3)
-    assert np.argmax(rates) == pytest.approx(10, abs=2)
-    assert rates[-1] < 1e-3
-
-
-@pytest.mark.parametrize("max_steps", [1, 2, 3])
-def test_the_schedule_of_the_shortest_fits(max_steps):
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    policy = make_schedule(0.1, max_steps).policy(optimizer)
-    for _ in range(max_steps):
-        optimizer.step()
-        policy.step()
-
-
 def test_seeding_restores_the_global_state():
     before = torch.get_rng_state()
     with seed_torch(3):
@@ -103,18 +80,3 @@ def test_seeding_restores_the_global_state():
     with seed_torch(3):
         assert torch.rand(1) == first
     assert torch.equal(before, torch.get_rng_state())
-
-
-@pytest.mark.parametrize(
-    ("avx512", "amx", "wanted"), [(True, False, "bfloat16"), (False, True, "bfloat16"), (False, False, "float32")]
-)
-def test_precision_follows_the_flags(monkeypatch, avx512, amx, wanted):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    assert choose_precision("auto", torch.device("cpu")) == wanted
-    assert choose_precision("float32", torch.device("cpu")) == "float32"
-
-
-def test_a_device_that_was_asked_for_is_taken():
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("auto").type in {"cpu", "cuda", "mps"}

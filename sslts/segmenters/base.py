@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from numbers import Integral, Real
@@ -20,25 +19,17 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted
 from torch import Tensor, nn
 
 from sslts import metrics
+from sslts.callbacks import LossRecorder, StepBar, make_schedule
+from sslts.classes import encode_labels, find_classes, weigh_classes
 from sslts.decoding import Decoder
+from sslts.hardware import choose_device, choose_precision
 from sslts.networks import Network
+from sslts.prediction import predict_recordings
 from sslts.preprocessing import NORMALIZATIONS, NormalizedRecordings
 from sslts.recipes import replace_nested, split_nested
 from sslts.recordings import Recordings, as_labels, as_recordings
 from sslts.segments import labels_to_segments
-from sslts.training import (
-    LossRecorder,
-    SegmentationNet,
-    Step,
-    StepBar,
-    WindowDataset,
-    build_module,
-    choose_device,
-    choose_precision,
-    make_schedule,
-    predict_recordings,
-    seed_torch,
-)
+from sslts.training import SegmentationNet, Step, WindowDataset, build_module, seed_torch
 from sslts.windows import SignalSummary, summarize_signal
 
 HISTORY_ROWS = 60
@@ -174,8 +165,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
             _check_feature_names(self, X, reset=True)
         self.n_channels_ = recordings.n_channels
         self.n_features_in_ = _count_features(X, recordings)
-        self.classes_ = _find_classes(labels)
-        labels = [_encode(y_i, self.classes_) for y_i in labels]
+        self.classes_ = find_classes(labels)
+        labels = [encode_labels(y_i, self.classes_) for y_i in labels]
         self._choose_settings(recordings, labels, start)
         net = self._make_net(labels, start)
         seed = net.seed
@@ -348,7 +339,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
     def _make_net(self, labels: list[np.ndarray], start: NetworkSegmenter | None) -> SegmentationNet:
         seed = _draw_seed(self.random_state)
         n_classes = len(self.classes_)
-        weights = _weigh_classes(self.class_weight, labels, self.classes_)
+        weights = weigh_classes(self.class_weight, labels, self.classes_)
+        criterion = self._make_criterion(None if weights is None else torch.from_numpy(weights), n_classes)
         module = build_module(self.network_, self.n_channels_, n_classes, seed)
         if not isinstance(module, nn.Module):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
@@ -356,7 +348,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
             _load_weights(module, start, self.classes_)
         net = SegmentationNet(
             module=_Given(module),
-            criterion=_Given(self._make_criterion(weights, n_classes)),
+            criterion=_Given(criterion),
             ema_decay=self.ema_decay,
             max_steps=self.max_steps,
             log_every=max(1, math.ceil(self.max_steps / HISTORY_ROWS)),
@@ -438,39 +430,6 @@ def _draw_seed(random_state: Any) -> int:
 def _count_features(X: Any, recordings: Recordings) -> int:
     shape = getattr(X, "shape", None) or np.shape(X)
     return int(shape[1]) if recordings.container == "array" else recordings.n_channels
-
-
-def _find_classes(labels: list[np.ndarray]) -> np.ndarray:
-    found = np.unique(np.concatenate([np.unique(y) for y in labels]))
-    classes = found[found >= 0]
-    if not len(classes):
-        raise ValueError("y has no labelled sample: every label is -1. Label at least one stretch of one recording.")
-    if len(classes) == 1:
-        warnings.warn(
-            f"y has one class only ({classes[0]}); every sample will be predicted as it. Label another class too.",
-            UserWarning,
-            stacklevel=3,
-        )
-    return classes
-
-
-def _encode(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    return np.where(labels < 0, -1, np.searchsorted(classes, labels))
-
-
-def _weigh_classes(class_weight: Any, labels: list[np.ndarray], classes: np.ndarray) -> Tensor | None:
-    """Return the weight (K,) of each class in the labelled loss; "balanced" as in scikit-learn, n / (K * count)."""
-    if class_weight is None:
-        return None
-    if isinstance(class_weight, dict):
-        unknown = sorted(set(class_weight) - set(classes.tolist()))
-        if unknown:
-            raise ValueError(f"class_weight names class {unknown[0]}, y has the classes {classes.tolist()}.")
-        return torch.tensor([float(class_weight.get(int(k), 1.0)) for k in classes])
-    count = np.zeros(len(classes) + 1)
-    for y in labels:
-        count += np.bincount(y + 1, minlength=len(classes) + 1)
-    return torch.as_tensor(count[1:].sum() / (len(classes) * count[1:]), dtype=torch.float32)
 
 
 def _load_weights(module: nn.Module, start: NetworkSegmenter, classes: np.ndarray) -> None:

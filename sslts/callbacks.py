@@ -1,0 +1,78 @@
+"""What accompanies a training: the record of losses, the progress bar, the schedule of the learning rate."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from skorch.callbacks import Callback, LRScheduler
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sslts.training import Losses
+
+
+class LossRecorder(Callback):
+    """Average the parts of the loss over a logging interval, and write them into the net's history."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.begun_ = time.perf_counter()
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.sums_: dict[str, Tensor] = {}
+        self.count_ = 0
+
+    def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.count_ += 1
+        for name, value in vars(losses).items():
+            if value is not None:
+                self.sums_[name] = self.sums_.get(name, 0) + value.detach()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate"):
+            total = self.sums_.get(name)
+            net.history.record(name, math.nan if total is None else float(total) / self.count_)
+        shares = self.sums_.get("shares")
+        net.history.record("shares", None if shares is None else (shares / self.count_).tolist())
+        net.history.record("step", net.step_)
+        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
+        net.history.record("seconds", time.perf_counter() - self.begun_)
+
+
+class StepBar(Callback):
+    """Show one progress bar for the whole fit, with loss and mask rate."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        from tqdm.auto import tqdm  # skorch brings it
+
+        self.bar_ = tqdm(total=net.max_steps, desc="fit", unit="step")
+
+    def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.bar_.update(1)
+        if losses is not None and net.step_ % 10 == 0:
+            shown = {"loss": f"{losses.loss.item():.3f}"}
+            if losses.mask_rate is not None:
+                shown["mask_rate"] = f"{losses.mask_rate.item():.2f}"
+            self.bar_.set_postfix(shown, refresh=False)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.bar_.close()
+        self.bar_ = None
+
+
+def make_schedule(lr: float, max_steps: int) -> LRScheduler:
+    """Return a one-cycle schedule: a short warm-up, then a cosine to zero (Smith & Topin 2019)."""
+    return LRScheduler(
+        partial(
+            torch.optim.lr_scheduler.OneCycleLR,
+            max_lr=lr,
+            total_steps=max_steps + 1,
+            pct_start=max(min(0.1, 200 / max_steps), 1 / max_steps),
+        ),
+        step_every="batch",
+        event_name=None,
+    )

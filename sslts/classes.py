@@ -1,0 +1,66 @@
+"""Which classes there are, their indices, and what each weighs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+
+def find_classes(labels: list[np.ndarray]) -> np.ndarray:
+    """Return the classes that occur, sorted; warn if there is one only.
+
+    Raises
+    ------
+    ValueError
+        If no sample is labelled.
+
+    Examples
+    --------
+    >>> find_classes([np.array([7, -1]), np.array([0, 7])])
+    array([0, 7])
+    """
+    found = np.unique(np.concatenate([np.unique(y) for y in labels]))
+    classes = found[found >= 0]
+    if not len(classes):
+        raise ValueError("y has no labelled sample: every label is -1. Label at least one stretch of one recording.")
+    if len(classes) == 1:
+        warnings.warn(
+            f"y has one class only ({classes[0]}); every sample will be predicted as it. Label another class too.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return classes
+
+
+def encode_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the index of each label among the sorted classes; ``-1`` stays.
+
+    Examples
+    --------
+    >>> encode_labels(np.array([7, -1, 0]), np.array([0, 7]))
+    array([ 1, -1,  0])
+    """
+    return np.where(labels < 0, -1, np.searchsorted(classes, labels))
+
+
+def weigh_classes(class_weight: Any, labels: list[np.ndarray], classes: np.ndarray) -> np.ndarray | None:
+    """Return the weight (K,) of each class in the labelled loss; "balanced" as in scikit-learn, n / (K * count).
+
+    Examples
+    --------
+    >>> weigh_classes("balanced", [np.array([0, 0, 0, 0, 1])], np.array([0, 1])).tolist()
+    [0.625, 2.5]
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, dict):
+        unknown = sorted(set(class_weight) - set(classes.tolist()))
+        if unknown:
+            raise ValueError(f"class_weight names class {unknown[0]}, y has the classes {classes.tolist()}.")
+        return np.array([class_weight.get(int(k), 1.0) for k in classes], dtype=np.float32)
+    count = np.zeros(len(classes) + 1)
+    for y in labels:
+        count += np.bincount(y + 1, minlength=len(classes) + 1)
+    return (count[1:].sum() / (len(classes) * count[1:])).astype(np.float32)

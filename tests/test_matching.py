@@ -1,0 +1,74 @@
+"""Segments are paired one to one: as many as possible, then the best."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sslts.matching import compare, match_segments, pool_labels
+
+LABELS = st.lists(st.integers(0, 2), min_size=10, max_size=10)
+
+
+def compute_iou(a, b):
+    shared = max(min(a[1], b[1]) - max(a[0], b[0]), 0)
+    return shared / (a[1] - a[0] + b[1] - b[0] - shared) if a[2] == b[2] else 0.0
+
+
+def search_best(true, pred, iou):
+    """Return the number of pairs and their total IoU of the best of all matchings."""
+    short, long = (true, pred) if len(true) <= len(pred) else (pred, true)
+    best = (0, 0.0)
+    for order in permutations(range(len(long)), len(short)):
+        values = [compute_iou(a, long[j]) for a, j in zip(short, order, strict=True)]
+        values = [v for v in values if v >= iou]
+        best = max(best, (len(values), round(sum(values), 9)))
+    return best
+
+
+@given(LABELS, LABELS, st.sampled_from([0.1, 0.3, 0.6]))
+def test_the_matching_is_the_best_of_all(y_true, y_pred, iou):
+    found = compare([y_true], [y_pred], background=0)
+    t, p = match_segments(found.true, found.pred, iou)
+    true, pred = (
+        list(zip(s.start.tolist(), s.end.tolist(), s.label.tolist(), strict=True)) for s in (found.true, found.pred)
+    )
+    total = round(sum(compute_iou(true[i], pred[j]) for i, j in zip(t, p, strict=True)), 9)
+    count, best = search_best(true, pred, iou)
+    assert len(t) == count
+    assert total == pytest.approx(best)
+    assert len(set(t.tolist())) == len(t)
+    assert len(set(p.tolist())) == len(p)
+
+
+def test_recordings_lie_end_to_end_and_their_segments_do_not_touch():
+    found = compare([[1, 1], [1]], [[1, 1], [1]], background=0)
+    assert found.true.start.tolist() == [0, 2]
+    assert found.true.recording.tolist() == [0, 1]
+
+
+def test_what_touches_the_unlabelled_is_cut():
+    found = compare([[0, 1, 1, -1, 1, 0, 1]], [[0, 1, 1, 1, 1, 0, 1]], background=0)
+    assert found.true.cut.tolist() == [True, True, False]
+    assert found.pred.end.tolist() == [3, 5, 7]  # cut to the labelled stretches
+
+
+def test_a_prediction_is_hidden_where_the_truth_is():
+    true, pred, offsets = pool_labels([[0, -1, 2]], [[1, 1, 1]])
+    assert (true.tolist(), pred.tolist(), offsets.tolist()) == ([0, -1, 2], [1, -1, 1], [0, 3])
+
+
+@pytest.mark.parametrize("iou", [0, 1.5])
+def test_an_impossible_iou_is_refused(iou):
+    found = compare([[1]], [[1]], background=0)
+    with pytest.raises(ValueError, match="iou="):
+        match_segments(found.true, found.pred, iou)
+
+
+def test_pairs_are_indices():
+    found = compare([[1, 1, 0, 2]], [[1, 1, 0, 2]], background=0)
+    t, p = match_segments(found.true, found.pred, 0.5)
+    np.testing.assert_array_equal(np.sort(t), [0, 1])
+    np.testing.assert_array_equal(t, p)
