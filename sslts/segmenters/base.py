@@ -428,8 +428,10 @@ def _draw_seed(random_state: Any) -> int:
 
 
 def _count_features(X: Any, recordings: Recordings) -> int:
+    if recordings.container != "array":
+        return recordings.n_channels
     shape = getattr(X, "shape", None) or np.shape(X)
-    return int(shape[1]) if recordings.container == "array" else recordings.n_channels
+    return int(shape[1])
 
 
 def _load_weights(module: nn.Module, start: NetworkSegmenter, classes: np.ndarray) -> None:
