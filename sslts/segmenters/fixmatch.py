@@ -149,6 +149,20 @@ class FixMatchSegmenter(NetworkSegmenter):
     --------
     SupervisedSegmenter : The same without unlabelled samples.
 
+    Notes
+    -----
+    The loss of a step is ``L_labelled + lambda_u * L_unlabelled``: the mean cross-entropy over labelled samples, and the
+    cross-entropy between the pseudo-label of the weak view and the answer to the strong view, zero below the
+    threshold, averaged over all valid unlabelled samples. Unlabelled windows are drawn from every recording, the
+    labelled ones too. ``L_unlabelled`` has no weight in the first fifth of the steps and full weight after three
+    fifths, so that the teacher has learnt the labels before it is believed.
+
+    References
+    ----------
+    Sohn et al. 2020, "FixMatch: simplifying semi-supervised learning with consistency and confidence",
+    arXiv:2001.07685. French et al. 2020, "Semi-supervised semantic segmentation needs strong, varied perturbations",
+    for CutMix. Tarvainen & Valpola 2017, "Mean teachers are better role models", for the averaged teacher.
+
     Examples
     --------
     >>> from sslts import FixMatchSegmenter
