@@ -424,7 +424,7 @@ class TestTraining:
         make_segmenter(max_steps=120, callbacks=[count]).fit(*partly)
         assert count.seen == tuple(range(2, 121, 2))
         stop = EarlyStopping(monitor="labeled_loss", patience=3, threshold=1e9, threshold_mode="abs", sink=str)
-        assert make_segmenter(max_steps=120, callbacks=[stop]).fit(*partly).net_.step_ == 6
+        assert make_segmenter(max_steps=120, callbacks=[stop]).fit(*partly).net_.step_ == 8
 
     def test_interruption_leaves_a_usable_estimator(self, make_segmenter, partly):
         from skorch.callbacks import Callback

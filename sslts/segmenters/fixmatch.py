@@ -151,8 +151,8 @@ class FixMatchSegmenter(NetworkSegmenter):
 
     Notes
     -----
-    The loss of a step is ``L_labelled + lambda_u * L_unlabelled``: the mean cross-entropy over labelled samples, and the
-    cross-entropy between the pseudo-label of the weak view and the answer to the strong view, zero below the
+    The loss of a step is ``L_labelled + lambda_u * L_unlabelled``: the mean cross-entropy over labelled samples, and
+    the cross-entropy between the pseudo-label of the weak view and the answer to the strong view, zero below the
     threshold, averaged over all valid unlabelled samples. Unlabelled windows are drawn from every recording, the
     labelled ones too. ``L_unlabelled`` has no weight in the first fifth of the steps and full weight after three
     fifths, so that the teacher has learnt the labels before it is believed.
