@@ -35,8 +35,19 @@ class Decoder(Recipe, ABC):
 
     def __call__(self, proba: np.ndarray) -> np.ndarray:
         """Return class indices (T,), int64, of a whole recording's probabilities (T, K)."""
-        decoding = self.start()
-        return np.concatenate([decoding.push(proba), decoding.flush()])
+        return decode(self, proba)
+
+
+def decode(decoder: Decoder, proba: np.ndarray) -> np.ndarray:
+    """Return class indices (T,), int64, of probabilities (T, K); of anything that has ``start``.
+
+    Examples
+    --------
+    >>> decode(Argmax(), np.array([[0.9, 0.1], [0.2, 0.8]]))
+    array([0, 1])
+    """
+    decoding = decoder.start()
+    return np.concatenate([decoding.push(proba), decoding.flush()])
 
 
 class _ArgmaxDecoding(Decoding):

@@ -360,6 +360,29 @@ class TestStart:
         with pytest.raises(ValueError, match="init has"):
             make_segmenter(init=fitted, network=TINY.replace(width=12)).fit(X, y)
 
+    def test_another_network_with_other_classes_is_refused_too(self, make_segmenter, labeled):
+        X, y = labeled
+        fitted = make_segmenter().fit(X, y)
+        third = np.where(y == 1, 1 + (np.arange(600) > 300), 0)
+        with pytest.raises(ValueError, match="init has a network of other sizes"):
+            make_segmenter(init=fitted, network=TINY.replace(width=12)).fit(X, third)
+
+    def test_warm_start_with_another_class_or_another_network(self, make_segmenter, labeled):
+        X, y = labeled
+        segmenter = make_segmenter(warm_start=True).fit(X, y)
+        segmenter.fit(X, np.where(y == 1, 1 + (np.arange(600) > 300), 0))
+        assert segmenter.predict_proba(X).shape[-1] == 3
+        with pytest.raises(ValueError, match="init has a network of other sizes"):
+            segmenter.set_params(network__width=12).fit(X, y)
+
+    def test_a_fit_that_fails_leaves_no_old_model(self, make_segmenter, labeled):
+        X, y = labeled
+        segmenter = make_segmenter().fit(X, y)
+        with pytest.raises(ValueError, match="expected class scores"):
+            segmenter.set_params(network=lambda c, k: torch.nn.Conv1d(c, 9, 1)).fit(X, y)
+        with pytest.raises(NotFittedError):
+            segmenter.predict(X)
+
     def test_a_clone_keeps_the_fitted_model_it_starts_from(self, make_segmenter, partly):
         first = make_segmenter().fit(*partly)
         assert clone(make_segmenter(init=first)).fit(*partly).init is first

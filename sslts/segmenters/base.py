@@ -21,13 +21,14 @@ from torch import Tensor, nn
 from sslts import metrics
 from sslts.callbacks import LossRecorder, StepBar, make_schedule
 from sslts.classes import encode_labels, find_classes, weigh_classes
-from sslts.decoding import Decoder
+from sslts.decoding import Decoder, decode
 from sslts.hardware import choose_device, choose_precision
 from sslts.networks import Network
 from sslts.prediction import predict_recordings
 from sslts.preprocessing import NORMALIZATIONS, NormalizedRecordings
 from sslts.recipes import replace_nested, split_nested
 from sslts.recordings import Recordings, as_labels, as_recordings
+from sslts.segmenters.start import Start, load_weights, read_start
 from sslts.segments import labels_to_segments
 from sslts.training import SegmentationNet, Step, WindowDataset, build_module, seed_torch
 from sslts.windows import SignalSummary, summarize_signal
@@ -160,7 +161,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
         recordings = as_recordings(X)
         labels = as_labels(y, recordings)
         recordings.check_finite()
-        start = self._find_start(recordings)
+        start = self._find_start(recordings.n_channels)
+        self.__dict__.pop("net_", None)  # what fails from here on leaves no model of other classes behind
         if recordings.container == "array":
             _check_feature_names(self, X, reset=True)
         self.n_channels_ = recordings.n_channels
@@ -206,7 +208,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
         recordings = self._read(X)
         labels: list[Any] = [None] * len(recordings)
         for i, proba in self._iterate_proba(recordings):
-            labels[i] = self.classes_[self.decoder(proba)]
+            labels[i] = self.classes_[decode(self.decoder, proba)]
         return recordings.pack(labels)
 
     def predict_proba(self, X: Any) -> Any:
@@ -247,7 +249,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
         tables: list[Any] = [None] * len(recordings)
         for i, proba in self._iterate_proba(recordings):
             tables[i] = labels_to_segments(
-                [self.classes_[self.decoder(proba)]],
+                [self.classes_[decode(self.decoder, proba)]],
                 background=self.background,
                 proba=[proba],
                 classes=self.classes_,
@@ -298,22 +300,12 @@ class NetworkSegmenter(BaseEstimator, ABC):
 
         return iter(tqdm(found, total=len(recordings), desc="predict", unit="recording"))
 
-    def _find_start(self, recordings: Recordings) -> NetworkSegmenter | None:
-        """Return the fitted segmenter whose weights training starts from, if any."""
+    def _find_start(self, n_channels: int) -> Start | None:
+        """Return what training starts from, if anything: the own weights, or those of ``init``."""
         start = self if self.warm_start and hasattr(self, "net_") else self.init
-        if start is None:
-            return None
-        check_is_fitted(start, "net_")
-        if start.n_channels_ != recordings.n_channels:
-            raise ValueError(
-                f"init was fitted on {start.n_channels_} channels, X has {recordings.n_channels}; "
-                "pass init=None or recordings of the same channels."
-            )
-        return start
+        return None if start is None else read_start(start, n_channels)
 
-    def _choose_settings(
-        self, recordings: Recordings, labels: list[np.ndarray], start: NetworkSegmenter | None
-    ) -> None:
+    def _choose_settings(self, recordings: Recordings, labels: list[np.ndarray], start: Start | None) -> None:
         """Derive from the signal what was left open: the network's stride, the window, device and precision."""
         index = np.flatnonzero(self.classes_ == self.background)
         summary = summarize_signal(
@@ -323,6 +315,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
             n_classes=len(self.classes_),
             background=int(index[0]) if len(index) else None,
         )
+        self.recipe_ = self.network
         self.network_ = self._adapt_network(summary, start)
         stem = getattr(self.network_, "stem_stride", None) or 1
         multiple = stem * 2 ** getattr(self.network_, "depth", 0)
@@ -330,13 +323,13 @@ class NetworkSegmenter(BaseEstimator, ABC):
         self.device_ = str(choose_device(self.device))
         self.precision_ = choose_precision(self.precision, torch.device(self.device_))
 
-    def _adapt_network(self, summary: SignalSummary, start: NetworkSegmenter | None) -> Network:
-        if start is not None and start.network == self.network:
-            return start.network_  # its weights fit no other stride
+    def _adapt_network(self, summary: SignalSummary, start: Start | None) -> Network:
+        if start is not None and start.recipe == self.network:
+            return start.adapted  # its weights fit no other stride
         adapt: Callable[[SignalSummary], Network] | None = getattr(self.network, "for_signal", None)
         return self.network if adapt is None else adapt(summary)
 
-    def _make_net(self, labels: list[np.ndarray], start: NetworkSegmenter | None) -> SegmentationNet:
+    def _make_net(self, labels: list[np.ndarray], start: Start | None) -> SegmentationNet:
         seed = _draw_seed(self.random_state)
         n_classes = len(self.classes_)
         weights = weigh_classes(self.class_weight, labels, self.classes_)
@@ -345,7 +338,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
         if not isinstance(module, nn.Module):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
         if start is not None:
-            _load_weights(module, start, self.classes_)
+            load_weights(module, start, n_classes)
         net = SegmentationNet(
             module=_Given(module),
             criterion=_Given(criterion),
@@ -432,18 +425,6 @@ def _count_features(X: Any, recordings: Recordings) -> int:
         return recordings.n_channels
     shape = getattr(X, "shape", None) or np.shape(X)
     return int(shape[1])
-
-
-def _load_weights(module: nn.Module, start: NetworkSegmenter, classes: np.ndarray) -> None:
-    """Copy the averaged weights of ``start``; with other classes, those of the output layer stay new."""
-    state = start.net_.teacher_.module.state_dict()
-    own = module.state_dict()
-    if set(state) != set(own):
-        raise ValueError("init has another network; pass the same `network`, or init=None.")
-    same = {name: value for name, value in state.items() if value.shape == own[name].shape}
-    if len(same) < len(own) and len(start.classes_) == len(classes):
-        raise ValueError("init has a network of other sizes; pass the same `network`, or init=None.")
-    module.load_state_dict(same, strict=False)
 
 
 def _make_history(net: SegmentationNet, classes: np.ndarray) -> pd.DataFrame:

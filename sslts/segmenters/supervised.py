@@ -89,8 +89,8 @@ class SupervisedSegmenter(NetworkSegmenter):
         ``X.shape[1]`` of an array, else the number of channels.
     n_channels_ : int
     window_length_ : int
-    network_ : callable
-        The network's recipe, adapted to the signal.
+    recipe_, network_ : callable
+        The network's recipe as it was given, and adapted to the signal.
     net_ : SegmentationNet
         The fitted skorch net.
     history_ : DataFrame
