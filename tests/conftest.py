@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
+
+settings.register_profile("sslts", deadline=None)  # a busy machine is no failure
+settings.load_profile("sslts")
 
 TINY = UNet(width=8, depth=2)
 SEGMENTERS = {"fixmatch": FixMatchSegmenter, "supervised": SupervisedSegmenter}

@@ -37,7 +37,7 @@ class TestShapes:
         X, _ = make_recordings(2, n_samples=(100, 100), random_state=0)
         assert isinstance(X, list)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         n_recordings=st.integers(1, 4),
         n_samples=st.integers(60, 400),

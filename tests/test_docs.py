@@ -1,6 +1,7 @@
 """The code in the docs runs, and the examples do what they say."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def test_quickstart_example(tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={"MPLBACKEND": "Agg", "PATH": ""},
+        env={**os.environ, "MPLBACKEND": "Agg"},
     ).stdout
     assert "990 unlabelled" in out
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000

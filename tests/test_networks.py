@@ -21,7 +21,7 @@ def build(recipe, n_channels=1, n_classes=3, seed=0):
     return module.eval()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 200), st.integers(1, 3), st.sampled_from([1, 2, 4, 8]))
 def test_any_length_and_any_number_of_channels(length, n_channels, stem_stride):
     module = build(SMALL.replace(stem_stride=stem_stride), n_channels)

@@ -19,7 +19,7 @@ def fitted(labeled):
     return SupervisedSegmenter(max_steps=20, network=network, precision="float32", random_state=0).fit(X, y)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(length=st.integers(1, 4000), samples=st.integers(8, 1500))
 def test_pieces_give_one_pass(fitted, length, samples):
     x = np.random.default_rng(length).normal(size=(1, length)).cumsum(-1)

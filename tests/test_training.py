@@ -24,7 +24,7 @@ def make_dataset(X, labels, window_length=10, n_unlabeled=4):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(1, 3), st.integers(1, 20), st.data())
 def test_windows_are_what_slicing_gives(lengths, n_channels, window_length, data):
     rng = np.random.default_rng(0)
