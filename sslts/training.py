@@ -252,6 +252,11 @@ class SegmentationNet(NeuralNet):
         self.generator_ = torch.Generator(self.device).manual_seed(self.seed)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("generator_", None)  # bound to a device that may be absent where the net is loaded
+        return state
+
     def torch_compile(self, module: Any, name: str) -> Any:
         """Compile the networks; the criterion calls them, and is compiled by none."""
         return module if name == "criterion" else super().torch_compile(module, name)
