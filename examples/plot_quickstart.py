@@ -60,9 +60,8 @@ for name, (estimator, labels) in fits.items():
     }
 table = pd.DataFrame(rows).T
 print(f"{len(X_test)} test recordings; errors are mean absolute ones, lengths in samples\n")
-print(
-    table.round({"mean IoU": 3, "segment F1": 3, "exact counts": 2, "count error": 2, "length error": 1, "seconds": 0})
-)
+digits = {"mean IoU": 3, "segment F1": 3, "exact counts": 2, "count error": 2, "length error": 1, "seconds": 0}
+print(table.round(digits).to_string())
 
 # %%
 # A recording on which the labels alone are typically wrong, and the lengths of all occurrences.
@@ -81,7 +80,7 @@ signal_ax, rows_ax = top.subplots(2, 1, sharex=True, height_ratios=[3, 1.4])
 signal_ax.plot(X_test[shown], color=INK, linewidth=0.8)
 for start, end in labels_to_segments(y_test[shown])[["start", "end"]].to_numpy():
     signal_ax.axvspan(start, end, color=TRUTH, alpha=0.25, linewidth=0)
-signal_ax.set_title(f"Test recording {shown}: every occurrence, found by {N_LABELED} labelled recordings", loc="left")
+signal_ax.set_title(f"Test recording {shown}: the truth, and what each fit finds", loc="left")
 signal_ax.set_yticks([])
 signal_ax.margins(x=0)
 bars = {"truth": (y_test[shown], TRUTH)}
@@ -105,7 +104,7 @@ score_ax.barh(range(3), table["segment F1"], color=COLORS)
 for row, value in enumerate(table["segment F1"]):
     score_ax.text(value, row, f" {value:.3f}", va="center")
 score_ax.set_yticks(range(3), table.index)
-score_ax.set(title="Segment F1 at IoU 0.5", xlim=(0.5, 1.03))
+score_ax.set(title="Segment F1 at IoU 0.5", xlim=(0, 1.1))
 score_ax.invert_yaxis()
 for ax in (signal_ax, rows_ax, length_ax, score_ax):
     ax.spines[["top", "right"]].set_visible(False)
