@@ -153,7 +153,7 @@ class UNetModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return class scores (B, K, T), float32, of signals (B, C, T)."""
         length = x.shape[-1]
-        x = F.pad(x, (0, -length % self.stride))[:, :, None]
+        x = F.pad(x, (0, (self.stride - length % self.stride) % self.stride))[:, :, None]
         x = x.contiguous(memory_format=torch.channels_last)
         skips = [self.encoder[0](self.stem(x))]
         for down, block in zip(self.down, self.encoder[1:], strict=True):

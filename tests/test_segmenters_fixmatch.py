@@ -173,7 +173,7 @@ def make_gain_problem(seed=0, n=40):
     X, y = rng.normal(0, 0.05, (n, 400)), np.zeros((n, 400), dtype=int)
     ramp = np.linspace(0, 1, 20)
     for i in range(n):
-        for start in range(10, 380, 40):
+        for start in range(10, 360, 40):
             start += rng.integers(0, 15)
             up = rng.random() < 0.5
             X[i, start : start + 20] += (ramp if up else ramp[::-1]) * rng.uniform(0.7, 1.3)

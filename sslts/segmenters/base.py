@@ -356,6 +356,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
             callbacks__train_loss=None,
             callbacks__valid_loss=None,
             compile=self.compile,
+            compile__dynamic=False,  # the windows of a fit are equally long
             device=self.device_,
             verbose=0,
         )
