@@ -21,7 +21,6 @@ def predict_recordings(net: SegmentationNet, recordings: NormalizedRecordings) -
     Long recordings are cut into pieces that overlap by the receptive field, so that the result is that of one pass. A
     network that names no ``stride`` and ``receptive_field`` reads each recording at once.
     """
-    net.teacher_.eval()
     module = net.teacher_.module
     stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
     lengths = recordings.recordings.lengths
@@ -40,8 +39,8 @@ def predict_recordings(net: SegmentationNet, recordings: NormalizedRecordings) -
 def _group_by_length(lengths: np.ndarray, longest: int) -> Iterator[list[int]]:
     """Yield indices of equally long recordings that fit into one pass together; long ones come alone."""
     order = np.argsort(lengths, kind="stable")
-    for length in np.unique(lengths):
-        same = order[np.searchsorted(lengths[order], length) : np.searchsorted(lengths[order], length, side="right")]
+    different, first_of = np.unique(lengths[order], return_index=True)
+    for length, same in zip(different, np.split(order, first_of[1:]), strict=True):
         size = max(PREDICT_SAMPLES // int(length), 1) if length <= longest else 1
         for first in range(0, len(same), size):
             yield same[first : first + size].tolist()

@@ -115,10 +115,11 @@ class WindowDataset(Dataset):
         used = np.zeros(len(lengths), dtype=np.int64)
         used[wanted] = lengths[wanted]
         self.lengths = torch.as_tensor(lengths, device=device)
-        self.offsets = torch.as_tensor(np.cumsum(used) - used, device=device)
+        offsets = np.cumsum(used) - used
+        self.offsets = torch.as_tensor(offsets, device=device)
         flat = np.empty((int(used.sum()), recordings.recordings.n_channels), dtype=np.float32)
         target = np.empty(len(flat), dtype=np.int32)
-        for i, offset in zip(wanted, (np.cumsum(used) - used)[wanted], strict=True):
+        for i, offset in zip(wanted, offsets[wanted], strict=True):
             flat[offset : offset + lengths[i]] = recordings.read(int(i)).T
             target[offset : offset + lengths[i]] = labels[i]
         self.x = torch.as_tensor(flat, device=device)
@@ -190,6 +191,7 @@ class AveragedModule(AveragedModel):
         super().__init__(module, multi_avg_fn=update_average(decay), use_buffers=True)
         self.decay = decay
         self.requires_grad_(False)
+        self.eval()
 
     def train(self, mode: bool = True) -> AveragedModule:  # noqa: ARG002, D102
         return super().train(False)
