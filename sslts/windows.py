@@ -30,18 +30,19 @@ class SignalSummary:
         Median length of the labelled segments.
     shortest_segment : float
         Smallest over classes of the median length of a class' segments.
-    longest_recording : int
+    recording_length : int
+        Median over the recordings
     """
 
     n_channels: int
     n_classes: int
     segment_length: float
     shortest_segment: float
-    longest_recording: int
+    recording_length: int
 
     def choose_window_length(self, stem_stride: int, multiple: int) -> int:
-        """Return the window length: many segments long, no longer than a recording, a multiple of ``multiple``."""
-        wanted = min(SEGMENTS_PER_WINDOW * self.segment_length, CELLS_PER_WINDOW * stem_stride, self.longest_recording)
+        """Return the window length: many segments long, no longer than most recordings, a multiple of ``multiple``."""
+        wanted = min(SEGMENTS_PER_WINDOW * self.segment_length, CELLS_PER_WINDOW * stem_stride, self.recording_length)
         return max(multiple, round(wanted / multiple) * multiple)
 
 
@@ -95,7 +96,7 @@ def summarize_signal(
         n_classes=n_classes,
         segment_length=float(np.median(np.concatenate(pooled))),
         shortest_segment=float(min(np.median(found) for found in pooled)),
-        longest_recording=int(lengths.max()),
+        recording_length=int(np.median(lengths)),
     )
 
 
@@ -118,8 +119,8 @@ class WindowSampler:
     """Draw window positions, for labelled and for unlabelled batches.
 
     Half of the labelled windows hold a sample drawn uniformly from all labelled ones; the other half hold one of a
-    class drawn uniformly, so that a pattern that fills 1 % of the time is in at least every second window. Unlabelled
-    windows come from every recording, in proportion to its length.
+    class drawn uniformly, so that of two classes every fourth window is drawn for the pattern, however rare it is.
+    Unlabelled windows come from every recording, in proportion to its length.
 
     Parameters
     ----------

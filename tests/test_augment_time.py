@@ -2,11 +2,21 @@
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from test_augment_tracks import make_tracks
 
-from sslts.augment import Compose, Rescale, Reverse, Shift
+from sslts.augment import Compose, Rescale, Reverse, Shift, TimeWarp, WindowWarp
 
-AUGMENTERS = [Shift(0.3), Rescale(0.5, 2.0), Reverse(0.5), Compose((Rescale(), Shift(), Reverse()))]
+AUGMENTERS = [
+    Shift(0.3),
+    Rescale(0.5, 2.0),
+    Reverse(0.5),
+    TimeWarp(10),
+    WindowWarp(10, share=0.3),
+    Compose((Rescale(), Shift(), Reverse())),
+    Compose((TimeWarp(), WindowWarp(), Rescale())),
+]
 
 
 def make_ramp(length=200, batch=16):
@@ -78,3 +88,51 @@ def test_a_composition_applies_its_steps_in_order():
     stepwise = Reverse(1.0)(Fixed()(tracks, g), g)
     assert torch.equal(fused.x, stepwise.x)
     assert not torch.equal(fused.x, Fixed()(Reverse(1.0)(tracks, g), g).x)
+
+
+@pytest.mark.parametrize("augmenter", [Shift(p=0), Rescale(p=0), Reverse(p=0), TimeWarp(p=0), WindowWarp(p=0)])
+def test_with_probability_zero_nothing_moves(augmenter):
+    moved = augmenter(make_ramp(), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved.x, make_ramp().x, atol=1e-3, rtol=0)
+    assert moved.valid.all()
+
+
+@pytest.mark.parametrize("augmenter", [TimeWarp(magnitude=0), WindowWarp(magnitude=0)])
+def test_with_magnitude_zero_nothing_moves(augmenter):
+    moved = augmenter(make_ramp(), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved.x, make_ramp().x, atol=1e-3, rtol=0)
+
+
+@given(magnitude=st.floats(0, 10), n_knots=st.integers(2, 40), length=st.integers(2, 300), seed=st.integers(0, 99))
+def test_a_time_warp_keeps_the_order_and_its_rate_between_half_and_double(magnitude, n_knots, length, seed):
+    position = torch.arange(length, dtype=torch.float32).expand(4, length)
+    source = TimeWarp(magnitude, n_knots=n_knots).locate(position, length, torch.Generator().manual_seed(seed))
+    rate = source.diff(dim=1)
+    limit = 2 ** (magnitude / 10)
+    assert (rate >= 1 / limit - 1e-3).all()
+    assert (rate <= limit + 1e-3).all()
+
+
+def test_a_time_warp_bends_differently_in_different_places():
+    position = torch.arange(200, dtype=torch.float32).expand(4, 200)
+    rate = TimeWarp(10).locate(position, 200, torch.Generator().manual_seed(0)).diff(dim=1)
+    assert (rate.std(1) > 0.1).all()
+
+
+def test_a_time_warp_continues_outside_of_the_window():
+    """In a composition another view may ask for positions beyond the ends."""
+    position = torch.tensor([[-10.0, 0.0, 199.0, 209.0]])
+    source = TimeWarp().locate(position, 200, torch.Generator().manual_seed(0))[0]
+    assert source[1] - source[0] == pytest.approx(10, abs=1e-3)
+    assert source[3] - source[2] == pytest.approx(10, abs=1e-3)
+
+
+@given(magnitude=st.floats(0, 10), share=st.floats(0.05, 1), seed=st.integers(0, 99))
+def test_a_window_warp_changes_the_rate_on_one_stretch_only(magnitude, share, seed):
+    position = torch.arange(200, dtype=torch.float32).expand(4, 200)
+    warp = WindowWarp(magnitude, share=share)
+    rate = warp.locate(position, 200, torch.Generator().manual_seed(seed)).diff(dim=1)
+    changed = (rate - 1).abs() > 1e-3
+    assert (changed.sum(1) <= share * 200 + 2).all()
+    assert (rate >= 0.5 - 1e-3).all()
+    assert (rate <= 2 + 1e-3).all()

@@ -43,7 +43,7 @@ class TestWindowLength:
         length = SignalSummary(1, 2, 10.0 * stride, 10.0 * stride, 10**6).choose_window_length(stride, 16 * stride)
         assert length == 960 * stride
 
-    def test_is_no_longer_than_the_longest_recording(self):
+    def test_is_no_longer_than_the_median_recording(self):
         assert SignalSummary(1, 2, 30.0, 30.0, 2500).choose_window_length(4, 64) <= 2500 + 32
 
     def test_is_positive_for_the_shortest_recording(self):
@@ -63,7 +63,7 @@ class TestSampler:
         assert (start >= 0).all()
         assert (start <= 260).all()
 
-    def test_a_pattern_of_one_percent_is_in_every_second_window_of_two_classes(self):
+    def test_a_rare_pattern_is_in_every_fourth_window_of_two_classes(self):
         labels = [np.zeros(100_000, dtype=int)]
         labels[0][50_000:50_100] = 1
         sampler = WindowSampler(labels, np.array([100_000]), 500, 2)

@@ -6,7 +6,7 @@ once, on the device of its tensors.
 
 from sslts.augment.mix import CutMix
 from sslts.augment.policy import Compose, RandAugment, apply_view
-from sslts.augment.time import Rescale, Reverse, Shift, TimeAugmenter
+from sslts.augment.time import Rescale, Reverse, Shift, TimeAugmenter, TimeWarp, WindowWarp
 from sslts.augment.tracks import Augmenter, Tracks
 from sslts.augment.value import (
     BaselineDrift,
@@ -37,7 +37,9 @@ __all__ = [
     "Smooth",
     "StretchNoise",
     "TimeAugmenter",
+    "TimeWarp",
     "Tracks",
     "ValueAugmenter",
+    "WindowWarp",
     "apply_view",
 ]

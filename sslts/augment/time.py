@@ -7,9 +7,10 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from sslts.augment.tracks import Augmenter, Tracks, draw_uniform
+from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_uniform
 
 
 class TimeAugmenter(Augmenter):
@@ -52,6 +53,8 @@ class Shift(TimeAugmenter):
     ----------
     share : float
         The largest shift, as a share of the window.
+    p : float
+        Probability with which a recording is moved.
 
     Examples
     --------
@@ -63,10 +66,12 @@ class Shift(TimeAugmenter):
     """
 
     share: float = 0.1
+    p: float = 1.0
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
-        reach = self.share * length
-        return position + draw_uniform(-reach, reach, (len(position), 1), position, generator).round()
+        column, reach = (len(position), 1), self.share * length
+        moved = draw_chance(self.p, column, position, generator)
+        return position + moved * draw_uniform(-reach, reach, column, position, generator).round()
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class Rescale(TimeAugmenter):
     ----------
     low, high : float
         Range of the factor by which patterns become longer; drawn log-uniformly.
+    p : float
+        Probability with which a recording is rescaled.
 
     Examples
     --------
@@ -89,10 +96,12 @@ class Rescale(TimeAugmenter):
 
     low: float = 0.8
     high: float = 1.25
+    p: float = 1.0
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
         column = (len(position), 1)
-        factor = draw_uniform(math.log(self.low), math.log(self.high), column, position, generator).exp()
+        exponent = draw_uniform(math.log(self.low), math.log(self.high), column, position, generator)
+        factor = (exponent * draw_chance(self.p, column, position, generator)).exp()
         # The output covers length / factor samples of the input; it starts where it fits, or overhangs where it cannot.
         offset = (length - 1) * (1 - 1 / factor) * draw_uniform(0, 1, column, position, generator)
         return offset + position / factor
@@ -114,5 +123,96 @@ class Reverse(TimeAugmenter):
     p: float = 0.5
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
-        turned = draw_uniform(0, 1, (len(position), 1), position, generator) < self.p
+        turned = draw_chance(self.p, (len(position), 1), position, generator)
         return torch.where(turned, length - 1 - position, position)
+
+
+@dataclass(frozen=True)
+class TimeWarp(TimeAugmenter):
+    """Let time run faster here and slower there, smoothly.
+
+    Source: Um et al. 2017, "Data augmentation of wearable sensor data". The rate is interpolated between ``n_knots``
+    random ones, and one random place of the window stays where it is.
+
+    Parameters
+    ----------
+    magnitude : float
+        From 0 (no change) to 10: the rate is between 1/2 and 2.
+    p : float
+        Probability with which a recording is warped.
+    n_knots : int
+        Random rates in a window: few bend long stretches, many change single patterns.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> tracks = Tracks(torch.rand(2, 1, 50), torch.zeros(2, 50).long(), torch.ones(2, 50).bool())
+    >>> TimeWarp(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x.shape
+    torch.Size([2, 1, 50])
+    """
+
+    magnitude: float = 5.0
+    p: float = 1.0
+    n_knots: int = 16
+
+    def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
+        column = (len(position), 1)
+        reach = math.log(2) * self.magnitude / 10
+        knots = draw_uniform(-reach, reach, (len(position), 1, self.n_knots), position, generator)
+        knots = knots * draw_chance(self.p, (len(position), 1, 1), position, generator)
+        fixed = draw_uniform(0, length - 1, column, position, generator)
+        rate = F.interpolate(knots, size=length, mode="linear", align_corners=True)[:, 0].exp()
+        source = F.pad(rate[:, 1:].cumsum(1), (1, 0))
+        return _follow(source, position) - _follow(source, fixed) + fixed
+
+
+def _follow(source: Tensor, position: Tensor) -> Tensor:
+    """Return the map ``source`` (B, T) at any ``position`` (B, N): linear between samples, of rate 1 outside."""
+    last = source.shape[-1] - 1
+    inside = position.clamp(0, last)
+    left = inside.floor().clamp(max=max(last - 1, 0)).long()
+    right = (left + 1).clamp(max=last)
+    return torch.lerp(source.gather(1, left), source.gather(1, right), inside - left) + (position - inside)
+
+
+@dataclass(frozen=True)
+class WindowWarp(TimeAugmenter):
+    """Stretch or squeeze one stretch of the window; the rest moves along.
+
+    Source: Le Guennec et al. 2016, "Data augmentation for time series classification using convolutional neural
+    networks".
+
+    Parameters
+    ----------
+    magnitude : float
+        From 0 (no change) to 10: by a factor between 1/2 and 2.
+    p : float
+        Probability with which a recording is warped.
+    share : float
+        Length of the stretch, as a share of the window.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> tracks = Tracks(torch.rand(2, 1, 50), torch.zeros(2, 50).long(), torch.ones(2, 50).bool())
+    >>> WindowWarp(share=0.3)(tracks, torch.Generator().manual_seed(0)).x.shape
+    torch.Size([2, 1, 50])
+    """
+
+    magnitude: float = 5.0
+    p: float = 1.0
+    share: float = 0.1
+
+    def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
+        column = (len(position), 1)
+        reach = math.log(2) * self.magnitude / 10
+        factor = (
+            draw_uniform(-reach, reach, column, position, generator) * draw_chance(self.p, column, position, generator)
+        ).exp()
+        size = self.share * length
+        start = draw_uniform(0, length - size, column, position, generator)
+        slack = size * (1 - 1 / factor)  # samples of the input that the longer stretch pushes out, at either end
+        passed = ((position - start) / size).clamp(0, 1)
+        return position + slack * (draw_uniform(0, 1, column, position, generator) - passed)

@@ -92,6 +92,11 @@ def draw_uniform(low: float, high: float, shape: tuple[int, ...], like: Tensor, 
     return torch.rand(shape, generator=generator, device=like.device) * (high - low) + low
 
 
+def draw_chance(p: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
+    """Return a mask that is true with probability ``p``, on the device of ``like``."""
+    return torch.rand(shape, generator=generator, device=like.device) < p
+
+
 def draw_stretch(length: int, share: Tensor, generator: Generator) -> Tensor:
     """Return a mask ``(B, T)`` of one random stretch for each row, ``share`` (B,) of the length long."""
     size = share * length
