@@ -24,17 +24,20 @@ class Recipe:
     """
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the fields by name; with ``deep`` also those of nested recipes, as ``outer__inner``."""
+        """Return the fields by name; with ``deep`` also those of nested recipes, as ``outer__inner``.
+
+        The recipes in a tuple are numbered: ``steps__0__magnitude``.
+        """
         params: dict[str, Any] = {}
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             params[field.name] = value
-            if deep and isinstance(value, Recipe):
-                params.update({f"{field.name}__{name}": inner for name, inner in value.get_params().items()})
+            if deep:
+                params.update(_list_nested(field.name, value))
         return params
 
     def replace(self, **params: Any) -> Self:
-        """Return a copy with changed fields; a nested field is named ``outer__inner``.
+        """Return a copy with changed fields; a nested field is named ``outer__inner``, in a tuple ``steps__0__inner``.
 
         Raises
         ------
@@ -67,8 +70,35 @@ def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict
     return plain, nested
 
 
+def _list_nested(name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, Recipe):
+        return {f"{name}__{inner}": deep for inner, deep in value.get_params().items()}
+    if isinstance(value, tuple):
+        items = [_list_nested(str(i), item) for i, item in enumerate(value)]
+        return {f"{name}__{inner}": deep for item in items for inner, deep in item.items()}
+    return {}
+
+
 def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
-    """Return the recipe ``value`` with ``params`` changed; ``name`` is what an error calls it."""
+    """Return the recipe, or the tuple or list of recipes, with ``params`` changed; ``name`` is what an error calls it.
+
+    Examples
+    --------
+    >>> from sslts.augment import Jitter, Scale
+    >>> replace_nested((Jitter(), Scale()), "steps", {"0__magnitude": 3})[0]
+    Jitter(magnitude=3, p=1.0)
+    """
+    if isinstance(value, (tuple, list)):
+        items = list(value)
+        plain, nested = split_nested(params)
+        for key in [*plain, *nested]:
+            if not key.isdecimal() or int(key) >= len(items):
+                raise ValueError(f"{name} has no item {key!r}; its {len(items)} items are numbered from 0.")
+        for key, item in plain.items():
+            items[int(key)] = item
+        for key, inner in nested.items():
+            items[int(key)] = replace_nested(items[int(key)], f"{name}__{key}", inner)
+        return type(value)(items)
     if not isinstance(value, Recipe):
         raise ValueError(
             f"{name}={value!r} has no nested parameters {sorted(params)}; pass a parameter object to {name} first."

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sslts.augment import Compose, CutMix, Jitter, RandAugment, Scale, Tracks, apply_view
+from sslts.augment import Compose, CutMix, Jitter, RandAugment, Reverse, Scale, SomeOf, TimeWarp, Tracks, apply_view
 
 
 @pytest.fixture
@@ -48,3 +48,30 @@ def test_nothing_is_a_view(tracks):
 def test_a_view_that_changes_shape_or_type_is_refused(view, tracks):
     with pytest.raises(ValueError, match="it must keep shape and type"):
         apply_view(view, tracks, torch.Generator())
+
+
+class TestSomeOf:
+    steps = (lambda x: x + 1, lambda x: x + 10, lambda x: x + 100)
+
+    def draw(self, tracks, n):
+        change = SomeOf(self.steps, n=n)(tracks, torch.Generator().manual_seed(0)).x - tracks.x
+        return change[:, 0, 0].round().int()
+
+    def test_each_recording_gets_n_of_the_views(self, tracks):
+        assert set(self.draw(tracks, 1).tolist()) == {1, 10, 100}
+        assert set(self.draw(tracks, 2).tolist()) == {11, 101, 110}
+        assert set(self.draw(tracks, 3).tolist()) == {111}
+
+    def test_n_may_be_a_range(self, tracks):
+        assert set(self.draw(tracks, (0, 1)).tolist()) == {0, 1, 10, 100}
+
+    def test_labels_and_probabilities_move_with_the_recordings_that_are_drawn(self, tracks):
+        ramp = torch.arange(60.0).expand(200, 1, 60)
+        for target in (ramp[:, 0].long(), torch.stack([ramp[:, 0], 60 - ramp[:, 0]], 1)):
+            view = SomeOf((Reverse(p=1.0), TimeWarp(), None))(
+                tracks.replace(x=ramp, target=target), torch.Generator().manual_seed(0)
+            )
+            moved = view.target if target.ndim == 2 else view.target[:, 0]
+            assert ((view.x[:, 0] - moved).abs()[view.valid] <= 0.51).all()
+            assert (view.x[:, 0, 0] > 30).any()
+            assert (view.x[:, 0, 0] < 30).any()

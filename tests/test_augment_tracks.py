@@ -1,11 +1,12 @@
 """Signal, target and validity move together."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslts.augment import Tracks
+from sslts.augment import Compose, RandAugment, Rescale, Reverse, Scale, Tracks
 
 
 def make_tracks(n_classes=3, batch=2, length=30, seed=0):
@@ -61,3 +62,34 @@ def test_the_shortest_tracks(length):
     tracks = make_tracks(length=length)
     moved = tracks.resample(torch.zeros(2, length))
     assert torch.equal(moved.target, tracks.target[:, :1].expand(2, length))
+
+
+class TestTransform:
+    """Outwards: any array in, an array out."""
+
+    def test_arrays(self):
+        X, y = np.arange(12.0).reshape(2, 6), np.arange(12).reshape(2, 6)
+        moved, labels = Compose((Reverse(p=1.0), Scale(magnitude=0))).transform(X, y, random_state=0)
+        np.testing.assert_allclose(moved, X[:, ::-1], atol=1e-5)
+        np.testing.assert_array_equal(labels, y[:, ::-1])
+        assert moved.shape == X.shape
+
+    def test_channels_and_no_labels(self):
+        X = np.arange(24.0).reshape(2, 3, 4)
+        np.testing.assert_allclose(Reverse(p=1.0).transform(X), X[..., ::-1])
+
+    def test_ragged_recordings_keep_their_lengths(self):
+        X = [np.arange(9.0), np.arange(4.0)]
+        moved, labels = Rescale(2.0, 2.0).transform(X, [x.astype(int) for x in X], random_state=0)
+        assert [len(x) for x in moved] == [len(x) for x in labels] == [9, 4]
+
+    def test_labels_outside_are_unlabelled(self):
+        moved, labels = Rescale(0.5, 0.5).transform(np.ones((4, 100)), np.ones((4, 100), dtype=int), random_state=0)
+        assert ((labels == 1) == (moved == 1)).all()
+        assert (labels == -1).any()
+
+    def test_the_seed_decides_and_none_is_new_each_time(self):
+        X = np.random.default_rng(0).normal(size=(3, 50))
+        view = RandAugment()
+        np.testing.assert_array_equal(view.transform(X, random_state=1), view.transform(X, random_state=1))
+        assert (view.transform(X) != view.transform(X)).any()

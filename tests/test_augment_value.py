@@ -5,18 +5,34 @@ import torch
 
 from sslts.augment import (
     BaselineDrift,
+    ChannelDropout,
     CutOut,
+    FrequencyMask,
     Jitter,
     MagnitudeWarp,
+    MainsNoise,
     RandAugment,
     Scale,
+    SignFlip,
     SineNoise,
     Smooth,
     StretchNoise,
     Tracks,
 )
 
-CLASSES = [BaselineDrift, CutOut, Jitter, MagnitudeWarp, Scale, SineNoise, Smooth, StretchNoise]
+CLASSES = [
+    BaselineDrift,
+    CutOut,
+    FrequencyMask,
+    Jitter,
+    MagnitudeWarp,
+    MainsNoise,
+    Scale,
+    SineNoise,
+    Smooth,
+    StretchNoise,
+]
+RARE = [ChannelDropout, SignFlip]  # they leave some recordings as they are
 
 
 def make_signals(batch=64, channels=2, length=400):
@@ -27,12 +43,12 @@ def make_signals(batch=64, channels=2, length=400):
     return Tracks(x * valid[:, None], torch.zeros(batch, length).long(), valid)
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("cls", CLASSES + RARE)
 class TestEveryValueAugmenter:
     def test_changes_the_signal_and_nothing_else(self, cls):
         tracks = make_signals()
         changed = cls(magnitude=10)(tracks, torch.Generator().manual_seed(1))
-        assert (changed.x != tracks.x).flatten(1).any(1).float().mean() > 0.8
+        assert (changed.x != tracks.x).flatten(1).any(1).float().mean() > (0.3 if cls in RARE else 0.8)
         assert changed.target is tracks.target
         assert changed.valid is tracks.valid
         assert changed.x.shape == tracks.x.shape
@@ -72,3 +88,44 @@ def test_a_stronger_magnitude_changes_more():
         for m in (1, 3, 9)
     ]
     assert change[0] < change[1] < change[2]
+
+
+def make_sine(cycles, length=400):
+    x = torch.sin(2 * torch.pi * cycles * torch.arange(length) / length).expand(64, 1, length)
+    return Tracks(x.clone(), torch.zeros(64, length).long(), torch.ones(64, length).bool())
+
+
+def test_mains_noise_has_its_frequency_and_harmonics_below_half_the_sampling_rate():
+    tracks = make_signals()
+    noise = (
+        MainsNoise(magnitude=10, frequency=0.2, n_harmonics=3)(tracks, torch.Generator().manual_seed(0)).x - tracks.x
+    )
+    power = torch.fft.rfft(noise[..., :350]).abs().mean((0, 1))
+    assert set(power.topk(2).indices.tolist()) == {70, 140}
+
+
+def test_a_frequency_mask_removes_a_band():
+    x = FrequencyMask(magnitude=10, share=0.5)(make_sine(50), torch.Generator().manual_seed(0)).x
+    size = x.std(-1).flatten()
+    assert (size < 1e-3).any()
+    assert (size > 0.7).any()
+
+
+def test_a_channel_is_dropped_whole_and_one_always_stays():
+    tracks = make_signals(channels=3)
+    x = ChannelDropout(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x[..., :350]
+    dropped = x.std(-1) < 1e-3
+    same = torch.isclose(x, tracks.x[..., :350], atol=1e-4).all(-1)
+    assert (dropped | same).all()
+    assert dropped.any()
+    assert not dropped.all(1).any()
+
+
+def test_a_sign_flip_turns_the_signal_around_its_mean():
+    tracks = make_sine(5)
+    tracks = tracks.replace(x=tracks.x + 3)
+    x = SignFlip(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+    turned = torch.isclose(x, 6 - tracks.x, atol=1e-4).all(-1)
+    same = torch.isclose(x, tracks.x, atol=1e-4).all(-1)
+    assert (turned | same).all()
+    assert 0.2 < turned.float().mean() < 0.8

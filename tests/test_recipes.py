@@ -6,7 +6,7 @@ import pickle
 import pytest
 from sklearn.base import clone
 
-from sslts.augment import CutMix, RandAugment, Rescale
+from sslts.augment import Compose, CutMix, Jitter, RandAugment, Rescale
 from sslts.networks import UNet
 from sslts.recipes import replace_nested, split_nested
 from sslts.thresholds import FixedThreshold
@@ -55,3 +55,26 @@ def test_replace_nested_asks_for_a_parameter_object():
 
 def test_split_nested():
     assert split_nested({"a": 1, "b__c": 2, "b__d__e": 3}) == ({"a": 1}, {"b": {"c": 2, "d__e": 3}})
+
+
+class TestTuples:
+    view = Compose((Rescale(), RandAugment()))
+
+    def test_items_are_numbered(self):
+        assert self.view.get_params()["steps__1__mix__p"] == 0.5
+
+    def test_items_are_reached_by_their_number(self):
+        changed = self.view.replace(steps__0__low=0.5, steps__1__mix__p=0.25)
+        assert changed == Compose((Rescale(0.5), RandAugment(mix=CutMix(0.25))))
+        assert self.view == Compose((Rescale(), RandAugment()))
+
+    def test_an_item_is_replaced(self):
+        assert self.view.replace(steps__1=Jitter()).steps == (Rescale(), Jitter())
+
+    def test_every_name_can_be_set_to_what_it_is(self):
+        assert self.view.replace(**self.view.get_params()) == self.view
+
+    @pytest.mark.parametrize("name", ["steps__2__p", "steps__first", "steps__-1"])
+    def test_another_number_is_an_error(self, name):
+        with pytest.raises(ValueError, match="steps has no item .* its 2 items are numbered from 0"):
+            self.view.replace(**{name: 1})

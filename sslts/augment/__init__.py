@@ -5,15 +5,20 @@ once, on the device of its tensors.
 """
 
 from sslts.augment.mix import CutMix
-from sslts.augment.policy import Compose, RandAugment, apply_view
+from sslts.augment.plugins import NumpyFunction, SktimeTransformer, ValueFunction
+from sslts.augment.policy import Compose, RandAugment, SomeOf, apply_view
 from sslts.augment.time import Rescale, Reverse, Shift, TimeAugmenter, TimeWarp, WindowWarp
 from sslts.augment.tracks import Augmenter, Tracks
 from sslts.augment.value import (
     BaselineDrift,
+    ChannelDropout,
     CutOut,
+    FrequencyMask,
     Jitter,
     MagnitudeWarp,
+    MainsNoise,
     Scale,
+    SignFlip,
     SineNoise,
     Smooth,
     StretchNoise,
@@ -23,23 +28,31 @@ from sslts.augment.value import (
 __all__ = [
     "Augmenter",
     "BaselineDrift",
+    "ChannelDropout",
     "Compose",
     "CutMix",
     "CutOut",
+    "FrequencyMask",
     "Jitter",
     "MagnitudeWarp",
+    "MainsNoise",
+    "NumpyFunction",
     "RandAugment",
     "Rescale",
     "Reverse",
     "Scale",
     "Shift",
+    "SignFlip",
     "SineNoise",
+    "SktimeTransformer",
     "Smooth",
+    "SomeOf",
     "StretchNoise",
     "TimeAugmenter",
     "TimeWarp",
     "Tracks",
     "ValueAugmenter",
+    "ValueFunction",
     "WindowWarp",
     "apply_view",
 ]

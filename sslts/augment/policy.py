@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Generator, Tensor
 
 from sslts.augment.mix import CutMix
+from sslts.augment.plugins import View, as_augmenter
 from sslts.augment.time import TimeAugmenter, make_grid
 from sslts.augment.tracks import Augmenter, Tracks
 from sslts.augment.value import (
@@ -24,20 +24,19 @@ from sslts.augment.value import (
     change_values,
 )
 
-View = Augmenter | Callable[[Tensor], Tensor] | None
-
 
 def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
-    """Apply an augmenter, a plain function of the signals ``x`` (B, C, T), or nothing.
+    """Apply an augmenter, a plain function of the signals ``x`` (B, C, T), an sktime transformer, or nothing.
 
     Raises
     ------
     ValueError
         If the view changes the shape or the type of the signals.
     """
-    if view is None:
+    augmenter = as_augmenter(view)
+    if augmenter is None:
         return tracks
-    seen = view(tracks, generator) if isinstance(view, Augmenter) else tracks.replace(x=view(tracks.x))
+    seen = augmenter(tracks, generator)
     if not isinstance(seen.x, Tensor) or seen.x.shape != tracks.x.shape or seen.x.dtype != tracks.x.dtype:
         got = f"{tuple(seen.x.shape)} {seen.x.dtype}" if isinstance(seen.x, Tensor) else type(seen.x).__name__
         raise ValueError(
@@ -85,6 +84,39 @@ def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> T
     for step in reversed(steps):  # the last one's output is what we want, so its map comes first
         position = step.locate(position, tracks.x.shape[-1], generator)
     return tracks.resample(position)
+
+
+@dataclass(frozen=True)
+class SomeOf(Augmenter):
+    """Apply some of the views, drawn for each recording, in their order.
+
+    Parameters
+    ----------
+    steps : tuple of augmenters
+    n : int or (int, int)
+        How many of them a recording gets, or the least and the most.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Jitter, Reverse, TimeWarp
+    >>> view = SomeOf((TimeWarp(), Reverse(p=1.0), Jitter()), n=(1, 2))
+    >>> tracks = Tracks(torch.rand(4, 1, 50), torch.zeros(4, 50).long(), torch.ones(4, 50).bool())
+    >>> view(tracks, torch.Generator().manual_seed(0)).x.shape
+    torch.Size([4, 1, 50])
+    """
+
+    steps: tuple[View, ...] = ()
+    n: int | tuple[int, int] = 1
+
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
+        batch, device = len(tracks.x), tracks.x.device
+        least, most = (self.n, self.n) if isinstance(self.n, int) else self.n
+        wanted = torch.randint(least, most + 1, (batch, 1), generator=generator, device=device)
+        rank = torch.rand((batch, len(self.steps)), generator=generator, device=device).argsort(1).argsort(1)
+        for step, drawn in zip(self.steps, (rank < wanted).unbind(1), strict=True):
+            tracks = apply_view(step, tracks, generator).where(drawn, tracks)
+        return tracks
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from sslts.recipes import Recipe
+from sslts.recordings import Recordings, as_labels, as_recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,23 @@ class Tracks:
     def hide_labels(self) -> Tracks:
         """Return a copy of which no sample is labelled."""
         return self.replace(target=torch.full_like(self.valid, -1, dtype=torch.int64))
+
+    def where(self, chosen: Tensor, other: Tracks) -> Tracks:
+        """Return these tracks where ``chosen`` (B,), and those of ``other`` elsewhere.
+
+        Examples
+        --------
+        >>> a = Tracks(torch.ones(2, 1, 1), torch.ones(2, 1).long(), torch.ones(2, 1).bool())
+        >>> b = Tracks(torch.zeros(2, 1, 1), torch.zeros(2, 1).long(), torch.ones(2, 1).bool())
+        >>> a.where(torch.tensor([True, False]), b).target.tolist()
+        [[1], [0]]
+        """
+        wide, row = chosen[:, None, None], chosen[:, None]
+        return Tracks(
+            torch.where(wide, self.x, other.x),
+            torch.where(row if self.target.ndim == 2 else wide, self.target, other.target),
+            torch.where(row, self.valid, other.valid),
+        )
 
     def resample(self, source: Tensor) -> Tracks:
         """Move signal, target and validity together.
@@ -85,6 +105,57 @@ class Augmenter(Recipe, ABC):
     @abstractmethod
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
         """Return a view of ``tracks``, drawn from ``generator``."""
+
+    def transform(self, X: Any, y: Any = None, random_state: int | None = None) -> Any:
+        """Return an augmented copy of recordings, for use with any other library.
+
+        Parameters
+        ----------
+        X : array-like
+            Recordings, in any container that a segmenter's ``fit`` takes.
+        y : array-like of int or None
+            Their labels, ``-1`` for unlabelled; they move with time.
+        random_state : int or None
+            Seed.
+
+        Returns
+        -------
+        X : ndarray of float32, shape (n, C, T), or list of (C, T_i)
+            Zero where a view reached outside of a recording. Of one channel as ``X`` was: (n, T) or (T_i,).
+        y : ndarray of int64, shape (n, T), or list of (T_i,)
+            Only if given; ``-1`` where a view reached outside of a recording.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sslts.augment import Reverse
+        >>> X, y = Reverse(p=1.0).transform(np.array([[1.0, 2.0, 3.0]]), np.array([[0, 0, 1]]))
+        >>> X.tolist(), y.tolist()
+        ([[3.0, 2.0, 1.0]], [[1, 0, 0]])
+        """
+        recordings = as_recordings(X)
+        labels = None if y is None else as_labels(y, recordings)
+        generator = torch.Generator()
+        generator.manual_seed(generator.seed() if random_state is None else random_state)
+        view = self(_pad(recordings, labels), generator)
+        x = [view.x[i, :, :length].numpy() for i, length in enumerate(recordings.lengths)]
+        if np.ndim(recordings.sources[0][..., :1]) == 1:  # given without an axis of channels
+            x = [row[0] for row in x]
+        if labels is None:
+            return recordings.pack(x)
+        moved = [view.target[i, :length].numpy() for i, length in enumerate(recordings.lengths)]
+        return recordings.pack(x), recordings.pack(moved)
+
+
+def _pad(recordings: Recordings, labels: list[np.ndarray] | None) -> Tracks:
+    length = int(recordings.lengths.max())
+    x = torch.zeros(len(recordings), recordings.n_channels, length)
+    target = torch.full((len(recordings), length), -1)
+    for i, stop in enumerate(recordings.lengths):
+        x[i, :, :stop] = torch.from_numpy(recordings.read(i))
+        if labels is not None:
+            target[i, :stop] = torch.from_numpy(labels[i])
+    return Tracks(x, target, torch.arange(length) < torch.from_numpy(recordings.lengths)[:, None])
 
 
 def draw_uniform(low: float, high: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:

@@ -164,3 +164,63 @@ class Smooth(ValueAugmenter):
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002, D102
         smooth = F.avg_pool1d(x, self.width, stride=1, padding=self.width // 2, count_include_pad=False)
         return torch.lerp(x, smooth[..., : x.shape[-1]], strength)
+
+
+@dataclass(frozen=True)
+class MainsNoise(ValueAugmenter):
+    """Add a hum of known frequency with its first harmonics, of at most half a standard deviation.
+
+    Parameters
+    ----------
+    magnitude, p : float
+        As of every change of values.
+    frequency : float
+        Cycles a sample: of the mains over the sampling rate, as 50 Hz / 250 Hz.
+    n_harmonics : int
+        Sines in all; those above half the sampling rate are left out.
+    """
+
+    frequency: float = 0.2
+    n_harmonics: int = 2
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        t = torch.arange(x.shape[-1], device=x.device)
+        hum = torch.zeros_like(x[:, :1])
+        for k in range(1, self.n_harmonics + 1):
+            if k * self.frequency < 0.5:
+                phase = draw_uniform(0, 2 * math.pi, (len(x), 1, 1), x, generator)
+                hum = hum + torch.sin(2 * math.pi * k * self.frequency * t + phase) / k
+        return x + 0.5 * strength * hum
+
+
+@dataclass(frozen=True)
+class FrequencyMask(ValueAugmenter):
+    """Remove a band of frequencies, at most ``share`` of all.
+
+    Source: Park et al. 2019, "SpecAugment", for the band; here it is removed over the whole window.
+    """
+
+    share: float = 0.2
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        spectrum = torch.fft.rfft(x)
+        band = draw_stretch(spectrum.shape[-1], self.share * strength.flatten(), generator)
+        return torch.fft.irfft(spectrum * ~band[:, None], n=x.shape[-1])
+
+
+@dataclass(frozen=True)
+class ChannelDropout(ValueAugmenter):
+    """Set channels to their mean, each with a probability of at most one half; one channel always stays."""
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        luck = torch.rand((*x.shape[:2], 1), generator=generator, device=x.device)
+        return x * ((luck >= 0.5 * strength) | (luck == luck.amax(1, keepdim=True)))
+
+
+@dataclass(frozen=True)
+class SignFlip(ValueAugmenter):
+    """Turn the signal upside down, with a probability of at most one; for signals without a polarity."""
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        luck = torch.rand((len(x), 1, 1), generator=generator, device=x.device)
+        return torch.where(luck < strength, -x, x)

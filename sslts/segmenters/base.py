@@ -64,8 +64,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
     verbose: int
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "weak": [callable, None],
-        "strong": [callable, list, tuple, None],
+        "weak": [callable, HasMethods("fit_transform"), None],
+        "strong": [callable, HasMethods("fit_transform"), list, tuple, None],
         "network": [callable],
         "decoder": [HasMethods("start")],
         "normalization": NORMALIZATIONS,
