@@ -60,7 +60,18 @@ def weigh_classes(class_weight: Any, labels: list[np.ndarray], classes: np.ndarr
         if unknown:
             raise ValueError(f"class_weight names class {unknown[0]}, y has the classes {classes.tolist()}.")
         return np.array([class_weight.get(int(k), 1.0) for k in classes], dtype=np.float32)
-    count = np.zeros(len(classes) + 1)
+    return (1 / (len(classes) * share_classes(labels, len(classes)))).astype(np.float32)
+
+
+def share_classes(labels: list[np.ndarray], n_classes: int) -> np.ndarray:
+    """Return the share (K,) of each class, given as an index, among the labelled samples.
+
+    Examples
+    --------
+    >>> share_classes([np.array([0, 0, 0, 1, -1])], 2).tolist()
+    [0.75, 0.25]
+    """
+    count = np.zeros(n_classes + 1)
     for y in labels:
-        count += np.bincount(y + 1, minlength=len(classes) + 1)
-    return (count[1:].sum() / (len(classes) * count[1:])).astype(np.float32)
+        count += np.bincount(y + 1, minlength=n_classes + 1)
+    return count[1:] / count[1:].sum()

@@ -1,43 +1,134 @@
 """Whom to believe: from the teacher's probabilities to a weight for each sample.
 
 A threshold is a recipe; ``build(n_classes)`` returns the module that holds its statistics, if it has any. The module is
-asked in two steps, because views move time in between: ``observe`` sees the teacher's probabilities as they were made,
-``forward`` weighs them as the strong view has moved them.
+asked in steps, because views move time in between: ``observe`` sees the teacher's probabilities as they were made,
+``align`` may change them, ``forward`` weighs them as the strong view has moved them.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sslts.recipes import Recipe
 
+MOMENTUM = 0.99  # of all running statistics; a step sees many samples
+
 
 class ThresholdModule(nn.Module, ABC):
-    """What `Threshold.build` returns."""
+    """What `Threshold.build` returns.
+
+    ``needs_labeled`` says whether ``observe`` wants the teacher's answer to labelled windows too.
+    """
+
+    needs_labeled = False
 
     @torch.no_grad()
-    def observe(self, proba: Tensor, valid: Tensor) -> None:
-        """Update running statistics from the teacher's probabilities (B, K, T) where ``valid`` (B, T)."""
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:
+        """Update running statistics.
+
+        Parameters
+        ----------
+        proba : Tensor, shape (B, K, T)
+            The teacher's probabilities of unlabelled windows.
+        valid : Tensor of bool, shape (B, T)
+        labeled : Tensor or None, shape (N, K)
+            The teacher's probabilities of labelled samples; given if ``needs_labeled``.
+        """
+
+    def align(self, proba: Tensor) -> Tensor:
+        """Return probabilities whose classes are as frequent as they should be; as they are, without alignment."""
+        return proba
 
     @abstractmethod
     def forward(self, proba: Tensor) -> Tensor:
         """Return the weight in [0, 1] of each sample, (B, T), from probabilities (B, K, T)."""
 
+    def penalize(self, logits: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
+        """Return a loss of its own on the student's answers (B, K, T), believed by ``weight`` (B, T); zero for most."""
+        return logits.new_zeros(())
 
+
+@dataclass(frozen=True)
 class Threshold(Recipe, ABC):
-    """Base class of thresholds."""
+    """Base class of thresholds.
+
+    Parameters
+    ----------
+    alignment : {"uniform", "labeled"} or None
+        Distribution alignment (Berthelot et al. 2020, ReMixMatch): the teacher's probabilities are multiplied by what
+        the classes' shares should be over what they are on a running average. "labeled" takes the shares of the
+        labelled samples.
+    """
+
+    alignment: Literal["uniform", "labeled"] | None = field(default=None, kw_only=True)
+
+    def build(self, n_classes: int, prior: Tensor | None = None) -> ThresholdModule:
+        """Return the module that weighs probabilities of ``n_classes`` classes.
+
+        Parameters
+        ----------
+        n_classes : int
+        prior : Tensor or None, shape (n_classes,)
+            Shares of the classes among labelled samples; needed for ``alignment="labeled"``.
+
+        Raises
+        ------
+        ValueError
+            If ``alignment`` is unknown, or asks for a prior that is not given.
+        """
+        if self.alignment is None:
+            return self._build(n_classes)
+        if self.alignment not in ("uniform", "labeled"):
+            raise ValueError(f"alignment={self.alignment!r} must be 'uniform', 'labeled' or None.")
+        if self.alignment == "uniform":
+            prior = torch.full((n_classes,), 1 / n_classes)
+        elif prior is None:
+            raise ValueError("alignment='labeled' needs the classes' shares: build(n_classes, prior=shares).")
+        return _AlignedModule(self._build(n_classes), prior)
 
     @abstractmethod
-    def build(self, n_classes: int) -> ThresholdModule:
-        """Return the module that weighs probabilities of ``n_classes`` classes."""
+    def _build(self, n_classes: int) -> ThresholdModule:
+        """Return the module without alignment."""
 
     def __call__(self, n_classes: int) -> ThresholdModule:
         """Build the module; a recipe is callable."""
         return self.build(n_classes)
+
+
+def average_samples(proba: Tensor, valid: Tensor) -> Tensor:
+    """Return the mean (K,) of probabilities (B, K, T) over valid samples."""
+    return (proba * valid[:, None]).sum((0, 2)) / valid.sum().clamp(min=1)
+
+
+class _AlignedModule(ThresholdModule):
+    share: Tensor
+    prior: Tensor
+
+    def __init__(self, inner: ThresholdModule, prior: Tensor) -> None:
+        super().__init__()
+        self.inner, self.needs_labeled = inner, inner.needs_labeled
+        self.register_buffer("prior", prior.float())
+        self.register_buffer("share", prior.float().clone())
+
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:
+        self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
+        self.inner.observe(self.align(proba), valid, labeled)
+
+    def align(self, proba: Tensor) -> Tensor:
+        aligned = proba * (self.prior / self.share.clamp(min=1e-6))[:, None]
+        return aligned / aligned.sum(1, keepdim=True).clamp(min=1e-12)
+
+    def forward(self, proba: Tensor) -> Tensor:
+        return self.inner(proba)
+
+    def penalize(self, logits: Tensor, weight: Tensor) -> Tensor:
+        return self.inner.penalize(logits, weight)
 
 
 class _FixedModule(ThresholdModule):
@@ -57,6 +148,8 @@ class FixedThreshold(Threshold):
     ----------
     tau : float
         In [0, 1]; 0.95 in the paper.
+    alignment : {"uniform", "labeled"} or None
+        See `Threshold`.
 
     Examples
     --------
@@ -68,8 +161,215 @@ class FixedThreshold(Threshold):
 
     tau: float = 0.95
 
-    def build(self, n_classes: int) -> ThresholdModule:  # noqa: ARG002, D102
+    def _build(self, n_classes: int) -> ThresholdModule:  # noqa: ARG002
         return _FixedModule(self.tau)
+
+
+class _CurriculumModule(ThresholdModule):
+    share: Tensor
+
+    def __init__(self, tau: float, n_classes: int) -> None:
+        super().__init__()
+        self.tau = tau
+        self.register_buffer("share", torch.zeros(n_classes))
+
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
+        confident = F.one_hot(proba.argmax(1), len(self.share)).movedim(2, 1) * (proba.amax(1) >= self.tau)[:, None]
+        self.share.lerp_(average_samples(confident, valid), 1 - MOMENTUM)
+
+    def forward(self, proba: Tensor) -> Tensor:
+        # The samples that are in no class yet count as one more, so that all thresholds start low (paper, eq. 11).
+        largest = torch.maximum(self.share.max(), 1 - self.share.sum()).clamp(min=1e-12)
+        learnt = self.share / largest
+        confidence, label = proba.max(1)
+        return (confidence >= self.tau * (learnt / (2 - learnt))[label]).to(proba.dtype)
+
+
+@dataclass(frozen=True)
+class CurriculumThreshold(Threshold):
+    """Lower the threshold of a class that is seldom believed: ``tau * b / (2 - b)``.
+
+    ``b`` is the class' share of confident pseudo-labels over the largest share (Zhang et al. 2021, "FlexMatch",
+    eqs. 5-11). The paper keeps the last label of every item; for dense labels the shares are running averages over
+    samples.
+
+    Parameters
+    ----------
+    tau : float
+        Threshold of the class that is learnt best.
+    alignment : {"uniform", "labeled"} or None
+        See `Threshold`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = CurriculumThreshold(0.9).build(n_classes=2)
+    >>> module(torch.tensor([[[0.6], [0.4]]])).tolist()  # nothing is learnt yet
+    [[1.0]]
+    """
+
+    tau: float = 0.95
+
+    def _build(self, n_classes: int) -> ThresholdModule:
+        return _CurriculumModule(self.tau, n_classes)
+
+
+class _SelfAdaptiveModule(ThresholdModule):
+    confidence: Tensor
+    share: Tensor
+    histogram: Tensor
+
+    def __init__(self, n_classes: int, fairness: float) -> None:
+        super().__init__()
+        self.fairness = fairness
+        self.register_buffer("confidence", torch.tensor(1 / n_classes))
+        self.register_buffer("share", torch.full((n_classes,), 1 / n_classes))
+        self.register_buffer("histogram", torch.full((n_classes,), 1 / n_classes))
+
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
+        confidence, label = proba.max(1)
+        self.confidence.lerp_((confidence * valid).sum() / valid.sum().clamp(min=1), 1 - MOMENTUM)
+        self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
+        self.histogram.lerp_(_count_classes(label, valid.to(proba.dtype), len(self.share)), 1 - MOMENTUM)
+
+    def forward(self, proba: Tensor) -> Tensor:
+        confidence, label = proba.max(1)
+        tau = self.confidence * self.share / self.share.max()  # eq. 8
+        return (confidence >= tau[label]).to(proba.dtype)
+
+    def penalize(self, logits: Tensor, weight: Tensor) -> Tensor:
+        if not self.fairness:
+            return logits.new_zeros(())
+        proba = logits.softmax(1)
+        mean = (proba * weight[:, None]).sum((0, 2)) / weight.sum().clamp(min=1)
+        expected = _normalize(self.share / self.histogram.clamp(min=1e-6))
+        found = _normalize(mean / _count_classes(proba.argmax(1), weight, len(mean)).clamp(min=1e-6))
+        return self.fairness * (expected * found.clamp(min=1e-12).log()).sum()
+
+
+def _count_classes(label: Tensor, weight: Tensor, n_classes: int) -> Tensor:
+    count = weight.new_zeros(n_classes).index_add_(0, label.flatten(), weight.flatten())
+    return count / weight.sum().clamp(min=1)
+
+
+def _normalize(x: Tensor) -> Tensor:
+    return x / x.sum().clamp(min=1e-12)
+
+
+@dataclass(frozen=True)
+class SelfAdaptiveThreshold(Threshold):
+    """Follow the teacher's confidence: its running mean, scaled for each class by that class' running probability.
+
+    Source: Wang et al. 2023, "FreeMatch", eqs. 5-8; the fairness term is eqs. 9-11.
+
+    Parameters
+    ----------
+    fairness : float
+        Weight of the fairness term; 0.05 in the paper for most datasets, 0 leaves it out.
+    alignment : {"uniform", "labeled"} or None
+        See `Threshold`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = SelfAdaptiveThreshold().build(n_classes=2)
+    >>> module(torch.tensor([[[0.6], [0.4]]])).tolist()  # it starts at 1 / n_classes
+    [[1.0]]
+    """
+
+    fairness: float = 0.0
+
+    def _build(self, n_classes: int) -> ThresholdModule:
+        return _SelfAdaptiveModule(n_classes, self.fairness)
+
+
+class _SoftModule(ThresholdModule):
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(1 / n_classes))
+        self.register_buffer("variance", torch.tensor(1.0))
+
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
+        confidence = proba.amax(1)[valid]
+        if len(confidence) > 1:
+            self.mean.lerp_(confidence.mean(), 1 - MOMENTUM)
+            self.variance.lerp_(confidence.var(), 1 - MOMENTUM)
+
+    def forward(self, proba: Tensor) -> Tensor:
+        below = (proba.amax(1) - self.mean).clamp(max=0)
+        return torch.exp(-below.square() / (2 * self.variance.clamp(min=1e-8) / 4))
+
+
+@dataclass(frozen=True)
+class SoftThreshold(Threshold):
+    """Weigh a sample by how far its confidence lies below the running mean, on a Gaussian of their running spread.
+
+    ``exp(-min(p - mu, 0)^2 / (2 sigma^2 / 4))`` (Chen et al. 2023, "SoftMatch", eqs. 5-7, with two standard deviations
+    as in the paper's code).
+
+    Parameters
+    ----------
+    alignment : {"uniform", "labeled"} or None
+        See `Threshold`; "uniform" in the paper.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = SoftThreshold().build(n_classes=2)
+    >>> module(torch.tensor([[[0.9], [0.1]]])).tolist()  # above the mean, which starts at 1 / n_classes
+    [[1.0]]
+    """
+
+    def _build(self, n_classes: int) -> ThresholdModule:
+        return _SoftModule(n_classes)
+
+
+class _RelativeModule(ThresholdModule):
+    confidence: Tensor
+    needs_labeled = True
+
+    def __init__(self, tau: float) -> None:
+        super().__init__()
+        self.tau = tau
+        self.register_buffer("confidence", torch.tensor(1.0))
+
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
+        if labeled is not None and len(labeled):
+            self.confidence.copy_(labeled.amax(1).mean())
+
+    def forward(self, proba: Tensor) -> Tensor:
+        return (proba.amax(1) >= self.tau * self.confidence).to(proba.dtype)
+
+
+@dataclass(frozen=True)
+class RelativeThreshold(Threshold):
+    """Believe a sample from ``tau`` times the mean confidence on the labelled samples of the same batch.
+
+    Source: Berthelot et al. 2022, "AdaMatch", section 3.2. The teacher sees the labelled windows' weak view too.
+
+    Parameters
+    ----------
+    tau : float
+    alignment : {"uniform", "labeled"} or None
+        See `Threshold`; "labeled" in the paper.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = RelativeThreshold(0.9).build(n_classes=2)
+    >>> proba, valid = torch.tensor([[[0.8], [0.2]]]), torch.ones(1, 1).bool()
+    >>> module.observe(proba, valid, labeled=torch.tensor([[0.85, 0.15]]))
+    >>> module(proba).tolist()  # 0.8 >= 0.9 * 0.85
+    [[1.0]]
+    """
+
+    tau: float = 0.9
+
+    def _build(self, n_classes: int) -> ThresholdModule:  # noqa: ARG002
+        return _RelativeModule(self.tau)
 
 
 def as_threshold(threshold: float | Threshold) -> Threshold:
@@ -78,6 +378,6 @@ def as_threshold(threshold: float | Threshold) -> Threshold:
     Examples
     --------
     >>> as_threshold(0.8)
-    FixedThreshold(tau=0.8)
+    FixedThreshold(alignment=None, tau=0.8)
     """
     return threshold if isinstance(threshold, Threshold) else FixedThreshold(float(threshold))

@@ -1,8 +1,87 @@
-"""Whom to believe."""
+"""Whom to believe: each policy against its paper's formula, computed by hand."""
 
+import math
+
+import numpy as np
+import pytest
 import torch
+from conftest import TINY
 
-from sslts.thresholds import FixedThreshold, as_threshold
+from sslts import FixMatchSegmenter
+from sslts.thresholds import (
+    MOMENTUM,
+    CurriculumThreshold,
+    FixedThreshold,
+    RelativeThreshold,
+    SelfAdaptiveThreshold,
+    SoftThreshold,
+    as_threshold,
+)
+
+ALL = [FixedThreshold(0.7), CurriculumThreshold(0.7), SelfAdaptiveThreshold(), SoftThreshold(), RelativeThreshold()]
+NEW = 1 - MOMENTUM
+
+
+def make_proba(batch=3, n_classes=3, length=40, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    proba = (3 * torch.randn(batch, n_classes, length, generator=g)).softmax(1)
+    valid = torch.ones(batch, length).bool()
+    valid[0, 30:] = False
+    return proba, valid
+
+
+def flatten(proba, valid):
+    return proba.movedim(1, 2)[valid].numpy()
+
+
+@pytest.mark.parametrize("threshold", ALL, ids=lambda t: type(t).__name__)
+class TestEveryThreshold:
+    def test_weights_lie_between_zero_and_one(self, threshold):
+        proba, valid = make_proba()
+        module = threshold.build(3)
+        for _ in range(5):
+            module.observe(proba, valid, labeled=flatten_tensor(proba))
+            weight = module(proba)
+        assert weight.shape == (3, 40)
+        assert ((weight >= 0) & (weight <= 1)).all()
+
+    def test_a_more_confident_sample_is_believed_at_least_as_much(self, threshold):
+        proba, valid = make_proba()
+        module = threshold.build(3)
+        module.observe(proba, valid, labeled=flatten_tensor(proba))
+        scale = torch.linspace(1 / 3, 1, 50)
+        line = torch.stack([scale, (1 - scale) / 2, (1 - scale) / 2])[None]
+        assert (module(line).diff() >= 0).all()
+
+    def test_padding_has_no_say(self, threshold):
+        proba, valid = make_proba()
+        modules = [threshold.build(3) for _ in range(2)]
+        modules[0].observe(proba, valid, labeled=None)
+        modules[1].observe(torch.where(valid[:, None], proba, torch.eye(3)[0][:, None]), valid, labeled=None)
+        torch.testing.assert_close(modules[0].state_dict(), modules[1].state_dict())
+
+    def test_nothing_valid_is_no_harm(self, threshold):
+        proba, valid = make_proba()
+        module = threshold.build(3)
+        module.observe(proba, valid & False, labeled=proba.new_zeros(0, 3))
+        assert module(proba).isfinite().all()
+
+    def test_its_statistics_are_part_of_its_state(self, threshold):
+        proba, valid = make_proba()
+        module, other = threshold.build(3), threshold.build(3)
+        module.observe(proba, valid, labeled=flatten_tensor(proba))
+        other.load_state_dict(module.state_dict())
+        torch.testing.assert_close(module(proba), other(proba))
+
+    @pytest.mark.parametrize("alignment", [None, "uniform", "labeled"])
+    def test_it_trains_a_segmenter(self, threshold, alignment, partly):
+        policy = threshold.replace(alignment=alignment)
+        segmenter = FixMatchSegmenter(threshold=policy, max_steps=2, batch_size=4, network=TINY, random_state=0)
+        assert np.isfinite(segmenter.fit(*partly).predict_proba(partly[0])).all()
+
+
+def flatten_tensor(proba):
+    return proba.movedim(1, 2).flatten(0, 1)
 
 
 def test_a_sample_is_believed_from_the_threshold_on():
@@ -13,3 +92,129 @@ def test_a_sample_is_believed_from_the_threshold_on():
 def test_a_number_is_a_fixed_threshold():
     assert as_threshold(0.7) == FixedThreshold(0.7)
     assert as_threshold(FixedThreshold(0.7)) == FixedThreshold(0.7)
+
+
+def test_curriculum_is_flexmatch():
+    proba, valid = make_proba()
+    module = CurriculumThreshold(0.7).build(3)
+    share = np.zeros(3)
+    for _ in range(200):
+        module.observe(proba, valid)
+        samples = flatten(proba, valid)
+        confident = [((samples.argmax(1) == k) & (samples.max(1) >= 0.7)).mean() for k in range(3)]
+        share = MOMENTUM * share + NEW * np.array(confident)
+    b = share / max(share.max(), 1 - share.sum())
+    tau = 0.7 * b / (2 - b)
+    wanted = proba.amax(1).numpy() >= tau[proba.argmax(1).numpy()]
+    np.testing.assert_array_equal(module(proba).numpy(), wanted)
+    assert (b < 1).any()  # some class has a lower threshold
+
+
+def test_self_adaptive_is_freematch():
+    proba, valid = make_proba()
+    module = SelfAdaptiveThreshold().build(3)
+    confidence, share = 1 / 3, np.full(3, 1 / 3)
+    for _ in range(100):
+        module.observe(proba, valid)
+        samples = flatten(proba, valid)
+        confidence = MOMENTUM * confidence + NEW * samples.max(1).mean()
+        share = MOMENTUM * share + NEW * samples.mean(0)
+    tau = share / share.max() * confidence
+    wanted = proba.amax(1).numpy() >= tau[proba.argmax(1).numpy()]
+    np.testing.assert_array_equal(module(proba).numpy(), wanted)
+
+
+def test_fairness_is_freematch_s_and_pulls_towards_the_rare_class():
+    proba, valid = make_proba()
+    module = SelfAdaptiveThreshold(fairness=0.5).build(3)
+    module.observe(proba, valid)
+    logits = torch.randn(3, 3, 40, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    weight = (torch.rand(3, 40, generator=torch.Generator().manual_seed(3)) < 0.5).float()
+    found = module.penalize(logits, weight)
+    answer = logits.softmax(1).movedim(1, 2)[weight > 0].detach().numpy()
+    histogram = np.bincount(answer.argmax(1), minlength=3) / len(answer)
+    b = answer.mean(0) / histogram
+    samples = flatten(proba, valid)
+    start = np.full(3, 1 / 3)
+    share = MOMENTUM * start + NEW * samples.mean(0)
+    counted = MOMENTUM * start + NEW * np.bincount(samples.argmax(1), minlength=3) / len(samples)
+    a = share / counted
+    wanted = 0.5 * (a / a.sum() * np.log(b / b.sum())).sum()
+    assert found.item() == pytest.approx(wanted, rel=1e-4)
+    found.backward()
+    assert logits.grad.abs().sum() > 0
+    assert SelfAdaptiveThreshold().build(3).penalize(logits, weight).item() == 0
+
+
+def test_soft_is_softmatch():
+    proba, valid = make_proba()
+    module = SoftThreshold().build(3)
+    mean, variance = 1 / 3, 1.0
+    for _ in range(100):
+        module.observe(proba, valid)
+        confidence = flatten(proba, valid).max(1)
+        mean = MOMENTUM * mean + NEW * confidence.mean()
+        variance = MOMENTUM * variance + NEW * confidence.var(ddof=1)
+    p = proba.amax(1).numpy()
+    wanted = np.exp(-(np.minimum(p - mean, 0) ** 2) / (2 * variance / 4))
+    np.testing.assert_allclose(module(proba).numpy(), wanted, rtol=1e-4)
+
+
+def test_relative_is_adamatch():
+    proba, valid = make_proba()
+    labeled = flatten_tensor(make_proba(seed=1)[0])
+    module = RelativeThreshold(0.9).build(3)
+    module.observe(proba, valid, labeled)
+    tau = 0.9 * labeled.amax(1).mean()
+    torch.testing.assert_close(module(proba), (proba.amax(1) >= tau).float())
+    assert module.needs_labeled
+
+
+class TestAlignment:
+    def make_skewed(self):
+        proba, valid = make_proba(length=400)
+        skewed = proba * torch.tensor([4.0, 1.0, 1.0])[:, None]
+        return skewed / skewed.sum(1, keepdim=True), valid.new_ones(3, 400)
+
+    def test_formula(self):
+        proba, valid = self.make_skewed()
+        prior = torch.tensor([0.2, 0.3, 0.5])
+        module = FixedThreshold(0.5, alignment="labeled").build(3, prior)
+        module.observe(proba, valid)
+        share = MOMENTUM * prior.numpy() + NEW * flatten(proba, valid).mean(0)
+        wanted = proba.numpy() * (prior.numpy() / share)[:, None]
+        np.testing.assert_allclose(module.align(proba).numpy(), wanted / wanted.sum(1, keepdims=True), rtol=1e-4)
+
+    @pytest.mark.parametrize(("alignment", "prior"), [("uniform", [1 / 3] * 3), ("labeled", [0.2, 0.3, 0.5])])
+    def test_brings_the_shares_towards_the_prior(self, alignment, prior):
+        proba, valid = self.make_skewed()
+        module = FixedThreshold(0.5, alignment=alignment).build(3, torch.tensor([0.2, 0.3, 0.5]))
+        for _ in range(1000):
+            module.observe(proba, valid)
+        before, after = flatten(proba, valid).mean(0), flatten(module.align(proba), valid).mean(0)
+        assert np.abs(after - prior).sum() < 0.8 * np.abs(before - prior).sum()
+
+    def test_without_it_probabilities_stay(self):
+        proba, _ = self.make_skewed()
+        assert FixedThreshold(0.5).build(3).align(proba) is proba
+
+    def test_unknown_or_without_shares_is_an_error(self):
+        with pytest.raises(ValueError, match="must be 'uniform', 'labeled' or None"):
+            FixedThreshold(alignment="prior").build(3)
+        with pytest.raises(ValueError, match="needs the classes' shares"):
+            FixedThreshold(alignment="labeled").build(3)
+
+
+def test_a_threshold_is_tuned_by_its_nested_name():
+    segmenter = FixMatchSegmenter(threshold=CurriculumThreshold()).set_params(threshold__tau=0.6)
+    assert segmenter.threshold == CurriculumThreshold(tau=0.6)
+
+
+def test_the_curriculum_starts_low_and_rises():
+    module = CurriculumThreshold(0.9).build(2)
+    proba = torch.tensor([[[0.95] * 5], [[0.05] * 5]]).movedim(0, 1)
+    low = torch.tensor([[[0.6], [0.4]]])
+    assert module(low).item() == 1
+    for _ in range(math.ceil(3 / NEW)):
+        module.observe(proba, torch.ones(1, 5).bool())
+    assert module(low).item() == 0

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from sslts import metrics
 from sslts.callbacks import LossRecorder, StepBar, make_schedule
-from sslts.classes import encode_labels, find_classes, weigh_classes
+from sslts.classes import encode_labels, find_classes, share_classes, weigh_classes
 from sslts.decoding import Decoder, decode
 from sslts.hardware import choose_device, choose_precision
 from sslts.networks import Network
@@ -89,8 +89,11 @@ class NetworkSegmenter(BaseEstimator, ABC):
     }
 
     @abstractmethod
-    def _make_criterion(self, class_weight: Tensor | None, n_classes: int) -> nn.Module:
-        """Return the criterion: called with a `Batch` and a `Step`, it returns `Losses`."""
+    def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
+        """Return the criterion: called with a `Batch` and a `Step`, it returns `Losses`.
+
+        ``class_weight`` and ``shares``, the classes' shares of the labelled samples, have shape (K,).
+        """
 
     def _count_unlabeled(self) -> int:
         """Return how many unlabelled windows a batch has."""
@@ -333,7 +336,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
         seed = _draw_seed(self.random_state)
         n_classes = len(self.classes_)
         weights = weigh_classes(self.class_weight, labels, self.classes_)
-        criterion = self._make_criterion(None if weights is None else torch.from_numpy(weights), n_classes)
+        shares = torch.from_numpy(share_classes(labels, n_classes)).float()
+        criterion = self._make_criterion(None if weights is None else torch.from_numpy(weights), shares)
         module = build_module(self.network_, self.n_channels_, n_classes, seed)
         if not isinstance(module, nn.Module):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")

@@ -12,7 +12,7 @@ import torch
 from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
-from sslts.augment import RandAugment, Rescale, apply_view
+from sslts.augment import RandAugment, Rescale, Tracks, apply_view
 from sslts.decoding import Argmax, Decoder
 from sslts.networks import Network, UNet
 from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy, rise
@@ -46,13 +46,15 @@ class FixMatchLoss(nn.Module):
     def forward(self, batch: Batch, step: Step) -> Losses:
         """Return the loss of ``B`` labelled and ``mu B`` unlabelled windows."""
         # Labelled: the same views as below, so that the student meets each kind of input with true labels too.
-        labeled = apply_view(self.strong[0], apply_view(self.weak, batch.labeled, step.generator), step.generator)
+        known = apply_view(self.weak, batch.labeled, step.generator)
+        labeled = apply_view(self.strong[0], known, step.generator)
 
         # Unlabelled: q_b = p_m(y | alpha(u_b)), the teacher's answer to the weak view, moves along with A(u_b).
         weak = apply_view(self.weak, batch.unlabeled, step.generator)
         proba = step.teacher(weak.x)
-        self.threshold.observe(proba, weak.valid)
-        views = [apply_view(strong, weak.replace(target=proba), step.generator) for strong in self.strong]
+        self.threshold.observe(proba, weak.valid, ask_labeled(step, known) if self.threshold.needs_labeled else None)
+        weak = weak.replace(target=self.threshold.align(proba))
+        views = [apply_view(strong, weak, step.generator) for strong in self.strong]
 
         # One pass of the student over everything.
         labeled_logits, *logits = step.student(labeled.x, *(view.x for view in views))
@@ -63,11 +65,17 @@ class FixMatchLoss(nn.Module):
         labeled_loss = labeled_cross_entropy(labeled_logits, labeled.target, self.class_weight)
         terms = [
             pseudo_label_cross_entropy(answer, view.target, weight, view.valid)
+            + self.threshold.penalize(answer, weight * view.valid)
             for answer, view, weight in zip(logits, views, weights, strict=True)
         ]
         unlabeled_loss = rise(step.progress, *RAMP) * torch.stack(terms).mean()
         mask_rate, shares = describe_pseudo_labels(views[0].target, weights[0], views[0].valid)
         return Losses(labeled_loss + self.lambda_u * unlabeled_loss, labeled_loss, unlabeled_loss, mask_rate, shares)
+
+
+def ask_labeled(step: Step, known: Tracks) -> Tensor:
+    """Return the teacher's probabilities (N, K) of the labelled samples of a view."""
+    return step.teacher(known.x).movedim(1, 2)[known.target >= 0]
 
 
 class FixMatchSegmenter(NetworkSegmenter):
@@ -241,11 +249,11 @@ class FixMatchSegmenter(NetworkSegmenter):
     def _count_unlabeled(self) -> int:
         return max(1, round(self.mu * self.batch_size))
 
-    def _make_criterion(self, class_weight: Tensor | None, n_classes: int) -> nn.Module:
+    def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
         return FixMatchLoss(
             weak=self.weak,
             strong=self.strong,
-            threshold=as_threshold(self.threshold).build(n_classes),
+            threshold=as_threshold(self.threshold).build(len(shares), shares),
             lambda_u=self.lambda_u,
             class_weight=class_weight,
         )

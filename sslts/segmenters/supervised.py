@@ -157,5 +157,5 @@ class SupervisedSegmenter(NetworkSegmenter):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _make_criterion(self, class_weight: Tensor | None, n_classes: int) -> nn.Module:  # noqa: ARG002
+    def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:  # noqa: ARG002
         return SupervisedLoss(weak=self.weak, strong=self.strong, class_weight=class_weight)
