@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,20 +25,20 @@ class LossRecorder(Callback):
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         self.sums_: dict[str, Tensor] = {}
-        self.count_ = 0
+        self.counts_: Counter[str] = Counter()
 
     def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.count_ += 1
         for name, value in vars(losses).items():
-            if value is not None:
+            if value is not None:  # what a method does not have, or not yet
                 self.sums_[name] = self.sums_.get(name, 0) + value.detach()
+                self.counts_[name] += 1
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate"):
             total = self.sums_.get(name)
-            net.history.record(name, math.nan if total is None else float(total) / self.count_)
+            net.history.record(name, math.nan if total is None else float(total) / self.counts_[name])
         shares = self.sums_.get("shares")
-        net.history.record("shares", None if shares is None else (shares / self.count_).tolist())
+        net.history.record("shares", None if shares is None else (shares / self.counts_["shares"]).tolist())
         net.history.record("step", net.step_)
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         net.history.record("seconds", time.perf_counter() - self.begun_)

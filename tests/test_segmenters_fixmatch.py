@@ -92,13 +92,28 @@ def test_nothing_is_believed_above_every_confidence(batch, models):
     assert found.mask_rate.item() == 0
 
 
-@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.2, 0.0), (0.4, 0.5), (0.6, 1.0), (1.0, 1.0)])
+@pytest.mark.parametrize(("progress", "share"), [(0.2, 0.0), (0.4, 0.5), (0.6, 1.0), (1.0, 1.0)])
 def test_the_weight_of_pseudo_labels_rises(batch, models, progress, share):
     full = make_loss()(batch, models.at(1.0))
     found = make_loss()(batch, models.at(progress))
     torch.testing.assert_close(found.unlabeled_loss, share * full.unlabeled_loss)
     torch.testing.assert_close(found.loss, found.labeled_loss + 2 * found.unlabeled_loss)
     assert found.mask_rate == full.mask_rate
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.19])
+def test_at_first_labels_count_alone_and_the_teacher_is_not_asked(batch, models, progress):
+    found = make_loss()(batch, models.at(progress))
+    assert models.passes == ["student"]
+    assert found.loss is found.labeled_loss
+    torch.testing.assert_close(found.labeled_loss, make_loss()(batch, models.at(1.0)).labeled_loss)
+    assert found.unlabeled_loss is found.mask_rate is found.shares is None
+
+
+def test_the_history_has_no_mask_rate_while_labels_count_alone(partly):
+    history = FixMatchSegmenter(max_steps=30, batch_size=4, network=TINY, random_state=0).fit(*partly).history_
+    np.testing.assert_array_equal(history.mask_rate.isna(), history.step <= 6)
+    assert history.labeled_loss.notna().all()
 
 
 def test_lambda_zero_leaves_the_labelled_loss(batch, models):
@@ -157,7 +172,7 @@ def test_mu_is_the_ratio_of_unlabelled_windows(partly, mu):
         seen.append(len(x))
         return x
 
-    FixMatchSegmenter(mu=mu, max_steps=1, batch_size=4, network=TINY, strong=look).fit(*partly)
+    FixMatchSegmenter(mu=mu, max_steps=2, batch_size=4, network=TINY, strong=look).fit(*partly)
     assert seen[-2:] == [4, 4 * mu]
 
 

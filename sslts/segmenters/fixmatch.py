@@ -48,6 +48,10 @@ class FixMatchLoss(nn.Module):
         # Labelled: the same views as below, so that the student meets each kind of input with true labels too.
         known = apply_view(self.weak, batch.labeled, step.generator)
         labeled = apply_view(self.strong[0], known, step.generator)
+        if step.progress < RAMP[0]:  # pseudo-labels would have no weight, so they are not made
+            (labeled_logits,) = step.student(labeled.x)
+            labeled_loss = labeled_cross_entropy(labeled_logits, labeled.target, self.class_weight)
+            return Losses(labeled_loss, labeled_loss)
 
         # Unlabelled: q_b = p_m(y | alpha(u_b)), the teacher's answer to the weak view, moves along with A(u_b).
         weak = apply_view(self.weak, batch.unlabeled, step.generator)
