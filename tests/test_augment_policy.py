@@ -13,7 +13,7 @@ def tracks():
 
 
 def test_n_changes_are_drawn_for_each_recording(tracks):
-    view = RandAugment(n=1, magnitude=10, mix=None, changes=(Jitter(), Scale()))
+    view = RandAugment(n=1, magnitude=10, warp=None, mix=None, changes=(Jitter(), Scale()))
     x = view(tracks, torch.Generator().manual_seed(0)).x
     before, after = (signal - signal.mean(-1, keepdim=True) for signal in (tracks.x, x))
     factor = (before * after).sum(-1, keepdim=True) / before.square().sum(-1, keepdim=True)
@@ -22,7 +22,7 @@ def test_n_changes_are_drawn_for_each_recording(tracks):
 
 
 def test_no_change_is_drawn_for_n_zero(tracks):
-    x = RandAugment(n=0, mix=None)(tracks, torch.Generator().manual_seed(0)).x
+    x = RandAugment(n=0, warp=None, mix=None)(tracks, torch.Generator().manual_seed(0)).x
     torch.testing.assert_close(x, tracks.x)
 
 
@@ -30,6 +30,14 @@ def test_mixing_follows(tracks):
     target = torch.arange(200)[:, None].expand(200, 60)
     view = RandAugment(mix=CutMix(p=1.0))(tracks.replace(target=target), torch.Generator().manual_seed(0))
     assert (view.target != target).any()
+
+
+def test_time_is_warped_first_and_the_target_moves_along(tracks):
+    ramp = torch.arange(60.0).expand(200, 1, 60)
+    moving = tracks.replace(x=ramp, target=torch.cat([ramp, 59 - ramp], 1) / 59)
+    view = RandAugment(n=0, mix=None)(moving, torch.Generator().manual_seed(0))
+    torch.testing.assert_close((59 * view.target[:, 0])[view.valid], view.x[:, 0][view.valid], atol=1e-2, rtol=0)
+    assert (view.x != ramp).any(-1).float().mean() > 0.9
 
 
 def test_a_plain_function_changes_values(tracks):

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from sslts.augment.mix import CutMix
 from sslts.augment.plugins import View, as_augmenter
-from sslts.augment.time import TimeAugmenter, make_grid
+from sslts.augment.time import TimeAugmenter, TimeWarp, make_grid
 from sslts.augment.tracks import Augmenter, Tracks
 from sslts.augment.value import (
     BaselineDrift,
@@ -121,7 +121,7 @@ class SomeOf(Augmenter):
 
 @dataclass(frozen=True)
 class RandAugment(Augmenter):
-    """Change the values in ``n`` ways drawn for each recording, all of one magnitude; then mix recordings.
+    """Warp time, change the values in ``n`` ways drawn for each recording, all of one magnitude, and mix recordings.
 
     Source: Cubuk et al. 2020 for the policy; the strong view of FixMatch (Sohn et al. 2020, section 2.3) is of this
     kind. A change that was not drawn has strength zero, so the batch is never split.
@@ -132,8 +132,10 @@ class RandAugment(Augmenter):
         How many of ``changes`` are applied to a recording.
     magnitude : float
         From 0 to 10.
+    warp : augmenter or None
+        What comes first; by default `TimeWarp`. It has a magnitude of its own, as it changes where the labels are.
     mix : augmenter or None
-        What follows; by default `CutMix`.
+        What comes last; by default `CutMix`.
     changes : tuple of ValueAugmenter
         What is drawn from. Their own magnitude is not used.
 
@@ -148,6 +150,7 @@ class RandAugment(Augmenter):
 
     n: int = 3
     magnitude: float = 5.0
+    warp: Augmenter | None = field(default_factory=TimeWarp)
     mix: Augmenter | None = field(default_factory=CutMix)
     changes: tuple[ValueAugmenter, ...] = (
         Jitter(),
@@ -161,6 +164,7 @@ class RandAugment(Augmenter):
     )
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
+        tracks = apply_view(self.warp, tracks, generator)
         rank = torch.rand((len(tracks.x), len(self.changes)), generator=generator, device=tracks.x.device)
         drawn = rank.argsort(1).argsort(1) < self.n
 

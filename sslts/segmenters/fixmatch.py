@@ -100,7 +100,8 @@ class FixMatchSegmenter(NetworkSegmenter):
     weak : augmenter, callable or None
         Geometric view; see `sslts.augment`.
     strong : augmenter, callable, list of these, or None
-        View that also changes values and mixes recordings, applied to the weak view; a list makes several views.
+        View that also warps time, changes values and mixes recordings, applied to the weak view; a list makes several
+        views.
     network : callable, default=UNet()
         ``(n_channels, n_classes) -> torch.nn.Module`` mapping (B, C, T) to (B, K, T).
     decoder : Decoder, default=Argmax()

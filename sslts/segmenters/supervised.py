@@ -42,7 +42,7 @@ class SupervisedSegmenter(NetworkSegmenter):
     weak : augmenter, callable or None
         Geometric view; see `sslts.augment`.
     strong : augmenter, callable or None
-        View that also changes values and mixes recordings, applied to the weak view.
+        View that also warps time, changes values and mixes recordings, applied to the weak view.
     network : callable, default=UNet()
         ``(n_channels, n_classes) -> torch.nn.Module`` mapping (B, C, T) to (B, K, T).
     decoder : Decoder, default=Argmax()
