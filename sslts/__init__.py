@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sslts.segmenters.fixmatch import FixMatchSegmenter as FixMatchSegmenter
+    from sslts.segmenters.mean_teacher import MeanTeacherSegmenter as MeanTeacherSegmenter
+    from sslts.segmenters.pseudo_label import PseudoLabelSegmenter as PseudoLabelSegmenter
     from sslts.segmenters.supervised import SupervisedSegmenter as SupervisedSegmenter
 
 __version__ = "0.1.0"
 
 _NAMES = {
     "FixMatchSegmenter": "sslts.segmenters.fixmatch",
+    "MeanTeacherSegmenter": "sslts.segmenters.mean_teacher",
+    "PseudoLabelSegmenter": "sslts.segmenters.pseudo_label",
     "SupervisedSegmenter": "sslts.segmenters.supervised",
 }
 _MODULES = (
@@ -29,7 +33,13 @@ _MODULES = (
     "thresholds",
 )
 
-__all__ = ["FixMatchSegmenter", "SupervisedSegmenter", "__version__"]
+__all__ = [
+    "FixMatchSegmenter",
+    "MeanTeacherSegmenter",
+    "PseudoLabelSegmenter",
+    "SupervisedSegmenter",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

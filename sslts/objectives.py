@@ -5,6 +5,10 @@ Shapes: logits and probabilities ``(B, K, T)``, labels, weights and validity ``(
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -91,3 +95,75 @@ def rise(progress: float, start: float, stop: float) -> float:
     [0.0, 0.5, 1.0]
     """
     return min(max((progress - start) / (stop - start), 0.0), 1.0)
+
+
+def check_ramp(ramp: Sequence[float]) -> tuple[float, float]:
+    """Return two shares of the training, the first below the second.
+
+    Raises
+    ------
+    ValueError
+        If they are no such pair.
+
+    Examples
+    --------
+    >>> check_ramp([0.1, 0.6])
+    (0.1, 0.6)
+    """
+    if len(ramp) != 2 or not 0 <= ramp[0] < ramp[1] <= 1:
+        raise ValueError(f"ramp={ramp!r} must be two shares of the training, the first below the second, 0 to 1.")
+    return float(ramp[0]), float(ramp[1])
+
+
+def rise_smoothly(progress: float, stop: float) -> float:
+    """Return ``exp(-5 (1 - t)^2)`` with ``t`` from 0 to 1 at ``stop`` (Laine & Aila 2017; Tarvainen & Valpola 2017).
+
+    Examples
+    --------
+    >>> [round(rise_smoothly(t, 0.4), 3) for t in (0.0, 0.2, 0.4, 0.9)]
+    [0.007, 0.287, 1.0, 1.0]
+    """
+    rest = 1 - min(progress / stop, 1.0) if stop > 0 else 0.0
+    return math.exp(-5 * rest**2)
+
+
+def squared_difference(logits: Tensor, proba: Tensor) -> Tensor:
+    """Return the mean over classes of the squared difference of probabilities, (B, T).
+
+    The consistency cost of Tarvainen & Valpola 2017: between the student's softmax and the teacher's probabilities.
+
+    Examples
+    --------
+    >>> import torch
+    >>> squared_difference(torch.zeros(1, 2, 1), torch.tensor([[[1.0], [0.0]]])).tolist()
+    [[0.25]]
+    """
+    return (logits.softmax(1) - proba).square().mean(1)
+
+
+def average_weighted(values: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean of values (B, T) with weights (B, T), normalised by their own sum; zero where that is zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> average_weighted(torch.tensor([[1.0, 5.0]]), torch.tensor([[3.0, 1.0]])).item()
+    2.0
+    """
+    return (values * weight).sum() / weight.sum().clamp(min=1e-12)
+
+
+def find_boundaries(proba: Tensor, width: int) -> Tensor:
+    """Return a mask (B, T) of the ``width`` samples on either side of a change of the most probable class.
+
+    Examples
+    --------
+    >>> import torch
+    >>> proba = torch.tensor([[[0.9, 0.9, 0.9, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 0.9, 0.9, 0.9]]])
+    >>> find_boundaries(proba, 1).int().tolist()
+    [[0, 0, 1, 1, 0, 0]]
+    """
+    label = proba.argmax(1)
+    change = torch.zeros(label.shape, device=label.device)
+    change[:, 1:] = (label[:, 1:] != label[:, :-1]).float()  # at the first sample of the new class
+    return F.max_pool1d(F.pad(change[:, None], (width - 1, width)), 2 * width, stride=1)[:, 0] > 0

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy
+from sslts.objectives import (
+    average_weighted,
+    describe_pseudo_labels,
+    find_boundaries,
+    labeled_cross_entropy,
+    pseudo_label_cross_entropy,
+    rise_smoothly,
+)
 
 G = torch.Generator().manual_seed(0)
 LOGITS = torch.randn(2, 3, 5, generator=G)
@@ -66,3 +73,21 @@ class TestPseudoLabels:
         none = torch.zeros(2, 5).bool()
         assert pseudo_label_cross_entropy(LOGITS, self.proba, self.weight, none).item() == 0
         assert describe_pseudo_labels(self.proba, self.weight, none)[0].item() == 0
+
+
+def test_boundaries_reach_width_samples_to_either_side():
+    label = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
+    proba = torch.stack([1 - label, label])[None].float()
+    for width in (1, 2, 3):
+        wanted = [5 - width <= t < 5 + width for t in range(10)]
+        assert find_boundaries(proba, width)[0].tolist() == wanted
+
+
+def test_a_smooth_rise_is_exp_of_minus_five_squared():
+    assert rise_smoothly(0.0, 0.5) == pytest.approx(np.exp(-5))
+    assert rise_smoothly(0.25, 0.5) == pytest.approx(np.exp(-5 * 0.25))
+    assert rise_smoothly(0.5, 0.5) == rise_smoothly(0.7, 0.5) == rise_smoothly(0.0, 0.0) == 1
+
+
+def test_a_weighted_mean_of_nothing_is_zero():
+    assert average_weighted(torch.ones(1, 3), torch.zeros(1, 3)).item() == 0

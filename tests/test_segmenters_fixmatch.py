@@ -3,26 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from conftest import TINY, Models
 
 from sslts import FixMatchSegmenter, SupervisedSegmenter
-from sslts.augment import Jitter, Tracks
+from sslts.augment import Jitter
 from sslts.objectives import labeled_cross_entropy, pseudo_label_cross_entropy
 from sslts.segmenters.fixmatch import FixMatchLoss
 from sslts.thresholds import FixedThreshold
 from sslts.training import Batch, Step
-
-
-@pytest.fixture
-def batch():
-    g = torch.Generator().manual_seed(0)
-    labels = torch.randint(-1, 3, (2, 20), generator=g)
-    valid = torch.ones(4, 20).bool()
-    valid[0, 15:] = False
-    return Batch(
-        Tracks(torch.randn(2, 1, 20, generator=g), labels, torch.ones(2, 20).bool()),
-        Tracks(torch.randn(4, 1, 20, generator=g), torch.full((4, 20), -1), valid),
-    )
 
 
 def make_loss(**changes):
@@ -34,32 +22,6 @@ def make_loss(**changes):
         "class_weight": None,
     }
     return FixMatchLoss(**{**params, **changes})
-
-
-class Models:
-    """A student and a teacher, and what they were asked."""
-
-    def __init__(self):
-        torch.manual_seed(0)
-        self.network, self.average = torch.nn.Conv1d(1, 3, 3, padding=1), torch.nn.Conv1d(1, 3, 3, padding=1)
-        self.passes = []
-
-    def student(self, *views):
-        self.passes.append("student")
-        return self.network(torch.cat(views)).split([len(view) for view in views])
-
-    @torch.no_grad()
-    def teacher(self, x):
-        self.passes.append("teacher")
-        return (3 * self.average(x)).softmax(1)
-
-    def at(self, progress):
-        return Step(self.student, self.teacher, torch.Generator(), progress)
-
-
-@pytest.fixture
-def models():
-    return Models()
 
 
 def test_the_loss_is_equation_3_plus_lambda_times_equation_4(batch, models):
