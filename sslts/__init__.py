@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sslts.segmenters.fixmatch import FixMatchSegmenter as FixMatchSegmenter
     from sslts.segmenters.mean_teacher import MeanTeacherSegmenter as MeanTeacherSegmenter
     from sslts.segmenters.pseudo_label import PseudoLabelSegmenter as PseudoLabelSegmenter
+    from sslts.segmenters.self_training import SelfTrainingSegmenter as SelfTrainingSegmenter
     from sslts.segmenters.supervised import SupervisedSegmenter as SupervisedSegmenter
 
 __version__ = "0.1.0"
@@ -18,6 +19,7 @@ _NAMES = {
     "FixMatchSegmenter": "sslts.segmenters.fixmatch",
     "MeanTeacherSegmenter": "sslts.segmenters.mean_teacher",
     "PseudoLabelSegmenter": "sslts.segmenters.pseudo_label",
+    "SelfTrainingSegmenter": "sslts.segmenters.self_training",
     "SupervisedSegmenter": "sslts.segmenters.supervised",
 }
 _MODULES = (
@@ -37,6 +39,7 @@ __all__ = [
     "FixMatchSegmenter",
     "MeanTeacherSegmenter",
     "PseudoLabelSegmenter",
+    "SelfTrainingSegmenter",
     "SupervisedSegmenter",
     "__version__",
 ]

@@ -3,6 +3,7 @@
 from sslts.segmenters.fixmatch import FixMatchSegmenter
 from sslts.segmenters.mean_teacher import BoundaryConsistency, MeanTeacherSegmenter, UniformConsistency
 from sslts.segmenters.pseudo_label import PseudoLabelSegmenter
+from sslts.segmenters.self_training import SelfTrainingSegmenter
 from sslts.segmenters.supervised import SupervisedSegmenter
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "FixMatchSegmenter",
     "MeanTeacherSegmenter",
     "PseudoLabelSegmenter",
+    "SelfTrainingSegmenter",
     "SupervisedSegmenter",
     "UniformConsistency",
 ]

@@ -1,0 +1,287 @@
+"""Method 2, self-training: fit, label what is reliable, refit from scratch; in rounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Tags, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
+
+from sslts.metrics import mean_iou
+from sslts.recordings import Recordings, as_labels, as_recordings
+from sslts.segmenters.supervised import SupervisedSegmenter
+
+N_CHECKPOINTS = 3
+
+
+class SelfTrainingSegmenter(BaseEstimator):
+    """Label unlabelled samples by a fitted segmenter, and fit a new one on them; in rounds.
+
+    Three published ways to choose what is believed:
+
+    * by ``threshold``: every sample of which the segmenter is confident (Yarowsky 1995; Lee 2013 in rounds);
+    * ``shares=(0.2, 0.4, 0.6, 0.8, 1.0)``: a round for each share, of the samples of highest confidence (Curriculum
+      Labeling, Cascante-Bonilla et al. 2021);
+    * ``shares=(0.5, 1.0), rank="agreement"``: whole recordings, those first on which the checkpoints of the training
+      agree best with its end (ST++, Yang et al. 2022).
+
+    Parameters
+    ----------
+    segmenter : estimator or None
+        What is fitted in each round, from scratch; None means `SupervisedSegmenter`. Any estimator of this package.
+    threshold : float
+        Confidence from which a sample is believed; used without ``shares``.
+    n_rounds : int
+        How often pseudo-labels are made and learnt; used without ``shares``.
+    shares : sequence of float or None
+        The share of unlabelled samples, or of recordings, that is believed in each round.
+    rank : {"confidence", "agreement"}
+        What the share is taken of: samples by confidence, or recordings by the agreement of checkpoints.
+    verbose : int
+        1 prints a line for each round.
+
+    Attributes
+    ----------
+    segmenter_ : estimator
+        The last one, which predicts.
+    classes_ : ndarray of int, shape (K,)
+    labels_ : list of ndarray of int, shape (T_i,)
+        What the last round was fitted on: given labels, pseudo-labels, ``-1``.
+    history_ : DataFrame
+        A row for each round: ``round, believed`` (share of the unlabelled samples), and ``share_<class>``.
+
+    References
+    ----------
+    Lee 2013, "Pseudo-Label". Cascante-Bonilla et al. 2021, "Curriculum Labeling: revisiting pseudo-labeling for
+    semi-supervised learning". Yang et al. 2022, "ST++: make self-training work better for semi-supervised semantic
+    segmentation".
+
+    Examples
+    --------
+    >>> from sslts import SelfTrainingSegmenter, SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
+    >>> y[2:] = -1
+    >>> segmenter = SelfTrainingSegmenter(SupervisedSegmenter(max_steps=2, random_state=0), shares=(0.5, 1.0)).fit(X, y)
+    >>> segmenter.history_["believed"].tolist()
+    [0.5, 1.0]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "segmenter": [HasMethods(["fit", "predict_proba"]), None],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
+        "n_rounds": [Interval(Integral, 1, None, closed="left")],
+        "shares": ["array-like", None],
+        "rank": [StrOptions({"confidence", "agreement"})],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        segmenter: Any = None,
+        *,
+        threshold: float = 0.95,
+        n_rounds: int = 1,
+        shares: Sequence[float] | None = None,
+        rank: str = "confidence",
+        verbose: int = 0,
+    ) -> None:
+        self.segmenter = segmenter
+        self.threshold = threshold
+        self.n_rounds = n_rounds
+        self.shares = shares
+        self.rank = rank
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit, and refit on pseudo-labels, in rounds.
+
+        Parameters
+        ----------
+        X : array-like
+            Recordings, as the segmenter takes them.
+        y : array-like of int
+            Labels; ``-1`` marks unlabelled samples.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter is unusable, or as the segmenter's ``fit``.
+        """
+        self._validate_params()
+        shares = self._check_shares()
+        segmenter, keeper = self._fit_once(X, y)
+        recordings = as_recordings(X)
+        given = as_labels(y, recordings)
+        rows = []
+        for number, share in enumerate(shares, start=1):
+            guessed, confidence = _guess(segmenter, recordings)
+            open_ = [labels < 0 for labels in given]
+            if share is None:
+                believed = [mask & (sure >= self.threshold) for mask, sure in zip(open_, confidence, strict=True)]
+            elif keeper is None:
+                believed = _choose_samples(open_, confidence, share)
+            else:
+                believed = _choose_recordings(
+                    open_, measure_agreement(segmenter, keeper.checkpoints, recordings), share
+                )
+            self.labels_ = [
+                np.where(mask, guess, labels) for mask, guess, labels in zip(believed, guessed, given, strict=True)
+            ]
+            rows.append(_describe_round(number, open_, believed, guessed, segmenter.classes_))
+            if self.verbose:
+                share_of_samples = rows[-1]["believed"]
+                print(f"round {number}: {share_of_samples:.1%} of the unlabelled samples are believed")  # noqa: T201
+            segmenter, keeper = self._fit_once(X, self.labels_)
+        self.segmenter_ = segmenter
+        self.classes_ = segmenter.classes_
+        self.history_ = pd.DataFrame(rows)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Return the label of each sample, as the last segmenter's ``predict``."""
+        return self._get_segmenter().predict(X)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class at each sample, as the last segmenter's ``predict_proba``."""
+        return self._get_segmenter().predict_proba(X)
+
+    def predict_segments(self, X: Any) -> pd.DataFrame:
+        """Return every occurrence, as the last segmenter's ``predict_segments``."""
+        return self._get_segmenter().predict_segments(X)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the mean IoU over the classes present, on labelled samples only."""
+        return self._get_segmenter().score(X, y)
+
+    @property
+    def background(self) -> int | None:
+        """The segmenter's class that is not a segment."""
+        return getattr(self._get_base(), "background", 0)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Features in ``fit``, as scikit-learn counts them."""
+        return self._get_segmenter().n_features_in_
+
+    def _get_base(self) -> Any:
+        return SupervisedSegmenter() if self.segmenter is None else self.segmenter
+
+    def _get_segmenter(self) -> Any:
+        check_is_fitted(self, "segmenter_")
+        return self.segmenter_
+
+    def _check_shares(self) -> list[float | None]:
+        if self.shares is None:
+            if self.rank == "agreement":
+                raise ValueError(
+                    "rank='agreement' ranks whole recordings; pass the share of each round, as (0.5, 1.0)."
+                )
+            return [None] * self.n_rounds
+        shares = [float(share) for share in self.shares]
+        if not shares or any(not 0 < share <= 1 for share in shares):
+            raise ValueError(f"shares={self.shares!r} must be numbers above 0, at most 1, one for each round.")
+        return list(shares)
+
+    def _fit_once(self, X: Any, y: Any) -> tuple[Any, KeepCheckpoints | None]:
+        segmenter = clone(self._get_base())
+        if self.shares is None or self.rank == "confidence":
+            return segmenter.fit(X, y), None
+        keeper = KeepCheckpoints(N_CHECKPOINTS)
+        callbacks = segmenter.callbacks
+        segmenter.set_params(callbacks=[*(callbacks or []), keeper]).fit(X, y)
+        return segmenter.set_params(callbacks=callbacks), keeper
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "segmenter_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self._get_base())
+        tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
+        return tags
+
+
+class KeepCheckpoints(Callback):
+    """Keep the averaged weights at ``n`` equally spaced moments before the end of a training."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.checkpoints: list[dict[str, Any]] = []
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        self.checkpoints = []
+        self.moments_ = {math.ceil(net.max_epochs * k / (self.n + 1)) for k in range(1, self.n + 1)}
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        if len(net.history) in self.moments_:
+            state = net.teacher_.state_dict()
+            self.checkpoints.append({name: value.detach().clone() for name, value in state.items()})
+
+
+def measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordings: Recordings) -> np.ndarray:
+    """Return for each recording the mean IoU between the last prediction and those of earlier checkpoints (ST++)."""
+    final = list(segmenter.predict(recordings))
+    teacher = segmenter.net_.teacher_
+    last = {name: value.detach().clone() for name, value in teacher.state_dict().items()}
+    agreement = np.zeros(len(recordings))
+    try:
+        for state in checkpoints:
+            teacher.load_state_dict(state)
+            earlier = list(segmenter.predict(recordings))
+            agreement += [mean_iou([a], [b]) for a, b in zip(final, earlier, strict=True)]
+    finally:
+        teacher.load_state_dict(last)
+    return agreement / max(len(checkpoints), 1)
+
+
+def _guess(segmenter: Any, recordings: Recordings) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    proba = list(segmenter.predict_proba(recordings))
+    return [segmenter.classes_[p.argmax(-1)] for p in proba], [p.max(-1) for p in proba]
+
+
+def _choose_samples(open_: list[np.ndarray], confidence: list[np.ndarray], share: float) -> list[np.ndarray]:
+    """Return the masks of the most confident ``share`` of all unlabelled samples."""
+    pooled = np.concatenate([sure[mask] for mask, sure in zip(open_, confidence, strict=True)])
+    count = round(share * len(pooled))
+    chosen = np.zeros(len(pooled), dtype=bool)
+    chosen[np.argsort(-pooled, kind="stable")[:count]] = True
+    return list(_spread(open_, chosen))
+
+
+def _choose_recordings(open_: list[np.ndarray], agreement: np.ndarray, share: float) -> list[np.ndarray]:
+    """Return the masks of all unlabelled samples in the ``share`` of recordings that agree best."""
+    candidates = np.flatnonzero([mask.any() for mask in open_])
+    count = math.ceil(share * len(candidates))
+    best = set(candidates[np.argsort(-agreement[candidates], kind="stable")[:count]].tolist())
+    return [mask & (i in best) for i, mask in enumerate(open_)]
+
+
+def _spread(open_: list[np.ndarray], chosen: np.ndarray) -> Iterator[np.ndarray]:
+    offset = 0
+    for mask in open_:
+        believed = np.zeros(len(mask), dtype=bool)
+        believed[mask] = chosen[offset : offset + mask.sum()]
+        offset += int(mask.sum())
+        yield believed
+
+
+def _describe_round(
+    number: int, open_: list[np.ndarray], believed: list[np.ndarray], guessed: list[np.ndarray], classes: np.ndarray
+) -> dict[str, Any]:
+    n_open = sum(int(mask.sum()) for mask in open_)
+    labels = np.concatenate([guess[mask] for guess, mask in zip(guessed, believed, strict=True)])
+    shares = {f"share_{k}": float((labels == k).mean()) if len(labels) else math.nan for k in classes}
+    return {"round": number, "believed": len(labels) / n_open if n_open else 0.0, **shares}
