@@ -16,9 +16,10 @@ def read_blocks(path):
     return re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)
 
 
-def test_quickstart_page():
-    code = "\n".join(read_blocks(ROOT / "docs" / "quickstart.md"))
-    exec(compile(code, "quickstart.md", "exec"), {})
+@pytest.mark.parametrize("page", ["quickstart.md", "views.md"])
+def test_pages(page):
+    code = "\n".join(read_blocks(ROOT / "docs" / page))
+    exec(compile(code, page, "exec"), {})
 
 
 def test_readme():
@@ -38,18 +39,27 @@ X_new, X_test, y_test, patients = X, X, y, np.arange(9) // 3
     exec(compile(setup + code, "README.md", "exec"), {})
 
 
-@pytest.mark.slow
-def test_quickstart_example(tmp_path):
-    out = subprocess.run(
-        [sys.executable, ROOT / "examples" / "plot_quickstart.py"],
+def run_example(name, folder):
+    """Return what an example prints; it writes its picture into ``folder``."""
+    return subprocess.run(
+        [sys.executable, ROOT / "examples" / name],
         check=True,
         capture_output=True,
         text=True,
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "MPLBACKEND": "Agg"},
     ).stdout
-    assert "990 unlabelled" in out
+
+
+@pytest.mark.slow
+def test_quickstart_example(tmp_path):
+    assert "990 unlabelled" in run_example("plot_quickstart.py", tmp_path)
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000
+
+
+def test_views_example(tmp_path):
+    run_example("plot_views.py", tmp_path)
+    assert (tmp_path / "views.png").stat().st_size > 10_000
 
 
 def test_the_benchmark_page_is_made_from_the_committed_results():

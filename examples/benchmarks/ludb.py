@@ -35,7 +35,13 @@ import sslts
 from sslts import metrics
 from sslts.datasets import load_ludb
 
-METHODS = {"supervised": sslts.SupervisedSegmenter, "fixmatch": sslts.FixMatchSegmenter}
+METHODS = {
+    "supervised": sslts.SupervisedSegmenter,
+    "fixmatch": sslts.FixMatchSegmenter,
+    "mean_teacher": sslts.MeanTeacherSegmenter,
+    "pseudo_label": sslts.PseudoLabelSegmenter,
+    "self_training": sslts.SelfTrainingSegmenter,
+}
 SAMPLING_RATE = 250
 RESULTS = Path(__file__).parent / "results" / "ludb.json"
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -90,27 +96,41 @@ def run(key: dict[str, Any], data: Any) -> dict[str, Any]:
     train = np.isin(groups, patients["train"])
     labeled = np.isin(groups, patients["train"][: key["patients"]])
     masked = np.where(labeled[:, None], y, -1)
-    segmenter = METHODS[key["method"]](
-        max_steps=key["steps"], random_state=key["seed"], sampling_rate=SAMPLING_RATE, verbose=1
-    ).set_params(**{name: parse(value) for name, value in key["params"].items()})
+    segmenter = make_segmenter(key["method"], key["steps"], key["seed"])
+    segmenter.set_params(**{name: parse(value) for name, value in key["params"].items()})
     begun = time.perf_counter()
     segmenter.fit(X[train], masked[train])
     fitted = time.perf_counter()
     held_out = np.isin(groups, patients[key["subset"]])
     figures = evaluate(y[held_out], segmenter.predict(X[held_out]), groups[held_out], names)
+    fitted_segmenter = getattr(segmenter, "segmenter_", segmenter)
     return {
         **key,
         **figures,
         "fit_seconds": fitted - begun,
         "threads": torch.get_num_threads(),
-        "precision": segmenter.precision_,
-        "window_length": segmenter.window_length_,
-        "network": repr(segmenter.network_),
-        "history": segmenter.history_.iloc[:: max(len(segmenter.history_) // 12, 1)].round(5).to_dict("list"),
+        "precision": fitted_segmenter.precision_,
+        "window_length": fitted_segmenter.window_length_,
+        "network": repr(fitted_segmenter.network_),
+        "history": shorten(segmenter.history_),
         "versions": {name: version(name) for name in ("sslts", "torch", "skorch", "scikit-learn", "numpy")},
         "machine": f"{platform.machine()} {os.cpu_count()} cores {torch.backends.cpu.get_cpu_capability()}",
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def make_segmenter(method: str, steps: int, seed: int) -> Any:
+    """Return a segmenter with default parameters; a self-training one spends the steps in each of its fits."""
+    params = {"max_steps": steps, "random_state": seed, "sampling_rate": SAMPLING_RATE, "verbose": 1}
+    if method == "self_training":
+        return sslts.SelfTrainingSegmenter(sslts.SupervisedSegmenter(**params), verbose=1)
+    return METHODS[method](**params)
+
+
+def shorten(history: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return about twelve rows of a history, by column; what is missing is None."""
+    rows = history.iloc[:: max(len(history) // 12, 1)].round(5)
+    return rows.astype(object).where(rows.notna(), None).to_dict("list")
 
 
 def parse(text: str) -> Any:
@@ -210,7 +230,7 @@ def main() -> None:
     """Run what was asked for and is not done yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of LUDB; without it, the database is downloaded")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["supervised", "fixmatch"])
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--patients", nargs="+", type=int, default=[7])
     parser.add_argument("--protocol", choices=["masked", "semisegecg"], default="semisegecg")
