@@ -62,10 +62,22 @@ def test_views_example(tmp_path):
     assert (tmp_path / "views.png").stat().st_size > 10_000
 
 
-def test_the_benchmark_page_is_made_from_the_committed_results():
+@pytest.fixture
+def benchmark():
     path = ROOT / "examples" / "benchmarks" / "ludb.py"
     spec = importlib.util.spec_from_file_location("ludb_benchmark", path)
-    benchmark = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(benchmark)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_benchmark_runs_every_method(benchmark):
+    for method in benchmark.METHODS:
+        segmenter = benchmark.make_segmenter(method, steps=3, seed=1)
+        inner = getattr(segmenter, "segmenter", segmenter)
+        assert (inner.max_steps, inner.random_state) == (3, 1)
+
+
+def test_the_benchmark_page_is_made_from_the_committed_results(benchmark):
     tables = benchmark.make_tables(benchmark.read_results(benchmark.RESULTS))
     assert tables in (ROOT / "docs" / "benchmarks.md").read_text()
