@@ -27,7 +27,7 @@ from sslts.windows import SignalSummary
 Network = Callable[[int, int], nn.Module]
 
 # Rule by which the default stem follows the signal. It is stated in docs/defaults.md.
-CELLS_PER_SEGMENT = 6
+CELLS_PER_SEGMENT = 5
 MAX_STEM_STRIDE = 16
 
 
@@ -47,7 +47,7 @@ class UNet(Recipe):
         Odd; samples of the level that a convolution sees.
     stem_stride : int or None
         Samples per cell of the finest level, a power of two. None: derived from the signal, so that the shortest
-        kind of segment is about 6 cells long (`for_signal`), 1 to 16.
+        kind of segment is at least 5 cells long (`for_signal`), 1 to 16.
     dropout : float
         Probability with which a channel of the deepest features is dropped in training.
 
