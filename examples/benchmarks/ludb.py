@@ -234,7 +234,8 @@ def main() -> None:
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--patients", nargs="+", type=int, default=[7])
     parser.add_argument("--protocol", choices=["masked", "semisegecg"], default="semisegecg")
-    parser.add_argument("--steps", type=int, default=3000)
+    steps = sslts.FixMatchSegmenter().max_steps
+    parser.add_argument("--steps", type=int, default=steps, help=f"default: the estimators' own, {steps}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--subset", choices=["test", "validation"], default="test", help="choose on validation only")
     parser.add_argument("--params", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the segmenter")
