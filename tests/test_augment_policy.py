@@ -37,7 +37,7 @@ def test_time_is_warped_first_and_the_target_moves_along(tracks):
     moving = tracks.replace(x=ramp, target=torch.cat([ramp, 59 - ramp], 1) / 59)
     view = RandAugment(n=0, mix=None)(moving, torch.Generator().manual_seed(0))
     torch.testing.assert_close((59 * view.target[:, 0])[view.valid], view.x[:, 0][view.valid], atol=1e-2, rtol=0)
-    assert (view.x != ramp).any(-1).float().mean() > 0.9
+    assert 0.35 < ((view.x - ramp).abs() > 0.1).any(-1).float().mean() < 0.65  # every second recording
 
 
 def test_a_plain_function_changes_values(tracks):

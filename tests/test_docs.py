@@ -1,6 +1,6 @@
 """The code in the docs runs, and the examples do what they say."""
 
-import importlib.util
+import importlib
 import os
 import re
 import subprocess
@@ -63,21 +63,48 @@ def test_views_example(tmp_path):
 
 
 @pytest.fixture
-def benchmark():
-    path = ROOT / "examples" / "benchmarks" / "ludb.py"
-    spec = importlib.util.spec_from_file_location("ludb_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def load_benchmark(monkeypatch):
+    """Return a function that imports a benchmark as a script of its folder would be."""
+    monkeypatch.syspath_prepend(ROOT / "examples" / "benchmarks")
+    return importlib.import_module
 
 
-def test_the_benchmark_runs_every_method(benchmark):
-    for method in benchmark.METHODS:
-        segmenter = benchmark.make_segmenter(method, steps=3, seed=1)
-        inner = getattr(segmenter, "segmenter", segmenter)
-        assert (inner.max_steps, inner.random_state) == (3, 1)
+class TestBenchmarks:
+    def test_every_method_can_be_run(self, load_benchmark):
+        runs = load_benchmark("runs")
+        for method in runs.METHODS:
+            segmenter = runs.make_segmenter(method, steps=3, seed=1, sampling_rate=100)
+            inner = getattr(segmenter, "segmenter", segmenter)
+            assert (inner.max_steps, inner.random_state, inner.sampling_rate) == (3, 1, 100)
 
+    def test_a_run_that_stands_is_not_repeated(self, load_benchmark, tmp_path):
+        runs, path, asked = load_benchmark("runs"), tmp_path / "results.json", []
 
-def test_the_benchmark_page_is_made_from_the_committed_results(benchmark):
-    tables = benchmark.make_tables(benchmark.read_results(benchmark.RESULTS))
-    assert tables in (ROOT / "docs" / "benchmarks.md").read_text()
+        def run(key):
+            asked.append(key)
+            return {**key, "score": 1.0}
+
+        for seed in (0, 1, 0):
+            runs.run_once(path, {"seed": seed, "params": {}}, run)
+        assert [key["seed"] for key in asked] == [0, 1]
+        assert [result["seed"] for result in runs.read_results(path)] == [0, 1]
+
+    def test_a_kind_is_run_from_data_to_figures(self, load_benchmark):
+        kinds = load_benchmark("kinds")
+        key = {
+            "kind": "channels",
+            "method": "fixmatch",
+            "steps": 2,
+            "seed": 0,
+            "params": {"network": "networks.UNet(4)"},
+        }
+        result = kinds.run(key)
+        assert 0 <= result["mean_iou"] <= 1
+        assert "three channels" in kinds.make_table([{**result, "params": {}, "method": m} for m in kinds.METHODS])
+
+    def test_the_page_is_made_from_the_committed_results(self, load_benchmark):
+        page = (ROOT / "docs" / "benchmarks.md").read_text()
+        ludb, kinds = load_benchmark("ludb"), load_benchmark("kinds")
+        assert ludb.make_tables(ludb.read_results(ludb.RESULTS)) in page
+        if kinds.RESULTS.exists():
+            assert kinds.make_table(kinds.read_results(kinds.RESULTS)) in page

@@ -17,35 +17,29 @@ Run from the root of the project::
 from __future__ import annotations
 
 import argparse
-import ast
-import json
-import os
-import platform
 import time
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
+from runs import (
+    METHODS,
+    describe_fit,
+    make_segmenter,
+    parse_params,
+    read_results,
+    run_once,
+    split_params,
+    write_page,
+)
 
 import sslts
 from sslts import metrics
 from sslts.datasets import load_ludb
 
-METHODS = {
-    "supervised": sslts.SupervisedSegmenter,
-    "fixmatch": sslts.FixMatchSegmenter,
-    "mean_teacher": sslts.MeanTeacherSegmenter,
-    "pseudo_label": sslts.PseudoLabelSegmenter,
-    "self_training": sslts.SelfTrainingSegmenter,
-}
 SAMPLING_RATE = 250
 RESULTS = Path(__file__).parent / "results" / "ludb.json"
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-MARKERS = ("<!-- tables: begin -->", "<!-- tables: end -->")
 KEY = ("method", "protocol", "split", "patients", "steps", "seed", "subset", "params")
 
 
@@ -96,64 +90,19 @@ def run(key: dict[str, Any], data: Any) -> dict[str, Any]:
     train = np.isin(groups, patients["train"])
     labeled = np.isin(groups, patients["train"][: key["patients"]])
     masked = np.where(labeled[:, None], y, -1)
-    segmenter = make_segmenter(key["method"], key["steps"], key["seed"])
-    segmenter.set_params(**{name: parse(value) for name, value in key["params"].items()})
+    segmenter = make_segmenter(key["method"], key["steps"], key["seed"], sampling_rate=SAMPLING_RATE)
+    segmenter.set_params(**parse_params(key["params"]))
     begun = time.perf_counter()
     segmenter.fit(X[train], masked[train])
     fitted = time.perf_counter()
     held_out = np.isin(groups, patients[key["subset"]])
     figures = evaluate(y[held_out], segmenter.predict(X[held_out]), groups[held_out], names)
-    fitted_segmenter = getattr(segmenter, "segmenter_", segmenter)
     return {
         **key,
         **figures,
         "fit_seconds": fitted - begun,
-        "threads": torch.get_num_threads(),
-        "precision": fitted_segmenter.precision_,
-        "window_length": fitted_segmenter.window_length_,
-        "network": repr(fitted_segmenter.network_),
-        "history": shorten(segmenter.history_),
-        "versions": {name: version(name) for name in ("sslts", "torch", "skorch", "scikit-learn", "numpy")},
-        "machine": f"{platform.machine()} {os.cpu_count()} cores {torch.backends.cpu.get_cpu_capability()}",
-        "date": datetime.now(UTC).date().isoformat(),
+        **describe_fit(segmenter),
     }
-
-
-def make_segmenter(method: str, steps: int, seed: int) -> Any:
-    """Return a segmenter with default parameters; a self-training one spends the steps in each of its fits."""
-    params = {"max_steps": steps, "random_state": seed, "sampling_rate": SAMPLING_RATE, "verbose": 1}
-    if method == "self_training":
-        return sslts.SelfTrainingSegmenter(sslts.SupervisedSegmenter(**params), verbose=1)
-    return METHODS[method](**params)
-
-
-def shorten(history: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return about twelve rows of a history, by column; what is missing is None."""
-    rows = history.iloc[:: max(len(history) // 12, 1)].round(5)
-    return rows.astype(object).where(rows.notna(), None).to_dict("list")
-
-
-def parse(text: str) -> Any:
-    """Return the Python literal, or the object of sslts that the text names, as ``augment.Rescale(0.8, 1.25)``."""
-    try:
-        return ast.literal_eval(text)
-    except ValueError:
-        from sslts import augment, networks, thresholds
-
-        return eval(text, {"augment": augment, "networks": networks, "thresholds": thresholds})
-
-
-def read_results(path: Path) -> list[dict[str, Any]]:
-    """Return the runs that are done."""
-    return json.loads(path.read_text()) if path.exists() else []
-
-
-def write_results(path: Path, results: list[dict[str, Any]]) -> None:
-    """Write all runs, completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(results, indent=1) + "\n")
-    partial.replace(path)
 
 
 def print_table(results: list[dict[str, Any]]) -> None:
@@ -219,13 +168,6 @@ def make_wave_table(frame: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def write_page(tables: str) -> None:
-    """Replace what stands between the markers of the page."""
-    before, _, rest = PAGE.read_text().partition(MARKERS[0])
-    _, _, after = rest.partition(MARKERS[1])
-    PAGE.write_text(f"{before}{MARKERS[0]}\n\n{tables}\n\n{MARKERS[1]}{after}")
-
-
 def main() -> None:
     """Run what was asked for and is not done yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -244,7 +186,7 @@ def main() -> None:
     parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
     options = parser.parse_args()
     if options.write_page:
-        write_page(make_tables(read_results(options.results)))
+        write_page("tables", make_tables(read_results(options.results)))
         return
     if options.table:
         print_table(read_results(options.results))
@@ -261,14 +203,11 @@ def main() -> None:
                     "steps": options.steps,
                     "seed": options.seed,
                     "subset": options.subset,
-                    "params": dict(item.split("=", 1) for item in options.params),
+                    "params": split_params(options.params),
                 }
-                results = read_results(options.results)
-                if any(all(r[name] == key[name] for name in KEY) for r in results):
-                    continue
-                result = run(key, data)
-                write_results(options.results, [*read_results(options.results), result])
-                print_table([result])
+                result = run_once(options.results, key, lambda key: run(key, data))
+                if result is not None:
+                    print_table([result])
 
 
 if __name__ == "__main__":

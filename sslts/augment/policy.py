@@ -119,6 +119,10 @@ class SomeOf(Augmenter):
         return tracks
 
 
+def _warp_half() -> TimeWarp:
+    return TimeWarp(p=0.5)
+
+
 @dataclass(frozen=True)
 class RandAugment(Augmenter):
     """Warp time, change the values in ``n`` ways drawn for each recording, all of one magnitude, and mix recordings.
@@ -133,7 +137,8 @@ class RandAugment(Augmenter):
     magnitude : float
         From 0 to 10.
     warp : augmenter or None
-        What comes first; by default `TimeWarp`. It has a magnitude of its own, as it changes where the labels are.
+        What comes first; by default `TimeWarp` of every second recording. It has a magnitude of its own, as it changes
+        where the labels are.
     mix : augmenter or None
         What comes last; by default `CutMix`.
     changes : tuple of ValueAugmenter
@@ -150,7 +155,7 @@ class RandAugment(Augmenter):
 
     n: int = 3
     magnitude: float = 5.0
-    warp: Augmenter | None = field(default_factory=TimeWarp)
+    warp: Augmenter | None = field(default_factory=_warp_half)
     mix: Augmenter | None = field(default_factory=CutMix)
     changes: tuple[ValueAugmenter, ...] = (
         Jitter(),

@@ -1,0 +1,162 @@
+"""Benchmark on other kinds of signals than electrocardiograms: are the defaults one setting for all of them?
+
+Each kind is 100 synthetic recordings for training, of which two are labelled, and 60 for the test. Nothing is tuned to
+a kind. Results are kept in a JSON file: a run that stands there is not repeated.
+
+Run from the root of the project::
+
+    python examples/benchmarks/kinds.py
+    python examples/benchmarks/kinds.py --kinds states --params strong__warp=None
+
+``--write-page`` puts the table of the results that stand into ``docs/benchmarks.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from runs import (
+    METHODS,
+    describe_fit,
+    make_segmenter,
+    parse_params,
+    read_results,
+    run_once,
+    split_params,
+    write_page,
+)
+
+import sslts
+from sslts import metrics
+from sslts.datasets import make_recordings
+
+RESULTS = Path(__file__).parent / "results" / "kinds.json"
+N_TRAIN, N_TEST, N_LABELED = 100, 60, 2
+
+
+def make_states(n_recordings: int, random_state: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Make ragged recordings of four long states that differ in frequency, as vibrations or brain waves do.
+
+    Each recording has its own tempo; class 0 is a state like the others.
+    """
+    rng = np.random.default_rng(random_state)
+    X, y = [], []
+    for _ in range(n_recordings):
+        n_samples, tempo = int(rng.integers(2500, 6000)), np.exp(rng.normal(0, 0.08))
+        state = int(rng.integers(4))
+        pieces, labels = [], []
+        while sum(map(len, labels)) < n_samples:
+            state = (state + int(rng.integers(1, 4))) % 4
+            length = int(rng.integers(150, 700))
+            frequency = (0.02, 0.045, 0.09, 0.16)[state] * tempo * np.exp(rng.normal(0, 0.08))
+            wander = np.exp(0.01 * np.cumsum(rng.normal(size=length)) / np.sqrt(length))
+            phase = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.cumsum(frequency * wander)
+            pieces.append(np.exp(rng.normal(0, 0.25)) * np.sin(phase))
+            labels.append(np.full(length, state))
+        signal = np.concatenate(pieces)[:n_samples] + rng.normal(0, 0.4, n_samples)
+        X.append(signal.astype(np.float32))
+        y.append(np.concatenate(labels)[:n_samples])
+    return X, y
+
+
+def make_kind(**params: Any) -> Callable[[int, int], tuple[Any, Any]]:
+    """Return a function of the number of recordings and the seed."""
+    return lambda n, seed: make_recordings(n, random_state=seed, **params)
+
+
+KINDS: dict[str, tuple[str, Callable[[int, int], tuple[Any, Any]]]] = {
+    "short": ("patterns of 12 samples, ragged recordings", make_kind(segment_length=12, n_samples=(600, 2000))),
+    "long": ("patterns of 300 samples, ragged recordings", make_kind(segment_length=300, n_samples=(6000, 12000))),
+    "rare": ("the pattern fills 1 % of the time", make_kind(share=0.01, n_samples=12000)),
+    "five": ("five kinds of pattern", make_kind(n_classes=6, segment_length=60, n_samples=4000)),
+    "channels": ("three channels", make_kind(n_channels=3)),
+    "noise": ("noise as strong as the pattern", make_kind(noise=0.6)),
+    "states": ("four states that differ in frequency, ragged recordings", make_states),
+}
+
+
+def run(key: dict[str, Any]) -> dict[str, Any]:
+    """Fit once, and evaluate."""
+    make = KINDS[key["kind"]][1]
+    X, y = make(N_TRAIN, key["seed"])
+    X_test, y_test = make(N_TEST, key["seed"] + 1000)
+    classes = np.unique(np.concatenate(list(y)))
+    complete = [i for i, labels in enumerate(y) if len(np.unique(labels)) == len(classes)]
+    few = [labels if i in complete[:N_LABELED] else np.full(len(labels), -1) for i, labels in enumerate(y)]
+    background = None if key["kind"] == "states" else 0
+    segmenter = make_segmenter(key["method"], key["steps"], key["seed"], background=background)
+    segmenter.set_params(**parse_params(key["params"]))
+    begun = time.perf_counter()
+    segmenter.fit(X, few)
+    seconds = time.perf_counter() - begun
+    predicted = segmenter.predict(X_test)
+    return {
+        **key,
+        "mean_iou": metrics.mean_iou(y_test, predicted),
+        "segment_f1": metrics.segment_f1(y_test, predicted, background=background),
+        "count_mae": metrics.count_error(y_test, predicted, background=background).mae,
+        "fit_seconds": seconds,
+        **describe_fit(segmenter),
+    }
+
+
+def make_table(results: list[dict[str, Any]]) -> str:
+    """Return a table of the default parameters, as Markdown; means over seeds."""
+    frame = pd.DataFrame([r for r in results if not r["params"]], columns=["kind", "method", "mean_iou", "segment_f1"])
+    lines = [
+        "| kind | seeds | mean IoU: labels alone | FixMatch | segment F1: labels alone | FixMatch |",
+        "|" + "---|" * 6,
+    ]
+    for kind, (words, _) in KINDS.items():
+        part = frame[frame["kind"] == kind]
+        both = [part[part["method"] == method] for method in ("supervised", "fixmatch")]
+        if not all(len(rows) for rows in both):
+            continue
+        iou = " | ".join(f"{100 * rows['mean_iou'].mean():.1f}" for rows in both)
+        f1 = " | ".join(f"{rows['segment_f1'].mean():.3f}" for rows in both)
+        lines.append(f"| {words} | {len(both[1])} | {iou} | {f1} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run what was asked for and is not done yet."""
+    steps = sslts.FixMatchSegmenter().max_steps
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=["supervised", "fixmatch"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--steps", type=int, default=steps, help=f"default: the estimators' own, {steps}")
+    parser.add_argument("--params", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the segmenter")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
+    options = parser.parse_args()
+    if options.write_page:
+        write_page("kinds", make_table(read_results(options.results)))
+        return
+    for kind in options.kinds:
+        for seed in options.seeds:
+            for method in options.methods:
+                key = {
+                    "kind": kind,
+                    "method": method,
+                    "steps": options.steps,
+                    "seed": seed,
+                    "params": split_params(options.params),
+                }
+                result = run_once(options.results, key, run)
+                if result is not None:
+                    print(
+                        f"{kind:<10}{method:<14}seed {seed}  mean IoU {100 * result['mean_iou']:.1f}  "
+                        f"F1 {result['segment_f1']:.3f}  {result['fit_seconds']:.0f} s  {options.params or ''}",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()

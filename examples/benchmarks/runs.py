@@ -1,0 +1,106 @@
+"""What the benchmarks share: how a method is made, and a file of results in which a run that stands is not repeated."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+import sslts
+from sslts import augment, networks, segmenters, thresholds
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+METHODS = {
+    "supervised": sslts.SupervisedSegmenter,
+    "fixmatch": sslts.FixMatchSegmenter,
+    "mean_teacher": sslts.MeanTeacherSegmenter,
+    "pseudo_label": sslts.PseudoLabelSegmenter,
+    "self_training": sslts.SelfTrainingSegmenter,
+}
+
+
+def make_segmenter(method: str, steps: int, seed: int, **params: Any) -> Any:
+    """Return a segmenter with default parameters; a self-training one spends the steps in each of its fits."""
+    params = {"max_steps": steps, "random_state": seed, "verbose": 1, **params}
+    if method == "self_training":
+        return sslts.SelfTrainingSegmenter(sslts.SupervisedSegmenter(**params), verbose=1)
+    return METHODS[method](**params)
+
+
+def describe_fit(segmenter: Any) -> dict[str, Any]:
+    """Return how and on what a segmenter was fitted."""
+    fitted = getattr(segmenter, "segmenter_", segmenter)
+    return {
+        "threads": torch.get_num_threads(),
+        "precision": fitted.precision_,
+        "window_length": fitted.window_length_,
+        "network": repr(fitted.network_),
+        "history": shorten(segmenter.history_),
+        "versions": {name: version(name) for name in ("sslts", "torch", "skorch", "scikit-learn", "numpy")},
+        "machine": f"{platform.machine()} {os.cpu_count()} cores {torch.backends.cpu.get_cpu_capability()}",
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def shorten(history: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return about twelve rows of a history, by column; what is missing is None."""
+    rows = history.iloc[:: max(len(history) // 12, 1)].round(5)
+    return rows.astype(object).where(rows.notna(), None).to_dict("list")
+
+
+def split_params(items: list[str]) -> dict[str, str]:
+    """Return ``NAME=VALUE`` of the command line by name."""
+    return dict(item.split("=", 1) for item in items)
+
+
+def parse_params(params: dict[str, str]) -> dict[str, Any]:
+    """Return the values that the texts name: literals, or objects of sslts as ``augment.Rescale(0.8, 1.25)``."""
+    return {name: parse(text) for name, text in params.items()}
+
+
+def parse(text: str) -> Any:
+    """Return the Python literal, or the object of sslts that the text names, as ``augment.Rescale(0.8, 1.25)``."""
+    try:
+        return ast.literal_eval(text)
+    except ValueError:
+        names = {"augment": augment, "networks": networks, "segmenters": segmenters, "thresholds": thresholds}
+        return eval(text, names)
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """Return the runs that are done."""
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def write_results(path: Path, results: list[dict[str, Any]]) -> None:
+    """Write all runs, completely or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(results, indent=1) + "\n")
+    partial.replace(path)
+
+
+def run_once(path: Path, key: dict[str, Any], run: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any] | None:
+    """Run what ``key`` says and add it to the file; return None where the file has it already."""
+    if any(all(result[name] == value for name, value in key.items()) for result in read_results(path)):
+        return None
+    result = run(key)
+    write_results(path, [*read_results(path), result])
+    return result
+
+
+def write_page(name: str, tables: str) -> None:
+    """Replace what stands in the page between ``<!-- name: begin -->`` and ``<!-- name: end -->``."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, _, rest = PAGE.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}")
