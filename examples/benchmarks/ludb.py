@@ -17,6 +17,7 @@ Run from the root of the project::
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from sslts import metrics
 from sslts.datasets import load_ludb
 
 SAMPLING_RATE = 250
+N_TRAIN = 120
 RESULTS = Path(__file__).parent / "results" / "ludb.json"
 KEY = ("method", "protocol", "split", "patients", "steps", "seed", "subset", "params")
 
@@ -46,7 +48,7 @@ KEY = ("method", "protocol", "split", "patients", "steps", "seed", "subset", "pa
 def split_patients(split: int) -> dict[str, np.ndarray]:
     """Return the patients (1 ... 200) of training, in the order in which they are labelled, validation and test."""
     order = np.random.default_rng(1000 + split).permutation(200) + 1
-    return {"train": order[:120], "validation": order[120:160], "test": order[160:]}
+    return {"train": order[:N_TRAIN], "validation": order[N_TRAIN:160], "test": order[160:]}
 
 
 def evaluate(truth: np.ndarray, predicted: np.ndarray, patients: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
@@ -120,30 +122,37 @@ def print_table(results: list[dict[str, Any]]) -> None:
 
 
 def make_tables(results: list[dict[str, Any]]) -> str:
-    """Return the tables of the page in docs, as Markdown: default parameters, on test patients."""
-    frame = pd.DataFrame([r for r in results if not r["params"] and r["subset"] == "test"])
-    return "\n\n".join(
-        f"### Protocol `{protocol}`\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}"
-        for protocol, part in frame.groupby("protocol", sort=False)
-    )
+    """Return the tables of the page in docs, as Markdown, on test patients: first of the default parameters."""
+    frame = pd.DataFrame([{**r, "setting": json.dumps(r["params"])} for r in results if r["subset"] == "test"])
+    parts = []
+    for setting in sorted(frame["setting"].unique(), key=len):
+        for protocol, part in frame[frame["setting"] == setting].groupby("protocol", sort=False):
+            title = f"### Protocol `{protocol}`"
+            if setting != "{}":
+                title += ", " + ", ".join(f"`{name}={value}`" for name, value in json.loads(setting).items())
+            parts.append(f"{title}\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}")
+    return "\n\n".join(parts)
 
 
 def make_accuracy_table(frame: pd.DataFrame) -> str:
     """Return mean IoU for each split, their mean, the gain over the baseline and the gap closed."""
     scores = 100 * frame.pivot_table(values="mean_iou", index=["patients", "method"], columns="split")
-    splits = list(scores.columns)
+    splits, nothing = list(scores.columns), pd.Series(np.nan, index=scores.columns)
+    baselines = {patients: row for (patients, method), row in scores.iterrows() if method == "supervised"}
+    ceiling = baselines.get(N_TRAIN, nothing)
     lines = [
         "| labelled patients | method | " + " | ".join(f"split {s}" for s in splits) + " | mean | gain | gap closed |",
         "|" + "---|" * (len(splits) + 5),
     ]
-    most = scores.index.get_level_values("patients").max()
     for (patients, method), row in scores.iterrows():
-        base, ceiling = scores.loc[(patients, "supervised")], scores.loc[(most, "supervised")]
+        base = baselines.get(patients, nothing)
         gain = row - base
-        closed = f"{gain.mean() / (ceiling - base).mean():.0%}" if method != "supervised" and patients < most else ""
-        gains = ", ".join(f"{g:+.2f}" for g in gain) if method != "supervised" else ""
-        cells = " | ".join(f"{value:.2f}" for value in row)
-        lines.append(f"| {patients} | {method} | {cells} | **{row.mean():.2f}** | {gains} | {closed} |")
+        closed = gain.mean() / (ceiling - base).mean()
+        known = method != "supervised" and not gain.isna().any()
+        gains = ", ".join(f"{g:+.2f}" for g in gain) if known else ""
+        share = f"{closed:.0%}" if known and np.isfinite(closed) else ""
+        cells = " | ".join("" if np.isnan(value) else f"{value:.2f}" for value in row)
+        lines.append(f"| {patients} | {method} | {cells} | **{row.mean():.2f}** | {gains} | {share} |")
     return "\n".join(lines)
 
 

@@ -39,7 +39,7 @@ HISTORY_ROWS = 60
 class NetworkSegmenter(BaseEstimator, ABC):
     """Base class of estimators that train one network.
 
-    Subclasses define ``__init__``, `_make_criterion` and, if they use unlabelled windows, `_count_unlabeled`.
+    Subclasses define ``__init__``, with ``mu`` if they use unlabelled windows, and `_make_criterion`.
     """
 
     network: Network
@@ -96,8 +96,9 @@ class NetworkSegmenter(BaseEstimator, ABC):
         """
 
     def _count_unlabeled(self) -> int:
-        """Return how many unlabelled windows a batch has."""
-        return 0
+        """Return how many unlabelled windows a batch has: ``mu`` for each labelled one, none for who has no ``mu``."""
+        mu = getattr(self, "mu", 0)
+        return max(1, round(mu * self.batch_size)) if mu else 0
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; one of a nested parameter object replaces the object by a changed one.

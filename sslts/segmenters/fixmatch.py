@@ -251,9 +251,6 @@ class FixMatchSegmenter(NetworkSegmenter):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _count_unlabeled(self) -> int:
-        return max(1, round(self.mu * self.batch_size))
-
     def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
         return FixMatchLoss(
             weak=self.weak,

@@ -229,9 +229,6 @@ class PseudoLabelSegmenter(NetworkSegmenter):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _count_unlabeled(self) -> int:
-        return max(1, round(self.mu * self.batch_size))
-
     def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
         threshold = FixedThreshold(0.0) if self.threshold is None else as_threshold(self.threshold)
         return PseudoLabelLoss(
