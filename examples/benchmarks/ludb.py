@@ -147,8 +147,8 @@ def make_accuracy_table(frame: pd.DataFrame) -> str:
     for (patients, method), row in scores.iterrows():
         base = baselines.get(patients, nothing)
         gain = row - base
-        closed = gain.mean() / (ceiling - base).mean()
         known = method != "supervised" and not gain.isna().any()
+        closed = gain.mean() / (ceiling - base).mean() if known and patients < N_TRAIN else np.nan
         gains = ", ".join(f"{g:+.2f}" for g in gain) if known else ""
         share = f"{closed:.0%}" if known and np.isfinite(closed) else ""
         cells = " | ".join("" if np.isnan(value) else f"{value:.2f}" for value in row)
