@@ -113,10 +113,15 @@ class SomeOf(Augmenter):
         batch, device = len(tracks.x), tracks.x.device
         least, most = (self.n, self.n) if isinstance(self.n, int) else self.n
         wanted = torch.randint(least, most + 1, (batch, 1), generator=generator, device=device)
-        rank = torch.rand((batch, len(self.steps)), generator=generator, device=device).argsort(1).argsort(1)
+        rank = _draw_ranks(tracks, len(self.steps), generator)
         for step, drawn in zip(self.steps, (rank < wanted).unbind(1), strict=True):
             tracks = apply_view(step, tracks, generator).where(drawn, tracks)
         return tracks
+
+
+def _draw_ranks(tracks: Tracks, n: int, generator: Generator) -> Tensor:
+    """Return a random order (B, n) of ``n`` steps for each recording."""
+    return torch.rand((len(tracks.x), n), generator=generator, device=tracks.x.device).argsort(1).argsort(1)
 
 
 def _warp_half() -> TimeWarp:
@@ -170,8 +175,7 @@ class RandAugment(Augmenter):
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         tracks = apply_view(self.warp, tracks, generator)
-        rank = torch.rand((len(tracks.x), len(self.changes)), generator=generator, device=tracks.x.device)
-        drawn = rank.argsort(1).argsort(1) < self.n
+        drawn = _draw_ranks(tracks, len(self.changes), generator) < self.n
 
         def change_all(x: Tensor) -> Tensor:
             for k, step in enumerate(self.changes):
