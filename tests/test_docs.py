@@ -77,16 +77,14 @@ class TestBenchmarks:
             inner = getattr(segmenter, "segmenter", segmenter)
             assert (inner.max_steps, inner.random_state, inner.sampling_rate) == (3, 1, 100)
 
-    def test_a_run_that_stands_is_not_repeated(self, load_benchmark, tmp_path):
-        runs, path, asked = load_benchmark("runs"), tmp_path / "results.json", []
-
-        def run(key):
-            asked.append(key)
-            return {**key, "score": 1.0}
-
-        for seed in (0, 1, 0):
-            runs.run_once(path, {"seed": seed, "params": {}}, run)
-        assert [key["seed"] for key in asked] == [0, 1]
+    def test_a_run_that_stands_is_found(self, load_benchmark, tmp_path):
+        runs, path = load_benchmark("runs"), tmp_path / "results.json"
+        key = {"seed": 0, "params": {"lambda_u": "3"}}
+        assert not runs.stands(path, key)
+        runs.add_results(path, [{**key, "score": 1.0}])
+        runs.add_results(path, [{**key, "seed": 1, "score": 2.0}])
+        assert runs.stands(path, key)
+        assert not runs.stands(path, {**key, "params": {}})
         assert [result["seed"] for result in runs.read_results(path)] == [0, 1]
 
     def test_a_kind_is_run_from_data_to_figures(self, load_benchmark):

@@ -22,16 +22,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 from runs import (
     METHODS,
+    add_results,
     describe_fit,
     make_segmenter,
     parse_params,
     read_results,
-    run_once,
     split_params,
+    stands,
     write_page,
 )
 
@@ -85,8 +87,8 @@ def bootstrap_mean_iou(
     return float(low), float(high)
 
 
-def run(key: dict[str, Any], data: Any) -> dict[str, Any]:
-    """Fit once, and evaluate the last weights."""
+def run(key: dict[str, Any], subsets: list[str], data: Any, keep: Path | None = None) -> list[dict[str, Any]]:
+    """Fit once, and evaluate the last weights on each subset of patients; return a row for each."""
     X, y, groups, names = data
     patients = split_patients(key["split"])
     train = np.isin(groups, patients["train"])
@@ -96,15 +98,16 @@ def run(key: dict[str, Any], data: Any) -> dict[str, Any]:
     segmenter.set_params(**parse_params(key["params"]))
     begun = time.perf_counter()
     segmenter.fit(X[train], masked[train])
-    fitted = time.perf_counter()
-    held_out = np.isin(groups, patients[key["subset"]])
-    figures = evaluate(y[held_out], segmenter.predict(X[held_out]), groups[held_out], names)
-    return {
-        **key,
-        **figures,
-        "fit_seconds": fitted - begun,
-        **describe_fit(segmenter),
-    }
+    seconds = time.perf_counter() - begun
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        joblib.dump(segmenter, keep / "{method}-{protocol}-{patients}-{split}-{seed}.joblib".format(**key))
+    rows = []
+    for subset in subsets:
+        held_out = np.isin(groups, patients[subset])
+        figures = evaluate(y[held_out], segmenter.predict(X[held_out]), groups[held_out], names)
+        rows.append({**key, "subset": subset, **figures, "fit_seconds": seconds, **describe_fit(segmenter)})
+    return rows
 
 
 def print_table(results: list[dict[str, Any]]) -> None:
@@ -188,8 +191,11 @@ def main() -> None:
     steps = sslts.FixMatchSegmenter().max_steps
     parser.add_argument("--steps", type=int, default=steps, help=f"default: the estimators' own, {steps}")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--subset", choices=["test", "validation"], default="test", help="choose on validation only")
+    parser.add_argument(
+        "--subsets", nargs="+", choices=["test", "validation"], default=["test"], help="choose on validation only"
+    )
     parser.add_argument("--params", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the segmenter")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the fitted segmenters there, with joblib")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="print the results that stand, and stop")
     parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
@@ -211,12 +217,13 @@ def main() -> None:
                     "patients": patients,
                     "steps": options.steps,
                     "seed": options.seed,
-                    "subset": options.subset,
                     "params": split_params(options.params),
                 }
-                result = run_once(options.results, key, lambda key: run(key, data))
-                if result is not None:
-                    print_table([result])
+                missing = [s for s in options.subsets if not stands(options.results, {**key, "subset": s})]
+                if missing:
+                    rows = run(key, missing, data, options.keep)
+                    add_results(options.results, rows)
+                    print_table(rows)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import ast
 import json
 import os
 import platform
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -89,13 +88,14 @@ def write_results(path: Path, results: list[dict[str, Any]]) -> None:
     partial.replace(path)
 
 
-def run_once(path: Path, key: dict[str, Any], run: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any] | None:
-    """Run what ``key`` says and add it to the file; return None where the file has it already."""
-    if any(all(result[name] == value for name, value in key.items()) for result in read_results(path)):
-        return None
-    result = run(key)
-    write_results(path, [*read_results(path), result])
-    return result
+def stands(path: Path, key: dict[str, Any]) -> bool:
+    """Return whether the file has a run of this key."""
+    return any(all(result.get(name) == value for name, value in key.items()) for result in read_results(path))
+
+
+def add_results(path: Path, results: list[dict[str, Any]]) -> None:
+    """Add runs to what the file has."""
+    write_results(path, [*read_results(path), *results])
 
 
 def write_page(name: str, tables: str) -> None:

@@ -1,5 +1,6 @@
 """Synthetic recordings with a known truth: a recurring pattern among look-alikes, drift and noise."""
 
+import math
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ def make_recordings(
     n_classes : int, default=2
         Number of classes, the background (0) included.
     segment_length : int, default=40
-        Typical length of a pattern in samples, at least ``4 * (n_classes + 1)``: shorter ones could not show their
+        Typical length of a pattern in samples, at least ``2.5 * (n_classes + 1)``: shorter ones could not show their
         lobes.
     share : float, default=0.2
         Share of the time that patterns cover, in (0, 0.6], in expectation. The sample's own share varies the more, the
@@ -270,7 +271,8 @@ def _check(
     _integer("n_recordings", n_recordings, 1)
     _integer("n_channels", n_channels, 1)
     _integer("n_classes", n_classes, 2)
-    _integer("segment_length", segment_length, 4 * (n_classes + 1), f" (4 * (n_classes + 1)) for n_classes={n_classes}")
+    shortest = math.ceil(2.5 * (n_classes + 1))
+    _integer("segment_length", segment_length, shortest, f" (2.5 * (n_classes + 1)) for n_classes={n_classes}")
     _real("share", share, np.nextafter(0, 1), 0.6, "in (0, 0.6]")
     _real("noise", noise, 0, np.finfo(float).max, ">= 0")
     _real("variability", variability, 0, 1, "in [0, 1]")
