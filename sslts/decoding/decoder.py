@@ -1,17 +1,26 @@
-"""From probabilities to labels.
+"""What a decoder is: a recipe whose ``start()`` returns what decodes one recording.
 
-A decoder is a recipe; ``start()`` returns what decodes one recording: ``push(proba)`` takes probabilities ``(t, K)``
-and returns the labels that are final, ``flush()`` the rest. Offline is one push and a flush.
+``push(proba)`` takes probabilities ``(t, K)`` and returns the labels that are final, ``flush()`` the rest. Offline is
+one push and a flush, so that a stream and a file agree.
+
+A decoder may offer two more methods: ``for_segments(statistics)`` returns a decoder adapted to what the labels showed
+(classes, background, lengths, transitions), and ``decode_many(probas)`` decodes several recordings at once. It may
+state a ``latency``: how many samples after a sample its label is final, None if there is no bound.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from sslts.decoding.statistics import SegmentStatistics
 from sslts.recipes import Recipe
+
+GROUP_SAMPLES = 1 << 20  # samples that are decoded together
 
 
 class Decoding(ABC):
@@ -23,7 +32,7 @@ class Decoding(ABC):
 
     @abstractmethod
     def flush(self) -> np.ndarray:
-        """Return the class indices that were still open."""
+        """Return the class indices that were still open, int64."""
 
 
 class Decoder(Recipe, ABC):
@@ -33,21 +42,109 @@ class Decoder(Recipe, ABC):
     def start(self) -> Decoding:
         """Return a new decoding."""
 
+    @property
+    def latency(self) -> int | None:
+        """Samples after which a label is final; None if that may take until the end."""
+        return None
+
     def __call__(self, proba: np.ndarray) -> np.ndarray:
         """Return class indices (T,), int64, of a whole recording's probabilities (T, K)."""
         return decode(self, proba)
 
 
-def decode(decoder: Decoder, proba: np.ndarray) -> np.ndarray:
-    """Return class indices (T,), int64, of probabilities (T, K); of anything that has ``start``.
+def decode(decoder: Any, proba: np.ndarray) -> np.ndarray:
+    """Return class indices (T,), int64, of probabilities (T, K).
+
+    Parameters
+    ----------
+    decoder : Decoder
+        Or anything whose ``start()`` has ``push`` and ``flush``.
+    proba : ndarray of shape (T, K)
+
+    Returns
+    -------
+    ndarray of int64, shape (T,)
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from sslts.decoding import Argmax, decode
     >>> decode(Argmax(), np.array([[0.9, 0.1], [0.2, 0.8]]))
     array([0, 1])
     """
     decoding = decoder.start()
     return np.concatenate([decoding.push(proba), decoding.flush()])
+
+
+def prepare_decoder(decoder: Any, statistics: SegmentStatistics) -> Any:
+    """Return the decoder, adapted to what the labels showed if it offers that.
+
+    Parameters
+    ----------
+    decoder : Decoder
+    statistics : SegmentStatistics
+        A fitted segmenter's ``statistics_``, or what `measure_segments` returns.
+
+    Returns
+    -------
+    Decoder
+
+    Examples
+    --------
+    >>> from sslts.decoding import Hysteresis, measure_segments, prepare_decoder
+    >>> statistics = measure_segments([[5, 5, 7, 7, 5]], background=5)
+    >>> prepare_decoder(Hysteresis(), statistics).statistics.classes
+    (5, 7)
+    """
+    adapt = getattr(decoder, "for_segments", None)
+    return decoder if adapt is None else adapt(statistics)
+
+
+def decode_recordings(
+    decoder: Any, probas: Iterable[tuple[int, np.ndarray]]
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Decode recordings as their probabilities come, several at once where the decoder can.
+
+    Parameters
+    ----------
+    decoder : Decoder
+    probas : iterable of (int, ndarray of shape (T_i, K))
+        Number and probabilities of each recording.
+
+    Yields
+    ------
+    i : int
+    proba : ndarray of shape (T_i, K)
+    indices : ndarray of int64, shape (T_i,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.decoding import Argmax, decode_recordings
+    >>> [(i, found.tolist()) for i, _, found in decode_recordings(Argmax(), [(3, np.eye(2))])]
+    [(3, [0, 1])]
+    """
+    decode_many = getattr(decoder, "decode_many", None)
+    if decode_many is None:
+        yield from ((i, proba, decode(decoder, proba)) for i, proba in probas)
+        return
+    for group in _gather(probas):
+        found = decode_many([proba for _, proba in group])
+        yield from ((i, proba, indices) for (i, proba), indices in zip(group, found, strict=True))
+
+
+def _gather(probas: Iterable[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """Yield recordings in groups of about `GROUP_SAMPLES`."""
+    group: list[tuple[int, np.ndarray]] = []
+    size = 0
+    for i, proba in probas:
+        group.append((i, proba))
+        size += len(proba)
+        if size >= GROUP_SAMPLES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 class _ArgmaxDecoding(Decoding):
@@ -65,9 +162,15 @@ class Argmax(Decoder):
     Examples
     --------
     >>> import numpy as np
+    >>> from sslts.decoding import Argmax
     >>> Argmax()(np.array([[0.9, 0.1], [0.2, 0.8]]))
     array([0, 1])
     """
+
+    @property
+    def latency(self) -> int:
+        """A label is final at once."""
+        return 0
 
     def start(self) -> Decoding:  # noqa: D102
         return _ArgmaxDecoding()

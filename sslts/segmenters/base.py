@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from sslts import metrics
 from sslts.callbacks import LossRecorder, StepBar, make_schedule
 from sslts.classes import encode_labels, find_classes, share_classes, weigh_classes
-from sslts.decoding import Decoder, decode
+from sslts.decoding import Decoder, decode_recordings, measure_segments, prepare_decoder
 from sslts.hardware import choose_device, choose_precision
 from sslts.networks import Network
 from sslts.prediction import predict_recordings
@@ -172,6 +172,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
         self.n_channels_ = recordings.n_channels
         self.n_features_in_ = _count_features(X, recordings)
         self.classes_ = find_classes(labels)
+        self.statistics_ = measure_segments(labels, classes=self.classes_.tolist(), background=self.background)
         labels = [encode_labels(y_i, self.classes_) for y_i in labels]
         self._choose_settings(recordings, labels, start)
         net = self._make_net(labels, start)
@@ -211,8 +212,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
         """
         recordings = self._read(X)
         labels: list[Any] = [None] * len(recordings)
-        for i, proba in self._iterate_proba(recordings):
-            labels[i] = self.classes_[decode(self.decoder, proba)]
+        for i, _, found in self._iterate_labels(recordings):
+            labels[i] = found
         return recordings.pack(labels)
 
     def predict_proba(self, X: Any) -> Any:
@@ -251,9 +252,9 @@ class NetworkSegmenter(BaseEstimator, ABC):
         """
         recordings = self._read(X)
         tables: list[Any] = [None] * len(recordings)
-        for i, proba in self._iterate_proba(recordings):
+        for i, proba, found in self._iterate_labels(recordings):
             tables[i] = labels_to_segments(
-                [self.classes_[decode(self.decoder, proba)]],
+                [found],
                 background=self.background,
                 proba=[proba],
                 classes=self.classes_,
@@ -303,6 +304,11 @@ class NetworkSegmenter(BaseEstimator, ABC):
         from tqdm.auto import tqdm  # skorch brings it
 
         return iter(tqdm(found, total=len(recordings), desc="predict", unit="recording"))
+
+    def _iterate_labels(self, recordings: Recordings) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        decoder = prepare_decoder(self.decoder, self.statistics_)
+        for i, proba, found in decode_recordings(decoder, self._iterate_proba(recordings)):
+            yield i, proba, self.classes_[found]
 
     def _find_start(self, n_channels: int) -> Start | None:
         """Return what training starts from, if anything: the own weights, or those of ``init``."""

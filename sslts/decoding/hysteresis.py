@@ -1,0 +1,278 @@
+"""Two thresholds for each class, and a memory: a segment begins where the class is sure and ends where it is unlikely.
+
+Each class passes through the same stations, and each station gives out what is final as soon as it is, with a bounded
+delay: whether the class is on; gaps filled; short stretches dropped; padding. Then the classes are put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+
+from sslts.decoding.decoder import Decoder, Decoding
+from sslts.decoding.statistics import SegmentStatistics
+from sslts.segments import check_sampling_rate, find_runs
+
+PerClass = float | Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Hysteresis(Decoder):
+    """Begin a segment where its class is sure, end it where the class has become unlikely.
+
+    For each class that is not background: it is on from a sample with ``p >= onset`` for as long as ``p >= offset``;
+    gaps shorter than `min_gap` between two stretches are filled; what is then shorter than `min_length` is dropped;
+    what is left grows by `pad` on both sides. A sample that several classes claim goes to the most probable of them,
+    one that none claims to the background (to the most probable class where there is no background). What such a
+    conflict leaves shorter than `min_length` is dropped too. The label of a sample depends on a bounded future.
+
+    Parameters
+    ----------
+    onset : float or dict, default=0.6
+        Probability at which a segment begins. A dictionary gives each class its own; the default holds for classes
+        that it does not name. This is so for all parameters.
+    offset : float or dict, default=0.4
+        Probability below which a segment ends; not above `onset`.
+    min_length : float or dict, default=0
+        Least length of a segment, in samples, or in seconds if `sampling_rate` is given.
+    min_gap : float or dict, default=0
+        Least length of a gap between two segments of a class.
+    pad : float or dict, default=0
+        By how much a segment grows at each end.
+    sampling_rate : float or None, default=None
+        Samples per second. None: lengths are in samples.
+    statistics : SegmentStatistics or None, default=None
+        Which classes there are, and which is the background. A segmenter fills it in; without it, class k is column k
+        and 0 is the background.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.decoding import Hysteresis
+    >>> p = np.array([0.1, 0.5, 0.7, 0.5, 0.3, 0.7, 0.1, 0.1, 0.1, 0.8, 0.1])
+    >>> proba = np.stack([1 - p, p], axis=1)
+    >>> Hysteresis()(proba)
+    array([0, 0, 1, 1, 0, 1, 0, 0, 0, 1, 0])
+    >>> Hysteresis(min_gap=2, min_length=2)(proba)
+    array([0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0])
+    """
+
+    onset: PerClass = 0.6
+    offset: PerClass = 0.4
+    min_length: PerClass = 0
+    min_gap: PerClass = 0
+    pad: PerClass = 0
+    sampling_rate: float | None = None
+    statistics: SegmentStatistics | None = None
+
+    def __post_init__(self) -> None:
+        check_sampling_rate(self.sampling_rate)
+        for name in ("onset", "offset", "min_length", "min_gap", "pad"):
+            value = getattr(self, name)
+            highest = 1 if name in ("onset", "offset") else np.inf
+            for key, one in value.items() if isinstance(value, Mapping) else [(None, value)]:
+                if not 0 <= one <= highest or not np.isfinite(one):
+                    where = name if key is None else f"{name}[{key}]"
+                    raise ValueError(f"{where}={one!r}; give a number from 0{' to 1' if highest == 1 else ' on'}.")
+        keys = {key for value in (self.onset, self.offset) if isinstance(value, Mapping) for key in value}
+        for key in [None, *sorted(keys)]:
+            if self._pick("offset", key) > self._pick("onset", key):
+                where = "" if key is None else f" of class {key}"
+                raise ValueError(
+                    f"offset={self._pick('offset', key)} is above onset={self._pick('onset', key)}{where}; a segment "
+                    "would end where it begins. Lower offset."
+                )
+
+    def _pick(self, name: str, key: int | None) -> float:
+        """Return a parameter for a class; the default for one that a dictionary does not name."""
+        value = getattr(self, name)
+        if isinstance(value, Mapping):
+            return float(value.get(key, _DEFAULTS[name]))
+        return float(value)
+
+    def _pick_samples(self, name: str, key: int) -> int:
+        return round(self._pick(name, key) * check_sampling_rate(self.sampling_rate))
+
+    @property
+    def latency(self) -> int:
+        """Samples after which a label is final."""
+        values = [getattr(self, name) for name in _LENGTHS]
+        keys = {key for value in values if isinstance(value, Mapping) for key in value}
+        keys = keys.union([-1] if self.statistics is None else self.statistics.classes)
+        worst = {name: max(self._pick_samples(name, key) for key in keys) for name in _LENGTHS}
+        return worst["min_gap"] + 2 * worst["min_length"] + worst["pad"]
+
+    def for_segments(self, statistics: SegmentStatistics) -> Self:
+        """Return the decoder, with the classes of `statistics`.
+
+        Raises
+        ------
+        ValueError
+            If a dictionary names a class that is none.
+        """
+        for name in ("onset", "offset", *_LENGTHS):
+            value = getattr(self, name)
+            unknown = sorted(set(value) - set(statistics.classes)) if isinstance(value, Mapping) else []
+            if unknown:
+                raise ValueError(f"{name} names class {unknown[0]}; there are the classes {list(statistics.classes)}.")
+        return self.replace(statistics=statistics)
+
+    def start(self) -> Decoding:  # noqa: D102
+        return _HysteresisDecoding(self)
+
+
+_LENGTHS = ("min_length", "min_gap", "pad")
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Hysteresis)}
+
+
+class _HysteresisDecoding(Decoding):
+    def __init__(self, recipe: Hysteresis) -> None:
+        self.recipe = recipe
+        self.stations: list[list[Any]] | None = None
+
+    def _begin(self, n_classes: int) -> None:
+        recipe, statistics = self.recipe, self.recipe.statistics
+        classes = range(n_classes) if statistics is None else statistics.classes
+        if len(classes) != n_classes:
+            raise ValueError(f"proba has {n_classes} columns, the decoder was adapted to {len(classes)} classes.")
+        self.background = 0 if statistics is None else statistics.background_index
+        shortest = [recipe._pick_samples("min_length", k) for k in classes]
+        self.stations = [
+            [
+                _Switch(recipe._pick("onset", k), recipe._pick("offset", k)),
+                _ShortRuns([recipe._pick_samples("min_gap", k), 0], 1, spare_edges=True),
+                _ShortRuns([0, short], 0),
+                _Pad(recipe._pick_samples("pad", k)),
+            ]
+            for k, short in zip(classes, shortest, strict=True)
+        ]
+        if self.background is not None:
+            shortest[self.background] = 0
+        self.last = _ShortRuns(shortest, 0 if self.background is None else self.background)
+        self.claims = [np.empty(0, dtype=np.int64) for _ in classes]
+        self.proba = np.empty((0, n_classes))
+
+    def push(self, proba: np.ndarray) -> np.ndarray:
+        proba = np.asarray(proba)
+        if self.stations is None:
+            self._begin(proba.shape[1])
+        self.proba = np.concatenate([self.proba, proba])
+        for k, stations in enumerate(self.stations or []):
+            bits = proba[:, k]
+            for station in stations:
+                bits = station.push(bits)
+            self.claims[k] = np.concatenate([self.claims[k], bits])
+        return self._settle(self._combine())
+
+    def flush(self) -> np.ndarray:
+        if self.stations is None:
+            return np.empty(0, dtype=np.int64)
+        for k, stations in enumerate(self.stations):
+            bits = np.empty(0)
+            for station in stations:
+                bits = np.concatenate([station.push(bits), station.flush()])
+            self.claims[k] = np.concatenate([self.claims[k], bits.astype(np.int64)])
+        return np.concatenate([self._settle(self._combine()), self.last.flush() if self._drops() else []]).astype(
+            np.int64
+        )
+
+    def _combine(self) -> np.ndarray:
+        """Return the labels of the samples about which every class has decided."""
+        n = min(len(bits) for bits in self.claims)
+        claimed = np.stack([bits[:n] for bits in self.claims], axis=1).astype(bool)
+        proba = self.proba[:n]
+        self.proba, self.claims = self.proba[n:], [bits[n:] for bits in self.claims]
+        if self.background is not None:
+            claimed[:, self.background] = False
+        labels = np.where(claimed, proba, -1.0).argmax(1)
+        free = ~claimed.any(1)
+        labels[free] = proba[free].argmax(1) if self.background is None else self.background
+        return labels.astype(np.int64)
+
+    def _drops(self) -> bool:
+        return self.background is not None
+
+    def _settle(self, labels: np.ndarray) -> np.ndarray:
+        return self.last.push(labels) if self._drops() else labels
+
+
+class _Switch:
+    """On from the first value of at least `onset`, for as long as values are at least `offset`."""
+
+    def __init__(self, onset: float, offset: float) -> None:
+        self.onset, self.offset, self.on = onset, offset, 0
+
+    def push(self, p: np.ndarray) -> np.ndarray:
+        event = np.where(p >= self.onset, 1, np.where(p < self.offset, 0, -1))
+        last = np.maximum.accumulate(np.where(event >= 0, np.arange(len(p)), -1))
+        bits = np.where(last >= 0, event[last], self.on).astype(np.int64)
+        if len(bits):
+            self.on = int(bits[-1])
+        return bits
+
+    def flush(self) -> np.ndarray:
+        return np.empty(0, dtype=np.int64)
+
+
+class _ShortRuns:
+    """Replace each run of value v that is shorter than ``shortest[v]``; hold back the last one while it is short.
+
+    With `spare_edges`, a run at the first or the last sample stays.
+    """
+
+    def __init__(self, shortest: list[int], replacement: int, *, spare_edges: bool = False) -> None:
+        self.shortest, self.replacement = np.asarray(shortest), replacement
+        self.spare_edges = spare_edges
+        self.held = np.empty(0, dtype=np.int64)
+        self.spared: int | None = -1 if spare_edges else None  # value of the run that goes on and stays; -1: any
+
+    def push(self, values: np.ndarray) -> np.ndarray:
+        if not len(values):
+            return np.empty(0, dtype=np.int64)
+        values = np.concatenate([self.held, values]).astype(np.int64)
+        starts, ends, found = find_runs(values)
+        lengths = ends - starts
+        short = lengths < self.shortest[found]
+        if self.spared is not None and self.spared in (-1, found[0]):
+            short[0] = False
+        out = np.repeat(np.where(short, self.replacement, found), lengths)
+        if short[-1]:
+            self.held, self.spared = values[starts[-1] :], None
+            return out[: starts[-1]]
+        self.held, self.spared = values[:0], int(found[-1])
+        return out
+
+    def flush(self) -> np.ndarray:
+        held, self.held = self.held, self.held[:0]
+        return held if self.spare_edges else np.full_like(held, self.replacement)
+
+
+class _Pad:
+    """On where anything within `pad` samples is on."""
+
+    def __init__(self, pad: int) -> None:
+        self.pad = pad
+        self.seen = np.zeros(pad, dtype=np.int64)  # from `pad` samples before the next one that is given out
+
+    def push(self, bits: np.ndarray) -> np.ndarray:
+        if not self.pad:
+            return bits
+        self.seen = np.concatenate([self.seen, bits])
+        n = len(self.seen) - 2 * self.pad
+        if n <= 0:
+            return bits[:0]
+        total = np.concatenate([[0], np.cumsum(self.seen)])
+        out = total[2 * self.pad + 1 : 2 * self.pad + 1 + n] > total[:n]
+        self.seen = self.seen[n:]
+        return out.astype(np.int64)
+
+    def flush(self) -> np.ndarray:
+        return self.push(np.zeros(self.pad, dtype=np.int64))

@@ -1,0 +1,104 @@
+"""What labelled recordings say about their segments: how long they are, and what follows what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sslts.segments import check_labels, find_runs
+
+
+@dataclass(frozen=True)
+class SegmentStatistics:
+    """Lengths and neighbours of labelled segments; the background's stretches are segments here too.
+
+    `measure_segments` makes them; a fitted segmenter has them as ``statistics_``.
+
+    Parameters
+    ----------
+    classes : tuple of int
+        The K classes, sorted.
+    background : int or None
+        The class that is not a segment.
+    lengths : tuple of tuple of int
+        For each class, the lengths in samples of the segments whose both ends are seen.
+    cut : tuple of tuple of int
+        For each class, the lengths of those that touch an unlabelled sample or a recording's end: lower bounds.
+    transitions : tuple of tuple of int
+        ``transitions[j][k]``: how often class ``classes[k]`` followed directly on ``classes[j]``.
+
+    Examples
+    --------
+    >>> from sslts.decoding import measure_segments
+    >>> measure_segments([[0, 1, 1, 0, 0, -1]]).lengths
+    ((), (2,))
+    """
+
+    classes: tuple[int, ...]
+    background: int | None
+    lengths: tuple[tuple[int, ...], ...]
+    cut: tuple[tuple[int, ...], ...]
+    transitions: tuple[tuple[int, ...], ...]
+
+    @property
+    def background_index(self) -> int | None:
+        """Position of the background among the classes; None if it is none of them."""
+        return self.classes.index(self.background) if self.background in self.classes else None
+
+
+def measure_segments(
+    labels: Any, *, classes: Sequence[int] | None = None, background: int | None = 0
+) -> SegmentStatistics:
+    """Measure the segments of labelled recordings.
+
+    Parameters
+    ----------
+    labels : array of shape (n, T), or list of (T_i,)
+        Labels; -1 where unlabelled.
+    classes : sequence of int, default=None
+        All classes, sorted. None: those that occur.
+    background : int or None, default=0
+        The class that is not a segment.
+
+    Returns
+    -------
+    SegmentStatistics
+
+    Raises
+    ------
+    ValueError
+        If `labels` are not labels, or none of them is a class.
+
+    Examples
+    --------
+    >>> from sslts.decoding import measure_segments
+    >>> statistics = measure_segments([[0, 0, 2, 2, 2, 0, 2], [0, 2, 0, 0, -1, 2]])
+    >>> statistics.lengths, statistics.cut
+    (((1,), (3, 1)), ((2, 1, 2), (1, 1)))
+    >>> statistics.transitions
+    ((0, 3), (2, 0))
+    """
+    recordings = check_labels(labels)
+    flat = np.concatenate([np.empty(0, dtype=np.int64), *recordings])
+    offsets = np.cumsum([0, *map(len, recordings)])
+    known = np.unique(flat[flat >= 0]) if classes is None else np.asarray(classes)
+    if not known.size:
+        raise ValueError("labels has no labelled sample: every label is -1, so there is no segment to measure.")
+    starts, ends, values = find_runs(flat, breaks=offsets[:-1])
+    recording = np.searchsorted(offsets, starts, side="right") - 1
+    joined = (recording[1:] == recording[:-1]) & (values[1:] >= 0) & (values[:-1] >= 0)
+    whole = np.r_[False, joined] & np.r_[joined, False]
+    lengths, labelled = ends - starts, values >= 0
+    index = np.searchsorted(known, values)
+    pairs = np.zeros((known.size, known.size), dtype=np.int64)
+    np.add.at(pairs, (index[:-1][joined], index[1:][joined]), 1)
+    return SegmentStatistics(
+        classes=tuple(known.tolist()),
+        background=background,
+        lengths=tuple(tuple(lengths[whole & (values == k)].tolist()) for k in known),
+        cut=tuple(tuple(lengths[labelled & ~whole & (values == k)].tolist()) for k in known),
+        transitions=tuple(map(tuple, pairs.tolist())),
+    )

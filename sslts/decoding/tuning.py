@@ -1,0 +1,229 @@
+"""Choose a decoder on labelled recordings, without training again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sslts import metrics
+from sslts.decoding.decoder import Argmax, Decoder, decode_recordings, prepare_decoder
+from sslts.decoding.hysteresis import Hysteresis
+from sslts.decoding.statistics import SegmentStatistics
+from sslts.decoding.viterbi import DurationViterbi
+from sslts.segments import check_labels
+
+Metric = Callable[..., Any]
+_SCORINGS: dict[str, Metric] = {
+    "count": lambda *args, **kwargs: -metrics.count_error(*args, **kwargs).mae,
+    "duration": lambda *args, **kwargs: -metrics.duration_error(*args, **kwargs).mae,
+    "segment_f1": metrics.segment_f1,
+}
+
+
+def suggest_decoders(statistics: SegmentStatistics) -> list[Decoder]:
+    """Return decoders worth trying, from how long the labelled segments are.
+
+    Parameters
+    ----------
+    statistics : SegmentStatistics
+        A fitted segmenter's ``statistics_``.
+
+    Returns
+    -------
+    list of Decoder
+        `Argmax`; `Hysteresis` with several thresholds, least lengths and least gaps, these as parts of each class's
+        shortest labelled segment; `DurationViterbi` with several weights.
+
+    Examples
+    --------
+    >>> from sslts.decoding import measure_segments, suggest_decoders
+    >>> decoders = suggest_decoders(measure_segments([[0, 0, 1, 1, 1, 1, 0, 0]]))
+    >>> decoders[0], len(decoders)
+    (Argmax(), 34)
+    """
+    every = zip(statistics.classes, statistics.lengths, statistics.cut, strict=True)
+    shortest = {k: min(whole or cut) for k, whole, cut in every if k != statistics.background and (whole or cut)}
+    found: list[Decoder] = [Argmax()]
+    for onset, offset in ((0.5, 0.5), (0.5, 0.3), (0.6, 0.4), (0.7, 0.3), (0.8, 0.4)):
+        for part in (0.0, 0.4, 0.7):
+            for gap in (0.0, 0.3):
+                least = {k: int(part * length) for k, length in shortest.items()}
+                gaps = {k: int(gap * length) for k, length in shortest.items()}
+                found.append(Hysteresis(onset=onset, offset=offset, min_length=least, min_gap=gaps))
+    found += [DurationViterbi(weight=weight) for weight in (0.3, 1.0, 3.0)]
+    return found
+
+
+def compare_decoders(
+    segmenter: Any, X: Any, y: Any, decoders: Sequence[Decoder], scoring: str | Metric = "count"
+) -> pd.DataFrame:
+    """Score decoders on labelled recordings; the network predicts once.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+    X : array-like
+        Recordings that the segmenter was not fitted on, as of validation subjects.
+    y : array-like of int
+        Their labels; -1 where unlabelled.
+    decoders : sequence of Decoder
+    scoring : {"count", "duration", "segment_f1"} or callable, default="count"
+        Mean absolute error of counts, of lengths, with the sign changed; F1 of segments; or
+        ``scoring(y_true, y_pred, background=...) -> float``, greater is better.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each decoder: ``decoder, score, mean_iou``, and ``score_<class>`` for each class that is not
+        background where `scoring` is a name.
+
+    Raises
+    ------
+    ValueError
+        If no sample is labelled, a label is no class of the segmenter, or `scoring` is unknown.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.decoding import Argmax, Hysteresis, compare_decoders
+    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X[:4], y[:4])
+    >>> compare_decoders(segmenter, X[4:], y[4:], [Argmax(), Hysteresis(min_length=9)]).columns.tolist()
+    ['decoder', 'score', 'mean_iou', 'score_1']
+    """
+    metric = scoring if callable(scoring) else _SCORINGS.get(scoring)
+    if metric is None:
+        raise ValueError(f"scoring={scoring!r}; give one of {sorted(_SCORINGS)}, or a function.")
+    probas = list(segmenter.predict_proba(X))
+    truth = _read_truth(segmenter, y, probas)
+    rows = []
+    for decoder in decoders:
+        found = _decode_all(segmenter, decoder, probas)
+        score = metric(truth, found, background=segmenter.background)
+        row = {"decoder": decoder, "score": score, "mean_iou": metrics.mean_iou(truth, found)}
+        rows.append(row | ({} if callable(scoring) else _score_classes(segmenter, metric, truth, found)))
+    return pd.DataFrame(rows)
+
+
+def tune_decoder(
+    segmenter: Any,
+    X: Any,
+    y: Any,
+    scoring: str | Metric = "count",
+    *,
+    decoders: Sequence[Decoder] | None = None,
+    max_iou_loss: float = 0.002,
+) -> Decoder:
+    """Pick the decoder that counts or measures best on labelled recordings, without fitting the network again.
+
+    Of the decoders that lose no more than `max_iou_loss` of mean IoU against `Argmax`, the one with the best score.
+    If that is a `Hysteresis` with one setting for all classes, each class is then given, one after the other, the
+    setting that is best for it alone, if that improves the score.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+    X : array-like
+        Recordings that the segmenter was not fitted on, as of validation subjects.
+    y : array-like of int
+        Their labels; -1 where unlabelled.
+    scoring : {"count", "duration", "segment_f1"} or callable, default="count"
+        See `compare_decoders`.
+    decoders : sequence of Decoder, default=None
+        What to choose from. None: `suggest_decoders`.
+    max_iou_loss : float, default=0.002
+        Largest loss of mean IoU against `Argmax`, 0 to 1.
+
+    Returns
+    -------
+    Decoder
+        Give it to the segmenter: ``segmenter.set_params(decoder=...)``.
+
+    Raises
+    ------
+    ValueError
+        If no sample is labelled, a label is no class of the segmenter, or `scoring` is unknown.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.decoding import Argmax, Hysteresis, tune_decoder
+    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X[:4], y[:4])
+    >>> decoder = tune_decoder(segmenter, X[4:], y[4:], "count", decoders=[Argmax(), Hysteresis(min_length=9)])
+    >>> segmenter.set_params(decoder=decoder).predict(X[4:]).shape
+    (4, 400)
+    """
+    if not 0 <= max_iou_loss <= 1:
+        raise ValueError(f"max_iou_loss={max_iou_loss!r}; give a share from 0 to 1.")
+    tried = [Argmax(), *(suggest_decoders(segmenter.statistics_) if decoders is None else decoders)]
+    table = compare_decoders(segmenter, X, y, tried, scoring)
+    least = table["mean_iou"].iloc[0] - max_iou_loss
+    best = _pick_best(table, least)
+    refined = _refine(table, segmenter.statistics_, least) if decoders is None else []
+    if refined:
+        table = compare_decoders(segmenter, X, y, [best, *refined], scoring)
+        best = _pick_best(table, least)
+    return best
+
+
+def _pick_best(table: pd.DataFrame, least: float) -> Decoder:
+    """Return the first decoder with the best score among those with enough mean IoU; the very first if none has."""
+    allowed = (table["mean_iou"] >= least) & table["score"].notna()
+    row = np.where(allowed, table["score"], -np.inf).argmax()
+    return table["decoder"].tolist()[int(row)]
+
+
+def _refine(table: pd.DataFrame, statistics: SegmentStatistics, least: float) -> list[Decoder]:
+    """Return hystereses that give each class what was best for it alone: by score, and by score among the allowed."""
+    names = ("onset", "offset", "min_length", "min_gap")
+    mixed: list[Decoder] = []
+    plain = table[[isinstance(decoder, Hysteresis) for decoder in table["decoder"]]]
+    for part in (plain, plain[plain["mean_iou"] >= least]):
+        values: dict[str, dict[int, float]] = {name: {} for name in names}
+        for k in statistics.classes:
+            scores = part.get(f"score_{k}", pd.Series(dtype=float)).to_numpy()
+            if k == statistics.background or np.isnan(scores).all():
+                continue
+            winner = part["decoder"].tolist()[int(np.nanargmax(scores))]
+            for name in names:
+                values[name][k] = winner._pick(name, k)
+        if values["onset"]:
+            mixed.append(Hysteresis().replace(**values))
+    return mixed
+
+
+def _read_truth(segmenter: Any, y: Any, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
+    truth = check_labels(y, argument="y")
+    if len(truth) != len(probas):
+        raise ValueError(f"y has {len(truth)} recordings, X has {len(probas)}; give labels for each recording.")
+    truth = [np.repeat(t, len(p)) if len(t) == 1 else t for t, p in zip(truth, probas, strict=True)]
+    found = np.unique(np.concatenate([np.unique(t) for t in truth])) if truth else np.empty(0)
+    if not (found >= 0).any():
+        raise ValueError("y has no labelled sample: every label is -1. A decoder is chosen on labelled recordings.")
+    unknown = np.setdiff1d(found[found >= 0], segmenter.classes_)
+    if unknown.size:
+        raise ValueError(f"y has class {unknown[0]}, the segmenter knows {segmenter.classes_.tolist()}.")
+    return truth
+
+
+def _decode_all(segmenter: Any, decoder: Decoder, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
+    prepared = prepare_decoder(decoder, segmenter.statistics_)
+    return [segmenter.classes_[found] for _, _, found in decode_recordings(prepared, enumerate(probas))]
+
+
+def _score_classes(
+    segmenter: Any, metric: Metric, truth: Sequence[np.ndarray], found: Sequence[np.ndarray]
+) -> dict[str, float]:
+    """Return the score of each class that is not background, all others taken as background."""
+    scores = {}
+    for k in segmenter.classes_[segmenter.classes_ != segmenter.background].tolist():
+        alone = [[np.where((one == k) | (one < 0), one, -2) for one in side] for side in (truth, found)]
+        own = [[np.where(one == -2, k + 1, one) for one in side] for side in alone]
+        scores[f"score_{k}"] = metric(*own, background=k + 1)
+    return scores

@@ -1,0 +1,461 @@
+"""The most probable segmentation, given how long segments last and what follows what.
+
+A semi-Markov model with explicit durations (Murphy 2002; Yu 2010, "Hidden semi-Markov models"): a segmentation has the
+probability of its transitions, of its segments' lengths, and of its labels, sample by sample, as the network sees them.
+`_advance` is the recursion, `_trace` walks back. The recursion is sequential in time, so it runs over many stretches at
+once: recordings, and pieces of long ones. A piece starts early, without knowing what came before; where it has
+forgotten that when its own part begins, it equals the recursion over the whole, and this is checked for each piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from sslts.decoding.decoder import Decoder, Decoding
+from sslts.decoding.durations import DurationModel, fit_durations
+from sslts.decoding.statistics import SegmentStatistics
+from sslts.segments import check_sampling_rate
+
+PIECE = 16384  # samples of a piece
+TOLERANCE = 1e-6  # by which two log-probabilities may differ that rounding makes different
+SMALLEST = 1e-12  # probability that stands for zero
+
+
+@dataclass(frozen=True)
+class DurationViterbi(Decoder):
+    """The most probable segmentation under durations and transitions that the labels show.
+
+    Lengths of segments follow a smoothed histogram of the labelled lengths (`fit_durations`), of the background's
+    stretches too. A class can only be followed by classes that followed it somewhere in the labelled recordings. The
+    first and the last segment of a recording may be cut off. Exact, unless `max_latency` is given.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Exponent of the network's probabilities. Below 1, durations and transitions count for more.
+    smoothing : float, default=0.0
+        Added to the number of times a class followed another. 0: what was never seen is forbidden.
+    forbidden : tuple of (int, int), default=()
+        Pairs of classes, the first of which the second must never follow directly, whatever `smoothing` is.
+    max_latency : float or None, default=None
+        Samples (seconds with `sampling_rate`) after which a label has to be final; for streams. What is decided then
+        is the best that is known by then, and is kept to. None: exact, known when the recording has ended.
+    sampling_rate : float or None, default=None
+        Samples per second. None: `max_latency` is in samples.
+    statistics : SegmentStatistics or None, default=None
+        What the labels show. A segmenter fills it in.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
+
+    References
+    ----------
+    Yu 2010, "Hidden semi-Markov models", Artificial Intelligence 174; eq. (2) for explicit durations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.decoding import DurationViterbi, measure_segments
+    >>> statistics = measure_segments([[0] * 5 + [1] * 4 + [0] * 6 + [1] * 4 + [0] * 5])
+    >>> p = np.array([.1, .1, .1, .1, .9, .9, .4, .9, .1, .1, .1, .1, .6, .1, .1])
+    >>> DurationViterbi(statistics=statistics)(np.stack([1 - p, p], axis=1))
+    array([0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+    """
+
+    weight: float = 1.0
+    smoothing: float = 0.0
+    forbidden: tuple[tuple[int, int], ...] = ()
+    max_latency: float | None = None
+    sampling_rate: float | None = None
+    statistics: SegmentStatistics | None = None
+
+    def __post_init__(self) -> None:
+        check_sampling_rate(self.sampling_rate)
+        if not 0 < self.weight < np.inf:
+            raise ValueError(f"weight={self.weight!r}; give a number above 0.")
+        if not 0 <= self.smoothing < np.inf:
+            raise ValueError(f"smoothing={self.smoothing!r}; give a number from 0 on.")
+        if self.latency is not None and self.latency < 2:
+            raise ValueError(f"max_latency={self.max_latency!r} is less than two samples; give more, or None.")
+
+    @property
+    def latency(self) -> int | None:
+        """Samples after which a label is final; None if that may take until the end."""
+        return None if self.max_latency is None else round(self.max_latency * check_sampling_rate(self.sampling_rate))
+
+    def for_segments(self, statistics: SegmentStatistics) -> Self:
+        """Return the decoder, with what the labels show.
+
+        Raises
+        ------
+        ValueError
+            If `forbidden` names a class that is none.
+        """
+        unknown = sorted({k for pair in self.forbidden for k in pair} - set(statistics.classes))
+        if unknown:
+            raise ValueError(f"forbidden names class {unknown[0]}; there are the classes {list(statistics.classes)}.")
+        return self.replace(statistics=statistics)
+
+    def start(self) -> Decoding:  # noqa: D102
+        model = _build_model(self)
+        return _Exact(model, self.weight) if self.latency is None else _Prompt(model, self.weight, self.latency)
+
+    def decode_many(self, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the class indices (T_i,), int64, of each recording's probabilities (T_i, K)."""
+        if self.latency is None:
+            return _decode_exactly(_build_model(self), [_take_logarithm(proba, self.weight) for proba in probas])
+        return [self(proba) for proba in probas]
+
+
+class _Table(NamedTuple):
+    """Logarithms of a class's probabilities of lengths, as the recursion reads them."""
+
+    size: int  # D
+    falling: np.ndarray  # (D,): of length D, ..., 1
+    rising: np.ndarray  # (D,): of lasting D, ..., 1 samples or more
+    excess: np.ndarray  # (D + 1,): of lasting 1, ..., D + 1 samples or more, less that of lasting so long
+    decay: float
+    endless: float  # of a tail: of lasting on, less that of ending
+
+    @classmethod
+    def read(cls, durations: DurationModel) -> _Table:
+        endless = -float(np.log1p(-np.exp(durations.log_decay)))
+        excess = np.append(durations.log_survival - durations.log_probability, endless)
+        falling, rising = durations.log_probability[::-1].copy(), durations.log_survival[::-1].copy()
+        return cls(len(falling), falling, rising, excess, durations.log_decay, endless)
+
+
+class _Model(NamedTuple):
+    initial: np.ndarray  # (K,) logarithms
+    transition: np.ndarray  # (K, K) logarithms; a class never follows itself
+    tables: list[_Table]  # lengths of each class
+
+    @property
+    def reach(self) -> int:
+        """How many starts the recursion has to remember: from 0 samples ago to the end of the longest table."""
+        return max(table.size for table in self.tables) + 1
+
+
+def _build_model(recipe: DurationViterbi) -> _Model:
+    statistics = recipe.statistics
+    if statistics is None:
+        raise ValueError(
+            "DurationViterbi has no statistics: pass it to a segmenter as `decoder`, or call "
+            "for_segments(measure_segments(labels))."
+        )
+    classes = list(statistics.classes)
+    counts = np.asarray(statistics.transitions, dtype=np.float64) + recipe.smoothing
+    np.fill_diagonal(counts, 0)
+    for first, second in recipe.forbidden:
+        counts[classes.index(first), classes.index(second)] = 0
+    total = counts.sum(1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        transition = np.log(np.divide(counts, total, out=np.zeros_like(counts), where=total > 0))
+    lengths = zip(statistics.lengths, statistics.cut, strict=True)
+    tables = [_Table.read(fit_durations(*both)) for both in lengths]
+    return _Model(np.full(len(classes), -np.log(len(classes))), transition, tables)
+
+
+def _take_logarithm(proba: np.ndarray, weight: float) -> np.ndarray:
+    return weight * np.log(np.maximum(proba, SMALLEST, dtype=np.float64))
+
+
+class _State(NamedTuple):
+    """What the recursion remembers at a sample, for n stretches.
+
+    ``running[:, k, -1 - j]`` is the score of a segment of class k that began ``j`` samples ago and has not ended;
+    ``tail`` that of the best one that began before those, ``tail_start`` where it began.
+    """
+
+    running: np.ndarray  # (n, K, H)
+    tail: np.ndarray  # (n, K)
+    tail_start: np.ndarray  # (n, K)
+
+
+class _Pass(NamedTuple):
+    """What the recursion found, for n stretches of up to L samples; positions are those of the recordings."""
+
+    start: np.ndarray  # (n, L + 1, K): where the best segment of class k that ends here began
+    before: np.ndarray  # (n, L + 1, K): the class before a segment of class k that begins here
+    running: np.ndarray  # (n, K, H + L): scores of segments by where they began, as of the first sample
+    total: np.ndarray  # (n, L + 1, K): sums of the logarithms of probability
+    tails: dict[int, tuple[np.ndarray, np.ndarray]]  # tail and its start, as of the first sample, at steps asked for
+
+
+def _advance(
+    model: _Model,
+    stretches: Sequence[np.ndarray],
+    origin: np.ndarray,
+    state: _State | None = None,
+    cut: int | None = 0,
+    wanted: Sequence[int] = (),
+) -> _Pass:
+    """Run the recursion over n stretches at once.
+
+    Parameters
+    ----------
+    stretches : sequence of ndarray of shape (L_i, K)
+        Logarithms of probability, the longest first.
+    origin : ndarray of shape (n,)
+        Position of the first sample of each stretch in its recording.
+    state : _State or None
+        None: a segment is under way at the first sample, nobody knows of which class and since when.
+    cut : int or None
+        How many samples before the first one the segment that was under way when its recording began is known from;
+        None if that is over.
+    wanted : sequence of int
+        Steps at which to keep the tail.
+    """
+    n, n_classes = len(stretches), len(model.tables)
+    lengths = np.array([len(one) for one in stretches])
+    longest = int(lengths[0])
+    total = np.zeros((n, longest + 1, n_classes))
+    for row, one in zip(total, stretches, strict=True):
+        np.cumsum(one, axis=0, out=row[1 : len(one) + 1])
+    history = 1 if state is None else state.running.shape[2]
+    running = np.full((n, n_classes, history + longest), -np.inf)
+    running[:, :, :history] = model.initial[:, None] if state is None else state.running
+    tail = np.full((n, n_classes), -np.inf) if state is None else state.tail.copy()
+    start = np.zeros((n, longest + 1, n_classes), dtype=np.int32)
+    before = np.zeros((n, longest + 1, n_classes), dtype=np.int8)
+    active = np.searchsorted(-lengths, -np.arange(longest + 1), side="right")
+    shift = origin - (history - 1)  # from a column of `running` to a position
+    tail_start = np.zeros((n, n_classes), dtype=np.int64) if state is None else state.tail_start - shift[:, None]
+    edge = -1 if cut is None else history - 1 - cut  # the column in which the recording begins
+    rows, tails = np.arange(n), {}
+    for i in range(1, longest + 1):
+        live, here = active[i], history - 1 + i
+        ended = np.empty((live, n_classes))
+        for k, table in enumerate(model.tables):
+            first = max(0, here - table.size)
+            scores = running[:live, k, first:here] + table.falling[table.size - (here - first) :]
+            if first <= edge:
+                scores[:, edge - first] += table.excess[here - edge - 1]
+            pick = scores.argmax(1)
+            best, began = scores[rows[:live], pick], pick + first
+            if first > 0:  # what began before the table's reach joins the tail
+                entering = running[:live, k, first - 1] + table.falling[0]
+                if first - 1 == edge:
+                    entering = entering + table.excess[-1]
+                _keep_better(tail[:live, k], tail_start[:live, k], entering, first - 1)
+            tail[:live, k] += table.decay
+            _keep_better(best, began, tail[:live, k], tail_start[:live, k])
+            ended[:, k] = best + total[:live, i, k]
+            start[:live, i, k] = began + shift[:live]
+        entering = ended[:, :, None] + model.transition
+        before[:live, i] = entering.argmax(1)
+        running[:live, :, here] = entering.max(1) - total[:live, i]
+        if i in wanted:
+            tails[i] = tail.copy(), tail_start + shift[:, None]
+    tails.setdefault(longest, (tail, tail_start + shift[:, None]))
+    return _Pass(start, before, running, total, tails)
+
+
+def _keep_better(best: np.ndarray, where: np.ndarray, value: np.ndarray, place: np.ndarray | int) -> None:
+    """Put what is better into `best`, and its place into `where`."""
+    better = value > best
+    np.copyto(best, value, where=better)
+    np.copyto(where, place, where=better)
+
+
+def _leave(model: _Model, found: _Pass, row: int, step: int) -> _State:
+    """Return what the recursion over one stretch remembers at a step."""
+    here = found.running.shape[2] - found.total.shape[1] + step
+    columns = found.running[row, :, max(0, here - model.reach + 1) : here + 1]
+    running = np.full((1, len(model.tables), model.reach), -np.inf)
+    running[0, :, model.reach - columns.shape[1] :] = columns
+    total = found.total[row, step]
+    tail, tail_start = found.tails[step]
+    return _State(running + total[None, :, None], (tail[row] + total)[None], tail_start[row][None])
+
+
+def _end(model: _Model, state: _State, at: int, age: int | None) -> tuple[int, int]:
+    """Return class and start of the best segment that is under way at position `at`.
+
+    ``age`` says how long ago the recording began, None if no segment can have been under way then.
+    """
+    options = []
+    for k, table in enumerate(model.tables):
+        scores = state.running[0, k, -1 - table.size : -1] + table.rising
+        if age is not None and 0 < age <= table.size:  # cut off at both ends
+            scores[table.size - age] += table.excess[age - 1]
+        pick = int(scores.argmax())
+        options.append((float(scores[pick]), k, at - table.size + pick))
+        options.append((float(state.tail[0, k] + table.endless), k, int(state.tail_start[0, k])))
+    _, k, start = max(options)
+    return k, start
+
+
+def _trace(start: np.ndarray, before: np.ndarray, k: int, began: int, end: int) -> list[tuple[int, int, int]]:
+    """Return class, start and end of the segments, the last one first; positions count from the arrays' first row."""
+    segments = [(k, began, end)]
+    while began > 0:
+        end = began
+        k = int(before[end, k])
+        began = int(start[end, k])
+        segments.append((k, began, end))
+    return segments
+
+
+class _Piece(NamedTuple):
+    """A part of a recording, and where the recursion starts for it."""
+
+    recording: int
+    origin: int
+    begin: int
+    stop: int
+
+
+def _cut_pieces(lengths: Sequence[int], reach: int) -> list[_Piece]:
+    """Cut recordings into parts of at least `PIECE` samples, with a run-up of twice what the recursion remembers."""
+    halo = 2 * reach
+    size = max(PIECE, 4 * halo)
+    pieces = []
+    for i, length in enumerate(lengths):
+        if not length:
+            continue
+        begins = [j * size for j in range(max(length // size, 1))]
+        for begin, stop in zip(begins, [*begins[1:], length], strict=True):
+            pieces.append(_Piece(i, max(0, begin - halo), begin, stop))
+    return pieces
+
+
+def _decode_exactly(model: _Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the most probable segmentation of each recording as class indices (T_i,)."""
+    starts = [np.zeros((len(one) + 1, one.shape[1]), dtype=np.int32) for one in logs]
+    befores = [np.zeros((len(one) + 1, one.shape[1]), dtype=np.int8) for one in logs]
+    if not sum(map(len, logs)):
+        return [np.zeros(0, dtype=np.int64) for _ in logs]
+    pieces = sorted(_cut_pieces([len(one) for one in logs], model.reach), key=lambda p: p.origin - p.stop)
+    stretches = [logs[p.recording][p.origin : p.stop] for p in pieces]
+    origin = np.array([p.origin for p in pieces])
+    steps = {p.begin - p.origin for p in pieces} | {p.stop - p.origin for p in pieces}
+    found = _advance(model, stretches, origin, wanted=tuple(steps))
+    ends: dict[int, _State] = {}
+    for row in sorted(range(len(pieces)), key=lambda row: pieces[row]):
+        piece, own, source = pieces[row], found, row
+        i, size = piece.recording, piece.stop - piece.begin
+        skip = piece.begin - piece.origin
+        known = ends.get(i)
+        began = found.start[row, skip + 1 : skip + 1 + size]
+        if skip and known is not None:
+            guess = _leave(model, found, row, skip)
+            if _agree(known, guess):
+                _take_over(began, guess, known)
+            else:  # it has not forgotten: go on from what is known
+                part = logs[i][piece.begin : piece.stop]
+                own, source, skip = _advance(model, [part], np.array([piece.begin]), known, None), 0, 0
+                began = own.start[0, 1:]
+        starts[i][piece.begin + 1 : piece.stop + 1] = began
+        befores[i][piece.begin + 1 : piece.stop + 1] = own.before[source, skip + 1 : skip + 1 + size]
+        state = _leave(model, own, source, skip + size)
+        if own is found and known is not None:
+            state = state._replace(tail_start=_translate(state.tail_start, guess, known))
+        ends[i] = state
+    labels = []
+    for i, one in enumerate(logs):
+        out = np.zeros(len(one), dtype=np.int64)
+        if len(one):
+            k, began_last = _end(model, ends[i], len(one), len(one))
+            for label, first, last in _trace(starts[i], befores[i], k, began_last, len(one)):
+                out[max(first, 0) : last] = label
+        labels.append(out)
+    return labels
+
+
+def _agree(known: _State, guess: _State) -> bool:
+    """Whether two states differ by a constant: then the recursion goes on alike from both."""
+    first, second = (np.concatenate([state.running.ravel(), state.tail.ravel()]) for state in (known, guess))
+    finite = np.isfinite(first)
+    if not np.array_equal(finite, np.isfinite(second)) or not finite.any():
+        return False
+    difference = first[finite] - second[finite]
+    return bool(np.ptp(difference) <= TOLERANCE)
+
+
+def _take_over(began: np.ndarray, guess: _State, known: _State) -> None:
+    """Put, for each class, the known start of what was under way before memory into what was found without it."""
+    for k, (wrong, right) in enumerate(zip(guess.tail_start[0], known.tail_start[0], strict=True)):
+        began[began[:, k] == wrong, k] = right
+
+
+def _translate(tail_start: np.ndarray, guess: _State, known: _State) -> np.ndarray:
+    return np.where(tail_start == guess.tail_start, known.tail_start, tail_start)
+
+
+class _Exact(Decoding):
+    """Keep everything until the recording has ended."""
+
+    def __init__(self, model: _Model, weight: float) -> None:
+        self.model, self.weight = model, weight
+        self.parts: list[np.ndarray] = []
+
+    def push(self, proba: np.ndarray) -> np.ndarray:
+        self.parts.append(_take_logarithm(proba, self.weight))
+        return np.empty(0, dtype=np.int64)
+
+    def flush(self) -> np.ndarray:
+        if not self.parts:
+            return np.empty(0, dtype=np.int64)
+        logs, self.parts = np.concatenate(self.parts), []
+        return _decode_exactly(self.model, [logs])[0]
+
+
+class _Prompt(Decoding):
+    """Decide every half of the latency about what lies half the latency back, and keep to it.
+
+    Positions count from the last decision: the segment under way there, of class ``k`` and of known age, is what the
+    recursion goes on from.
+    """
+
+    def __init__(self, model: _Model, weight: float, latency: int) -> None:
+        self.model, self.weight, self.hop = model, weight, latency // 2
+        self.logs = np.empty((0, len(model.tables)))  # since the last decision
+        self.state: _State | None = None
+        self.age: int | None = 0  # how long ago the recording began; None once its first segment is over
+
+    def push(self, proba: np.ndarray) -> np.ndarray:
+        self.logs = np.concatenate([self.logs, _take_logarithm(proba, self.weight)])
+        decided = [np.empty(0, dtype=np.int64)]
+        while len(self.logs) >= 2 * self.hop:
+            decided.append(self._decide(2 * self.hop, self.hop))
+        return np.concatenate(decided)
+
+    def flush(self) -> np.ndarray:
+        return self._decide(len(self.logs), len(self.logs)) if len(self.logs) else np.empty(0, dtype=np.int64)
+
+    def _decide(self, known: int, until: int) -> np.ndarray:
+        """Return the labels of the next ``until`` samples, from what the next ``known`` show."""
+        found = _advance(self.model, [self.logs[:known]], np.zeros(1, dtype=np.int64), self.state, self.age)
+        state = _leave(self.model, found, 0, known)
+        age = None if self.age is None else self.age + known
+        k, began = _end(self.model, state, known, age)
+        labels = np.empty(known, dtype=np.int64)
+        for label, first, last in _trace(found.start[0], found.before[0], k, began, known):
+            labels[max(first, 0) : last] = label
+            if first < until <= last:
+                self._commit(label, until - first, until)
+        self.logs = self.logs[until:]
+        return labels[:until]
+
+    def _commit(self, k: int, lasted: int, until: int) -> None:
+        """Go on from a segment of class ``k`` that has lasted so long, ``until`` samples after the last decision."""
+        begun = self.age is not None and lasted == self.age + until
+        self.age = lasted if begun else None
+        table, reach = self.model.tables[k], self.model.reach
+        running = np.full((1, len(self.model.tables), reach), -np.inf)
+        tail = np.full((1, len(self.model.tables)), -np.inf)
+        if lasted <= table.size:
+            ending = table.falling[-lasted] + (table.excess[lasted - 1] if begun else 0.0)
+            running[0, k, -1 - lasted] = 0.0
+        else:
+            ending = table.falling[0] + (lasted - table.size) * table.decay + (table.excess[-1] if begun else 0.0)
+            tail[0, k] = ending
+        running[0, :, -1] = self.model.transition[k] + ending
+        self.state = _State(running, tail, np.full_like(tail, max(-lasted, -(2**30)), dtype=np.int64))

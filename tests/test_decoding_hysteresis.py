@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sslts.decoding import Hysteresis, decode, measure_segments
+
+
+def decode_slowly(recipe, proba, background=0):
+    """The definition, sample by sample."""
+    n, n_classes = proba.shape
+    claimed = np.zeros((n, n_classes), dtype=bool)
+    for k in range(n_classes):
+        if k == background:
+            continue
+        onset, offset, shortest, gap, pad = (
+            recipe._pick(name, k) for name in ("onset", "offset", "min_length", "min_gap", "pad")
+        )
+        on, bits = False, []
+        for p in proba[:, k]:
+            on = p >= onset or (on and p >= offset)
+            bits.append(on)
+        stretches = runs(bits)
+        merged = stretches[:1]
+        for start, end in stretches[1:]:
+            if start - merged[-1][1] < gap:
+                merged[-1] = (merged[-1][0], end)
+            else:
+                merged.append((start, end))
+        for start, end in merged:
+            if end - start >= shortest:
+                claimed[max(0, start - int(pad)) : end + int(pad), k] = True
+    labels = []
+    for claims, p in zip(claimed, proba, strict=True):
+        candidates = np.flatnonzero(claims)
+        if len(candidates):
+            labels.append(candidates[p[candidates].argmax()])
+        else:
+            labels.append(p.argmax() if background is None else background)
+    labels = np.array(labels)
+    if background is not None:
+        before = labels.copy()
+        for k in range(n_classes):
+            for start, end in runs(before == k):
+                if k != background and end - start < recipe._pick("min_length", k):
+                    labels[start:end] = background
+    return labels
+
+
+def runs(bits):
+    """[start, end) of each stretch of true."""
+    edges = np.flatnonzero(np.diff(np.r_[0, np.asarray(bits, dtype=int), 0]))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def draw_proba(seed, n, n_classes):
+    rng = np.random.default_rng(seed)
+    walk = np.cumsum(rng.normal(0, 1.0, (n, n_classes)), axis=0) * rng.uniform(0.2, 1.0)
+    power = np.exp(walk - walk.max(1, keepdims=True))
+    return power / power.sum(1, keepdims=True)
+
+
+@st.composite
+def recipes(draw):
+    onset = draw(st.sampled_from([0.4, 0.6, 0.9]))
+    lengths = st.integers(0, 6)
+    return Hysteresis(
+        onset=onset,
+        offset=draw(st.sampled_from([0.1, 0.3, onset])),
+        min_length=draw(lengths),
+        min_gap=draw(lengths),
+        pad={1: draw(st.integers(0, 3)), 2: draw(st.integers(0, 3))},
+    )
+
+
+class TestDefinition:
+    @settings(max_examples=150, deadline=None)
+    @given(recipes(), st.integers(0, 10_000), st.integers(1, 60), st.integers(2, 4))
+    def test_it_is_what_the_definition_says(self, recipe, seed, n, n_classes):
+        proba = draw_proba(seed, n, n_classes)
+        np.testing.assert_array_equal(recipe(proba), decode_slowly(recipe, proba))
+
+    @settings(max_examples=50, deadline=None)
+    @given(recipes(), st.integers(0, 10_000), st.integers(1, 60))
+    def test_without_a_background_every_sample_gets_a_class(self, recipe, seed, n):
+        proba = draw_proba(seed, n, 3)
+        recipe = recipe.replace(statistics=measure_segments([[0, 1, 2]], background=None))
+        np.testing.assert_array_equal(recipe(proba), decode_slowly(recipe, proba, background=None))
+
+    @settings(max_examples=100, deadline=None)
+    @given(recipes(), st.integers(0, 10_000), st.lists(st.integers(0, 80), max_size=8))
+    def test_a_stream_gives_the_same_however_it_is_cut(self, recipe, seed, cuts):
+        proba = draw_proba(seed, 80, 3)
+        decoding = recipe.start()
+        parts = [decoding.push(chunk) for chunk in np.split(proba, sorted(cuts))]
+        np.testing.assert_array_equal(np.concatenate([*parts, decoding.flush()]), decode(recipe, proba))
+
+    @settings(max_examples=50, deadline=None)
+    @given(recipes(), st.integers(0, 10_000))
+    def test_a_label_is_final_after_the_stated_latency(self, recipe, seed):
+        decoding, final = recipe.start(), 0
+        for seen, row in enumerate(draw_proba(seed, 200, 3), start=1):
+            final += len(decoding.push(row[None]))
+            assert final >= seen - recipe.latency
+
+
+class TestParameters:
+    proba = np.array([[0.3, 0.7], [0.45, 0.55], [0.7, 0.3], [0.45, 0.55], [0.3, 0.7], [0.9, 0.1]])
+
+    def test_two_thresholds(self):
+        assert Hysteresis(onset=0.6, offset=0.5)(self.proba).tolist() == [1, 1, 0, 0, 1, 0]
+        assert Hysteresis(onset=0.6, offset=0.3)(self.proba).tolist() == [1, 1, 1, 1, 1, 0]
+
+    def test_a_class_of_its_own(self):
+        assert Hysteresis(min_length={1: 3}, offset=0.5)(self.proba).tolist() == [0] * 6
+        assert Hysteresis(min_length={2: 3}, offset=0.5)(self.proba).tolist() == [1, 1, 0, 0, 1, 0]
+
+    def test_lengths_in_seconds(self):
+        in_samples, in_seconds = Hysteresis(min_gap=4), Hysteresis(min_gap=0.4, sampling_rate=10)
+        assert in_seconds(self.proba).tolist() == in_samples(self.proba).tolist()
+        assert in_seconds.latency == in_samples.latency == 4
+
+    def test_classes_and_background_come_from_the_labels(self):
+        recipe = Hysteresis(min_length={5: 3}, offset=0.5).for_segments(measure_segments([[5, 7]], background=7))
+        assert recipe(self.proba[:, ::-1]).tolist() == [1] * 6
+
+    def test_nothing_in_nothing_out(self):
+        assert Hysteresis()(np.empty((0, 2))).tolist() == []
+        assert Hysteresis().start().flush().tolist() == []
+
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"onset": 1.2}, r"onset=1.2; give a number from 0 to 1"),
+            ({"min_length": -1}, r"min_length=-1; give a number from 0 on"),
+            ({"min_gap": {2: float("nan")}}, r"min_gap\[2\]=nan"),
+            ({"onset": 0.3}, r"offset=0.4 is above onset=0.3; .* Lower offset"),
+            ({"onset": {1: 0.2}}, r"offset=0.4 is above onset=0.2 of class 1"),
+            ({"sampling_rate": 0}, r"sampling_rate=0"),
+        ],
+    )
+    def test_what_is_out_of_range_is_refused(self, params, message):
+        with pytest.raises(ValueError, match=message):
+            Hysteresis(**params)
+
+    def test_an_unknown_class_is_refused(self):
+        with pytest.raises(ValueError, match=r"pad names class 9; there are the classes \[0, 1\]"):
+            Hysteresis(pad={9: 1}).for_segments(measure_segments([[0, 1]]))
+
+    def test_another_number_of_classes_is_refused(self):
+        recipe = Hysteresis().for_segments(measure_segments([[0, 1]]))
+        with pytest.raises(ValueError, match="proba has 3 columns, the decoder was adapted to 2 classes"):
+            recipe(np.ones((4, 3)) / 3)

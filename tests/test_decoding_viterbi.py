@@ -1,0 +1,188 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sslts.decoding import DurationViterbi, decode, measure_segments, viterbi
+
+
+def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
+    """Labels in segments of random lengths, and probabilities that show them through noise."""
+    rng = np.random.default_rng(seed)
+    labels, k = [], 0
+    while len(labels) < n:
+        k = (k + int(rng.integers(1, n_classes))) % n_classes
+        labels += [k] * int(rng.integers(6, longest))
+    labels = np.array(labels[:n])
+    score = rng.normal(size=(n, n_classes))
+    score[np.arange(n), labels] += sharpness
+    power = np.exp(score - score.max(1, keepdims=True))
+    return labels, power / power.sum(1, keepdims=True)
+
+
+def search(recipe, proba):
+    """The definition: the best of all labellings."""
+    model = viterbi._build_model(recipe)
+    logs = recipe.weight * np.log(proba)
+
+    def score_length(k, length, *, cut):
+        table = model.tables[k]
+        beyond = max(length - table.size, 0)
+        score = table.falling[max(table.size - length, 0)] + beyond * table.decay
+        return score + cut * table.excess[min(length, table.size + 1) - 1]
+
+    best, winner = -np.inf, None
+    for labels in itertools.product(range(proba.shape[1]), repeat=len(proba)):
+        labels = np.array(labels)
+        edges = [0, *(np.flatnonzero(np.diff(labels)) + 1), len(labels)]
+        score = model.initial[labels[0]] + logs[np.arange(len(labels)), labels].sum()
+        for start, end in itertools.pairwise(edges):
+            score += score_length(labels[start], end - start, cut=(start == 0) + (end == len(labels)))
+            score += model.transition[labels[start - 1], labels[start]] if start else 0
+        if score > best:
+            best, winner = score, labels
+    return winner
+
+
+class TestExact:
+    @settings(max_examples=60, deadline=None)
+    @given(st.integers(0, 10_000), st.integers(1, 7), st.sampled_from([0.3, 1.0, 3.0]), st.sampled_from([0, 1]))
+    def test_it_is_the_best_of_all_labellings(self, seed, n, weight, smoothing):
+        rng = np.random.default_rng(seed)
+        seen = [np.repeat(rng.integers(0, 3, 8), rng.integers(1, 4, 8)) for _ in range(3)]
+        recipe = DurationViterbi(
+            weight=weight, smoothing=smoothing, statistics=measure_segments(seen, classes=range(3))
+        )
+        proba = rng.dirichlet(np.full(3, 0.7), n)
+        np.testing.assert_array_equal(recipe(proba), search(recipe, proba))
+
+    @pytest.mark.parametrize("sharpness", [0.0, 0.5, 2.0])
+    def test_pieces_give_what_the_whole_gives(self, monkeypatch, sharpness):
+        labels, proba = simulate(6000, sharpness=sharpness)
+        recipe = DurationViterbi(statistics=measure_segments([labels[:2000]]))
+        whole = recipe(proba)
+        monkeypatch.setattr(viterbi, "PIECE", 100)
+        assert len(viterbi._cut_pieces([6000], viterbi._build_model(recipe).reach)) > 5
+        np.testing.assert_array_equal(recipe(proba), whole)
+
+    @pytest.mark.parametrize("agree", [True, False])
+    def test_a_piece_that_begins_within_a_long_segment(self, monkeypatch, agree):
+        labels, proba = simulate(6000)
+        proba[1000:5000] = [0.9, 0.05, 0.05]
+        recipe = DurationViterbi(statistics=measure_segments([labels[:900]]))
+        whole = recipe(proba)
+        assert (whole[1010:4990] == 0).all()
+        monkeypatch.setattr(viterbi, "PIECE", 100)
+        if not agree:  # as if no piece forgot what came before: each goes on from the one before
+            monkeypatch.setattr(viterbi, "_agree", lambda known, guess: False)
+        np.testing.assert_array_equal(recipe(proba), whole)
+
+    def test_recordings_together_give_what_each_gives(self):
+        labels, proba = simulate(900)
+        recipe = DurationViterbi(statistics=measure_segments([labels]))
+        parts = np.split(proba, [1, 300, 300, 320, 777])
+        for found, part in zip(recipe.decode_many(parts), parts, strict=True):
+            np.testing.assert_array_equal(found, recipe(part))
+
+    def test_it_finds_more_than_argmax(self):
+        labels, proba = simulate(3000, sharpness=1.0)
+        recipe = DurationViterbi(statistics=measure_segments([labels[:1000]]))
+        assert np.mean(proba.argmax(1) == labels) < 0.7
+        assert np.mean(recipe(proba) == labels) > 0.9
+
+    def test_what_was_never_seen_is_forbidden(self):
+        seen = [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0]
+        proba = np.random.default_rng(0).dirichlet(np.ones(3), 400)
+        for recipe in (DurationViterbi(), DurationViterbi(smoothing=1, forbidden=((0, 2), (1, 0), (2, 1)))):
+            found = recipe.for_segments(measure_segments([seen]))(proba)
+            before, after = found[:-1], found[1:]
+            moved = before != after
+            assert moved.any()
+            assert ((before[moved] + 1) % 3 == after[moved]).all()
+
+    def test_probabilities_of_zero_are_no_trouble(self):
+        recipe = DurationViterbi(statistics=measure_segments([[0, 0, 1, 1, 0, 0]]))
+        assert recipe(np.eye(2)[[0, 0, 0, 1, 1, 0, 0]]).tolist() == [0, 0, 0, 1, 1, 0, 0]
+
+    def test_one_class(self):
+        recipe = DurationViterbi(statistics=measure_segments([[4, 4, 4]]))
+        assert recipe(np.ones((5, 1))).tolist() == [0] * 5
+
+    def test_nothing_in_nothing_out(self):
+        recipe = DurationViterbi(statistics=measure_segments([[0, 1, 0]]))
+        for one in (recipe, recipe.replace(max_latency=10)):
+            assert one(np.empty((0, 2))).tolist() == []
+            assert one.start().flush().tolist() == []
+
+
+class TestPrompt:
+    labels, proba = simulate(600, sharpness=1.0)
+    recipe = DurationViterbi(statistics=measure_segments([labels]))
+
+    @settings(max_examples=10, deadline=None)
+    @given(st.lists(st.integers(0, 600), max_size=6), st.sampled_from([2, 7, 40, 200]))
+    def test_a_stream_gives_the_same_however_it_is_cut(self, cuts, latency):
+        recipe = self.recipe.replace(max_latency=latency)
+        decoding = recipe.start()
+        parts = [decoding.push(chunk) for chunk in np.split(self.proba, sorted(cuts))]
+        np.testing.assert_array_equal(np.concatenate([*parts, decoding.flush()]), decode(recipe, self.proba))
+
+    @pytest.mark.parametrize("latency", [2, 9, 50])
+    def test_a_label_is_final_after_the_stated_latency(self, latency):
+        decoding, final = self.recipe.replace(max_latency=latency).start(), 0
+        for seen, row in enumerate(self.proba, start=1):
+            final += len(decoding.push(row[None]))
+            assert final >= seen - latency
+
+    def test_with_time_enough_it_is_exact(self):
+        exact = self.recipe(self.proba)
+        for latency in (300, 5000):
+            np.testing.assert_array_equal(self.recipe.replace(max_latency=latency)(self.proba), exact)
+
+    def test_what_is_forbidden_stays_so(self):
+        seen = measure_segments([[0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0]])
+        found = DurationViterbi(max_latency=4, statistics=seen)(self.proba)
+        before, after = found[:-1], found[1:]
+        assert ((before == after) | ((before + 1) % 3 == after)).all()
+
+    def test_a_segment_longer_than_any_is_kept(self):
+        proba = np.concatenate([self.proba, np.tile([0.9, 0.05, 0.05], (3000, 1)), self.proba])
+        found = self.recipe.replace(max_latency=60)(proba)
+        assert (found[620:3580] == 0).all()
+        np.testing.assert_array_equal(found[3700:], self.recipe(proba)[3700:])
+
+    def test_memory_does_not_grow(self):
+        decoding = self.recipe.replace(max_latency=40).start()
+        for _ in range(5):
+            decoding.push(self.proba)
+        assert len(decoding.logs) < 40
+
+
+class TestParameters:
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"weight": 0}, "weight=0; give a number above 0"),
+            ({"smoothing": -1}, "smoothing=-1"),
+            ({"max_latency": 1}, "max_latency=1 is less than two samples"),
+            ({"max_latency": 0.001, "sampling_rate": 250}, "max_latency=0.001 is less than two samples"),
+            ({"sampling_rate": -1}, "sampling_rate=-1"),
+        ],
+    )
+    def test_what_is_out_of_range_is_refused(self, params, message):
+        with pytest.raises(ValueError, match=message):
+            DurationViterbi(**params)
+
+    def test_without_statistics_it_says_where_they_come_from(self):
+        with pytest.raises(ValueError, match=r"pass it to a segmenter as `decoder`, or call for_segments"):
+            DurationViterbi().start()
+
+    def test_an_unknown_class_is_refused(self):
+        with pytest.raises(ValueError, match=r"forbidden names class 9; there are the classes \[0, 1\]"):
+            DurationViterbi(forbidden=((0, 9),)).for_segments(measure_segments([[0, 1]]))
+
+    def test_latency_in_seconds(self):
+        assert DurationViterbi(max_latency=0.5, sampling_rate=250).latency == 125
+        assert DurationViterbi().latency is None
