@@ -77,24 +77,44 @@ def compare(y_true: Any, y_pred: Any, background: int | None) -> Comparison:
     return Comparison(true, pred, np.union1d(true.label, pred.label), labelled)
 
 
-def match_segments(true: Segments, pred: Segments, iou: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pair segments of one class, one to one: indices into `true` and into `pred`."""
-    if not 0 < iou <= 1:
-        raise ValueError(f"iou={iou!r}; give the least intersection over union of a pair, above 0 and at most 1.")
+def overlap_segments(true: Segments, pred: Segments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """List the pairs that overlap, of any classes: indices into `true` and `pred`, intersection over union."""
     first = np.searchsorted(pred.end, true.start, side="right")
     last = np.searchsorted(pred.start, true.end, side="left")
     t, p = np.repeat(np.arange(first.size), last - first), expand_ranges(first, last - first)
-    same = true.label[t] == pred.label[p]
-    t, p = t[same], p[same]
     shared = np.minimum(true.end[t], pred.end[p]) - np.maximum(true.start[t], pred.start[p])
-    overlap = shared / (true.end[t] - true.start[t] + pred.end[p] - pred.start[p] - shared)
-    enough = overlap >= iou
+    return t, p, shared / (true.end[t] - true.start[t] + pred.end[p] - pred.start[p] - shared)
+
+
+def match_segments(true: Segments, pred: Segments, iou: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pair segments of one class by their overlap, one to one: indices into `true` and into `pred`."""
+    if not 0 < iou <= 1:
+        raise ValueError(f"iou={iou!r}; give the least intersection over union of a pair, above 0 and at most 1.")
+    t, p, overlap = overlap_segments(true, pred)
+    enough = (overlap >= iou) & (true.label[t] == pred.label[p])
     return _one_to_one(t[enough], p[enough], overlap[enough])
 
 
-def _one_to_one(t: np.ndarray, p: np.ndarray, overlap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Choose among candidate pairs: as many as possible, then the greatest total overlap."""
-    crowded = (np.bincount(t)[t] > 1) | (np.bincount(p)[p] > 1)  # never if every overlap is above one half
+def match_events(
+    true: Segments, pred: Segments, onset_tolerance: float, offset_tolerance: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pair segments of one class and recording by their ends, one to one: indices into `true` and into `pred`."""
+    first = np.searchsorted(pred.start, true.start - onset_tolerance, side="left")
+    last = np.searchsorted(pred.start, true.start + onset_tolerance, side="right")
+    t, p = np.repeat(np.arange(first.size), last - first), expand_ranges(first, last - first)
+    onset, offset = np.abs(true.start[t] - pred.start[p]), np.abs(true.end[t] - pred.end[p])
+    near = (true.label[t] == pred.label[p]) & (true.recording[t] == pred.recording[p])
+    if offset_tolerance is None:
+        distance, reach = onset, onset_tolerance
+    else:
+        near &= offset <= offset_tolerance
+        distance, reach = onset + offset, onset_tolerance + offset_tolerance
+    return _one_to_one(t[near], p[near], 1 - distance[near] / (reach + 1))
+
+
+def _one_to_one(t: np.ndarray, p: np.ndarray, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Choose among candidate pairs: as many as possible, then the greatest total worth (each 0 to 1)."""
+    crowded = (np.bincount(t)[t] > 1) | (np.bincount(p)[p] > 1)  # never if every overlap exceeds one half
     if not crowded.any():
         return t, p
     from scipy.sparse import csr_array
@@ -105,7 +125,7 @@ def _one_to_one(t: np.ndarray, p: np.ndarray, overlap: np.ndarray) -> tuple[np.n
     # Each row has a spare column of its own, so that all rows can be matched; it costs more than any rearrangement
     # of real pairs (1 to 2 each) can save, so that it is taken only by rows that must go without.
     spare = np.arange(rows.size)
-    cost = np.concatenate([2 - overlap[crowded], np.full(rows.size, 2.0 * rows.size + 1)])
+    cost = np.concatenate([2 - worth[crowded], np.full(rows.size, 2.0 * rows.size + 1)])
     where = np.concatenate([row, spare]), np.concatenate([column, columns.size + spare])
     i, j = min_weight_full_bipartite_matching(csr_array((cost, where), shape=(rows.size, columns.size + rows.size)))
     real = j < columns.size

@@ -1,0 +1,174 @@
+"""How sure is a number? Intervals over draws of recordings, or of groups of them such as patients."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sslts.segments import check_labels
+
+
+class Interval(NamedTuple):
+    """A number and its bootstrap interval.
+
+    Attributes
+    ----------
+    estimate : float
+        On all recordings.
+    low, high : float
+        Ends of the interval.
+
+    Examples
+    --------
+    >>> from sslts.metrics import Interval
+    >>> Interval(0.8, 0.7, 0.9).low
+    0.7
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    metric: Callable[[Any, Any], float],
+    y_true: Any,
+    y_pred: Any,
+    *,
+    groups: Sequence[Any] | None = None,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    random_state: int | np.random.Generator | None = 0,
+) -> Interval:
+    """Return a metric and its percentile interval over draws of recordings, or of groups, with replacement.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(y_true, y_pred) -> float``, as `mean_iou`.
+    y_true, y_pred : array of shape (n, T), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels.
+    groups : sequence of length n, default=None
+        Whose recording it is. The recordings of one patient or machine are alike, so whole groups are drawn. None:
+        recordings are.
+    level : float, default=0.95
+        Share of draws within the interval.
+    n_resamples : int, default=1000
+        Number of draws.
+    random_state : int, Generator or None, default=0
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two recordings or groups, or an argument is out of range.
+
+    References
+    ----------
+    Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13.
+
+    Examples
+    --------
+    >>> from sslts.metrics import bootstrap_interval, mean_iou
+    >>> y_true, y_pred = [[0, 0, 1, 1]] * 4, [[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1], [0, 0, 1, 1]]
+    >>> found = bootstrap_interval(mean_iou, y_true, y_pred, n_resamples=200)
+    >>> round(found.estimate, 3), found.low < found.estimate < found.high
+    (0.778, True)
+    """
+    truth, predicted = check_labels(y_true, argument="y_true"), check_labels(y_pred, argument="y_pred")
+
+    def score(rows: np.ndarray) -> float:
+        return metric([truth[i] for i in rows], [predicted[i] for i in rows])
+
+    return _resample(score, len(truth), len(predicted), groups, level, n_resamples, random_state)
+
+
+def bootstrap_difference(
+    metric: Callable[[Any, Any], float],
+    y_true: Any,
+    y_pred: Any,
+    y_baseline: Any,
+    *,
+    groups: Sequence[Any] | None = None,
+    level: float = 0.95,
+    n_resamples: int = 1000,
+    random_state: int | np.random.Generator | None = 0,
+) -> Interval:
+    """Return by how much a metric differs between two predictions, with an interval over paired draws.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(y_true, y_pred) -> float``, as `mean_iou`.
+    y_true, y_pred, y_baseline : array of shape (n, T), or list of (T_i,)
+        True labels (-1 = unlabelled), predicted labels, and those that they are compared with.
+    groups : sequence of length n, default=None
+        Whose recording it is; see `bootstrap_interval`.
+    level : float, default=0.95
+        Share of draws within the interval.
+    n_resamples : int, default=1000
+        Number of draws.
+    random_state : int, Generator or None, default=0
+
+    Returns
+    -------
+    Interval
+        Of ``metric(y_true, y_pred) - metric(y_true, y_baseline)``; both see the same draws.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two recordings or groups, or an argument is out of range.
+
+    Examples
+    --------
+    >>> from sslts.metrics import bootstrap_difference, mean_iou
+    >>> y_true, y_pred = [[0, 0, 1, 1]] * 4, [[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 1], [0, 0, 1, 1]]
+    >>> bootstrap_difference(mean_iou, y_true, y_pred, [[0, 1, 1, 1]] * 4, n_resamples=200).estimate > 0
+    True
+    """
+    truth, predicted, baseline = (
+        check_labels(labels, argument=name)
+        for labels, name in ((y_true, "y_true"), (y_pred, "y_pred"), (y_baseline, "y_baseline"))
+    )
+
+    def score(rows: np.ndarray) -> float:
+        true = [truth[i] for i in rows]
+        return metric(true, [predicted[i] for i in rows]) - metric(true, [baseline[i] for i in rows])
+
+    if len(baseline) != len(truth):
+        raise ValueError(f"y_baseline has {len(baseline)} recordings, y_true has {len(truth)}; give the same.")
+    return _resample(score, len(truth), len(predicted), groups, level, n_resamples, random_state)
+
+
+def _resample(
+    score: Callable[[np.ndarray], float],
+    n: int,
+    n_predicted: int,
+    groups: Sequence[Any] | None,
+    level: float,
+    n_resamples: int,
+    random_state: int | np.random.Generator | None,
+) -> Interval:
+    if n != n_predicted:
+        raise ValueError(f"y_true has {n} recordings, y_pred has {n_predicted}; give the same recordings.")
+    if groups is not None and len(groups) != n:
+        raise ValueError(f"groups has {len(groups)} entries, y_true has {n} recordings; give one for each.")
+    if not 0 < level < 1:
+        raise ValueError(f"level={level!r}; give a share above 0 and below 1.")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples={n_resamples!r}; give 1 or more.")
+    index = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
+    members = [np.flatnonzero(index == g) for g in range(index.max(initial=-1) + 1)]
+    if len(members) < 2:
+        what = "recordings" if groups is None else "groups"
+        raise ValueError(f"an interval needs at least two {what} to draw from, there are {len(members)}.")
+    rng = np.random.default_rng(random_state)
+    draws = rng.integers(len(members), size=(n_resamples, len(members)))
+    scores = [score(np.concatenate([members[g] for g in draw])) for draw in draws]
+    tails = 50 * (1 - level)
+    low, high = np.nanpercentile(scores, [tails, 100 - tails])
+    return Interval(float(score(np.arange(n))), float(low), float(high))

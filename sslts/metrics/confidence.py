@@ -1,0 +1,139 @@
+"""Can the probabilities be believed? Of the samples with a probability of 0.8, eight in ten should have that class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sslts.metrics.averages import warn_empty
+from sslts.segments import check_labels
+
+
+def reliability_curve(
+    y_true: Any, y_proba: Any, *, classes: Sequence[int] | None = None, label: int | None = None, n_bins: int = 10
+) -> pd.DataFrame:
+    """Compare probabilities with how often they are right, on the labelled samples.
+
+    Parameters
+    ----------
+    y_true : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled).
+    y_proba : array of shape (n, T, K), or list of (T_i, K)
+        Probability of each class at each sample.
+    classes : sequence of int of shape (K,), default=None
+        Class of each column; None: 0 to K - 1.
+    label : int or None, default=None
+        The class whose probability is looked at. None: at each sample, the most probable class.
+    n_bins : int, default=10
+        Equally wide bins between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per bin: ``low, high, confidence`` (mean probability), ``accuracy`` (share that has the class), ``count``
+        (samples). nan where a bin is empty.
+
+    Raises
+    ------
+    ValueError
+        If probabilities and labels do not fit together, or `n_bins` or `label` is out of range.
+
+    Examples
+    --------
+    >>> from sslts.metrics import reliability_curve
+    >>> proba = [[[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.1, 0.9]]]
+    >>> reliability_curve([[0, 1, 1, 1]], proba, n_bins=2)
+       low  high  confidence  accuracy  count
+    0  0.0   0.5         NaN       NaN      0
+    1  0.5   1.0         0.8      0.75      4
+    """
+    if n_bins < 1:
+        raise ValueError(f"n_bins={n_bins!r}; give 1 or more.")
+    truth, proba, ids = _pool(y_true, y_proba, classes)
+    if label is None:
+        column = proba.argmax(1) if len(proba) else np.zeros(0, dtype=np.int64)
+        named = ids[column]
+    else:
+        if label not in ids:
+            raise ValueError(f"label={label!r} is no column of y_proba; there are the classes {ids.tolist()}.")
+        column = np.full(len(proba), int(np.flatnonzero(ids == label)[0]))
+        named = np.full(len(proba), label)
+    confidence, right = proba[np.arange(len(proba)), column], truth == named
+    which = np.clip((confidence * n_bins).astype(np.int64), 0, n_bins - 1)
+    count = np.bincount(which, minlength=n_bins)
+    sums = [np.bincount(which, weights=values, minlength=n_bins) for values in (confidence, right)]
+    edges = np.linspace(0, 1, n_bins + 1)
+    with np.errstate(invalid="ignore"):
+        means = {name: values / count for name, values in zip(("confidence", "accuracy"), sums, strict=True)}
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], **means, "count": count})
+
+
+def expected_calibration_error(
+    y_true: Any,
+    y_proba: Any,
+    *,
+    classes: Sequence[int] | None = None,
+    n_bins: int = 15,
+) -> float:
+    """Mean distance between the probability of the most probable class and how often it is right, per sample.
+
+    Parameters
+    ----------
+    y_true : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled).
+    y_proba : array of shape (n, T, K), or list of (T_i, K)
+        Probability of each class at each sample.
+    classes : sequence of int of shape (K,), default=None
+        Class of each column; None: 0 to K - 1.
+    n_bins : int, default=15
+        Equally wide bins between 0 and 1.
+
+    Returns
+    -------
+    float
+        0 (calibrated) to 1; nan, with a warning, if nothing is labelled.
+
+    Raises
+    ------
+    ValueError
+        If probabilities and labels do not fit together, or `n_bins` is out of range.
+
+    References
+    ----------
+    Guo et al. 2017, "On calibration of modern neural networks", eq. (3).
+
+    Examples
+    --------
+    >>> from sslts.metrics import expected_calibration_error
+    >>> proba = [[[0.75, 0.25], [0.75, 0.25], [0.75, 0.25], [0.75, 0.25]]]
+    >>> expected_calibration_error([[0, 0, 0, 1]], proba), expected_calibration_error([[0, 0, 0, 0]], proba)
+    (0.0, 0.25)
+    """
+    curve = reliability_curve(y_true, y_proba, classes=classes, n_bins=n_bins)
+    total = curve["count"].sum()
+    if not total:
+        warn_empty("y_true is all -1: there is no sample to score", stacklevel=3)
+        return np.nan
+    gap = (curve["accuracy"] - curve["confidence"]).abs().fillna(0.0)
+    return float((gap * curve["count"]).sum() / total)
+
+
+def _pool(y_true: Any, y_proba: Any, classes: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lay the labelled samples of all recordings end to end: truth (N,), probabilities (N, K), classes (K,)."""
+    truth = check_labels(y_true, argument="y_true")
+    if len(truth) == 1 and np.ndim(y_proba[0]) == 1:
+        y_proba = [y_proba]
+    if len(truth) != len(y_proba):
+        raise ValueError(f"y_true has {len(truth)} recordings, y_proba has {len(y_proba)}; give the same recordings.")
+    kept: list[np.ndarray] = []
+    for i, (labels, table) in enumerate(zip(truth, map(np.asarray, y_proba), strict=True)):
+        if table.ndim != 2 or len(table) != len(labels):
+            raise ValueError(f"y_proba[{i}] has shape {table.shape}; y_true[{i}] needs ({len(labels)}, K).")
+        kept.append(table[labels >= 0])
+    n_columns = kept[0].shape[1] if kept else 0
+    ids = np.arange(n_columns) if classes is None else np.asarray(classes)
+    if ids.shape != (n_columns,):
+        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of y_proba.")
+    flat = np.concatenate([np.empty(0, dtype=np.int64), *truth])
+    return flat[flat >= 0], np.concatenate([np.empty((0, n_columns)), *kept]), ids

@@ -1,0 +1,194 @@
+"""Metrics of what the user came for: how many segments there are, how long they last, where they begin and end."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sslts.matching import Segments, compare, match_segments
+from sslts.metrics.averages import warn_empty
+from sslts.segments import check_sampling_rate
+
+
+class CountError(NamedTuple):
+    """Errors of the number of segments per recording: `count_error`.
+
+    Attributes
+    ----------
+    bias : float
+        Mean of predicted minus true.
+    mae : float
+        Mean of the absolute difference.
+    exact : float
+        Share of recordings whose number is right.
+    """
+
+    bias: float
+    mae: float
+    exact: float
+
+
+class DurationError(NamedTuple):
+    """Errors of the length of segments: `duration_error`.
+
+    Attributes
+    ----------
+    bias : float
+        Mean of predicted minus true.
+    mae : float
+        Mean of the absolute difference.
+    """
+
+    bias: float
+    mae: float
+
+
+def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> CountError:
+    """Errors of the number of segments: per class over recordings, then the mean over classes.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels. Recordings without a labelled sample are left out; of the
+        others, the segments in the labelled stretches are counted.
+    background : int or None, default=0
+        The class that is not a segment.
+
+    Returns
+    -------
+    CountError
+        ``bias`` and ``mae`` in segments per recording, ``exact`` a share. (0, 0, 1) if there is no segment in truth
+        or prediction. nan, with a warning, if nothing is labelled.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels.
+
+    Examples
+    --------
+    >>> from sslts.metrics import count_error
+    >>> count_error([[0, 1, 0, 1], [0, 1, 1, 0]], [[0, 1, 1, 1], [0, 1, 1, 0]])
+    CountError(bias=-0.5, mae=0.5, exact=0.5)
+    """
+    found = compare(y_true, y_pred, background)
+    if not found.labelled.any():
+        warn_empty("y_true is all -1: there is no recording to count in", stacklevel=3)
+        return CountError(np.nan, np.nan, np.nan)
+    if not found.classes.size:
+        return CountError(0.0, 0.0, 1.0)
+    shape = (found.labelled.size, found.classes.size)
+
+    def counts(segments: Segments) -> np.ndarray:
+        cell = segments.recording * shape[1] + np.searchsorted(found.classes, segments.label)
+        return np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)[found.labelled]
+
+    # Every class has the same recordings: the mean of the class means is the mean of the table.
+    error = counts(found.pred) - counts(found.true)
+    return CountError(float(error.mean()), float(np.abs(error).mean()), float((error == 0).mean()))
+
+
+def duration_error(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    background: int | None = 0,
+    iou: float = 0.5,
+    sampling_rate: float | None = None,
+) -> DurationError:
+    """Errors of the length of matched segments: per class, then the mean over classes.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels.
+    background : int or None, default=0
+        The class that is not a segment.
+    iou : float, default=0.5
+        Least intersection over union of a pair, above 0 and at most 1.
+    sampling_rate : float, default=None
+        Samples per second. None: the result is in samples.
+
+    Returns
+    -------
+    DurationError
+        ``bias`` and ``mae`` in samples, or in seconds with `sampling_rate`, over the classes with at least one
+        measured pair. nan, with a warning, if there is none.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels, or `iou` or `sampling_rate` is out of range.
+
+    Examples
+    --------
+    >>> from sslts.metrics import duration_error
+    >>> duration_error([[0, 1, 1, 1, 1, 0]], [[0, 1, 1, 1, 0, 0]], sampling_rate=10)
+    DurationError(bias=-0.1, mae=0.1)
+    """
+    label, onset, offset, _ = _measure(y_true, y_pred, background, iou, sampling_rate)
+    error = offset - onset
+    means = pd.DataFrame({"bias": error, "mae": np.abs(error)}).groupby(label).mean().mean()
+    return DurationError(float(means["bias"]), float(means["mae"]))
+
+
+def boundary_error(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    background: int | None = 0,
+    iou: float = 0.5,
+    sampling_rate: float | None = None,
+) -> pd.DataFrame:
+    """Errors of where matched segments start (onset) and end (offset), per class.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels.
+    background : int or None, default=0
+        The class that is not a segment.
+    iou : float, default=0.5
+        Least intersection over union of a pair, above 0 and at most 1.
+    sampling_rate : float, default=None
+        Samples per second. None: the result is in samples.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per class in truth or prediction that is not background (the index is ``label``); columns
+        ``onset_bias, onset_mae, offset_bias, offset_mae`` (float64; samples, or seconds with `sampling_rate`; a
+        negative bias is too early). nan for a class without a measured pair; a warning if none has one.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels, or `iou` or `sampling_rate` is out of range.
+
+    Examples
+    --------
+    >>> from sslts.metrics import boundary_error
+    >>> boundary_error([[0, 1, 1, 1, 1, 0]], [[1, 1, 1, 1, 0, 0]])
+           onset_bias  onset_mae  offset_bias  offset_mae
+    label
+    1            -1.0        1.0         -1.0         1.0
+    """
+    label, onset, offset, classes = _measure(y_true, y_pred, background, iou, sampling_rate)
+    errors = {"onset_bias": onset, "onset_mae": np.abs(onset), "offset_bias": offset, "offset_mae": np.abs(offset)}
+    return pd.DataFrame(errors).groupby(label).mean().reindex(pd.Index(classes)).rename_axis(index="label")
+
+
+def _measure(
+    y_true: Any, y_pred: Any, background: int | None, iou: float, sampling_rate: float | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Give label, onset error and offset error of each measured pair, and all classes."""
+    rate = check_sampling_rate(sampling_rate)
+    found = compare(y_true, y_pred, background)
+    t, p = match_segments(found.true, found.pred, iou)
+    whole = ~found.true.cut[t]
+    t, p = t[whole], p[whole]
+    if not t.size:
+        reason = f"no segment is matched at iou={iou} and measured" if found.labelled.any() else "y_true is all -1"
+        warn_empty(reason)
+    onset, offset = found.pred.start[p] - found.true.start[t], found.pred.end[p] - found.true.end[t]
+    return found.true.label[t], onset / rate, offset / rate, found.classes

@@ -1,0 +1,157 @@
+"""Metrics of samples: how many of them have the right class."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sslts.matching import pool_labels
+from sslts.metrics.averages import average_f1, warn_empty
+
+
+def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Count the labelled samples by true and predicted class, pooled over recordings.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels; see the module for all accepted forms.
+
+    Returns
+    -------
+    matrix : ndarray of int64 of shape (K, K)
+        ``matrix[i, j]``: samples of true class ``classes[i]`` that were predicted as ``classes[j]``.
+    classes : ndarray of int64 of shape (K,)
+        The classes in the truth or the prediction of labelled samples, sorted. Empty if nothing is labelled.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels.
+
+    Examples
+    --------
+    >>> from sslts.metrics import confusion
+    >>> matrix, classes = confusion([0, 0, 3, 3, -1], [0, 3, 3, 3, 7])
+    >>> matrix.tolist(), classes.tolist()
+    ([[1, 1], [0, 2]], [0, 3])
+    """
+    true, pred, _ = pool_labels(y_true, y_pred)
+    labelled = true >= 0
+    true, pred = true[labelled], pred[labelled]
+    classes = np.union1d(np.unique(true), np.unique(pred))
+    n = classes.size
+    cell = np.searchsorted(classes, true) * n + np.searchsorted(classes, pred)
+    return np.bincount(cell, minlength=n * n).reshape(n, n).astype(np.int64, copy=False), classes
+
+
+def class_iou(y_true: Any, y_pred: Any) -> pd.Series:
+    """Intersection over union of the samples of each class, pooled over recordings.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels.
+
+    Returns
+    -------
+    pandas.Series
+        IoU (float64) of each class in the truth or the prediction; the index is ``label``. Empty, with a warning, if
+        nothing is labelled.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels.
+
+    Examples
+    --------
+    >>> from sslts.metrics import class_iou
+    >>> class_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]]).round(3).to_dict()
+    {0: 0.5, 1: 0.667}
+    """
+    matrix, classes = confusion(y_true, y_pred)
+    if not classes.size:
+        warn_empty("y_true is all -1: there is no sample to score")
+    hits = matrix.diagonal()
+    union = matrix.sum(axis=0) + matrix.sum(axis=1) - hits
+    return pd.Series(hits / union, index=pd.Index(classes, name="label"), name="iou", dtype=np.float64)
+
+
+def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:  # noqa: ARG001
+    """Mean over classes of the intersection over union of samples: what ``score`` returns.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels.
+    background : int or None, default=0
+        Taken as by every metric; the background is a class of samples like any other, so it changes nothing.
+
+    Returns
+    -------
+    float
+        0 to 1, the mean of `class_iou`; nan, with a warning, if nothing is labelled.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels.
+
+    Examples
+    --------
+    >>> from sslts.metrics import mean_iou
+    >>> round(mean_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]]), 3)
+    0.583
+    """
+    return float(class_iou(y_true, y_pred).mean())
+
+
+def frame_f1(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    background: int | None = 0,
+    average: str | None = "macro",
+    zero_division: float = 1.0,
+) -> float | pd.Series:
+    """F1 of the samples of each class that is not background.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels.
+    background : int or None, default=0
+        The class to leave out.
+    average : {"macro", "micro", None}, default="macro"
+        Mean over classes; one F1 of the samples of all classes together; or one F1 per class.
+    zero_division : float, default=1.0
+        What it is if no such class is in truth or prediction.
+
+    Returns
+    -------
+    float or pandas.Series
+        0 to 1, per class if `average` is None. nan, with a warning, if nothing is labelled.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels, or `average` is unknown.
+
+    Examples
+    --------
+    >>> from sslts.metrics import frame_f1
+    >>> frame_f1([[0, 0, 1, 1]], [[0, 1, 1, 1]])
+    0.8
+    """
+    matrix, classes = confusion(y_true, y_pred)
+    keep = np.full(classes.size, True) if background is None else classes != background
+    totals = matrix.sum(axis=0) + matrix.sum(axis=1)
+    return average_f1(
+        matrix.diagonal()[keep],
+        totals[keep],
+        classes[keep],
+        average,
+        labelled=classes.size > 0,
+        zero_division=zero_division,
+    )

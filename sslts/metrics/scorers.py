@@ -1,0 +1,134 @@
+"""Metrics as scikit-learn's searches want them."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from typing import Any
+
+from sslts.metrics.confidence import expected_calibration_error
+from sslts.metrics.events import covering, edit_score, event_f1, segment_f1
+from sslts.metrics.measures import boundary_error, count_error, duration_error
+from sslts.metrics.samples import frame_f1, mean_iou
+
+
+@dataclass(frozen=True, repr=False)
+class SegmentationScorer:
+    """A metric as scikit-learn's searches want it: ``scorer(estimator, X, y)``, greater is better.
+
+    Made for ``scoring=`` of `GridSearchCV`, `cross_val_score` and their kind, alone or in a dictionary. The class that
+    is not a segment is read from the estimator's ``background``: its own, or that of a pipeline's last step, a
+    search's best estimator or the estimator it wraps; 0 where none says. Scorers are immutable, equal by value, and
+    pickle if `function` does.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(y_true, y_pred) -> float``. If it has a parameter `background` or `classes`, that is given by name.
+    sign : {1, -1}, default=1
+        -1 for errors, where less is better: the score is ``sign * function(...)``.
+    name : str, default=None
+        What the scorer is called when shown. None: the name of `function`.
+    response : {"predict", "predict_proba"}, default="predict"
+        What of the estimator `function` is given.
+
+    Raises
+    ------
+    ValueError
+        If `sign` is neither 1 nor -1, or `response` is unknown.
+
+    Examples
+    --------
+    >>> from sslts.metrics import SegmentationScorer, frame_f1
+    >>> class Threshold:
+    ...     background = 0
+    ...     def predict(self, X):
+    ...         return [[int(value > 1) for value in row] for row in X]
+    >>> scorer = SegmentationScorer(frame_f1)
+    >>> scorer
+    SegmentationScorer(frame_f1)
+    >>> scorer(Threshold(), [[0.2, 1.4, 2.0]], [[0, 1, 1]])
+    1.0
+    """
+
+    function: Callable[..., Any]
+    _: KW_ONLY
+    sign: int = 1
+    name: str | None = None
+    response: str = "predict"
+
+    def __post_init__(self) -> None:
+        if self.sign not in (1, -1):
+            raise ValueError(f"sign={self.sign!r}; give 1 (greater is better) or -1 (less is better).")
+        if self.response not in ("predict", "predict_proba"):
+            raise ValueError(f"response={self.response!r}; give 'predict' or 'predict_proba'.")
+
+    def __repr__(self) -> str:
+        name = self.name or getattr(self.function, "__name__", repr(self.function))
+        return f"SegmentationScorer({name}{', sign=-1' if self.sign < 0 else ''})"
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        """Score what `estimator` predicts for `X` against the truth `y` (labels, -1 = unlabelled)."""
+        known = inspect.signature(self.function).parameters
+        options = {"background": _background_of(estimator)} if "background" in known else {}
+        if self.response == "predict_proba" and "classes" in known:
+            options["classes"] = estimator.classes_
+        return self.sign * float(self.function(y, getattr(estimator, self.response)(X), **options))
+
+
+def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None = None) -> SegmentationScorer:
+    """Return a scorer of `event_f1`, which has no tolerance of its own.
+
+    Parameters
+    ----------
+    onset_tolerance : float
+        In samples.
+    offset_tolerance : float or None, default=None
+        In samples; None: ends do not matter.
+
+    Returns
+    -------
+    SegmentationScorer
+
+    Examples
+    --------
+    >>> from sslts.metrics import make_event_f1_scorer
+    >>> make_event_f1_scorer(5)
+    SegmentationScorer(event_f1(onset_tolerance=5, offset_tolerance=None))
+    """
+    function = partial(event_f1, onset_tolerance=onset_tolerance, offset_tolerance=offset_tolerance)
+    name = f"event_f1(onset_tolerance={onset_tolerance!r}, offset_tolerance={offset_tolerance!r})"
+    return SegmentationScorer(function, name=name)
+
+
+def _background_of(estimator: Any) -> int | None:
+    """Read `background` from the estimator or from what it wraps."""
+    while estimator is not None and not hasattr(estimator, "background"):
+        steps = getattr(estimator, "steps", None)
+        inner = (getattr(estimator, name, None) for name in ("best_estimator_", "estimator_", "estimator"))
+        estimator = steps[-1][1] if steps else next((one for one in inner if one is not None), None)
+    return 0 if estimator is None else estimator.background
+
+
+def _count_mae(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
+    return count_error(y_true, y_pred, background=background).mae
+
+
+def _duration_mae(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
+    return duration_error(y_true, y_pred, background=background).mae
+
+
+def _boundary_mae(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
+    table = boundary_error(y_true, y_pred, background=background)
+    return float(table[["onset_mae", "offset_mae"]].mean().mean())
+
+
+mean_iou_scorer = SegmentationScorer(mean_iou)
+frame_f1_scorer = SegmentationScorer(frame_f1)
+segment_f1_scorer = SegmentationScorer(segment_f1)
+edit_scorer = SegmentationScorer(edit_score)
+covering_scorer = SegmentationScorer(covering)
+count_scorer = SegmentationScorer(_count_mae, sign=-1, name="count_error.mae")
+duration_scorer = SegmentationScorer(_duration_mae, sign=-1, name="duration_error.mae")
+boundary_scorer = SegmentationScorer(_boundary_mae, sign=-1, name="boundary_error.mae")
+calibration_scorer = SegmentationScorer(expected_calibration_error, sign=-1, response="predict_proba")

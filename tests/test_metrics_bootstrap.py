@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from sslts.metrics import bootstrap_difference, bootstrap_interval, mean_iou
+
+
+def share_right(y_true, y_pred):
+    return float(np.mean(np.concatenate(y_true) == np.concatenate(y_pred)))
+
+
+@pytest.fixture
+def recordings():
+    """40 recordings of one sample's worth: right in 30."""
+    truth = np.ones((40, 5), dtype=int)
+    return truth, np.where(np.arange(40)[:, None] < 30, truth, 0)
+
+
+class TestInterval:
+    def test_it_is_the_normal_one_where_that_holds(self, recordings):
+        found = bootstrap_interval(share_right, *recordings, n_resamples=3000)
+        half = 1.96 * np.sqrt(0.75 * 0.25 / 40)
+        assert found.estimate == 0.75
+        assert found.low == pytest.approx(0.75 - half, abs=0.03)
+        assert found.high == pytest.approx(0.75 + half, abs=0.03)
+
+    def test_whole_groups_are_drawn(self, recordings):
+        alone = bootstrap_interval(share_right, *recordings)
+        together = bootstrap_interval(share_right, *recordings, groups=np.arange(40) // 10)
+        assert together.high - together.low > 1.5 * (alone.high - alone.low)
+        single = bootstrap_interval(share_right, *recordings, groups=[str(i) for i in range(40)])
+        assert single.high - single.low == pytest.approx(alone.high - alone.low, abs=0.05)
+
+    def test_a_higher_level_is_wider(self, recordings):
+        narrow, wide = (bootstrap_interval(share_right, *recordings, level=level) for level in (0.5, 0.99))
+        assert wide.low < narrow.low < narrow.high < wide.high
+
+    def test_the_same_seed_gives_the_same(self, recordings):
+        same = [bootstrap_interval(mean_iou, *recordings, n_resamples=20, random_state=3) for _ in range(2)]
+        assert same[0] == same[1]
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"groups": [0] * 40}, "at least two groups to draw from, there are 1"),
+            ({"groups": [0, 1]}, "groups has 2 entries, y_true has 40 recordings"),
+            ({"level": 1}, "level=1; give a share"),
+            ({"n_resamples": 0}, "n_resamples=0"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, recordings, options, message):
+        with pytest.raises(ValueError, match=message):
+            bootstrap_interval(share_right, *recordings, **options)
+
+
+class TestDifference:
+    def test_pairs_are_drawn_together(self, recordings):
+        truth, predicted = recordings
+        worse = np.where(np.arange(40)[:, None] < 26, truth, 0)
+        found = bootstrap_difference(share_right, truth, predicted, worse)
+        assert found.estimate == pytest.approx(0.1)
+        assert 0 < found.low < 0.1 < found.high < 0.22
+
+    def test_a_prediction_does_not_differ_from_itself(self, recordings):
+        assert bootstrap_difference(share_right, *recordings, recordings[1]) == (0, 0, 0)
+
+    def test_a_baseline_of_other_recordings_is_refused(self, recordings):
+        with pytest.raises(ValueError, match="y_baseline has 3 recordings, y_true has 40"):
+            bootstrap_difference(share_right, *recordings, recordings[1][:3])

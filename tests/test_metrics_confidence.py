@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from sslts.metrics import expected_calibration_error, reliability_curve
+
+
+@pytest.fixture
+def calibrated():
+    """Ragged recordings whose labels are drawn from their probabilities."""
+    rng = np.random.default_rng(0)
+    proba = [rng.dirichlet([1, 1, 1], n) for n in (4000, 1000, 3000)]
+    truth = [np.array([rng.choice([0, 2, 5], p=p) for p in one]) for one in proba]
+    return truth, proba
+
+
+class TestReliabilityCurve:
+    def test_calibrated_probabilities_are_on_the_diagonal(self, calibrated):
+        for label in (None, 0, 5):
+            curve = reliability_curve(*calibrated, classes=[0, 2, 5], label=label).dropna()
+            assert curve["count"].sum() == 8000
+            assert (curve["accuracy"] - curve["confidence"]).abs().max() < 0.06
+
+    def test_bins_hold_what_they_say(self):
+        proba = np.array([[1.0, 0.0], [0.5, 0.5], [0.35, 0.65], [0.0, 1.0]])
+        curve = reliability_curve([0, 0, 0, 1], proba, label=1, n_bins=4)
+        assert curve["count"].tolist() == [1, 0, 2, 1]
+        assert curve["accuracy"].tolist()[2:] == [0, 1]
+        assert curve["confidence"].tolist()[2:] == [0.575, 1]
+        assert np.isnan(curve["accuracy"][1])
+
+    def test_unlabelled_samples_do_not_matter(self, calibrated):
+        truth, proba = calibrated
+        hidden = [np.where(np.arange(len(t)) % 2, t, -1) for t in truth]
+        halves = [t[1::2] for t in truth], [p[1::2] for p in proba]
+        options = {"classes": [0, 2, 5]}
+        assert reliability_curve(hidden, proba, **options).equals(reliability_curve(*halves, **options))
+
+    @pytest.mark.parametrize(
+        ("args", "options", "message"),
+        [
+            (([0, 1], np.ones((3, 2))), {}, r"y_proba\[0\] has shape \(3, 2\); y_true\[0\] needs \(2, K\)"),
+            (([[0, 1]], [np.ones((2, 2))] * 2), {}, "y_true has 1 recordings, y_proba has 2"),
+            (([0, 1], np.ones((2, 2))), {"classes": [0, 1, 2]}, "does not name the 2 columns"),
+            (([0, 1], np.ones((2, 2))), {"label": 7}, "label=7 is no column of y_proba"),
+            (([0, 1], np.ones((2, 2))), {"n_bins": 0}, "n_bins=0"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, args, options, message):
+        with pytest.raises(ValueError, match=message):
+            reliability_curve(*args, **options)
+
+
+class TestExpectedCalibrationError:
+    def test_calibrated_probabilities_have_a_small_one(self, calibrated):
+        truth, proba = calibrated
+        assert expected_calibration_error(truth, proba, classes=[0, 2, 5]) < 0.02
+        sure = [p**4 / (p**4).sum(1, keepdims=True) for p in proba]
+        assert expected_calibration_error(truth, sure, classes=[0, 2, 5]) > 0.1
+
+    def test_it_is_the_definition(self):
+        rng = np.random.default_rng(1)
+        proba, truth = rng.dirichlet([1, 1], 300), rng.integers(0, 2, 300)
+        confidence, right = proba.max(1), proba.argmax(1) == truth
+        wanted = 0.0
+        for low in np.arange(15) / 15:
+            mine = (confidence >= low) & (confidence < low + 1 / 15)
+            if mine.any():
+                wanted += mine.mean() * abs(confidence[mine].mean() - right[mine].mean())
+        assert expected_calibration_error(truth, proba) == pytest.approx(wanted)
+
+    def test_nothing_labelled_is_nan_with_a_warning(self):
+        with pytest.warns(UserWarning, match="y_true is all -1"):
+            assert np.isnan(expected_calibration_error([-1, -1], np.ones((2, 2)) / 2))

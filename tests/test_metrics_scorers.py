@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import GridSearchCV, KFold
+
+from sslts import metrics
+from sslts.metrics import SegmentationScorer, make_event_f1_scorer
+
+SCORERS = {
+    "mean_iou": metrics.mean_iou_scorer,
+    "frame_f1": metrics.frame_f1_scorer,
+    "segment_f1": metrics.segment_f1_scorer,
+    "event_f1": make_event_f1_scorer(2, 2),
+    "edit": metrics.edit_scorer,
+    "covering": metrics.covering_scorer,
+    "count": metrics.count_scorer,
+    "duration": metrics.duration_scorer,
+    "boundary": metrics.boundary_scorer,
+    "calibration": metrics.calibration_scorer,
+}
+
+
+class Noisy(BaseEstimator):
+    """Knows the labels (X is y), and spoils a share of them."""
+
+    background = 0
+
+    def __init__(self, *, noise=0.0):
+        self.noise = noise
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        X = np.asarray(X)
+        late = np.roll(X, 3, axis=1) if self.noise else X
+        return np.where(np.random.default_rng(0).random(X.shape) < self.noise, 0, late)
+
+    def predict_proba(self, X):
+        return np.eye(len(self.classes_))[self.predict(X)] * 0.98 + 0.01
+
+
+@pytest.fixture
+def labels():
+    rng = np.random.default_rng(0)
+    return np.repeat(rng.integers(0, 3, (6, 30)), 8, axis=1)
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_search_picks_the_better_estimator(name, labels):
+    search = GridSearchCV(Noisy(), {"noise": [0.1, 0.0]}, scoring=SCORERS[name], cv=KFold(2)).fit(labels, labels)
+    assert search.best_params_ == {"noise": 0.0}
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_the_score_of_the_truth_is_the_best_there_is(name, labels):
+    best = 0.0 if SCORERS[name].sign < 0 else 1.0
+    assert SCORERS[name](Noisy().fit(labels, labels), labels, labels) == pytest.approx(best, abs=0.03)
+
+
+def test_probabilities_come_with_the_names_of_their_columns(labels):
+    labels = np.where(labels == 2, 9, labels)
+
+    class Sure(Noisy):
+        def predict_proba(self, X):
+            return np.eye(3)[np.searchsorted(self.classes_, X)]
+
+    assert metrics.calibration_scorer(Sure().fit(labels, labels), labels, labels) == 0
+
+
+def test_an_unknown_response_is_refused():
+    with pytest.raises(ValueError, match="response='transform'; give 'predict' or 'predict_proba'"):
+        SegmentationScorer(metrics.mean_iou, response="transform")
