@@ -24,6 +24,7 @@ _NAMES = {
 }
 _MODULES = (
     "augment",
+    "calibration",
     "datasets",
     "decoding",
     "metrics",

@@ -1,0 +1,109 @@
+"""Learn on labelled recordings what a segmenter's scores mean for a count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sslts.matching import Segments, find_segments, match_segments, pool_labels
+from sslts.segments import CountCalibration, check_labels, labels_to_segments
+from sslts.segments.counts import LEAST_VARIANCE, SMALLEST
+
+OVERLAP = 0.1  # intersection over union from which a predicted segment is a real one: its ends do not matter here
+
+
+def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibration]:
+    """Learn how sure the segmenter's counts are, for `sslts.segments.summarize`.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+    X : array-like
+        Recordings that the segmenter was not fitted on, as of validation subjects: at least ten, of the kind and
+        length that will be counted.
+    y : array-like of int
+        Their labels; -1 where unlabelled. Recordings without a labelled sample are left out.
+
+    Returns
+    -------
+    dict of int to CountCalibration
+        For each class that is not background.
+
+    Raises
+    ------
+    ValueError
+        If no sample is labelled.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.calibration import calibrate_counts
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.segments import summarize
+    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X[:4], y[:4])
+    >>> calibration = calibrate_counts(segmenter, X[4:], y[4:])
+    >>> table = summarize(segmenter.predict_segments(X), [400] * 8, labels=[1], calibration=calibration)
+    >>> bool((table["count_low"] <= table["count_high"]).all())
+    True
+    """
+    labels, proba = list(segmenter.predict(X)), list(segmenter.predict_proba(X))
+    truth = [np.broadcast_to(t, len(p)) for t, p in zip(check_labels(y, argument="y"), labels, strict=True)]
+    flat_true, flat_pred, offsets = pool_labels(truth, labels)
+    if not (flat_true >= 0).any():
+        raise ValueError("y has no labelled sample: every label is -1. Counts are calibrated on labelled recordings.")
+    background = segmenter.background
+    true, found = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
+    cut = [np.where(t < 0, -1, p) for t, p in zip(truth, labels, strict=True)]
+    table = labels_to_segments(cut, background=background, proba=proba, classes=segmenter.classes_)
+    matched_true, matched = match_segments(true, found, OVERLAP)
+    labelled = np.array([(t >= 0).any() for t in truth])
+    real = np.zeros(found.label.size, dtype=bool)
+    real[matched] = True
+    score = table["score"].to_numpy()
+    classes = [int(k) for k in segmenter.classes_ if k != background]
+    return {
+        k: _calibrate_class(
+            score[found.label == k],
+            real[found.label == k],
+            missed=_share_missed(true, matched_true, k),
+            counts=[_count(side, k, labelled) for side in (true, found)],
+        )
+        for k in classes
+    }
+
+
+def _share_missed(true: Segments, matched: np.ndarray, k: int) -> float:
+    """Return how many segments were not found for each one that was."""
+    found = (true.label[matched] == k).sum()
+    return float(((true.label == k).sum() - found) / max(found, 1))
+
+
+def _count(segments: Segments, k: int, labelled: np.ndarray) -> np.ndarray:
+    return np.bincount(segments.recording[segments.label == k], minlength=labelled.size)[labelled]
+
+
+def _calibrate_class(
+    score: np.ndarray, real: np.ndarray, *, missed: float, counts: list[np.ndarray]
+) -> CountCalibration:
+    slope, intercept = _fit_curve(score, real) if score.size else (1.0, 0.0)
+    curve = CountCalibration(slope, intercept, missed)
+    true, found = counts
+    recording = np.repeat(np.arange(found.size), found)
+    expected, variance = (np.bincount(recording, weights=part, minlength=found.size) for part in curve.weigh(score))
+    residuals = np.abs(true - expected) / np.sqrt(variance + LEAST_VARIANCE)
+    return CountCalibration(slope, intercept, missed, tuple(residuals.tolist()))
+
+
+def _fit_curve(score: np.ndarray, real: np.ndarray) -> tuple[float, float]:
+    """Fit a logistic curve to log-odds, with Platt's targets, which are never quite 0 or 1."""
+    from sklearn.linear_model import LogisticRegression
+
+    clipped = np.clip(score, SMALLEST, 1 - SMALLEST)
+    odds = np.log(clipped / (1 - clipped))[:, None]
+    target = np.where(real, (real.sum() + 1) / (real.sum() + 2), 1 / ((~real).sum() + 2))
+    both = np.concatenate([odds, odds])
+    outcome = np.repeat([1, 0], score.size)
+    fitted = LogisticRegression().fit(both, outcome, sample_weight=np.concatenate([target, 1 - target]))
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])

@@ -1,0 +1,88 @@
+"""How sure is a number of segments?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+SMALLEST = 1e-6  # scores are kept away from 0 and 1, so that their log-odds are finite
+LEAST_VARIANCE = 0.01  # of a count of which the scores are certain
+
+
+@dataclass(frozen=True)
+class CountCalibration:
+    """What scores of segments mean for a count, for one label.
+
+    A segment with score s is real with probability ``1 / (1 + exp(-(intercept + slope * logit(s))))``; for each real one
+    that is found, ``missed`` more are not. The expected count is the sum; its standard deviation follows as if segments
+    were right or wrong by themselves. They are not: errors come together, in difficult recordings. So the interval is
+    that many standard deviations wide as the residuals of labelled recordings ask for (split conformal prediction).
+
+    `sslts.calibration.calibrate_counts` makes one for each label.
+
+    Parameters
+    ----------
+    slope, intercept : float, default=1.0, 0.0
+        Of the logistic curve. The default takes scores as probabilities.
+    missed : float, default=0.0
+        Segments not found, for each real one that is.
+    residuals : tuple of float, default=()
+        Of labelled recordings: distance of the true from the expected count, in standard deviations. Empty: a normal
+        distribution is taken.
+
+    References
+    ----------
+    Platt 1999, for the curve; Lei et al. 2018, "Distribution-free predictive inference for regression", section 5.2.
+
+    Examples
+    --------
+    >>> from sslts.segments import CountCalibration
+    >>> expected, variance = CountCalibration(missed=0.1).weigh([0.9, 0.8, 0.3])
+    >>> round(float(expected.sum()), 3)
+    2.2
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    missed: float = 0.0
+    residuals: tuple[float, ...] = ()
+
+    def weigh(self, scores: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what each segment adds to the expected number, and to its variance."""
+        s = np.clip(np.asarray(scores, dtype=np.float64), SMALLEST, 1 - SMALLEST)
+        real = 1 / (1 + np.exp(-(self.intercept + self.slope * np.log(s / (1 - s)))))
+        more = 1 + self.missed
+        return real * more, real * (1 - real) * more**2 + real * self.missed * more
+
+    def find_reach(self, level: float) -> float:
+        """Return how many standard deviations the interval reaches, to cover this share of the cases."""
+        if not self.residuals:
+            return NormalDist().inv_cdf((1 + level) / 2)
+        rank = min(int(np.ceil((len(self.residuals) + 1) * level)), len(self.residuals))
+        return float(np.sort(self.residuals)[rank - 1])
+
+
+def bound_counts(expected: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the greatest whole number within ``sqrt(spread)`` of the expected one.
+
+    Where there is none, both are the whole number that is nearest.
+
+    Parameters
+    ----------
+    expected, spread : ndarray of float
+
+    Returns
+    -------
+    low, high : ndarray of float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.segments.counts import bound_counts
+    >>> [bounds.tolist() for bounds in bound_counts(np.array([4.2, 3.4]), np.array([2.0, 0.01]))]
+    [[3.0, 3.0], [5.0, 3.0]]
+    """
+    reach, nearest = np.sqrt(spread), np.rint(expected)
+    low, high = np.ceil(expected - reach), np.floor(expected + reach)
+    return np.minimum(low, nearest).clip(min=0), np.maximum(high, nearest)

@@ -1,0 +1,215 @@
+"""Labels of samples: their accepted forms, and the runs of equal ones."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+
+def find_runs(labels: ArrayLike, *, breaks: ArrayLike = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the runs of equal values in one array of labels.
+
+    Parameters
+    ----------
+    labels : array-like of shape (T,)
+        Labels, one per sample. Every value is as good as another here, -1 too.
+    breaks : array-like of int, default=()
+        Samples at which a new run starts even between equal labels, such as the first samples of recordings that
+        were joined end to end.
+
+    Returns
+    -------
+    starts, ends : ndarray of int64 of shape (n_runs,)
+        The run is ``labels[start:end]``. Runs come in order, without gaps.
+    values : ndarray of shape (n_runs,)
+        The label of each run, in the dtype of `labels`.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is not one-dimensional.
+
+    Examples
+    --------
+    >>> from sslts.segments import find_runs
+    >>> starts, ends, values = find_runs([0, 0, 3, 3, 3, -1])
+    >>> starts.tolist(), ends.tolist(), values.tolist()
+    ([0, 2, 5], [2, 5, 6], [0, 3, -1])
+    """
+    array = np.asarray(labels)
+    if array.ndim != 1:
+        raise ValueError(f"labels has shape {array.shape}; find_runs reads one recording: give a (T,) array.")
+    fresh = np.zeros(array.size, dtype=bool)
+    fresh[:1] = True
+    fresh[1:] = array[1:] != array[:-1]
+    at = np.asarray(breaks, dtype=np.int64)
+    fresh[at[at < array.size]] = True  # an empty recording at the end starts after the last sample
+    starts = np.flatnonzero(fresh).astype(np.int64, copy=False)
+    ends = np.append(starts[1:], array.size)[: starts.size]
+    return starts, ends, array[starts]
+
+
+def expand_ranges(starts: ArrayLike, lengths: ArrayLike) -> np.ndarray:
+    """Write out many ranges as one array of indices.
+
+    Parameters
+    ----------
+    starts : array-like of int of shape (n,)
+        First index of each range.
+    lengths : array-like of int of shape (n,)
+        Number of indices in each range, 0 or more.
+
+    Returns
+    -------
+    ndarray of int64 of shape (sum(lengths),)
+        ``start, start + 1, ..., start + length - 1`` of each range, one range after another.
+
+    Examples
+    --------
+    >>> from sslts.segments import expand_ranges
+    >>> expand_ranges([5, 0, 9], [2, 0, 3]).tolist()
+    [5, 6, 9, 10, 11]
+    """
+    starts, lengths = np.asarray(starts, dtype=np.int64), np.asarray(lengths, dtype=np.int64)
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+
+
+def check_labels(labels: Any, *, argument: str = "labels", unlabelled: bool = True) -> list[np.ndarray]:
+    """Turn labels in any accepted form into a list, one integer array per recording.
+
+    Parameters
+    ----------
+    labels : array of shape (n, T) or (T,), list or object array of (T_i,), or pandas.Series
+        Integers, or floats with whole values. A one-dimensional array, or a flat list of numbers, is one recording.
+        A Series on a multi-index ``(instance, time)`` is cut by instance, in order of appearance.
+    argument : str, default="labels"
+        What error messages call `labels`.
+    unlabelled : bool, default=True
+        Whether -1 is allowed.
+
+    Returns
+    -------
+    list of ndarray of int64 of shape (T_i,)
+        They may share memory with `labels`; do not write into them.
+
+    Raises
+    ------
+    ValueError
+        If a label is not a whole number, is below -1, or is -1 though `unlabelled` is false, or a recording is not
+        one-dimensional. The message names the argument, the recording and the sample.
+
+    Examples
+    --------
+    >>> from sslts.segments import check_labels
+    >>> [recording.tolist() for recording in check_labels([[0, 1, 1], [2.0, -1.0]])]
+    [[0, 1, 1], [2, -1]]
+    """
+    lowest = -1 if unlabelled else 0
+    return [check_integers(one, f"{argument}[{i}]", lowest) for i, one in enumerate(_recordings(labels, argument))]
+
+
+def _recordings(labels: Any, argument: str) -> list[Any]:
+    """Cut labels into recordings, without looking at the values."""
+    if isinstance(labels, pd.Series | pd.DataFrame) and isinstance(labels.index, pd.MultiIndex):
+        if isinstance(labels, pd.DataFrame):
+            if labels.shape[1] != 1:
+                raise ValueError(f"{argument} has {labels.shape[1]} columns; give one column of labels, or a Series.")
+            labels = labels.iloc[:, 0]
+        instance = list(range(labels.index.nlevels - 1))
+        groups = labels.groupby(level=instance, sort=False, dropna=False)
+        return [group.to_numpy() for _, group in groups]
+    if not isinstance(labels, list | tuple):
+        array = np.asarray(labels)
+        if array.ndim not in (1, 2):
+            raise ValueError(
+                f"{argument} has shape {array.shape}; give an (n, T) array, a list of (T_i,) arrays, or one (T,) array."
+            )
+        if array.ndim == 2 or array.dtype != object:
+            return list(np.atleast_2d(array))
+        labels = array
+    if len(labels) and np.ndim(labels[0]) == 0:
+        return [labels]
+    return list(labels)
+
+
+def check_integers(values: Any, place: str, lowest: int = -1) -> np.ndarray:
+    """Give the labels of one recording as int64, or say where they are not labels.
+
+    Parameters
+    ----------
+    values : array-like of shape (T,)
+        Integers, booleans, or floats with whole values.
+    place : str
+        What error messages call them.
+    lowest : int, default=-1
+        The least label that is allowed.
+
+    Returns
+    -------
+    ndarray of int64 of shape (T,)
+
+    Raises
+    ------
+    ValueError
+        If a value is not a whole number or below `lowest`.
+
+    Examples
+    --------
+    >>> from sslts.segments import check_integers
+    >>> check_integers([1.0, -1.0], "y[0]")
+    array([ 1, -1])
+    """
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biu":
+            # An empty list is float64 in NumPy; text is refused even where it spells a number.
+            array = array.astype(np.float64, casting="same_kind" if array.dtype.kind != "O" else "unsafe")
+    except (TypeError, ValueError):
+        raise ValueError(f"{place} is not numeric; give one integer label per sample.") from None
+    if array.ndim != 1:
+        raise ValueError(f"{place} has shape {array.shape}; give one label per sample: a (T,) array.")
+    if array.dtype.kind == "f":
+        broken = np.flatnonzero(~np.isfinite(array) | (array != np.round(array)))
+        if broken.size:
+            raise ValueError(
+                f"{place} holds {array[broken[0]]} at sample {broken[0]}; labels are integers (-1 = unlabelled)."
+            )
+    array = array.astype(np.int64, copy=False)
+    if array.size and array.min() < lowest:
+        at = int(np.argmax(array < lowest))
+        mend = "labels are integers >= 0, or -1 for unlabelled" if lowest < 0 else "give a class, >= 0, to every sample"
+        raise ValueError(f"{place} holds {array[at]} at sample {at}; {mend}.")
+    return array
+
+
+def check_sampling_rate(sampling_rate: float | None) -> float:
+    """Give the samples per unit of time: `sampling_rate`, or 1 where there is none.
+
+    Parameters
+    ----------
+    sampling_rate : float or None
+        Samples per second.
+
+    Returns
+    -------
+    float
+        `sampling_rate`, or 1.0 for None.
+
+    Raises
+    ------
+    ValueError
+        If `sampling_rate` is not a positive, finite number.
+
+    Examples
+    --------
+    >>> from sslts.segments import check_sampling_rate
+    >>> check_sampling_rate(None), check_sampling_rate(250)
+    (1.0, 250.0)
+    """
+    if sampling_rate is None:
+        return 1.0
+    if not 0 < sampling_rate < np.inf:
+        raise ValueError(f"sampling_rate={sampling_rate!r}; give samples per second, a positive number, or None.")
+    return float(sampling_rate)

@@ -1,0 +1,214 @@
+"""How many segments there are, how long they last and how often they come: per recording, or per period."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from sslts.segments.counts import LEAST_VARIANCE, CountCalibration, bound_counts
+from sslts.segments.labels import check_sampling_rate, expand_ranges
+from sslts.segments.tables import check_rows, read_columns
+
+KEYS = ("recording", "period", "label")
+
+
+def summarize(
+    segments: pd.DataFrame,
+    lengths: Sequence[int],
+    *,
+    period: float | None = None,
+    by: Sequence[str] = KEYS,
+    labels: Sequence[int] | None = None,
+    sampling_rate: float | None = None,
+    calibration: Mapping[int, CountCalibration] | None = None,
+    level: float = 0.9,
+) -> pd.DataFrame:
+    """Count and measure segments.
+
+    Parameters
+    ----------
+    segments : pandas.DataFrame
+        As `labels_to_segments` or a segmenter's ``predict_segments`` gives.
+    lengths : sequence of int of length n
+        Samples of each recording.
+    period : float or None, default=None
+        Cut each recording into periods this long: seconds with `sampling_rate`, else samples. The last one may be
+        shorter. None: one period, the whole recording.
+    by : sequence of {"recording", "period", "label"}, default=all
+        What rows are for; what is not named is pooled. ``by=("label",)`` gives a row for each label.
+    labels : sequence of int, default=None
+        The labels to count; those without a segment get rows of zeros. None: those in `segments`.
+    sampling_rate : float or None, default=None
+        Samples per second. With it, lengths and intervals are in seconds, else in samples.
+    calibration : dict of int to CountCalibration, default=None
+        For each label, what its scores mean; see `sslts.calibration.calibrate_counts`. None: scores are taken as
+        probabilities, and segments as right or wrong by themselves.
+    level : float, default=0.9
+        Share of the cases that the interval of the count should cover.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns in `by`; then ``time`` (samples or seconds looked at), ``count``, ``total_length``,
+        ``mean_length``, ``std_length``, ``occupancy`` (share of the time), ``mean_interval`` and ``std_interval``
+        (between the starts of neighbours of one label in a recording), ``expected_count``, ``count_low`` and
+        ``count_high``. What can not be known is nan: the mean of nothing, the spread of one, expectations without
+        scores. Nothing to count gives an empty table.
+
+    Raises
+    ------
+    ValueError
+        If a row is no segment, overlaps another or lies outside its recording (the message names it), if `period` is
+        shorter than a sample, or another argument is out of range.
+
+    Notes
+    -----
+    A segment over the edge of a period is counted once, in the period where it starts, with its whole length in
+    ``mean_length``; ``total_length`` and ``occupancy`` share it among the periods. An interval belongs to the later of
+    its two segments.
+
+    Examples
+    --------
+    >>> from sslts.segments import labels_to_segments, summarize
+    >>> table = labels_to_segments([[0, 1, 1, 0, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0, 0]])
+    >>> summarize(table, [8, 8], period=6)[["recording", "period", "label", "count", "total_length", "mean_length"]]
+       recording  period  label  count  total_length  mean_length
+    0          0       0      1      2           3.0          2.5
+    1          0       1      1      0           2.0          NaN
+    2          1       0      1      0           0.0          NaN
+    3          1       1      1      0           0.0          NaN
+    """
+    rate = check_sampling_rate(sampling_rate)
+    sizes = np.asarray(lengths, dtype=np.int64)
+    columns = read_columns(segments)
+    check_rows(segments, columns, sizes)
+    _check_options(by, level, segments, calibration)
+    step = _find_step(period, rate, sizes)
+    wanted = np.unique(columns[3]) if labels is None else np.asarray(labels, dtype=np.int64)
+    order = np.lexsort((columns[1], columns[0]))
+    recording, start, end, label = (column[order] for column in columns)
+    rows = _list_rows(sizes, step, wanted)
+    length, interval = (end - start) / rate, _find_intervals(recording, start, label) / rate
+    score = segments["score"].to_numpy(dtype=np.float64)[order] if "score" in segments else np.full(order.size, np.nan)
+    curves = {int(k): CountCalibration() if calibration is None else calibration[int(k)] for k in wanted}
+    counted = pd.DataFrame({"recording": recording, "period": start // step, "label": label, "length": length})
+    counted = counted.assign(interval=interval, **_estimate(score, label, curves))
+    shared = _share_lengths(recording, start, end, label, step, rate)
+    known = [table[table["label"].isin(wanted)] for table in (counted, shared)]
+    return _gather(rows, *known, by=list(by), rate=rate, reach={k: c.find_reach(level) for k, c in curves.items()})
+
+
+def _check_options(
+    by: Sequence[str], level: float, segments: pd.DataFrame, calibration: Mapping[int, CountCalibration] | None
+) -> None:
+    unknown = [name for name in by if name not in KEYS]
+    if isinstance(by, str) or unknown:
+        raise ValueError(f"by={by!r}; give a sequence of {KEYS}.")
+    if not 0 < level < 1:
+        raise ValueError(f"level={level!r}; give a share above 0 and below 1.")
+    missing = sorted(set(segments["label"]) - set(calibration)) if calibration is not None else []
+    if missing:
+        raise ValueError(f"calibration has no entry for label {missing[0]}; it has {sorted(calibration or {})}.")
+
+
+def _find_step(period: float | None, rate: float, sizes: np.ndarray) -> int:
+    """Return the samples of a period."""
+    if period is None:
+        return max(int(sizes.max(initial=1)), 1)
+    step = round(period * rate) if np.isfinite(period) else 0
+    if step < 1:
+        raise ValueError(f"period={period!r} is shorter than a sample; give seconds with sampling_rate, else samples.")
+    return step
+
+
+def _list_rows(sizes: np.ndarray, step: int, labels: np.ndarray) -> pd.DataFrame:
+    """Return a row for each recording, period and label, with the samples of the period."""
+    n_periods = np.maximum(-(-sizes // step), 1)
+    recording = np.repeat(np.arange(sizes.size), n_periods)
+    period = expand_ranges(np.zeros(sizes.size, dtype=np.int64), n_periods)
+    time = np.minimum(step, sizes[recording] - period * step)
+    k = labels.size
+    table = {"recording": np.repeat(recording, k), "period": np.repeat(period, k), "label": np.tile(labels, len(time))}
+    return pd.DataFrame({**table, "time": np.repeat(time, k)})
+
+
+def _find_intervals(recording: np.ndarray, start: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Return how long after the one of its label before it in its recording each segment begins; nan for the first."""
+    interval = np.full(start.size, np.nan)
+    by_label = np.lexsort((start, label, recording))
+    before, after = by_label[:-1], by_label[1:]
+    same = (recording[before] == recording[after]) & (label[before] == label[after])
+    interval[after[same]] = (start[after] - start[before])[same]
+    return interval
+
+
+def _estimate(score: np.ndarray, label: np.ndarray, curves: Mapping[int, CountCalibration]) -> dict[str, np.ndarray]:
+    """Return what each segment adds to the expected count, and to its variance."""
+    expected, variance = np.full(score.size, np.nan), np.full(score.size, np.nan)
+    for k, curve in curves.items():
+        mine = label == k
+        expected[mine], variance[mine] = curve.weigh(score[mine])
+    return {"expected": expected, "variance": variance}
+
+
+def _share_lengths(
+    recording: np.ndarray, start: np.ndarray, end: np.ndarray, label: np.ndarray, step: int, rate: float
+) -> pd.DataFrame:
+    """Return a row for each period that a segment reaches into, with how much of it lies there."""
+    first, last = start // step, (end - 1) // step
+    which = np.repeat(np.arange(start.size), last - first + 1)
+    period = expand_ranges(first, last - first + 1)
+    inside = np.minimum(end[which], (period + 1) * step) - np.maximum(start[which], period * step)
+    return pd.DataFrame(
+        {"recording": recording[which], "period": period, "label": label[which], "inside": inside / rate}
+    )
+
+
+def _gather(
+    rows: pd.DataFrame,
+    counted: pd.DataFrame,
+    shared: pd.DataFrame,
+    *,
+    by: list[str],
+    rate: float,
+    reach: Mapping[int, float],
+) -> pd.DataFrame:
+    """Return the table: sums over what is pooled, means and spreads over the segments themselves."""
+    rows, counted, shared = (table.assign(all=0) for table in (rows, counted, shared))
+    keys = by or ["all"]
+    each = [*keys, *(["label"] if "label" not in keys else [])]
+    cells = rows.groupby(each)[["time"]].sum()
+    groups = counted.groupby(each)
+    cells["count"] = groups.size().reindex(cells.index, fill_value=0)
+    cells["total_length"] = shared.groupby(each)["inside"].sum().reindex(cells.index, fill_value=0.0)
+    for name in ("expected", "variance"):  # nan of a segment without a score stays
+        cells[name] = groups[name].agg(_sum_all).reindex(cells.index, fill_value=0.0)
+    width = cells.index.get_level_values("label").map(reach).to_numpy(dtype=np.float64)
+    cells["spread"] = width**2 * (cells["variance"] + LEAST_VARIANCE)
+    pooled = cells.groupby(keys)
+    sums = pooled[["count", "total_length"]].sum()
+    uncertain = pooled[["expected", "spread"]].agg(_sum_all)
+    time = pooled["time"].max() / rate
+    same = counted.groupby(keys)
+    low, high = bound_counts(uncertain["expected"].to_numpy(), uncertain["spread"].to_numpy())
+    table = pd.DataFrame(
+        {
+            "time": time,
+            "count": sums["count"].astype(np.int64),
+            "total_length": sums["total_length"].astype(np.float64),
+            "mean_length": same["length"].mean().reindex(sums.index),
+            "std_length": same["length"].std().reindex(sums.index),
+            "occupancy": sums["total_length"] / time.where(time > 0),
+            "mean_interval": same["interval"].mean().reindex(sums.index),
+            "std_interval": same["interval"].std().reindex(sums.index),
+            "expected_count": uncertain["expected"].astype(np.float64),
+            "count_low": low,
+            "count_high": high,
+        }
+    )
+    return table.reset_index()[[*by, *table.columns]]
+
+
+def _sum_all(values: pd.Series) -> float:
+    """Return the sum, nan if a value is."""
+    return float(values.to_numpy().sum())

@@ -1,0 +1,124 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sslts.segments import (
+    clip_segments,
+    filter_segments,
+    labels_to_segments,
+    merge_segments,
+    segments_to_labels,
+    shift_segments,
+)
+
+recordings = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=15).map(np.array), min_size=1, max_size=3)
+
+
+def tabulate(labels, **options):
+    proba = [np.full((len(one), 3), 1 / 3) for one in labels]
+    return labels_to_segments(labels, proba=proba, **options)
+
+
+class TestMerge:
+    @given(recordings)
+    def test_segments_that_never_touch_stay(self, labels):
+        table = tabulate(labels)
+        pd.testing.assert_frame_equal(merge_segments(table), table)
+
+    @given(recordings, st.integers(0, 4))
+    def test_it_fills_the_gaps_between_equal_labels(self, labels, gap):
+        expected = [one.copy() for one in labels]
+        for one in expected:
+            for i in range(len(one)):
+                for j in range(i + 2, min(i + gap + 2, len(one))):
+                    if one[i] > 0 and one[i] == one[j] and (one[i + 1 : j] == 0).all():
+                        one[i + 1 : j] = one[i]
+        found = segments_to_labels(merge_segments(tabulate(labels), gap), [len(one) for one in labels])
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_touching_rows_are_joined_whatever_their_order(self):
+        table = pd.DataFrame(
+            {"recording": 0, "start": [4, 0], "end": [6, 4], "length": [2, 4], "label": 1, "score": [0.3, 0.9]}
+        )
+        merged = merge_segments(table)
+        assert merged[["start", "end", "length"]].to_numpy().tolist() == [[0, 6, 6]]
+        assert merged["score"].tolist() == pytest.approx([0.7])
+
+    def test_times_follow(self):
+        merged = merge_segments(tabulate([[1, 0, 1, 1]], sampling_rate=10), 1)
+        assert merged[["start_time", "end_time", "duration"]].to_numpy().tolist() == [[0.0, 0.4, 0.4]]
+
+    def test_bad_rows_are_named(self):
+        table = pd.DataFrame({"recording": 0, "start": [0, 3], "end": [5, 6], "label": 1}, index=[7, 8])
+        with pytest.raises(ValueError, match=r"segments row 8 .* overlaps row 7"):
+            merge_segments(table)
+        with pytest.raises(ValueError, match=r"segments row 7 .* ends at or before its start"):
+            merge_segments(table.assign(end=[0, 6]))
+        with pytest.raises(ValueError, match="max_gap=-1"):
+            merge_segments(table, -1)
+
+
+class TestFilter:
+    table = tabulate([[0, 1, 1, 1, 0, 2, 0], [1, 0, 2, 2, 0, 0, 0]])
+
+    @pytest.mark.parametrize(
+        ("conditions", "rows"),
+        [
+            ({}, [0, 1, 2, 3]),
+            ({"min_length": 2}, [0, 3]),
+            ({"max_length": 2}, [1, 2, 3]),
+            ({"labels": [2]}, [1, 3]),
+            ({"recordings": [1]}, [2, 3]),
+            ({"min_score": 0.4}, []),
+            ({"min_length": 2, "labels": [2]}, [3]),
+        ],
+    )
+    def test_it_keeps_what_meets_all_conditions(self, conditions, rows):
+        pd.testing.assert_frame_equal(
+            filter_segments(self.table, **conditions), self.table.iloc[rows].reset_index(drop=True)
+        )
+
+    def test_without_a_score_a_segment_has_none(self):
+        assert filter_segments(labels_to_segments([0, 1]), min_score=0.0).empty
+
+
+class TestClipAndShift:
+    @given(recordings, st.integers(0, 10), st.integers(0, 10))
+    def test_a_clipped_and_shifted_table_is_that_of_the_part(self, labels, start, size):
+        labels = [np.resize(one, 20) for one in labels]
+        found = shift_segments(clip_segments(tabulate(labels, sampling_rate=5), start, start + size), -start)
+        wanted = tabulate([one[start : start + size] for one in labels], sampling_rate=5)
+        pd.testing.assert_frame_equal(found, wanted)
+
+    def test_offsets_by_recording(self):
+        table = tabulate([[1, 0], [0, 1]])
+        for offset in ([3, 5], {0: 3, 1: 5}):
+            assert shift_segments(table, offset)["start"].tolist() == [3, 6]
+        with pytest.raises(ValueError, match="offset has no entry for recording 1"):
+            shift_segments(table, [3])
+
+    def test_nothing_begins_before_the_recording(self):
+        with pytest.raises(ValueError, match="segments row 0 would begin at sample -1"):
+            shift_segments(tabulate([[0, 1]]), -2)
+
+    def test_a_stretch_has_a_direction(self):
+        with pytest.raises(ValueError, match="end=1 lies before start=3"):
+            clip_segments(tabulate([[0, 1]]), 3, 1)
+
+
+@pytest.mark.parametrize(
+    "change", [merge_segments, filter_segments, lambda t: clip_segments(t, 0, 5), lambda t: shift_segments(t, 3)]
+)
+def test_nothing_stays_nothing_with_the_same_columns(change):
+    empty = tabulate([[0, 0, 0]], sampling_rate=4)
+    pd.testing.assert_frame_equal(change(empty), empty)
+
+
+def test_the_table_that_is_given_stays_as_it_is():
+    table = tabulate([[0, 1, 0, 1, 1]], sampling_rate=4)
+    before = table.copy()
+    merge_segments(table, 2), filter_segments(table, min_length=2), clip_segments(table, 1, 4), shift_segments(table, 1)
+    pd.testing.assert_frame_equal(table, before)

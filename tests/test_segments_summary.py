@@ -1,0 +1,162 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sslts.segments import CountCalibration, labels_to_segments, summarize
+
+recordings = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=30).map(np.array), min_size=1, max_size=3)
+COLUMNS = [
+    "time",
+    "count",
+    "total_length",
+    "mean_length",
+    "std_length",
+    "occupancy",
+    "mean_interval",
+    "std_interval",
+    "expected_count",
+    "count_low",
+    "count_high",
+]
+
+
+class TestLaws:
+    @settings(max_examples=60, deadline=None)
+    @given(recordings, st.integers(1, 12))
+    def test_periods_add_up_to_the_whole(self, labels, period):
+        table, lengths = labels_to_segments(labels), [len(one) for one in labels]
+        parts = summarize(table, lengths, period=period, labels=[1, 2])
+        whole = summarize(table, lengths, labels=[1, 2])
+        sums = parts.groupby(["recording", "label"])[["time", "count", "total_length"]].sum().reset_index()
+        for name in ("time", "count", "total_length"):
+            assert sums[name].tolist() == whole[name].tolist()
+
+    @settings(max_examples=60, deadline=None)
+    @given(recordings, st.integers(1, 12))
+    def test_lengths_are_shared_by_samples(self, labels, period):
+        parts = summarize(labels_to_segments(labels), [len(one) for one in labels], period=period, labels=[1, 2])
+        for row in parts.itertuples():
+            piece = labels[row.recording][row.period * period : (row.period + 1) * period]
+            assert row.total_length == (piece == row.label).sum()
+            assert row.time == len(piece)
+            assert row.occupancy == pytest.approx((piece == row.label).mean())
+
+    @settings(max_examples=30, deadline=None)
+    @given(recordings)
+    def test_pooling_adds_up(self, labels):
+        table, lengths = labels_to_segments(labels), [len(one) for one in labels]
+        every = summarize(table, lengths, labels=[1, 2])
+        for by in (["label"], ["recording"], []):
+            pooled = summarize(table, lengths, labels=[1, 2], by=by)
+            wanted = every.groupby(by)["count"].sum().tolist() if by else [every["count"].sum()]
+            assert pooled["count"].tolist() == wanted
+            assert list(pooled.columns) == [*by, *COLUMNS]
+
+
+class TestFigures:
+    table = labels_to_segments([[1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 2]])
+
+    def test_by_hand(self):
+        row = summarize(self.table, [12], labels=[1]).iloc[0]
+        assert (row["count"], row["total_length"], row["mean_length"]) == (3, 7, pytest.approx(7 / 3))
+        assert row["std_length"] == pytest.approx(np.std([2, 4, 1], ddof=1))
+        assert row["occupancy"] == pytest.approx(7 / 12)
+        assert (row["mean_interval"], row["std_interval"]) == (4.5, pytest.approx(np.std([4, 5], ddof=1)))
+
+    def test_a_segment_over_an_edge_is_counted_once_where_it_starts(self):
+        found = summarize(self.table, [12], period=6, labels=[1])
+        assert found["count"].tolist() == [2, 1]
+        assert found["total_length"].tolist() == [4, 3]
+        assert found["mean_length"].tolist() == [3, 1]
+        assert found["mean_interval"].tolist() == [4, 5]
+
+    def test_seconds(self):
+        found = summarize(self.table, [12], period=3, labels=[1], sampling_rate=2)
+        assert found["time"].tolist() == [3, 3]
+        assert found["total_length"].tolist() == [2, 1.5]
+        assert found["mean_interval"].tolist() == [2, 2.5]
+        assert found["occupancy"].tolist() == pytest.approx([4 / 6, 3 / 6])
+
+    def test_the_order_of_rows_does_not_matter(self):
+        table = labels_to_segments([[1, 0, 1, 1, 0, 2], [2, 0, 1, 0, 1, 0]])
+        pd.testing.assert_frame_equal(summarize(table.iloc[::-1], [6, 6], period=4), summarize(table, [6, 6], period=4))
+
+    def test_labels_without_a_segment_get_zeros_and_others_are_left_out(self):
+        found = summarize(self.table, [12], labels=[3, 2])
+        assert found["label"].tolist() == [2, 3]
+        assert found["count"].tolist() == [1, 0]
+        assert np.isnan(found["mean_length"][1])
+
+
+class TestExpectedCount:
+    labels = [[0, 1, 0, 1, 0, 1]]
+
+    def make(self, *scores):
+        return labels_to_segments(self.labels).assign(score=scores)
+
+    def test_scores_are_probabilities_where_nothing_else_is_known(self):
+        row = summarize(self.make(0.9, 0.9, 0.2), [6]).iloc[0]
+        assert row["count"] == 3
+        assert row["expected_count"] == pytest.approx(2.0)
+        reach = 1.6449 * np.sqrt(0.09 + 0.09 + 0.16 + 0.01)
+        assert (row["count_low"], row["count_high"]) == (np.ceil(2 - reach), np.floor(2 + reach))
+
+    def test_certain_scores_leave_no_interval(self):
+        row = summarize(self.make(1.0, 1.0, 1.0), [6]).iloc[0]
+        assert (row["count_low"], row["count_high"]) == (3, 3)
+
+    def test_a_calibration_says_what_scores_mean(self):
+        doubt = {1: CountCalibration(slope=0.0, intercept=0.0, missed=0.5, residuals=(2.0,) * 20)}
+        row = summarize(self.make(0.9, 0.9, 0.2), [6], calibration=doubt).iloc[0]
+        assert row["expected_count"] == pytest.approx(3 * 0.5 * 1.5)
+        reach = 2 * np.sqrt(3 * (0.25 * 1.5**2 + 0.5 * 0.5 * 1.5) + 0.01)
+        assert row["count_high"] == np.floor(2.25 + reach)
+        assert row["count_low"] == 0
+
+    def test_a_higher_level_is_wider(self):
+        narrow, wide = (summarize(self.make(0.6, 0.6, 0.6), [6], level=level).iloc[0] for level in (0.3, 0.99))
+        assert wide["count_low"] < narrow["count_low"] <= narrow["count_high"] < wide["count_high"]
+
+    def test_without_scores_nothing_is_expected(self):
+        found = summarize(labels_to_segments([[0, 1], [0, 0]]), [2, 2])
+        assert np.isnan(found["expected_count"][0])
+        assert found["expected_count"][1] == 0
+
+
+class TestEmpty:
+    def test_no_segment_is_an_empty_table_with_the_right_columns(self):
+        found = summarize(labels_to_segments([[0, 0]]), [2])
+        assert list(found.columns) == ["recording", "period", "label", *COLUMNS]
+        assert found.empty
+        assert found["count"].dtype == np.int64
+        assert found.drop(columns=["recording", "period", "label", "count"]).dtypes.eq(np.float64).all()
+
+    def test_known_labels_make_rows_of_zeros(self):
+        found = summarize(labels_to_segments([[0, 0], [0]]), [2, 1], labels=[1])
+        assert found["count"].tolist() == [0, 0]
+        assert found["count_high"].tolist() == [0, 0]
+
+
+class TestErrors:
+    table = labels_to_segments([[0, 1, 1, 0]])
+
+    @pytest.mark.parametrize(
+        ("change", "options", "message"),
+        [
+            ({}, {"period": 0}, "period=0 is shorter than a sample"),
+            ({}, {"period": -3}, "period=-3"),
+            ({}, {"period": 0.01, "sampling_rate": 10}, "period=0.01 is shorter than a sample"),
+            ({}, {"period": np.nan}, "period=nan"),
+            ({}, {"level": 1.0}, "level=1.0; give a share"),
+            ({}, {"by": ["patient"]}, r"by=\['patient'\]; give a sequence"),
+            ({}, {"calibration": {2: CountCalibration()}}, "calibration has no entry for label 1; it has"),
+            ({"end": 9}, {}, r"segments row 0 .* lies outside its recording"),
+            ({"end": 1}, {}, r"segments row 0 .* ends at or before its start"),
+            ({"recording": 4}, {}, r"segments row 0 .* is of an unknown recording"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, change, options, message):
+        with pytest.raises(ValueError, match=message):
+            summarize(self.table.assign(**change), [4], **options)
