@@ -15,9 +15,10 @@ class CountCalibration:
     """What scores of segments mean for a count, for one label.
 
     A segment with score s is real with probability ``1 / (1 + exp(-(intercept + slope * logit(s))))``; for each that
-    is real and found, ``missed`` more are not. The expected count is the sum; its standard deviation follows as if segments
-    were right or wrong by themselves. They are not: errors come together, in difficult recordings. So the interval is
-    that many standard deviations wide as the residuals of labelled recordings ask for (split conformal prediction).
+    is real and found, ``missed`` more are not. The expected count is the sum; its standard deviation follows as if
+    segments were right or wrong by themselves. They are not: errors come together, in difficult recordings. So the
+    interval is that many standard deviations wide as the residuals of labelled recordings ask for (split conformal
+    prediction).
 
     `sslts.calibration.calibrate_counts` makes one for each label.
 
