@@ -30,6 +30,7 @@ _MODULES = (
     "metrics",
     "networks",
     "objectives",
+    "plotting",
     "preprocessing",
     "segmenters",
     "segments",

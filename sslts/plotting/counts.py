@@ -1,0 +1,141 @@
+"""How many segments there are in each recording, in truth and as predicted."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from sslts.plotting.style import color_classes, make_axes
+from sslts.segments import count_segments, labels_to_segments
+
+
+class CountDisplay:
+    """Predicted against true counts, a disc for each pair of numbers, as large as it is frequent.
+
+    Parameters
+    ----------
+    true, predicted : pandas.DataFrame
+        Counts: a row for each recording, a column for each class.
+    names : dict of int to str, default=None
+        What to call the classes.
+
+    Attributes
+    ----------
+    figure_ : Figure
+    ax_ : Axes
+
+    Examples
+    --------
+    >>> from sslts.plotting import CountDisplay
+    >>> display = CountDisplay.from_predictions([[0, 1, 0, 1], [0, 1, 1, 0]], [[0, 1, 1, 1], [0, 1, 1, 0]])
+    >>> display.ax_.get_xlabel()
+    'true count'
+    """
+
+    def __init__(self, true: pd.DataFrame, predicted: pd.DataFrame, *, names: dict[int, str] | None = None) -> None:
+        self.true = true
+        self.predicted = predicted
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls, segmenter: Any, X: Any, y: Any, *, names: dict[int, str] | None = None, ax: Any = None
+    ) -> Self:
+        """Draw the counts of a fitted segmenter.
+
+        Parameters
+        ----------
+        segmenter : fitted segmenter
+        X : array-like
+            Recordings.
+        y : array-like
+            True labels; recordings without a labelled sample are left out, and so is what lies in unlabelled stretches.
+        names : dict of int to str, default=None
+            What to call the classes.
+        ax : Axes, default=None
+            Where to draw.
+
+        Returns
+        -------
+        CountDisplay
+        """
+        return cls.from_predictions(y, segmenter.predict(X), background=segmenter.background, names=names, ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: Any,
+        y_pred: Any,
+        *,
+        background: int | None = 0,
+        names: dict[int, str] | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Draw the counts of labels.
+
+        Parameters
+        ----------
+        y_true, y_pred : array of shape (n, T) or list of (T_i,)
+            True labels (-1 = unlabelled) and predicted labels.
+        background : int or None, default=0
+            The class that is not a segment.
+        names : dict of int to str, default=None
+            What to call the classes.
+        ax : Axes, default=None
+            Where to draw.
+
+        Returns
+        -------
+        CountDisplay
+        """
+        true, pred = [], []
+        for t, p in zip(y_true, y_pred, strict=True):
+            labels = np.broadcast_to(t, np.shape(p))
+            if (labels >= 0).any():
+                true.append(labels)
+                pred.append(np.where(labels < 0, -1, p))
+        tables = [labels_to_segments(side, background=background) for side in (true, pred)]
+        found = np.unique(np.concatenate([table["label"].to_numpy() for table in tables])).tolist()
+        counts = [count_segments(table, n_recordings=len(true), labels=found) for table in tables]
+        return cls(*counts, names=names).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        CountDisplay
+        """
+        self.figure_, self.ax_ = make_axes(ax, 5.2, 5.0)
+        classes = self.true.columns.to_numpy()
+        colors = color_classes(classes, None)
+        highest = int(max(self.true.to_numpy().max(initial=1), self.predicted.to_numpy().max(initial=1)))
+        self.ax_.plot([0, highest], [0, highest], color="#aaaaaa", lw=1, zorder=0)
+        for i, k in enumerate(classes):
+            pairs = pd.DataFrame({"true": self.true[k], "predicted": self.predicted[k]})
+            sizes = pairs.groupby(["true", "predicted"]).size().reset_index(name="n")
+            exact = (pairs["true"] == pairs["predicted"]).mean()
+            aside = 0.18 * (i - (len(classes) - 1) / 2) / max(len(classes) / 3, 1)  # classes side by side
+            self.ax_.scatter(
+                sizes["true"] + aside,
+                sizes["predicted"],
+                s=260 * sizes["n"] / sizes["n"].max() + 8,
+                color=colors[int(k)],
+                alpha=0.65,
+                lw=0,
+                label=f"{(self.names or {}).get(int(k), k)}: {exact:.0%} exact",
+            )
+        self.ax_.set_xlabel("true count")
+        self.ax_.set_ylabel("predicted count")
+        legend = self.ax_.legend(frameon=False, fontsize="small", loc="upper left")
+        for handle in legend.legend_handles:
+            handle.set_sizes([40])
+        self.ax_.spines[["top", "right"]].set_visible(False)
+        return self

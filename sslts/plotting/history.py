@@ -1,0 +1,149 @@
+"""How a training went."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from sslts.plotting.style import color_classes, split_axes
+from sslts.segments import check_labels
+
+
+class TrainingHistoryDisplay:
+    """Losses, how many pseudo-labels were believed, of which classes, and whether they were right.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        A fitted segmenter's ``history_``.
+    accuracy : pandas.Series, default=None
+        For each class, the share of right pseudo-labels among the believed ones; see `from_estimator`.
+    background : int or None, default=0
+        The class that is not a segment; it is grey.
+
+    Attributes
+    ----------
+    figure_ : Figure
+    ax_ : Axes
+        That of the losses.
+    axes_ : list of Axes
+        All, from top to bottom.
+
+    Examples
+    --------
+    >>> from sslts import FixMatchSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.plotting import TrainingHistoryDisplay
+    >>> X, y = make_recordings(6, n_samples=400, random_state=0)
+    >>> few = y.copy()
+    >>> few[2:] = -1
+    >>> segmenter = FixMatchSegmenter(max_steps=4, random_state=0).fit(X, few)
+    >>> len(TrainingHistoryDisplay.from_estimator(segmenter, X[2:], y[2:]).axes_)
+    4
+    """
+
+    def __init__(self, history: pd.DataFrame, *, accuracy: pd.Series | None = None, background: int | None = 0) -> None:
+        self.history = history
+        self.accuracy = accuracy
+        self.background = background
+
+    @classmethod
+    def from_estimator(cls, segmenter: Any, X: Any = None, y_hidden: Any = None, *, ax: Any = None) -> Self:
+        """Draw the training of a fitted segmenter.
+
+        Parameters
+        ----------
+        segmenter : fitted segmenter
+        X : array-like, default=None
+            Recordings that were unlabelled in training.
+        y_hidden : array-like, default=None
+            Their true labels, if they are known after all: the picture then says how many of the pseudo-labels that
+            the teacher believes at the end are right.
+        ax : Axes, default=None
+            Where to draw; it is divided.
+
+        Returns
+        -------
+        TrainingHistoryDisplay
+        """
+        accuracy = None if X is None or y_hidden is None else _check_pseudo_labels(segmenter, X, y_hidden)
+        return cls(segmenter.history_, accuracy=accuracy, background=segmenter.background).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; it is divided. None makes a figure.
+
+        Returns
+        -------
+        TrainingHistoryDisplay
+        """
+        table = self.history
+        shares = [name for name in table.columns if name.startswith("share_")]
+        believed = "mask_rate" in table and bool(table["mask_rate"].notna().any())
+        over_time = ["losses", *(["mask_rate"] if believed else []), *(["shares"] if believed and shares else [])]
+        heights = [2.2, *[1.2] * (len(over_time) - 1), *([1.2] if self.accuracy is not None else [])]
+        self.figure_, self.axes_ = split_axes(ax, heights, width=7.0, sharex=False)
+        self.ax_ = self.axes_[0]
+        self._draw_losses(self.ax_, table)
+        if "mask_rate" in over_time:
+            self.axes_[1].plot(table["step"], table["mask_rate"], color="#333333")
+            self.axes_[1].set_ylim(0, 1.02)
+            self.axes_[1].set_ylabel("mask rate")
+        if "shares" in over_time:
+            self._draw_shares(self.axes_[2], table, shares)
+        self.axes_[len(over_time) - 1].set_xlabel("step")
+        for lower in self.axes_[1 : len(over_time)]:
+            lower.sharex(self.ax_)
+        if self.accuracy is not None:
+            self._draw_accuracy(self.axes_[-1])
+        for each in self.axes_:
+            each.spines[["top", "right"]].set_visible(False)
+        return self
+
+    def _draw_losses(self, ax: Any, table: pd.DataFrame) -> None:
+        for name, color in (("loss", "#333333"), ("labeled_loss", "#1f77b4"), ("unlabeled_loss", "#d62728")):
+            if name in table and (table[name] > 0).any():
+                ax.plot(table["step"], table[name].where(table[name] > 0), color=color, label=name)
+        ax.set_yscale("log")
+        ax.set_ylabel("loss")
+        ax.legend(frameon=False, fontsize="small")
+
+    def _draw_shares(self, ax: Any, table: pd.DataFrame, shares: list[str]) -> None:
+        colors = color_classes(np.array([int(name.removeprefix("share_")) for name in shares]), self.background)
+        if not (table[shares] > 0).any(axis=None):
+            return
+        for name, (k, color) in zip(shares, colors.items(), strict=True):
+            ax.plot(table["step"], table[name].where(table[name] > 0), color=color, label=str(k))
+        ax.set_yscale("log")
+        ax.set_ylabel("share")
+        ax.legend(frameon=False, fontsize="small", ncols=min(len(shares), 6), title="class of pseudo-labels")
+
+    def _draw_accuracy(self, ax: Any) -> None:
+        accuracy = pd.Series(self.accuracy)
+        colors = color_classes(accuracy.index.to_numpy(), self.background)
+        ax.barh([str(k) for k in accuracy.index], accuracy.fillna(0), color=list(colors.values()))
+        for row, value in enumerate(accuracy):
+            text = "none" if np.isnan(value) else f"{value:.1%}"
+            ax.text(0.01, row, text, va="center", fontsize="small")
+        ax.set_xlim(0, 1)
+        ax.set_xlabel("right among the believed pseudo-labels, at the end")
+        ax.set_ylabel("class")
+
+
+def _check_pseudo_labels(segmenter: Any, X: Any, y_hidden: Any) -> pd.Series:
+    """Return, for each class, the share of right labels where the teacher is confident."""
+    threshold = getattr(segmenter, "threshold", 0.0)
+    least = float(getattr(threshold, "threshold", threshold) or 0.0)
+    rows = []
+    for labels, proba in zip(check_labels(y_hidden, argument="y_hidden"), segmenter.predict_proba(X), strict=True):
+        labels = np.broadcast_to(labels, len(proba))
+        sure = (proba.max(1) >= least) & (labels >= 0)
+        rows.append(np.stack([segmenter.classes_[proba[sure].argmax(1)], labels[sure]]))
+    said, true = np.concatenate(rows, axis=1)
+    return pd.Series(said == true).groupby(said).mean().reindex(segmenter.classes_)

@@ -1,0 +1,142 @@
+"""Can the probabilities be believed?"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from sslts.metrics import expected_calibration_error, reliability_curve
+from sslts.plotting.style import split_axes
+
+
+class ReliabilityDisplay:
+    """How often the most probable class is right, against its probability; below, how many samples there are.
+
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        What `sslts.metrics.reliability_curve` returns.
+    error : float, default=nan
+        Expected calibration error, for the legend.
+    name : str, default=None
+        What to call the curve.
+
+    Attributes
+    ----------
+    figure_ : Figure
+    ax_ : Axes
+        That of the curve.
+    axes_ : list of Axes
+
+    Examples
+    --------
+    >>> from sslts.plotting import ReliabilityDisplay
+    >>> display = ReliabilityDisplay.from_predictions([[0, 1]], [[[0.9, 0.1], [0.2, 0.8]]])
+    >>> display.ax_.get_ylabel()
+    'share that is right'
+    """
+
+    def __init__(self, curve: pd.DataFrame, *, error: float = np.nan, name: str | None = None) -> None:
+        self.curve = curve
+        self.error = error
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls, segmenter: Any, X: Any, y: Any, *, n_bins: int = 10, name: str | None = None, ax: Any = None
+    ) -> Self:
+        """Draw the reliability of a fitted segmenter's probabilities.
+
+        Parameters
+        ----------
+        segmenter : fitted segmenter
+        X : array-like
+            Recordings that it was not fitted on.
+        y : array-like
+            True labels; -1 counts nowhere.
+        n_bins : int, default=10
+            Equally wide bins between 0 and 1.
+        name : str, default=None
+            What to call the curve.
+        ax : Axes, default=None
+            Where to draw; it is divided.
+
+        Returns
+        -------
+        ReliabilityDisplay
+        """
+        proba = segmenter.predict_proba(X)
+        return cls.from_predictions(y, proba, classes=segmenter.classes_, n_bins=n_bins, name=name, ax=ax)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: Any,
+        y_proba: Any,
+        *,
+        classes: Any = None,
+        n_bins: int = 10,
+        name: str | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Draw the reliability of probabilities.
+
+        Parameters
+        ----------
+        y_true : array of shape (n, T) or list of (T_i,)
+            True labels (-1 = unlabelled).
+        y_proba : array of shape (n, T, K) or list of (T_i, K)
+            Probabilities.
+        classes : sequence of int, default=None
+            Class of each column; None: 0 to K - 1.
+        n_bins : int, default=10
+            Equally wide bins between 0 and 1.
+        name : str, default=None
+            What to call the curve.
+        ax : Axes, default=None
+            Where to draw; it is divided.
+
+        Returns
+        -------
+        ReliabilityDisplay
+        """
+        curve = reliability_curve(y_true, y_proba, classes=classes, n_bins=n_bins)
+        error = expected_calibration_error(y_true, y_proba, classes=classes)
+        return cls(curve, error=error, name=name).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; it is divided. None makes a figure.
+
+        Returns
+        -------
+        ReliabilityDisplay
+        """
+        self.figure_, self.axes_ = split_axes(ax, [3.6, 1.0], width=4.8)
+        self.ax_, below = self.axes_
+        known = self.curve.dropna()
+        self.ax_.plot([0, 1], [0, 1], color="#aaaaaa", lw=1, label="perfectly calibrated")
+        label = f"{self.name or 'segmenter'} (ECE {self.error:.3f})"
+        self.ax_.plot(known["confidence"], known["accuracy"], marker="o", color="#1f77b4", label=label)
+        self.ax_.set_ylabel("share that is right")
+        self.ax_.set_ylim(-0.02, 1.02)
+        self.ax_.legend(frameon=False, fontsize="small", loc="upper left")
+        below.bar(
+            self.curve["low"],
+            self.curve["count"],
+            self.curve["high"] - self.curve["low"],
+            align="edge",
+            color="#9ecae1",
+        )
+        below.set_ylabel("samples")
+        below.set_xlabel("probability of the most probable class")
+        below.set_xlim(0, 1)
+        for each in self.axes_:
+            each.spines[["top", "right"]].set_visible(False)
+        return self

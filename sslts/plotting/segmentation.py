@@ -1,0 +1,285 @@
+"""A recording, what it holds in truth, and what was predicted."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from sslts.plotting.style import color_classes, split_axes, thin_curve
+from sslts.segments import check_sampling_rate, find_runs
+
+
+class SegmentationDisplay:
+    """One recording: its channels, bands of true and predicted labels, and the probability of each class.
+
+    Use `from_estimator` or `from_predictions` to make one.
+
+    Parameters
+    ----------
+    x : ndarray of shape (C, T)
+        The signal.
+    y_true, y_pred : ndarray of int of shape (T,), default=None
+        Labels; -1, unlabelled, is hatched.
+    proba : ndarray of shape (T, K), default=None
+        Probabilities, in the order of `classes`.
+    classes : sequence of int, default=None
+        All classes; None: those that occur.
+    background : int or None, default=0
+        The class that is not a segment; it is grey.
+    sampling_rate : float or None, default=None
+        Samples per second; the axis is in seconds then.
+    start : int, default=0
+        Position of the first sample.
+    names : dict of int to str, default=None
+        What to call the classes.
+
+    Attributes
+    ----------
+    figure_ : Figure
+    ax_ : Axes
+        That of the signal.
+    axes_ : list of Axes
+        All, from top to bottom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.plotting import SegmentationDisplay
+    >>> display = SegmentationDisplay.from_predictions(np.sin(np.arange(9)), y_true=[0, 0, 1, 1, 1, 0, -1, -1, -1])
+    >>> len(display.axes_)
+    2
+    """
+
+    def __init__(
+        self,
+        x: np.ndarray,
+        *,
+        y_true: np.ndarray | None = None,
+        y_pred: np.ndarray | None = None,
+        proba: np.ndarray | None = None,
+        classes: Any = None,
+        background: int | None = 0,
+        sampling_rate: float | None = None,
+        start: int = 0,
+        names: dict[int, str] | None = None,
+    ) -> None:
+        self.x = x
+        self.y_true = y_true
+        self.y_pred = y_pred
+        self.proba = proba
+        self.classes = classes
+        self.background = background
+        self.sampling_rate = sampling_rate
+        self.start = start
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        segmenter: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        recording: int = 0,
+        start: int = 0,
+        stop: int | None = None,
+        names: dict[int, str] | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Draw what a fitted segmenter finds in one of several recordings.
+
+        Parameters
+        ----------
+        segmenter : fitted segmenter
+        X : array-like
+            Recordings.
+        y : array-like, default=None
+            True labels.
+        recording : int, default=0
+            Which one.
+        start, stop : int, default=0, None
+            The stretch to show, in samples. The segmenter sees the whole recording.
+        names : dict of int to str, default=None
+            What to call the classes.
+        ax : Axes, default=None
+            Where to draw; it is divided.
+
+        Returns
+        -------
+        SegmentationDisplay
+        """
+        x = np.asarray(X[recording])
+        return cls.from_predictions(
+            x,
+            y_true=None if y is None else np.broadcast_to(np.asarray(y[recording]), x.shape[-1]),
+            y_pred=segmenter.predict([x])[0],
+            proba=segmenter.predict_proba([x])[0],
+            classes=segmenter.classes_,
+            background=segmenter.background,
+            sampling_rate=segmenter.sampling_rate,
+            start=start,
+            stop=stop,
+            names=names,
+            ax=ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        x: Any,
+        *,
+        y_true: Any = None,
+        y_pred: Any = None,
+        proba: Any = None,
+        classes: Any = None,
+        background: int | None = 0,
+        sampling_rate: float | None = None,
+        start: int = 0,
+        stop: int | None = None,
+        names: dict[int, str] | None = None,
+        ax: Any = None,
+    ) -> Self:
+        """Draw a recording with labels that are at hand.
+
+        Parameters
+        ----------
+        x : array-like of shape (T,) or (C, T)
+            The signal.
+        y_true, y_pred, proba, classes, background, sampling_rate, names
+            See the class.
+        start, stop : int, default=0, None
+            The stretch to show, in samples.
+        ax : Axes, default=None
+            Where to draw; it is divided.
+
+        Returns
+        -------
+        SegmentationDisplay
+
+        Raises
+        ------
+        ValueError
+            If the labels are not as long as the signal, or the stretch is empty.
+        """
+        x = np.atleast_2d(np.asarray(x))
+        n = x.shape[1]
+        for name, value in (("y_true", y_true), ("y_pred", y_pred), ("proba", proba)):
+            if value is not None and len(value) != n:
+                raise ValueError(f"{name} has {len(value)} samples, x has {n}; give one for each sample.")
+        part = slice(start, n if stop is None else stop)
+        if not x[:, part].shape[1]:
+            raise ValueError(f"start={start!r}, stop={stop!r} hold no sample of a recording of {n}.")
+        display = cls(
+            x[:, part],
+            y_true=None if y_true is None else np.asarray(y_true)[part],
+            y_pred=None if y_pred is None else np.asarray(y_pred)[part],
+            proba=None if proba is None else np.asarray(proba)[part],
+            classes=classes,
+            background=background,
+            sampling_rate=sampling_rate,
+            start=start,
+            names=names,
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; it is divided. None makes a figure.
+
+        Returns
+        -------
+        SegmentationDisplay
+        """
+        bands = [(name, y) for name, y in (("true", self.y_true), ("predicted", self.y_pred)) if y is not None]
+        n_channels = len(self.x)
+        heights = [max(1.6, 0.55 * n_channels)]
+        heights += [0.32 * len(bands)] if bands else []
+        heights += [1.2] if self.proba is not None else []
+        self.figure_, self.axes_ = split_axes(ax, heights)
+        self.ax_ = self.axes_[0]
+        self._draw_signal(self.ax_)
+        if bands:
+            self._draw_bands(self.axes_[1], bands)
+        if self.proba is not None:
+            self._draw_probabilities(self.axes_[-1])
+        rate = check_sampling_rate(self.sampling_rate)
+        self.ax_.set_xlim(self.start / rate, (self.start + self.x.shape[1]) / rate)
+        self.axes_[-1].set_xlabel("samples" if self.sampling_rate is None else "seconds")
+        return self
+
+    def _find_classes(self) -> np.ndarray:
+        if self.classes is not None:
+            return np.asarray(self.classes)
+        found = [np.unique(y) for y in (self.y_true, self.y_pred) if y is not None]
+        if self.proba is not None:
+            found.append(np.arange(self.proba.shape[1]))
+        return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+
+    def _draw_signal(self, ax: Any) -> None:
+        rate = check_sampling_rate(self.sampling_rate)
+        spread = np.nanmax(np.nanpercentile(self.x, 99.5, axis=1) - np.nanpercentile(self.x, 0.5, axis=1))
+        step = 1.1 * spread if spread > 0 else 1.0
+        levels = []
+        for c, channel in enumerate(self.x):
+            at, values = thin_curve(channel)
+            level = -c * step if len(self.x) > 1 else 0.0
+            centre = float(np.nanmedian(channel)) if len(self.x) > 1 else 0.0
+            ax.plot((at + self.start) / rate, values - centre + level, color="#333333", lw=0.7)
+            levels.append(level)
+        if len(self.x) > 1:
+            ax.set_yticks(levels, [str(c) for c in range(len(levels))])
+            ax.set_ylabel("channel")
+        ax.spines[["top", "right"]].set_visible(False)
+
+    def _draw_bands(self, ax: Any, bands: list[tuple[str, np.ndarray]]) -> None:
+        from matplotlib.patches import Patch
+
+        rate = check_sampling_rate(self.sampling_rate)
+        colors = color_classes(self._find_classes(), self.background)
+        hatched = False
+        for row, (_, y) in enumerate(bands):
+            starts, ends, values = find_runs(y)
+            for k in np.unique(values):
+                mine = values == k
+                spans = np.stack([starts[mine] + self.start, (ends - starts)[mine]], axis=1) / rate
+                if k < 0:
+                    hatched = True
+                    ax.broken_barh(spans, (-row - 0.4, 0.8), facecolor="white", edgecolor="#999999", hatch="////", lw=0)
+                else:
+                    ax.broken_barh(spans, (-row - 0.4, 0.8), facecolor=colors.get(int(k), "black"), lw=0)
+        ax.set_yticks([-row for row in range(len(bands))], [name for name, _ in bands])
+        ax.set_ylim(-len(bands) + 0.45, 0.55)
+        ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
+        ax.tick_params(length=0)
+        names = self.names or {}
+        handles = [Patch(color=color, label=names.get(k, str(k))) for k, color in colors.items()]
+        if hatched:
+            handles.append(Patch(facecolor="white", edgecolor="#999999", hatch="////", label="unlabelled"))
+        self.ax_.legend(
+            handles=handles,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=min(len(handles), 8),
+            frameon=False,
+            fontsize="small",
+            borderaxespad=0.2,
+        )
+
+    def _draw_probabilities(self, ax: Any) -> None:
+        rate = check_sampling_rate(self.sampling_rate)
+        proba = np.asarray(self.proba)
+        classes = self._find_classes()[: proba.shape[1]]
+        colors = color_classes(classes, self.background)
+        for k, column in zip(classes, proba.T, strict=True):
+            if k == self.background:
+                continue
+            at, values = thin_curve(column)
+            ax.plot((at + self.start) / rate, values, color=colors[int(k)], lw=1)
+        ax.set_ylim(-0.04, 1.04)
+        ax.set_ylabel("probability")
+        ax.spines[["top", "right"]].set_visible(False)

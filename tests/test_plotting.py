@@ -1,0 +1,153 @@
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sslts import FixMatchSegmenter
+from sslts.datasets import make_recordings
+from sslts.plotting import (
+    CountDisplay,
+    DurationDisplay,
+    ReliabilityDisplay,
+    SegmentationDisplay,
+    TrainingHistoryDisplay,
+)
+from sslts.plotting.style import POINTS, color_classes, thin_curve
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    with mpl.rc_context({"backend": "Agg"}):
+        yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_recordings(6, n_samples=400, n_classes=3, random_state=0)
+    few = y.copy()
+    few[3:] = -1
+    return FixMatchSegmenter(max_steps=8, random_state=0, sampling_rate=50).fit(X, few), X, y
+
+
+def draw(display):
+    display.figure_.canvas.draw()
+    return display
+
+
+class TestThinCurve:
+    @given(st.lists(st.floats(-100, 100), min_size=1, max_size=300), st.integers(2, 60))
+    def test_no_peak_is_lost(self, values, points):
+        x = np.array(values)
+        at, thin = thin_curve(x, points)
+        assert thin.max() == x.max()
+        assert thin.min() == x.min()
+        assert (np.diff(at) >= 0).all()
+        np.testing.assert_array_equal(x[at], thin)
+        assert len(thin) <= max(points, 2)
+
+    def test_what_is_missing_is_no_trouble(self):
+        x = np.r_[np.full(50, np.nan), np.arange(50.0)]
+        assert np.nanmax(thin_curve(x, 20)[1]) == 49
+
+
+def test_classes_differ_in_colour_and_the_background_is_grey():
+    colors = color_classes(np.arange(11), 0)
+    assert len(set(colors.values())) == 11
+    assert color_classes(np.array([-1, 4, 7]), 7)[7] == colors[0]
+
+
+class TestSegmentationDisplay:
+    def test_from_estimator(self, fitted):
+        segmenter, X, y = fitted
+        display = draw(SegmentationDisplay.from_estimator(segmenter, X, y, recording=2, start=100, stop=300))
+        assert len(display.axes_) == 3
+        assert display.ax_.get_xlim() == (2.0, 6.0)
+        assert display.axes_[-1].get_xlabel() == "seconds"
+        np.testing.assert_array_equal(display.y_pred, segmenter.predict(X)[2, 100:300])
+
+    def test_unlabelled_stretches_are_hatched(self):
+        display = draw(SegmentationDisplay.from_predictions(np.zeros(6), y_true=[0, 0, 1, -1, -1, 1]))
+        assert [c.get_hatch() for c in display.axes_[1].collections] == ["////", None, None]
+        assert display.ax_.get_legend().get_texts()[-1].get_text() == "unlabelled"
+
+    @pytest.mark.parametrize("n_channels", [1, 2, 12])
+    def test_a_long_recording_of_many_channels_is_thinned(self, n_channels):
+        x = np.random.default_rng(0).normal(size=(n_channels, 100_000))
+        x[0, 54_321] = 99
+        display = draw(SegmentationDisplay.from_predictions(x, y_pred=np.arange(100_000) // 9_000 % 10))
+        lines = display.ax_.get_lines()
+        assert len(lines) == n_channels
+        assert all(len(line.get_xdata()) <= POINTS for line in lines)
+        assert 54_321 in lines[0].get_xdata()
+
+    def test_in_the_place_of_an_axes(self, fitted):
+        segmenter, X, y = fitted
+        figure, (left, right) = plt.subplots(1, 2)
+        display = draw(SegmentationDisplay.from_estimator(segmenter, X, y, ax=left))
+        assert display.figure_ is figure
+        assert right.axison
+        with pytest.raises(ValueError, match="ax has no place in a grid"):
+            SegmentationDisplay.from_estimator(segmenter, X, y, ax=plt.figure().add_axes((0, 0, 1, 1)))
+
+    def test_labels_of_another_length_are_refused(self):
+        with pytest.raises(ValueError, match="y_pred has 3 samples, x has 4"):
+            SegmentationDisplay.from_predictions(np.zeros(4), y_pred=[0, 1, 0])
+        with pytest.raises(ValueError, match="hold no sample of a recording of 4"):
+            SegmentationDisplay.from_predictions(np.zeros(4), start=4)
+
+
+class TestTrainingHistoryDisplay:
+    def test_pseudo_labels_are_judged_where_the_truth_is_known(self, fitted):
+        segmenter, X, y = fitted
+        display = draw(TrainingHistoryDisplay.from_estimator(segmenter, X, y))
+        assert display.axes_[-1].get_xlabel() == "right among the believed pseudo-labels, at the end"
+        sure = segmenter.predict_proba(X).max(-1) >= segmenter.threshold
+        said = segmenter.predict(X)
+        for k, share in display.accuracy.items():
+            mine = sure & (said == k)
+            assert share == pytest.approx((y[mine] == k).mean()) if mine.any() else np.isnan(share)
+
+    def test_a_baseline_has_losses_only(self):
+        history = pd.DataFrame(
+            {"step": [1, 2], "loss": [1.0, 0.5], "labeled_loss": [1.0, 0.5], "mask_rate": [np.nan, np.nan]}
+        )
+        assert len(draw(TrainingHistoryDisplay(history).plot()).axes_) == 1
+
+
+class TestDurationDisplay:
+    def test_a_panel_for_each_class(self, fitted):
+        segmenter, X, y = fitted
+        display = draw(DurationDisplay.from_estimator(segmenter, X, y, names={1: "step"}))
+        assert len(display.axes_) == 2
+        assert display.axes_[0].get_title(loc="left") == "step"
+        assert display.axes_[-1].get_xlabel() == "duration (s)"
+
+    def test_predictions_in_unlabelled_stretches_are_left_out(self):
+        display = DurationDisplay.from_predictions([[0, 1, 1, 0, -1, -1]], [[0, 1, 1, 0, 1, 0]])
+        assert display.predicted["length"].tolist() == display.true["length"].tolist() == [2]
+
+    def test_nothing_to_show(self):
+        draw(DurationDisplay.from_predictions(None, [[0, 0]]))
+
+
+class TestCountDisplay:
+    def test_counts_and_the_share_that_is_exact(self):
+        true, pred = [[0, 1, 0, 1], [1, 0, 2, 0], [-1, -1, -1, -1]], [[0, 1, 1, 1], [1, 0, 2, 0], [1, 0, 1, 0]]
+        display = draw(CountDisplay.from_predictions(true, pred, names={1: "P"}))
+        assert display.true.to_numpy().tolist() == [[2, 0], [1, 1]]
+        assert display.predicted.to_numpy().tolist() == [[1, 0], [1, 1]]
+        assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["P: 50% exact", "2: 100% exact"]
+
+    def test_from_estimator(self, fitted):
+        draw(CountDisplay.from_estimator(*fitted))
+
+
+class TestReliabilityDisplay:
+    def test_from_estimator(self, fitted):
+        display = draw(ReliabilityDisplay.from_estimator(*fitted, name="FixMatch", n_bins=5))
+        assert display.curve["count"].sum() == 6 * 400
+        assert "FixMatch (ECE " in display.ax_.get_legend().get_texts()[1].get_text()
