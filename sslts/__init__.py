@@ -32,6 +32,7 @@ _MODULES = (
     "objectives",
     "plotting",
     "preprocessing",
+    "report",
     "segmenters",
     "segments",
     "thresholds",

@@ -116,7 +116,7 @@ def tune_decoder(
     scoring: str | Metric = "count",
     *,
     decoders: Sequence[Decoder] | None = None,
-    max_iou_loss: float = 0.002,
+    max_iou_loss: float = 0.001,
 ) -> Decoder:
     """Pick the decoder that counts or measures best on labelled recordings, without fitting the network again.
 
@@ -135,7 +135,7 @@ def tune_decoder(
         See `compare_decoders`.
     decoders : sequence of Decoder, default=None
         What to choose from. None: `suggest_decoders`.
-    max_iou_loss : float, default=0.002
+    max_iou_loss : float, default=0.001
         Largest loss of mean IoU against `Argmax`, 0 to 1.
 
     Returns

@@ -172,6 +172,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
         self.n_channels_ = recordings.n_channels
         self.n_features_in_ = _count_features(X, recordings)
         self.classes_ = find_classes(labels)
+        self.training_set_ = _describe_training_set(recordings, labels)
         self.statistics_ = measure_segments(labels, classes=self.classes_.tolist(), background=self.background)
         labels = [encode_labels(y_i, self.classes_) for y_i in labels]
         self._choose_settings(recordings, labels, start)
@@ -437,6 +438,16 @@ def _count_features(X: Any, recordings: Recordings) -> int:
         return recordings.n_channels
     shape = getattr(X, "shape", None) or np.shape(X)
     return int(shape[1])
+
+
+def _describe_training_set(recordings: Recordings, labels: list[np.ndarray]) -> dict[str, int]:
+    labeled = [int((y >= 0).sum()) for y in labels]
+    return {
+        "recordings": len(labels),
+        "labeled_recordings": sum(n > 0 for n in labeled),
+        "samples": int(recordings.lengths.sum()),
+        "labeled_samples": sum(labeled),
+    }
 
 
 def _make_history(net: SegmentationNet, classes: np.ndarray) -> pd.DataFrame:

@@ -183,6 +183,10 @@ class MeanTeacherSegmenter(NetworkSegmenter):
         ``X.shape[1]`` of an array, else the number of channels.
     n_channels_ : int
     window_length_ : int
+    statistics_ : SegmentStatistics
+        Lengths and neighbours of the labelled segments, for the decoder.
+    training_set_ : dict
+        How many recordings and samples there were, and how many of them with labels.
     recipe_, network_ : callable
         The network's recipe as it was given, and adapted to the signal.
     net_ : SegmentationNet

@@ -1,0 +1,109 @@
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from sslts import FixMatchSegmenter, SupervisedSegmenter, metrics
+from sslts.datasets import make_recordings
+from sslts.report import write_report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    X, y = make_recordings(16, n_samples=500, n_classes=3, random_state=0)
+    few = y.copy()
+    few[4:8] = -1
+    options = {"max_steps": 30, "random_state": 0, "sampling_rate": 100}
+    segmenter = FixMatchSegmenter(**options).fit(X[:8], few[:8])
+    baseline = SupervisedSegmenter(**options).fit(X[:8], few[:8])
+    truth = y[8:].copy()
+    truth[0] = -1
+    truth[1, 100:200] = -1
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(segmenter, X[8:], truth, path, baseline, names={1: "<P> & co"}, n_worst=2)
+    return segmenter, baseline, X[9:], truth[1:], path.read_text(encoding="utf-8"), path
+
+
+def read_figures(html):
+    """The text of each cell by the figure that it names."""
+    found = re.findall(r'<td data-figure="([^"]+)">([^<]*)</td>', html)
+    return {name.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"): text for name, text in found}
+
+
+def check_figures(figures, written):
+    segmenter, baseline, X, truth, *_ = written
+    predicted, base = segmenter.predict(X), baseline.predict(X)
+    assert figures["scores/mean IoU/value"] == f"{metrics.mean_iou(truth, predicted):.3f}"
+    assert figures["scores/mean IoU/baseline"] == f"{metrics.mean_iou(truth, base):.3f}"
+    assert figures["scores/count error/value"] == f"{metrics.count_error(truth, predicted).mae:.3f}"
+    assert figures["classes/<P> & co/IoU"] == f"{metrics.class_iou(truth, predicted)[1]:.3f}"
+    assert figures["fit/with labels/"] == "4"
+    assert figures["fit/labelled samples/"] == "2,000"
+    error = metrics.expected_calibration_error(truth, segmenter.predict_proba(X))
+    assert figures["calibration/expected calibration error/"] == f"{error:.3f}"
+    alone = [np.where(one == 2, 1, np.minimum(one, 0)) for one in (truth, predicted)]
+    assert figures["counts/class 2/exact counts"] == f"{metrics.count_error(*alone).exact:.0%}"
+
+
+def test_the_figures_are_those_of_the_metrics(written):
+    check_figures(read_figures(written[4]), written)
+
+
+def test_it_needs_no_network(written):
+    html = written[4]
+    addresses = re.findall(r"(?:src|href)=\"([^\"]+)\"|url\(([^)]+)\)", html)
+    assert addresses
+    assert all(one.startswith("#") for pair in addresses for one in pair if one)
+    assert "<script" not in html
+
+
+def test_the_marks_of_its_figures_do_not_clash(written):
+    ids = re.findall(r'\bid="([^"]+)"', written[4])
+    assert len(ids) == len(set(ids))
+
+
+def test_the_worst_recordings_are_numbered_as_they_were_given(written):
+    segmenter, _, X, truth, html, _ = written
+    scores = [metrics.mean_iou([t], [p]) for t, p in zip(truth, segmenter.predict(X), strict=True)]
+    first, second = np.argsort(scores)[:2]
+    wanted = [f"Recording {i + 1}, mean IoU {scores[i]:.3f}" for i in (first, second)]
+    assert re.findall(r"<figcaption>(Recording [^<]+)</figcaption>", html) == wanted
+
+
+def test_it_follows_the_theme_and_prints(written):
+    html = written[4]
+    assert "prefers-color-scheme: dark" in html
+    assert "@media print" in html
+    assert "#010203" not in html
+    assert html.count("currentColor") > 50
+
+
+def test_names_are_escaped(written):
+    assert "&lt;P&gt; &amp; co" in written[4]
+    assert "<P>" not in written[4]
+
+
+def test_one_labelled_recording_is_too_few(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    with pytest.raises(ValueError, match="y has 1 labelled recordings; a report needs two"):
+        write_report(segmenter, X[:1], truth[:1], tmp_path / "report.html")
+
+
+def test_without_a_baseline_it_says_so(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    html = write_report(segmenter, X, truth, tmp_path / "report.html", n_worst=0).read_text(encoding="utf-8")
+    assert "No baseline was given" in html
+    assert "scores/mean IoU/baseline" not in read_figures(html)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_a_browser_shows_the_figures(written, tmp_path):
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--dump-dom"]
+    shown = subprocess.run([*command, written[5].as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    figures = read_figures(shown.stdout)
+    assert len(figures) > 20
+    check_figures(figures, written)
