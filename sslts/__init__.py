@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sslts.segmenters.pseudo_label import PseudoLabelSegmenter as PseudoLabelSegmenter
     from sslts.segmenters.self_training import SelfTrainingSegmenter as SelfTrainingSegmenter
     from sslts.segmenters.supervised import SupervisedSegmenter as SupervisedSegmenter
+    from sslts.streaming import StreamSegmenter as StreamSegmenter
 
 __version__ = "0.1.0"
 
@@ -20,6 +21,7 @@ _NAMES = {
     "MeanTeacherSegmenter": "sslts.segmenters.mean_teacher",
     "PseudoLabelSegmenter": "sslts.segmenters.pseudo_label",
     "SelfTrainingSegmenter": "sslts.segmenters.self_training",
+    "StreamSegmenter": "sslts.streaming",
     "SupervisedSegmenter": "sslts.segmenters.supervised",
 }
 _MODULES = (
@@ -43,6 +45,7 @@ __all__ = [
     "MeanTeacherSegmenter",
     "PseudoLabelSegmenter",
     "SelfTrainingSegmenter",
+    "StreamSegmenter",
     "SupervisedSegmenter",
     "__version__",
 ]

@@ -26,14 +26,25 @@ def predict_recordings(net: SegmentationNet, recordings: NormalizedRecordings) -
     lengths = recordings.recordings.lengths
     core, halo = int(lengths.max()), 0
     if stride is not None and reach is not None:
-        halo = -(-reach // stride) * stride
+        halo = find_halo(stride, reach)
         core = max(PREDICT_SAMPLES // stride * stride, stride)
     for group in _group_by_length(lengths, core + 2 * halo):
         if len(group) == 1 and lengths[group[0]] > core + 2 * halo:
             yield group[0], _predict_long(net, recordings, group[0], core=core, halo=halo)
             continue
         x = np.stack([recordings.read(i) for i in group])
-        yield from zip(group, _predict_batch(net, x), strict=True)
+        yield from zip(group, predict_batch(net, x), strict=True)
+
+
+def find_halo(stride: int, receptive_field: int) -> int:
+    """Return by how much pieces overlap so that their middles are those of one pass: a multiple of the stride.
+
+    Examples
+    --------
+    >>> find_halo(8, 100)
+    104
+    """
+    return -(-receptive_field // stride) * stride
 
 
 def _group_by_length(lengths: np.ndarray, longest: int) -> Iterator[list[int]]:
@@ -51,11 +62,13 @@ def _predict_long(
 ) -> np.ndarray:
     parts = []
     for piece in cut_pieces(i, int(recordings.recordings.lengths[i]), core=core, halo=halo):
-        proba = _predict_batch(net, recordings.read(i, piece.start, piece.stop)[None])[0]
+        proba = predict_batch(net, recordings.read(i, piece.start, piece.stop)[None])[0]
         parts.append(proba[piece.keep_start - piece.start : piece.keep_stop - piece.start])
     return np.concatenate(parts)
 
 
-def _predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
+@torch.no_grad()
+def predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
+    """Return the probabilities (B, T, K), float32, of signals (B, C, T) in one pass."""
     proba = net.ask_teacher(torch.as_tensor(x, device=net.device))
     return proba.transpose(1, 2).contiguous().cpu().numpy()

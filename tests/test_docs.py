@@ -22,7 +22,8 @@ def test_pages(page):
     exec(compile(code, page, "exec"), {})
 
 
-def test_readme():
+@pytest.mark.parametrize("page", ["README.md", "docs/counts.md"])
+def test_pages_about_the_users_own_recordings(page):
     setup = """
 from sslts import FixMatchSegmenter
 from sslts.datasets import make_recordings
@@ -30,13 +31,14 @@ from sslts.networks import UNet
 import functools, numpy as np
 X, y = make_recordings(9, n_samples=300, random_state=0)
 X_new, X_test, y_test, patients = X, X, y, np.arange(9) // 3
+lengths, X_validation, y_validation = [300] * 9, X, y
 """
-    code = "\n".join(read_blocks(ROOT / "README.md"))
+    code = "\n".join(read_blocks(ROOT / page))
     fast = "functools.partial(FixMatchSegmenter, max_steps=2, batch_size=2, network=UNet(width=4))"
     code = code.replace("FixMatchSegmenter(", "Fast(").replace(
         "from sslts import FixMatchSegmenter\n", f"Fast = {fast}\n"
     )
-    exec(compile(setup + code, "README.md", "exec"), {})
+    exec(compile(setup + code, page, "exec"), {})
 
 
 def run_example(name, folder):
@@ -55,6 +57,20 @@ def run_example(name, folder):
 def test_quickstart_example(tmp_path):
     assert "990 unlabelled" in run_example("plot_quickstart.py", tmp_path)
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "words", "written"),
+    [
+        ("plot_counts.py", "holds the true count", "counts.png"),
+        ("plot_decoders.py", "Chosen for counts", "decoders.png"),
+        ("plot_report.py", "Report: report.html", "report.html"),
+    ],
+)
+def test_example(name, words, written, tmp_path):
+    assert words in run_example(name, tmp_path)
+    assert (tmp_path / written).stat().st_size > 10_000
 
 
 def test_views_example(tmp_path):
@@ -104,5 +120,7 @@ class TestBenchmarks:
         page = (ROOT / "docs" / "benchmarks.md").read_text()
         ludb, kinds = load_benchmark("ludb"), load_benchmark("kinds")
         assert ludb.make_tables(ludb.read_results(ludb.RESULTS)) in page
-        if kinds.RESULTS.exists():
-            assert kinds.make_table(kinds.read_results(kinds.RESULTS)) in page
+        assert kinds.make_table(kinds.read_results(kinds.RESULTS)) in page
+        decoders = load_benchmark("decoders")
+        if decoders.RESULTS.exists():
+            assert decoders.make_table(decoders.read_results(decoders.RESULTS)) in page

@@ -1,0 +1,234 @@
+"""Segment a signal while it comes in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from sslts.decoding import prepare_decoder
+from sslts.prediction import find_halo, predict_batch
+from sslts.preprocessing import standardize_locally
+from sslts.segments import find_runs, labels_to_segments
+
+
+class StreamSegmenter:
+    """Give a signal piece by piece, and get each segment as soon as it is over and final.
+
+    The segments are those of ``segmenter.predict_segments`` on the whole signal. Memory does not grow. The state can be
+    pickled between two pieces, and goes on where it was.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        Its network has to name its ``stride`` and ``receptive_field``, as `UNet` does, and its decoder has to have a
+        bounded latency: `Argmax`, `Hysteresis`, or `DurationViterbi` with a ``max_latency``.
+    location, scale : float or array-like of shape (C,), default=None
+        What is subtracted from the signal, and what it is divided by, with ``normalization="recording"``: mean and
+        standard deviation of the whole are not known in a stream. Measure them on earlier recordings.
+    block : int or None, default=None
+        Samples for which the network runs at once. Fewer answer earlier, and cost more: each run reads a receptive
+        field more on both sides. None: as many as that.
+
+    Raises
+    ------
+    ValueError
+        If the segmenter can't run on a stream, or `location` and `scale` don't fit it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts import StreamSegmenter, SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=600, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=30, random_state=0).fit(X, y)
+    >>> stream = StreamSegmenter(segmenter, location=X[0].mean(), scale=X[0].std())
+    >>> parts = [stream.push(chunk) for chunk in np.array_split(X[0], 7)]
+    >>> found = pd.concat([*parts, stream.flush()])
+    >>> found["start"].tolist() == segmenter.predict_segments(X[:1])["start"].tolist()
+    True
+    """
+
+    def __init__(
+        self,
+        segmenter: Any,
+        *,
+        location: ArrayLike | None = None,
+        scale: ArrayLike | None = None,
+        block: int | None = None,
+    ) -> None:
+        segmenter = getattr(segmenter, "segmenter_", segmenter)
+        check_is_fitted(segmenter, "net_")
+        self.segmenter = segmenter
+        module = segmenter.net_.teacher_.module
+        stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
+        if stride is None or reach is None:
+            raise ValueError(
+                f"network={segmenter.network!r} does not name its stride and receptive_field, so that nobody knows how "
+                "much of a stream it has to see; give its module these attributes, or take UNet."
+            )
+        self.decoder = prepare_decoder(segmenter.decoder, segmenter.statistics_)
+        if getattr(self.decoder, "latency", None) is None:
+            raise ValueError(
+                f"decoder={segmenter.decoder!r} decides when the recording has ended; give it a max_latency, or take "
+                "another decoder."
+            )
+        self.stride, self.halo = int(stride), find_halo(stride, reach)
+        if block is not None and block < 1:
+            raise ValueError(f"block={block!r}; give a number of samples, 1 or more.")
+        self.block = -(-(block or self.halo) // self.stride) * self.stride
+        self.location, self.scale = self._read_moments(location, scale)
+        self.margin = segmenter.window_length_ if segmenter.normalization == "local" else 0
+        self._begin()
+
+    def _read_moments(self, location: ArrayLike | None, scale: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
+        n_channels = self.segmenter.n_channels_
+        given = [name for name, value in (("location", location), ("scale", scale)) if value is not None]
+        if self.segmenter.normalization == "recording" and len(given) < 2:
+            raise ValueError(
+                'normalization="recording" needs location and scale of the whole recording, which a stream does not '
+                'have; pass both (as of earlier recordings), or fit with normalization="local".'
+            )
+        if self.segmenter.normalization != "recording" and given:
+            raise ValueError(f"{given[0]} is of no use with normalization={self.segmenter.normalization!r}; drop it.")
+        moments = []
+        for name, value in (("location", location), ("scale", scale)):
+            values = np.asarray((0.0 if name == "location" else 1.0) if value is None else value, dtype=np.float64)
+            if values.ndim > 1 or values.size not in (1, n_channels) or not np.isfinite(values).all():
+                raise ValueError(f"{name}={value!r}; give a finite number, or one for each of {n_channels} channels.")
+            moments.append(np.broadcast_to(values, n_channels)[:, None])
+        if (moments[1] <= 0).any():
+            raise ValueError(f"scale={scale!r}; give numbers above 0.")
+        return moments[0], moments[1]
+
+    def _begin(self) -> None:
+        self.decoding = self.decoder.start()
+        self.x = np.empty((self.segmenter.n_channels_, 0), dtype=np.float32)  # from `first` on
+        self.first = 0
+        self.done = 0  # samples of which the probabilities are known
+        self.labelled = 0  # samples of which the labels are final
+        self.proba = np.empty((0, len(self.segmenter.classes_)), dtype=np.float32)  # from `labelled` on
+        self.open: tuple[int, int, float] | None = None  # index of class, start, sum of its probability
+
+    @property
+    def latency(self) -> int:
+        """Samples after which a label is final at the latest; a segment is given out when the label after it is."""
+        return self.block + self.halo + self.margin + self.decoder.latency
+
+    def push(self, chunk: ArrayLike) -> pd.DataFrame:
+        """Take the next samples; return the segments that are over.
+
+        Parameters
+        ----------
+        chunk : array-like of shape (t,) or (C, t)
+            Any number of samples, none too.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of ``predict_segments``; positions count from the first sample of the stream.
+
+        Raises
+        ------
+        ValueError
+            If the chunk has another number of channels, is not numeric, or holds NaN or infinite values. It is not
+            taken then; the stream can go on.
+        """
+        x = self._read_chunk(chunk)
+        self.x = np.concatenate([self.x, x], axis=1)
+        tables = [self._close(np.empty(0, dtype=np.int64), end=False)]
+        end = self.first + self.x.shape[1]
+        while end - self.margin - self.halo - self.done >= self.block:
+            ready = (end - self.margin - self.halo - self.done) // self.block * self.block
+            stop = self.done + min(ready, max(self.block, 1 << 16 // self.block * self.block))
+            tables.append(self._advance(stop, stop + self.halo))
+        return _join(tables)
+
+    def flush(self) -> pd.DataFrame:
+        """End the stream; return the segments that were still open. What is pushed next begins another stream.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of ``predict_segments``.
+        """
+        end = self.first + self.x.shape[1]
+        tables = [self._advance(end, end)] if end > self.done else []
+        labels = self.decoding.flush()
+        tables.append(self._close(labels, end=True))
+        self._begin()
+        return _join(tables)
+
+    def _read_chunk(self, chunk: ArrayLike) -> np.ndarray:
+        n_channels = self.segmenter.n_channels_
+        x = np.asarray(chunk)
+        if x.dtype.kind not in "fiub":
+            raise ValueError(f"chunk has dtype {x.dtype}; give real numbers.")
+        x = x[None] if x.ndim == 1 and n_channels == 1 else x
+        if x.ndim != 2 or len(x) != n_channels:
+            raise ValueError(f"chunk has shape {np.shape(chunk)}; give ({n_channels}, t), time last.")
+        broken = ~np.isfinite(x)
+        if broken.any():
+            at = self.first + self.x.shape[1] + int(broken.any(axis=0).argmax())
+            raise ValueError(
+                f"chunk holds {int(broken.sum())} NaN or infinite values, the first at sample {at}; mend it."
+            )
+        return x.astype(np.float32)
+
+    def _advance(self, stop: int, seen: int) -> pd.DataFrame:
+        """Ask the network about samples ``done`` to ``stop``, of which those up to ``seen`` can matter."""
+        begin = max(self.done - self.halo, 0)
+        proba = predict_batch(self.segmenter.net_, self._normalize(begin, seen)[None])[0]
+        fresh = proba[self.done - begin : stop - begin]
+        self.done = stop
+        keep = max(stop - self.halo - self.margin, 0)
+        self.x, self.first = self.x[:, max(keep - self.first, 0) :].copy(), max(keep, self.first)
+        self.proba = np.concatenate([self.proba, fresh])
+        return self._close(self.decoding.push(fresh), end=False)
+
+    def _normalize(self, start: int, stop: int) -> np.ndarray:
+        if self.segmenter.normalization == "local":
+            before = max(start - self.margin, self.first)
+            x = self.x[:, before - self.first : stop + self.margin - self.first]
+            return standardize_locally(x, self.margin)[:, start - before : stop - before]
+        x = self.x[:, start - self.first : stop - self.first]
+        return ((x - self.location) / self.scale).astype(np.float32)
+
+    def _close(self, labels: np.ndarray, *, end: bool) -> pd.DataFrame:
+        """Take labels that are final; return the segments that they end."""
+        proba, self.proba = self.proba[: len(labels)].astype(np.float64), self.proba[len(labels) :]
+        runs = [self.open] if self.open is not None else []
+        for start, stop, k in zip(*find_runs(labels), strict=True):
+            total = float(proba[start:stop, k].sum())
+            if runs and start == 0 and runs[-1][0] == k:
+                runs[-1] = (int(k), runs[-1][1], runs[-1][2] + total)
+            else:
+                runs.append((int(k), self.labelled + int(start), total))
+        self.labelled += len(labels)
+        ends = [run[1] for run in runs[1:]] + ([self.labelled] if end and runs else [])
+        self.open = None if end or not runs else runs[-1]
+        return self._tabulate(runs[: len(ends)], ends)
+
+    def _tabulate(self, runs: list[tuple[int, int, float]], ends: list[int]) -> pd.DataFrame:
+        segmenter = self.segmenter
+        rate, background = segmenter.sampling_rate, segmenter.background
+        table = labels_to_segments([[]], sampling_rate=rate)
+        k = np.array([run[0] for run in runs], dtype=np.int64)
+        start, stop = np.array([run[1] for run in runs], dtype=np.int64), np.array(ends, dtype=np.int64)
+        label = segmenter.classes_[k].astype(np.int64)
+        length = stop - start
+        score = np.array([run[2] for run in runs]) / np.maximum(length, 1)
+        columns = {"recording": np.zeros_like(start), "start": start, "end": stop, "length": length, "label": label}
+        columns["score"] = score
+        if rate is not None:
+            columns |= {"start_time": start / rate, "end_time": stop / rate, "duration": length / rate}
+        found = pd.DataFrame({name: columns[name] for name in table.columns})
+        return found if background is None else found[label != background].reset_index(drop=True)
+
+
+def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else tables[0]

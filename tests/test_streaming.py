@@ -1,0 +1,171 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sslts import StreamSegmenter, SupervisedSegmenter
+from sslts.datasets import make_recordings
+from sslts.decoding import Argmax, DurationViterbi, Hysteresis
+from sslts.networks import UNet
+
+DECODERS = {
+    "argmax": Argmax(),
+    "hysteresis": Hysteresis(onset=0.4, offset=0.3, min_length=9, min_gap=5, pad=2),
+    "durations": DurationViterbi(max_latency=60),
+}
+NORMALIZATIONS = ["recording", "local", None]
+
+
+def standardize(X):
+    return (X - X.mean(-1, keepdims=True)) / X.std(-1, keepdims=True)
+
+
+def fit(normalization, n_channels=1):
+    X, y = make_recordings(6, n_samples=700, n_channels=n_channels, random_state=0)
+    X = standardize(X)
+    network = UNet(width=8, depth=2, stem_stride=2)
+    options = {"window_length": 128, "max_steps": 120, "random_state": 0, "sampling_rate": 20}
+    return SupervisedSegmenter(network=network, normalization=normalization, **options).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return {normalization: fit(normalization) for normalization in NORMALIZATIONS}
+
+
+def make_stream(segmenter, x, **options):
+    if segmenter.normalization == "recording":
+        options |= {"location": x.mean(-1), "scale": x.std(-1)}
+    return StreamSegmenter(segmenter, **options)
+
+
+def run(stream, x, cuts):
+    parts = [stream.push(chunk) for chunk in np.split(x, sorted(cuts), axis=-1)]
+    return pd.concat([*parts, stream.flush()], ignore_index=True)
+
+
+SIGNAL = standardize(make_recordings(1, n_samples=900, random_state=5)[0][0])
+
+
+class TestEqualsOffline:
+    @pytest.mark.parametrize("decoder", DECODERS)
+    @pytest.mark.parametrize("normalization", NORMALIZATIONS)
+    def test_the_segments_are_those_of_the_whole(self, fitted, normalization, decoder):
+        segmenter = fitted[normalization].set_params(decoder=DECODERS[decoder])
+        offline = segmenter.predict_segments(SIGNAL[None])
+        assert len(offline) > 3
+        stream = make_stream(segmenter, SIGNAL)
+        for cuts in ([], [1, 5, 5, 333, 600], list(range(100, 900, 100))):
+            pd.testing.assert_frame_equal(run(stream, SIGNAL, cuts), offline, atol=1e-5)
+
+    @settings(max_examples=15, deadline=None)
+    @given(st.lists(st.integers(0, 900), max_size=8), st.integers(1, 900), st.sampled_from([1, 30, 200]))
+    def test_however_it_is_cut(self, fitted, cuts, length, block):
+        segmenter = fitted["recording"].set_params(decoder=DECODERS["hysteresis"])
+        x = SIGNAL[:length]
+        offline = segmenter.predict_segments(x[None]) if x.std() > 0 else None
+        if offline is not None:
+            found = run(make_stream(segmenter, x, block=block), x, [cut for cut in cuts if cut <= length])
+            pd.testing.assert_frame_equal(found, offline, atol=1e-5)
+
+    def test_several_channels(self):
+        segmenter = fit("local", n_channels=3)
+        x = make_recordings(1, n_samples=900, n_channels=3, random_state=5)[0][0]
+        offline = segmenter.predict_segments(x[None])
+        pd.testing.assert_frame_equal(run(make_stream(segmenter, x), x, [100, 250, 700]), offline, atol=1e-5)
+
+    def test_another_stream_begins_after_a_flush(self, fitted):
+        segmenter = fitted[None].set_params(decoder=Argmax())
+        stream = make_stream(segmenter, SIGNAL)
+        first, second = (run(stream, SIGNAL, cuts) for cuts in ([200], [300, 301]))
+        pd.testing.assert_frame_equal(first, second, atol=1e-5)
+
+
+class TestPromptness:
+    @pytest.mark.parametrize("decoder", DECODERS)
+    @pytest.mark.parametrize("normalization", NORMALIZATIONS)
+    def test_labels_are_final_after_the_stated_latency(self, fitted, normalization, decoder):
+        segmenter = fitted[normalization].set_params(decoder=DECODERS[decoder])
+        stream = make_stream(segmenter, SIGNAL, block=16)
+        for seen, chunk in enumerate(np.split(SIGNAL, 90), start=1):
+            stream.push(chunk)
+            assert stream.labelled > 10 * seen - stream.latency
+
+    def test_memory_does_not_grow(self, fitted):
+        segmenter = fitted["local"].set_params(decoder=DECODERS["durations"])
+        stream = make_stream(segmenter, SIGNAL)
+        sizes = []
+        for _ in range(6):
+            stream.push(SIGNAL)
+            sizes.append(len(pickle.dumps({**vars(stream), "segmenter": None})))
+        assert max(sizes[1:]) < 1.2 * sizes[0]
+
+    def test_nothing_is_an_empty_table_with_the_right_columns(self, fitted):
+        segmenter = fitted[None].set_params(decoder=Argmax())
+        stream = make_stream(segmenter, SIGNAL)
+        for found in (stream.push(SIGNAL[:0]), stream.flush()):
+            wanted = segmenter.predict_segments(SIGNAL[None]).iloc[:0]
+            pd.testing.assert_frame_equal(found, wanted)
+
+
+def test_the_state_can_be_saved_and_restored(fitted):
+    segmenter = fitted["recording"].set_params(decoder=DECODERS["durations"])
+    stream = make_stream(segmenter, SIGNAL)
+    before = stream.push(SIGNAL[:555])
+    restored = pickle.loads(pickle.dumps(stream))
+    found = pd.concat([before, restored.push(SIGNAL[555:]), restored.flush()], ignore_index=True)
+    pd.testing.assert_frame_equal(found, segmenter.predict_segments(SIGNAL[None]), atol=1e-5)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("chunk", "message"),
+        [
+            (np.zeros((2, 5)), r"chunk has shape \(2, 5\); give \(1, t\), time last"),
+            (np.array(["a"]), "chunk has dtype <U1; give real numbers"),
+            ([0.0, np.nan, np.inf], "chunk holds 2 NaN or infinite values, the first at sample 11"),
+        ],
+    )
+    def test_a_bad_chunk_is_refused_and_the_stream_goes_on(self, fitted, chunk, message):
+        segmenter = fitted[None].set_params(decoder=Argmax())
+        stream = make_stream(segmenter, SIGNAL)
+        parts = [stream.push(SIGNAL[:10])]
+        with pytest.raises(ValueError, match=message):
+            stream.push(chunk)
+        parts += [stream.push(SIGNAL[10:]), stream.flush()]
+        offline = segmenter.predict_segments(SIGNAL[None])
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), offline, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("normalization", "options", "message"),
+        [
+            ("recording", {}, 'normalization="recording" needs location and scale'),
+            ("recording", {"location": 0.0}, 'normalization="recording" needs location and scale'),
+            ("recording", {"location": [0.0, 1.0], "scale": 1.0}, r"location=\[0.0, 1.0\]; give a finite number"),
+            ("recording", {"location": 0.0, "scale": 0.0}, "scale=0.0; give numbers above 0"),
+            ("local", {"scale": 1.0}, "scale is of no use with normalization='local'"),
+            (None, {"block": 0}, "block=0; give a number of samples"),
+        ],
+    )
+    def test_what_does_not_fit_is_refused(self, fitted, normalization, options, message):
+        segmenter = fitted[normalization].set_params(decoder=Argmax())
+        with pytest.raises(ValueError, match=message):
+            StreamSegmenter(segmenter, **options)
+
+    def test_a_decoder_that_waits_for_the_end_is_refused(self, fitted):
+        with pytest.raises(ValueError, match=r"decoder=DurationViterbi\(.* give it a max_latency"):
+            StreamSegmenter(fitted[None].set_params(decoder=DurationViterbi()))
+
+    def test_a_network_of_unknown_reach_is_refused(self):
+        X, y = make_recordings(2, n_samples=200, random_state=0)
+
+        def network(n_channels, n_classes):
+            return torch.nn.Conv1d(n_channels, n_classes, 3, padding=1)
+
+        segmenter = SupervisedSegmenter(network=network, max_steps=1, normalization=None, random_state=0).fit(X, y)
+        with pytest.raises(ValueError, match="does not name its stride and receptive_field"):
+            StreamSegmenter(segmenter)
