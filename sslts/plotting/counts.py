@@ -132,6 +132,8 @@ class CountDisplay:
                 lw=0,
                 label=f"{(self.names or {}).get(int(k), k)}: {exact:.0%} exact",
             )
+        for axis in (self.ax_.xaxis, self.ax_.yaxis):
+            axis.get_major_locator().set_params(integer=True)
         self.ax_.set_xlabel("true count")
         self.ax_.set_ylabel("predicted count")
         legend = self.ax_.legend(frameon=False, fontsize="small", loc="upper left")
