@@ -109,7 +109,16 @@ class _Block(nn.Module):
 
 
 class UNetModule(nn.Module):
-    """The module that `UNet` builds; ``stride`` and ``receptive_field`` are in samples."""
+    """The module that `UNet` builds; ``stride`` and ``receptive_field`` are in samples.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.networks import UNet
+    >>> module = UNet(width=4, depth=2, stem_stride=2)(n_channels=1, n_classes=3)
+    >>> module.stride, module(torch.zeros(1, 1, 50)).shape
+    (8, torch.Size([1, 3, 50]))
+    """
 
     def __init__(
         self,

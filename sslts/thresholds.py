@@ -24,6 +24,14 @@ class ThresholdModule(nn.Module, ABC):
     """What `Threshold.build` returns.
 
     ``needs_labeled`` says whether ``observe`` wants the teacher's answer to labelled windows too.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.thresholds import FixedThreshold
+    >>> module = FixedThreshold(0.8).build(n_classes=2)
+    >>> module(torch.tensor([[[0.9, 0.6], [0.1, 0.4]]])).tolist()
+    [[1.0, 0.0]]
     """
 
     needs_labeled = False
@@ -64,6 +72,12 @@ class Threshold(Recipe, ABC):
         Distribution alignment (Berthelot et al. 2020, ReMixMatch): the teacher's probabilities are multiplied by what
         the classes' shares should be over what they are on a running average. "labeled" takes the shares of the
         labelled samples.
+
+    Examples
+    --------
+    >>> from sslts.thresholds import FixedThreshold, Threshold
+    >>> isinstance(FixedThreshold(0.9, alignment="uniform"), Threshold)
+    True
     """
 
     alignment: Literal["uniform", "labeled"] | None = field(default=None, kw_only=True)
@@ -102,7 +116,16 @@ class Threshold(Recipe, ABC):
 
 
 def average_samples(proba: Tensor, valid: Tensor) -> Tensor:
-    """Return the mean (K,) of probabilities (B, K, T) over valid samples."""
+    """Return the mean (K,) of probabilities (B, K, T) over valid samples.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.thresholds import average_samples
+    >>> proba = torch.tensor([[[0.75, 0.25, 0.0], [0.25, 0.75, 1.0]]])
+    >>> average_samples(proba, torch.tensor([[True, True, False]])).tolist()
+    [0.5, 0.5]
+    """
     return (proba * valid[:, None]).sum((0, 2)) / valid.sum().clamp(min=1)
 
 

@@ -32,6 +32,14 @@ def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
     ------
     ValueError
         If the view changes the shape or the type of the signals.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, apply_view
+    >>> tracks = Tracks(torch.ones(1, 1, 2), torch.zeros(1, 2).long(), torch.ones(1, 2).bool())
+    >>> apply_view(lambda x: 2 * x, tracks, torch.Generator()).x.tolist()
+    [[[2.0, 2.0]]]
     """
     augmenter = as_augmenter(view)
     if augmenter is None:

@@ -14,7 +14,21 @@ from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_uniform
 
 
 class TimeAugmenter(Augmenter):
-    """A view that moves time; signal, target and validity move together."""
+    """A view that moves time; signal, target and validity move together.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import torch
+    >>> from sslts.augment import TimeAugmenter, Tracks
+    >>> @dataclass(frozen=True)
+    ... class Later(TimeAugmenter):
+    ...     def locate(self, position, length, generator):
+    ...         return position - 1
+    >>> tracks = Tracks(torch.tensor([[[1.0, 2.0, 3.0]]]), torch.tensor([[0, 1, 1]]), torch.ones(1, 3).bool())
+    >>> Later()(tracks, torch.Generator()).target.tolist()
+    [[-1, 0, 1]]
+    """
 
     @abstractmethod
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:

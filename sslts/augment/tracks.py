@@ -27,6 +27,13 @@ class Tracks:
         Labels, int64 of shape ``(B, T)`` with ``-1`` for unlabelled; or probabilities, float of shape ``(B, K, T)``.
     valid : Tensor, bool, shape (B, T)
         False where a sample is padding, or lies outside what the view was made from.
+
+    Examples
+    --------
+    >>> import torch
+    >>> tracks = Tracks(torch.rand(2, 1, 3), torch.zeros(2, 3).long(), torch.ones(2, 3).bool())
+    >>> tracks.hide_labels().target.unique().tolist()
+    [-1]
     """
 
     x: Tensor
@@ -100,7 +107,16 @@ def _interpolate(x: Tensor, left: Tensor, right: Tensor, fraction: Tensor) -> Te
 
 
 class Augmenter(Recipe, ABC):
-    """A view of a batch. Subclasses are frozen dataclasses and hold no state."""
+    """A view of a batch. Subclasses are frozen dataclasses and hold no state.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.augment import Reverse
+    >>> X, y = Reverse(p=1.0).transform(np.arange(4.0)[None], np.array([[0, 0, 0, 1]]), random_state=0)
+    >>> X.tolist(), y.tolist()
+    ([[3.0, 2.0, 1.0, 0.0]], [[1, 0, 0, 0]])
+    """
 
     @abstractmethod
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:

@@ -27,6 +27,19 @@ class ValueAugmenter(Augmenter):
         From 0 (no change) to 10 (strongest).
     p : float
         Probability with which a recording of the batch is changed.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import torch
+    >>> from sslts.augment import Tracks, ValueAugmenter
+    >>> @dataclass(frozen=True)
+    ... class Clip(ValueAugmenter):
+    ...     def change(self, x, strength, generator):
+    ...         return torch.where(strength > 0, x.clamp(-1, 1), x)
+    >>> tracks = Tracks(torch.randn(4, 1, 100), torch.zeros(4, 100).long(), torch.ones(4, 100).bool())
+    >>> bool(Clip()(tracks, torch.Generator().manual_seed(0)).x.std() < tracks.x.std())
+    True
     """
 
     magnitude: float = 5.0
@@ -94,7 +107,19 @@ class Jitter(ValueAugmenter):
 
 @dataclass(frozen=True)
 class Scale(ValueAugmenter):
-    """Multiply the signal by a factor between 1/2 and 2, one for each channel."""
+    """Multiply the signal by a factor between 1/2 and 2, one for each channel.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, Scale
+    >>> x = torch.sin(torch.arange(100.0)).expand(8, 1, 100)
+    >>> tracks = Tracks(x, torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = Scale(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+    >>> ratio = seen.std(-1) / tracks.x.std(-1)
+    >>> bool((ratio > 0.49).all() and (ratio < 2.01).all())
+    True
+    """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         exponent = draw_uniform(-1, 1, (*x.shape[:2], 1), x, generator)
@@ -106,6 +131,16 @@ class MagnitudeWarp(ValueAugmenter):
     """Multiply the signal by a smooth random curve around 1.
 
     Source: Um et al. 2017, "Data augmentation of wearable sensor data".
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, MagnitudeWarp
+    >>> x = torch.sin(torch.arange(100.0)).expand(8, 1, 100)
+    >>> tracks = Tracks(x, torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = MagnitudeWarp(n_knots=4)(tracks, torch.Generator().manual_seed(0)).x
+    >>> bool((seen.sign() == tracks.x.sign()).float().mean() > 0.9)
+    True
     """
 
     n_knots: int = 12
@@ -116,7 +151,19 @@ class MagnitudeWarp(ValueAugmenter):
 
 @dataclass(frozen=True)
 class BaselineDrift(ValueAugmenter):
-    """Add a smooth random curve, of about one standard deviation at most."""
+    """Add a smooth random curve, of about one standard deviation at most.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, BaselineDrift
+    >>> x = torch.sin(torch.arange(100.0)).expand(8, 1, 100)
+    >>> tracks = Tracks(x, torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = BaselineDrift(n_knots=3)(tracks, torch.Generator().manual_seed(0)).x
+    >>> drift = seen - tracks.x
+    >>> bool(drift.diff(dim=-1).abs().max() < 0.2 < drift.abs().max())
+    True
+    """
 
     n_knots: int = 12
 
@@ -126,7 +173,18 @@ class BaselineDrift(ValueAugmenter):
 
 @dataclass(frozen=True)
 class SineNoise(ValueAugmenter):
-    """Add a sine of random frequency (log-uniform up to a quarter of the sampling rate) and phase."""
+    """Add a sine of random frequency (log-uniform up to a quarter of the sampling rate) and phase.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, SineNoise
+    >>> x = torch.sin(torch.arange(100.0)).expand(8, 1, 100)
+    >>> tracks = Tracks(x, torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = SineNoise(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+    >>> bool((seen - tracks.x).abs().max() < 0.51 * tracks.x.std())
+    True
+    """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         length = x.shape[-1]
@@ -139,7 +197,18 @@ class SineNoise(ValueAugmenter):
 
 @dataclass(frozen=True)
 class StretchNoise(ValueAugmenter):
-    """Add strong white noise on one stretch, at most a fifth of the window."""
+    """Add strong white noise on one stretch, at most a fifth of the window.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, StretchNoise
+    >>> x = torch.sin(torch.arange(100.0)).expand(8, 1, 100)
+    >>> tracks = Tracks(x, torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = StretchNoise()(tracks, torch.Generator().manual_seed(0)).x
+    >>> bool(((seen - tracks.x).abs() > 1e-5).sum(-1).max() <= 21)
+    True
+    """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         share = 0.2 * draw_uniform(0, 1, (len(x),), x, generator)
@@ -149,7 +218,18 @@ class StretchNoise(ValueAugmenter):
 
 @dataclass(frozen=True)
 class CutOut(ValueAugmenter):
-    """Set one stretch to the mean, at most a twentieth of the window (DeVries & Taylor 2017)."""
+    """Set one stretch to the mean, at most a twentieth of the window (DeVries & Taylor 2017).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, CutOut
+    >>> x = torch.sin(torch.arange(100.0)).expand(8, 1, 100)
+    >>> tracks = Tracks(x, torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = CutOut(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+    >>> bool(((seen - tracks.x).abs() > 1e-5).sum(-1).max() <= 6)
+    True
+    """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         return x * ~draw_stretch(x.shape[-1], 0.05 * strength.flatten(), generator)[:, None]
@@ -157,7 +237,17 @@ class CutOut(ValueAugmenter):
 
 @dataclass(frozen=True)
 class Smooth(ValueAugmenter):
-    """Mix the signal with its moving average over ``width`` samples."""
+    """Mix the signal with its moving average over ``width`` samples.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, Smooth
+    >>> tracks = Tracks(torch.rand(8, 1, 100), torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = Smooth()(tracks, torch.Generator().manual_seed(0)).x
+    >>> bool(seen.std() < tracks.x.std())
+    True
+    """
 
     width: int = 5
 
@@ -178,6 +268,16 @@ class MainsNoise(ValueAugmenter):
         Cycles a sample: of the mains over the sampling rate, as 50 Hz / 250 Hz.
     n_harmonics : int
         Sines in all; those above half the sampling rate are left out.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, MainsNoise
+    >>> tracks = Tracks(torch.rand(8, 1, 100), torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = MainsNoise(frequency=50 / 250)(tracks, torch.Generator().manual_seed(0)).x
+    >>> spectrum = torch.fft.rfft(seen - tracks.x).abs().mean((0, 1))
+    >>> int(spectrum.argmax())  # 20 cycles in 100 samples
+    20
     """
 
     frequency: float = 0.2
@@ -198,6 +298,16 @@ class FrequencyMask(ValueAugmenter):
     """Remove a band of frequencies, at most ``share`` of all.
 
     Source: Park et al. 2019, "SpecAugment", for the band; here it is removed over the whole window.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, FrequencyMask
+    >>> tracks = Tracks(torch.rand(8, 1, 100), torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = FrequencyMask(magnitude=10, share=0.5)(tracks, torch.Generator().manual_seed(0)).x
+    >>> power = torch.fft.rfft(seen - seen.mean(-1, keepdim=True)).abs()
+    >>> bool((power[..., 1:] < 1e-4).any())
+    True
     """
 
     share: float = 0.2
@@ -210,7 +320,18 @@ class FrequencyMask(ValueAugmenter):
 
 @dataclass(frozen=True)
 class ChannelDropout(ValueAugmenter):
-    """Set channels to their mean, each with a probability of at most one half; one channel always stays."""
+    """Set channels to their mean, each with a probability of at most one half; one channel always stays.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, ChannelDropout
+    >>> tracks = Tracks(torch.rand(8, 3, 100), torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = ChannelDropout(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+    >>> constant = seen.std(-1) < 1e-5
+    >>> bool(constant.any()), bool(constant.all(1).any())
+    (True, False)
+    """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         luck = torch.rand((*x.shape[:2], 1), generator=generator, device=x.device)
@@ -219,7 +340,20 @@ class ChannelDropout(ValueAugmenter):
 
 @dataclass(frozen=True)
 class SignFlip(ValueAugmenter):
-    """Turn the signal upside down, with a probability of at most one; for signals without a polarity."""
+    """Turn the signal upside down, with a probability of at most one; for signals without a polarity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks, SignFlip
+    >>> x = torch.sin(torch.arange(100.0)).expand(8, 1, 100)
+    >>> tracks = Tracks(x, torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
+    >>> seen = SignFlip(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+    >>> centred = tracks.x - tracks.x.mean(-1, keepdim=True)
+    >>> turned = ((seen - seen.mean(-1, keepdim=True)) * centred).sum(-1) < 0
+    >>> bool(turned.any()), bool(turned.all())
+    (True, False)
+    """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         luck = torch.rand((len(x), 1, 1), generator=generator, device=x.device)

@@ -28,6 +28,14 @@ class LUDB(NamedTuple):
         The patient that each row belongs to (the number of the database's record). Split by it, never by row.
     class_names : tuple of str
         The name of each class: ``("background", "P", "QRS", "T")``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.datasets.ludb import LUDB
+    >>> X, y, groups, names = LUDB(np.zeros((1, 4)), np.zeros((1, 4), int), np.array([1]), ("background", "P"))
+    >>> names[1]
+    'P'
     """
 
     X: np.ndarray

@@ -24,7 +24,16 @@ GROUP_SAMPLES = 1 << 20  # samples that are decoded together
 
 
 class Decoding(ABC):
-    """The decoding of one recording."""
+    """The decoding of one recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.decoding import Argmax
+    >>> decoding = Argmax().start()
+    >>> decoding.push(np.array([[0.9, 0.1]])).tolist(), decoding.flush().tolist()
+    ([0], [])
+    """
 
     @abstractmethod
     def push(self, proba: np.ndarray) -> np.ndarray:
@@ -36,7 +45,14 @@ class Decoding(ABC):
 
 
 class Decoder(Recipe, ABC):
-    """Base class of decoders."""
+    """Base class of decoders.
+
+    Examples
+    --------
+    >>> from sslts.decoding import Decoder, Hysteresis
+    >>> isinstance(Hysteresis(), Decoder), Hysteresis(min_length=5).replace(min_length=9).latency
+    (True, 18)
+    """
 
     @abstractmethod
     def start(self) -> Decoding:

@@ -24,6 +24,14 @@ class DurationModel:
         Of being at least 1 to D long.
     log_decay : float
         Below 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.decoding import DurationModel
+    >>> coin = DurationModel(np.log([0.5, 0.25]), np.log([1.0, 0.5]), float(np.log(0.5)))
+    >>> round(float(np.exp(coin.log_tail)), 3)
+    0.25
     """
 
     log_probability: np.ndarray

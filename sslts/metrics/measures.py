@@ -21,6 +21,12 @@ class CountError(NamedTuple):
         Mean of the absolute difference.
     exact : float
         Share of recordings whose number is right.
+
+    Examples
+    --------
+    >>> from sslts.metrics import count_error
+    >>> count_error([[0, 1, 0, 1]], [[0, 1, 1, 1]]).mae
+    1.0
     """
 
     bias: float
@@ -37,6 +43,12 @@ class DurationError(NamedTuple):
         Mean of predicted minus true.
     mae : float
         Mean of the absolute difference.
+
+    Examples
+    --------
+    >>> from sslts.metrics import duration_error
+    >>> duration_error([[0, 1, 1, 0]], [[0, 1, 1, 1]]).bias
+    1.0
     """
 
     bias: float
