@@ -64,6 +64,7 @@ def test_quickstart_example(tmp_path):
     ("name", "words", "written"),
     [
         ("plot_counts.py", "holds the true count", "counts.png"),
+        ("plot_heartbeats.py", "Heart rates", "heartbeats.png"),
         ("plot_decoders.py", "Chosen for counts", "decoders.png"),
         ("plot_report.py", "Report: report.html", "report.html"),
     ],
