@@ -28,7 +28,7 @@ def fit(normalization, n_channels=1):
     X, y = make_recordings(6, n_samples=700, n_channels=n_channels, random_state=0)
     X = standardize(X)
     network = UNet(width=8, depth=2, stem_stride=2)
-    options = {"window_length": 128, "max_steps": 120, "random_state": 0, "sampling_rate": 20}
+    options = {"window_length": 128, "max_steps": 120, "random_state": 0, "sampling_rate": 20, "precision": "float32"}
     return SupervisedSegmenter(network=network, normalization=normalization, **options).fit(X, y)
 
 
