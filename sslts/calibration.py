@@ -8,7 +8,7 @@ import numpy as np
 
 from sslts.matching import Segments, find_segments, match_segments, pool_labels
 from sslts.segments import CountCalibration, check_labels, labels_to_segments
-from sslts.segments.counts import LEAST_VARIANCE, SMALLEST
+from sslts.segments.counts import LEAST_VARIANCE, find_log_odds
 
 OVERLAP = 0.1  # intersection over union from which a predicted segment is a real one: its ends do not matter here
 
@@ -100,8 +100,7 @@ def _fit_curve(score: np.ndarray, real: np.ndarray) -> tuple[float, float]:
     """Fit a logistic curve to log-odds, with Platt's targets, which are never quite 0 or 1."""
     from sklearn.linear_model import LogisticRegression
 
-    clipped = np.clip(score, SMALLEST, 1 - SMALLEST)
-    odds = np.log(clipped / (1 - clipped))[:, None]
+    odds = find_log_odds(score)[:, None]
     target = np.where(real, (real.sum() + 1) / (real.sum() + 2), 1 / ((~real).sum() + 2))
     both = np.concatenate([odds, odds])
     outcome = np.repeat([1, 0], score.size)

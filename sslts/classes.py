@@ -45,6 +45,17 @@ def encode_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     return np.where(labels < 0, -1, np.searchsorted(classes, labels))
 
 
+def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:
+    """Return 1 where the label is ``k``, 0 where it is another class; ``-1`` stays.
+
+    Examples
+    --------
+    >>> isolate_class(np.array([7, -1, 0, 3]), 7).tolist()
+    [1, -1, 0, 0]
+    """
+    return np.where(labels == k, 1, np.minimum(labels, 0))
+
+
 def weigh_classes(class_weight: Any, labels: list[np.ndarray], classes: np.ndarray) -> np.ndarray | None:
     """Return the weight (K,) of each class in the labelled loss; "balanced" as in scikit-learn, n / (K * count).
 

@@ -67,7 +67,6 @@ def _predict_long(
     return np.concatenate(parts)
 
 
-@torch.no_grad()
 def predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
     """Return the probabilities (B, T, K), float32, of signals (B, C, T) in one pass."""
     proba = net.ask_teacher(torch.as_tensor(x, device=net.device))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sslts import metrics
+from sslts.classes import isolate_class
 from sslts.decoding.decoder import Argmax, Decoder, decode_recordings, prepare_decoder
 from sslts.decoding.hysteresis import Hysteresis
 from sslts.decoding.statistics import SegmentStatistics
@@ -223,7 +224,6 @@ def _score_classes(
     """Return the score of each class that is not background, all others taken as background."""
     scores = {}
     for k in segmenter.classes_[segmenter.classes_ != segmenter.background].tolist():
-        alone = [[np.where((one == k) | (one < 0), one, -2) for one in side] for side in (truth, found)]
-        own = [[np.where(one == -2, k + 1, one) for one in side] for side in alone]
-        scores[f"score_{k}"] = metric(*own, background=k + 1)
+        alone = [[isolate_class(one, k) for one in side] for side in (truth, found)]
+        scores[f"score_{k}"] = metric(*alone, background=0)
     return scores

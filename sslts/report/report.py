@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sslts import metrics
+from sslts.classes import isolate_class
 from sslts.plotting import (
     CountDisplay,
     DurationDisplay,
@@ -195,7 +196,7 @@ def _measure(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict
     unit = "s" if rate else "samples"
     rows: dict[str, dict[str, float]] = {}
     for k in segmenter.classes_[segmenter.classes_ != background]:
-        alone = [[np.where(one == k, 1, np.minimum(one, 0)) for one in side] for side in (truth, predicted)]
+        alone = [[isolate_class(one, k) for one in side] for side in (truth, predicted)]
         counts = metrics.count_error(*alone, background=0)
         rows[names[int(k)]] = {
             "count error": counts.mae,

@@ -51,8 +51,7 @@ class CountCalibration:
 
     def weigh(self, scores: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what each segment adds to the expected number, and to its variance."""
-        s = np.clip(np.asarray(scores, dtype=np.float64), SMALLEST, 1 - SMALLEST)
-        real = 1 / (1 + np.exp(-(self.intercept + self.slope * np.log(s / (1 - s)))))
+        real = 1 / (1 + np.exp(-(self.intercept + self.slope * find_log_odds(scores))))
         more = 1 + self.missed
         return real * more, real * (1 - real) * more**2 + real * self.missed * more
 
@@ -62,6 +61,27 @@ class CountCalibration:
             return NormalDist().inv_cdf((1 + level) / 2)
         rank = min(int(np.ceil((len(self.residuals) + 1) * level)), len(self.residuals))
         return float(np.sort(self.residuals)[rank - 1])
+
+
+def find_log_odds(scores: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return the log-odds of scores, finite for 0 and 1 too.
+
+    Parameters
+    ----------
+    scores : array-like of float
+
+    Returns
+    -------
+    ndarray of float64
+
+    Examples
+    --------
+    >>> from sslts.segments.counts import find_log_odds
+    >>> find_log_odds([0.5]).tolist()
+    [0.0]
+    """
+    s = np.clip(np.asarray(scores, dtype=np.float64), SMALLEST, 1 - SMALLEST)
+    return np.log(s / (1 - s))
 
 
 def bound_counts(expected: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
