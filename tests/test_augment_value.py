@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sslts.augment import (
+    AddOther,
     BaselineDrift,
     ChannelDropout,
     CutOut,
@@ -12,6 +13,7 @@ from sslts.augment import (
     MagnitudeWarp,
     MainsNoise,
     RandAugment,
+    RandomFilter,
     Scale,
     SignFlip,
     SineNoise,
@@ -21,12 +23,14 @@ from sslts.augment import (
 )
 
 CLASSES = [
+    AddOther,
     BaselineDrift,
     CutOut,
     FrequencyMask,
     Jitter,
     MagnitudeWarp,
     MainsNoise,
+    RandomFilter,
     Scale,
     SineNoise,
     Smooth,
@@ -129,3 +133,60 @@ def test_a_sign_flip_turns_the_signal_around_its_mean():
     same = torch.isclose(x, tracks.x, atol=1e-4).all(-1)
     assert (turned | same).all()
     assert 0.2 < turned.float().mean() < 0.8
+
+
+@pytest.mark.parametrize("cls", [RandomFilter, Smooth])
+def test_padding_does_not_leak_into_the_signal(cls):
+    tracks = make_signals()
+    far = tracks.replace(x=tracks.x + 1000 * tracks.valid[:, None])
+    seen = cls(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+    moved = cls(magnitude=10)(far, torch.Generator().manual_seed(0)).x
+    torch.testing.assert_close(moved, seen + 1000 * tracks.valid[:, None], atol=1e-2, rtol=1e-3)
+
+
+class TestRandomFilter:
+    def make(self, x):
+        return Tracks(x, torch.zeros(len(x), x.shape[-1]).long(), torch.ones(len(x), x.shape[-1]).bool())
+
+    def test_it_is_a_convolution_with_a_kernel_of_at_most_a_64th_of_the_window(self):
+        impulse = torch.zeros(64, 1, 1280)
+        impulse[..., 640] = 1
+        seen = RandomFilter(magnitude=10)(self.make(impulse), torch.Generator().manual_seed(0)).x
+        answer = (seen - seen.median(-1, keepdim=True).values).abs() > 1e-4
+        reach = (torch.arange(1280) - 640).abs() * answer[:, 0]
+        assert reach.max() <= 10
+        assert reach.amax(1).unique().numel() > 4  # short ones and long ones
+        assert answer.sum(-1).max() <= 6
+
+    def test_it_is_linear_and_commutes_with_shifts(self):
+        x = torch.randn(1, 1, 640, generator=torch.Generator().manual_seed(0)).expand(16, 1, 640)
+        view = RandomFilter(magnitude=10)
+        seen = view(self.make(x), torch.Generator().manual_seed(0)).x
+        later = view(self.make(x.roll(20, -1)), torch.Generator().manual_seed(0)).x
+        torch.testing.assert_close(later[..., 40:-40], seen.roll(20, -1)[..., 40:-40], atol=0.02, rtol=0.02)
+
+    @pytest.mark.parametrize("cycles", [1, 20, 150])
+    def test_the_standard_deviation_stays(self, cycles):
+        tracks = make_sine(cycles)
+        ratio = RandomFilter(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x.std(-1) / tracks.x.std(-1)
+        assert (ratio < 1.02).all()
+        assert (ratio > 0.98).float().mean() > 0.9
+
+    def test_frequencies_are_weighed_anew(self):
+        tracks = self.make(torch.randn(64, 1, 1280, generator=torch.Generator().manual_seed(0)))
+        seen = RandomFilter(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+        gain = torch.fft.rfft(seen).abs()[:, 0, 1:] / torch.fft.rfft(tracks.x).abs()[:, 0, 1:]
+        assert (gain.std(-1) > 0.1).float().mean() > 0.5
+
+
+def test_another_recording_is_added_at_a_low_gain():
+    x = torch.randn(8, 2, 400, generator=torch.Generator().manual_seed(0))
+    x = (x - x.mean(-1, keepdim=True)) / x.std(-1, correction=0, keepdim=True)
+    tracks = Tracks(x, torch.zeros(8, 400).long(), torch.ones(8, 400).bool())
+    change = AddOther(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x - x
+    other = x.roll(-1, 0)
+    gain = (change * other).sum((1, 2)) / other.square().sum((1, 2))
+    torch.testing.assert_close(change, gain[:, None, None] * other, atol=1e-4, rtol=0)
+    assert ((gain > 0) & (gain < 0.5)).all()
+    alone = Tracks(x[:1], tracks.target[:1], tracks.valid[:1])
+    torch.testing.assert_close(AddOther(magnitude=10)(alone, torch.Generator()).x, x[:1])

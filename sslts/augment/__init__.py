@@ -4,7 +4,7 @@ An augmenter is an immutable recipe, called with `Tracks` and a ``torch.Generato
 once, on the device of its tensors.
 """
 
-from sslts.augment.mix import CutMix
+from sslts.augment.mix import AddOther, CutMix
 from sslts.augment.plugins import NumpyFunction, SktimeTransformer, ValueFunction
 from sslts.augment.policy import Compose, RandAugment, SomeOf, apply_view
 from sslts.augment.time import Rescale, Reverse, Shift, TimeAugmenter, TimeWarp, WindowWarp
@@ -17,6 +17,7 @@ from sslts.augment.value import (
     Jitter,
     MagnitudeWarp,
     MainsNoise,
+    RandomFilter,
     Scale,
     SignFlip,
     SineNoise,
@@ -26,6 +27,7 @@ from sslts.augment.value import (
 )
 
 __all__ = [
+    "AddOther",
     "Augmenter",
     "BaselineDrift",
     "ChannelDropout",
@@ -38,6 +40,7 @@ __all__ = [
     "MainsNoise",
     "NumpyFunction",
     "RandAugment",
+    "RandomFilter",
     "Rescale",
     "Reverse",
     "Scale",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from sslts.augment.tracks import Augmenter, Tracks, draw_stretch, draw_uniform
+from sslts.augment.value import ValueAugmenter
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,27 @@ class CutMix(Augmenter):
             torch.where(mask if tracks.target.ndim == 2 else wide, tracks.target.roll(1, 0), tracks.target),
             torch.where(mask, tracks.valid.roll(1, 0), tracks.valid),
         )
+
+
+@dataclass(frozen=True)
+class AddOther(ValueAugmenter):
+    """Add another recording of the batch, of at most half a standard deviation; labels stay.
+
+    What one recording has of its own becomes noise in another, so noise need not be white, nor known. In a batch of one
+    there is no other, and nothing changes.
+
+    Source: for sounds, the background noise of Salamon & Bello 2017, "Deep convolutional neural networks and data
+    augmentation for environmental sound classification".
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> tracks = Tracks(torch.randn(8, 1, 500), torch.zeros(8, 500).long(), torch.ones(8, 500).bool())
+    >>> seen = AddOther(magnitude=10)(tracks, torch.Generator().manual_seed(0))
+    >>> bool((seen.x - tracks.x).std() < 0.5), torch.equal(seen.target, tracks.target)
+    (True, True)
+    """
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002, D102
+        return x if len(x) == 1 else x + 0.5 * strength * x.roll(-1, 0)  # another one than CutMix takes from

@@ -52,7 +52,7 @@ class ValueAugmenter(Augmenter):
         Parameters
         ----------
         x : Tensor, shape (B, C, T)
-            Signals; a channel's standard deviation is about 1.
+            Signals, each channel of mean 0 and standard deviation 1; padding is 0.
         strength : Tensor, shape (B, 1, 1)
             From 0 (identity) to 1.
         generator : torch.Generator
@@ -69,13 +69,14 @@ class ValueAugmenter(Augmenter):
 
 
 def change_values(tracks: Tracks, change) -> Tracks:  # type: ignore[no-untyped-def]
-    """Apply ``change`` to the signals in units of their standard deviation; padding stays zero."""
+    """Apply ``change`` to the signals in units of their standard deviation; padding is zero before and after."""
     x, valid = tracks.x, tracks.valid[:, None].to(tracks.x.dtype)
     count = valid.sum(-1, keepdim=True).clamp(min=1)
     center = (x * valid).sum(-1, keepdim=True) / count
-    scale = (((x - center) * valid).square().sum(-1, keepdim=True) / count).sqrt()
+    centred = (x - center) * valid
+    scale = (centred.square().sum(-1, keepdim=True) / count).sqrt()
     scale = torch.where(scale > 0, scale, 1.0)
-    return tracks.replace(x=(change((x - center) / scale) * scale + center) * valid)
+    return tracks.replace(x=(change(centred / scale) * scale + center) * valid)
 
 
 def _draw_curve(x: Tensor, n_knots: int, generator: Generator) -> Tensor:
@@ -254,6 +255,51 @@ class Smooth(ValueAugmenter):
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002, D102
         smooth = F.avg_pool1d(x, self.width, stride=1, padding=self.width // 2, count_include_pad=False)
         return torch.lerp(x, smooth[..., : x.shape[-1]], strength)
+
+
+@dataclass(frozen=True)
+class RandomFilter(ValueAugmenter):
+    """Convolve the signal with a short random kernel: as if another sensor had recorded it.
+
+    The kernel is one at its middle plus ``n_taps`` random numbers, evenly spread over a length drawn log-uniformly from
+    3 samples to a 64th of the window; it is the same for all channels. The standard deviation stays, unless the kernel
+    takes away more than three quarters of it.
+
+    Source: Xu et al. 2021, "Robust and generalizable visual representation learning via random convolutions"; for
+    sounds, Nam et al. 2022, "FilterAugment".
+
+    Parameters
+    ----------
+    magnitude, p : float
+        As of every change of values.
+    n_taps : int
+        Random numbers in the kernel.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> tracks = Tracks(torch.randn(8, 1, 500), torch.zeros(8, 500).long(), torch.ones(8, 500).bool())
+    >>> seen = RandomFilter(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+    >>> torch.allclose(seen.std(-1), tracks.x.std(-1), rtol=0.1), torch.allclose(seen, tracks.x, atol=0.1)
+    (True, False)
+    """
+
+    n_taps: int = 5
+
+    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        batch, length = len(x), x.shape[-1]
+        taps = torch.randn((self.n_taps, batch, 1, 1), generator=generator, device=x.device) / math.sqrt(self.n_taps)
+        longest = max(length / 64, 3.0)
+        size = draw_uniform(math.log(3), math.log(longest), (batch, 1, 1), x, generator).exp()
+        t = torch.arange(length, device=x.device)
+        filtered = x
+        for k in range(self.n_taps):
+            place = (k + 0.5) / self.n_taps - 0.5
+            source = (t + (place * size).round().long()).clamp(0, length - 1)
+            filtered = filtered + strength * taps[k] * x.gather(2, source.expand_as(x))
+        before, after = (signal.square().mean(-1, keepdim=True).sqrt() for signal in (x, filtered))
+        return filtered * (before / torch.maximum(after, before / 4).clamp(min=1e-12))
 
 
 @dataclass(frozen=True)
