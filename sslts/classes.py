@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+MAX_CLASSES = 1000
+
 
 def find_classes(labels: list[np.ndarray]) -> np.ndarray:
     """Return the classes that occur, sorted; warn if there is one only.
@@ -14,7 +16,7 @@ def find_classes(labels: list[np.ndarray]) -> np.ndarray:
     Raises
     ------
     ValueError
-        If no sample is labelled.
+        If no sample is labelled, or there are more than 1000 classes.
 
     Examples
     --------
@@ -25,6 +27,11 @@ def find_classes(labels: list[np.ndarray]) -> np.ndarray:
     classes = found[found >= 0]
     if not len(classes):
         raise ValueError("y has no labelled sample: every label is -1. Label at least one stretch of one recording.")
+    if len(classes) > MAX_CLASSES:
+        raise ValueError(
+            f"y has {len(classes)} classes, {classes[:3].tolist()} and on; at most {MAX_CLASSES} are possible. Labels "
+            "are kinds of patterns, not numbers of occurrences, times or measured values."
+        )
     if len(classes) == 1:
         warnings.warn(
             f"y has one class only ({classes[0]}); every sample will be predicted as it. Label another class too.",

@@ -6,7 +6,7 @@ kind (a Panel container comes back as an array if its recordings are equally lon
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,9 +14,9 @@ from scipy import ndimage, signal
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sslts.recordings import Recordings, as_recordings
+from sslts.segments import expand_ranges, find_runs
 
 
 class NormalizedRecordings:
@@ -106,6 +106,7 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
     """Base of transformers that map each recording by itself; subclasses define ``_map(x)`` on (C, T)."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _takes_missing: ClassVar[bool] = False
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
         """Check the parameters and the input; nothing is learnt from other recordings.
@@ -122,9 +123,10 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         recordings = as_recordings(X)
-        recordings.check_finite()
+        recordings.check_finite(missing=self._takes_missing)
         self.n_channels_ = recordings.n_channels
-        self.n_features_in_ = getattr(X, "shape", (0, recordings.n_channels))[1]
+        flat = recordings.container == "array" and len(recordings.sources[0].shape) == 1
+        self.n_features_in_ = int(recordings.lengths[0]) if flat else recordings.n_channels
         return self
 
     def transform(self, X: Any) -> Any:
@@ -139,27 +141,30 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         -------
         ndarray or list of ndarray
             An array for an array, a list for a list; for a Panel container ``(n, C, T)`` if the lengths are equal,
-            else a list of ``(C, T_i)``.
+            else a list of ``(C, T_i)``. Nested lists of numbers, equally long, are an array, as in scikit-learn.
 
         Raises
         ------
         ValueError
             If values are missing or infinite, or the number of channels differs from that seen in ``fit``.
         """
-        check_is_fitted(self, "n_channels_")
+        self._validate_params()
         recordings = as_recordings(X)
-        recordings.check_finite()
-        if recordings.n_channels != self.n_channels_:
+        recordings.check_finite(missing=self._takes_missing)
+        fitted_with = getattr(self, "n_channels_", recordings.n_channels)
+        if recordings.n_channels != fitted_with:
             raise ValueError(
-                f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}."
+                f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {fitted_with}."
             )
         out = []
         for i, source in enumerate(recordings.sources):
-            x = self._map(recordings.read(i)).astype(np.float32)
-            flat = recordings.container == "array" and recordings.n_channels == 1 and len(X.shape) == 2
-            flat |= recordings.container == "list" and len(source.shape) == 1
+            x = self._map_named(recordings.read(i), i).astype(np.float32)
+            flat = recordings.container != "panel" and len(source.shape) == 1
             out.append(x[0] if flat else x)
-        return recordings.pack(out)
+        return np.stack(out) if _is_table(X) and recordings.has_equal_lengths() else recordings.pack(out)
+
+    def _map_named(self, x: np.ndarray, i: int) -> np.ndarray:  # noqa: ARG002 (for errors that name the recording)
+        return self._map(x)
 
     def _map(self, x: np.ndarray) -> np.ndarray:
         raise NotImplementedError
@@ -167,8 +172,15 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.requires_fit = True
+        tags.input_tags.allow_nan = self._takes_missing
+        tags.requires_fit = False  # nothing is learnt, and recordings of any length are taken
+        assert tags.transformer_tags is not None
+        tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _is_table(X: Any) -> bool:
+    return isinstance(X, (list, tuple)) and all(isinstance(x, (list, tuple)) for x in X)
 
 
 class RecordingStandardizer(_LengthKeeping):
@@ -188,6 +200,81 @@ class RecordingStandardizer(_LengthKeeping):
     def _map(self, x: np.ndarray) -> np.ndarray:
         center, scale = _measure(x)
         return (x - center) / scale
+
+
+class FillGaps(_LengthKeeping):
+    """Fill what sensors dropped: NaN, infinite, masked and missing values.
+
+    A gap is a run of such values in one channel.
+
+    Parameters
+    ----------
+    method : {"linear", "hold"}, default="linear"
+        ``"linear"`` joins the values beside the gap by a line, ``"hold"`` repeats the last value before it. At a
+        recording's start the first value is repeated backwards, at its end the last one forwards, with both.
+    max_length : int or None, default=None
+        Gaps of more samples stay, as NaN; None fills all.
+
+    Raises
+    ------
+    ValueError
+        In ``transform``, if a channel of a recording has no value to fill from and ``max_length`` is None.
+
+    Notes
+    -----
+    A line through a long gap is no signal. Fill it, so that the recording can be used, and label it ``-1``, so that
+    nothing is learnt from it: see the example.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> nan = np.nan
+    >>> X = np.array([[0.0, nan, 2.0, nan, nan, nan, 6.0]])
+    >>> FillGaps().fit_transform(X)
+    array([[0., 1., 2., 3., 4., 5., 6.]], dtype=float32)
+    >>> FillGaps(method="hold", max_length=1).fit_transform(X)
+    array([[ 0.,  0.,  2., nan, nan, nan,  6.]], dtype=float32)
+
+    Gaps of more than one sample become unlabelled:
+
+    >>> y = np.array([[0, 0, 1, 1, 1, 1, 0]])
+    >>> too_long = np.isnan(FillGaps(max_length=1).fit_transform(X))
+    >>> np.where(too_long, -1, y)
+    array([[ 0,  0,  1, -1, -1, -1,  0]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "method": [StrOptions({"linear", "hold"})],
+        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+    }
+    _takes_missing: ClassVar[bool] = True
+
+    def __init__(self, *, method: str = "linear", max_length: int | None = None) -> None:
+        self.method = method
+        self.max_length = max_length
+
+    def _map_named(self, x: np.ndarray, i: int) -> np.ndarray:
+        out = np.array(x)
+        for c, channel in enumerate(x):
+            known = np.isfinite(channel)
+            if known.all():
+                continue
+            out[c] = _fill(channel, known, self.method) if known.any() else np.nan
+            if self.max_length is None and not known.any():
+                raise ValueError(f"X: channel {c} of recording {i} has no value to fill from; drop it.")
+            if self.max_length is not None:
+                starts, ends, values = find_runs(known)
+                stay = ~values & (ends - starts > self.max_length)
+                out[c, expand_ranges(starts[stay], (ends - starts)[stay])] = np.nan
+        return out
+
+
+def _fill(channel: np.ndarray, known: np.ndarray, method: str) -> np.ndarray:
+    at = np.flatnonzero(known)
+    if method == "linear":
+        return np.interp(np.arange(len(channel)), at, channel[at])
+    before = np.maximum.accumulate(np.where(known, np.arange(len(channel)), at[0]))
+    return channel[before]
 
 
 class ButterworthFilter(_LengthKeeping):

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.segments import check_integers
+from sslts.values import REAL_KINDS, as_real, describe_unfit, fill_masked, fits_float32, measure_range
 
 Container = Literal["array", "list", "panel"]
 
@@ -55,29 +56,60 @@ class Recordings:
 
     def read(self, i: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``."""
-        with np.errstate(over="ignore"):  # beyond float32's range becomes inf, which check_finite names
+        with np.errstate(over="ignore"):  # what is beyond float32's range was named by check_finite
             part = np.asarray(self.sources[i][..., start:stop]).astype(np.float32)
         return part.reshape(self.n_channels, -1)
 
-    def check_finite(self, name: str = "X") -> None:
-        """Raise ValueError that names the first recording with NaN or infinite values, and how many it has."""
-        for i, length in enumerate(self.lengths):
-            for start in range(0, length, _CHUNK):
-                if not np.isfinite(self.read(i, start, start + _CHUNK)).all():
-                    raise ValueError(self._describe_not_finite(name, i))
+    def check_finite(self, name: str = "X", *, missing: bool = False) -> None:
+        """Raise ValueError that names the first recording that float32 can't hold, and what is wrong with it.
 
-    def _describe_not_finite(self, name: str, i: int) -> str:
-        values = self.read(i)
-        nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
-        return (
-            f"{name}: recording {i} has {nan} NaN and {infinite} infinite values (as float32). Interpolate, cut out or "
-            "drop these stretches first; labels of an interpolated stretch can be set to -1."
-        )
+        Parameters
+        ----------
+        name : str
+            What the error calls the argument.
+        missing : bool
+            Whether NaN and infinite values are allowed.
+        """
+        for first, low, high in self._measure_ranges():
+            fits = fits_float32(low, high)
+            if not fits.all():
+                for i in first + np.flatnonzero(~fits.all(-1)):
+                    self._refuse(int(i), name, missing)
+
+    def _measure_ranges(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Yield ``(first, low, high)``: the range (n, C) of the recordings from ``first`` on; integers always fit."""
+        if isinstance(self.sources, _Rows):
+            if np.dtype(self.sources.array.dtype).kind != "f":
+                return
+            rows = _CHUNK // max(int(self.lengths[0]) * self.n_channels, 1)
+            if rows > 1:
+                for first in range(0, len(self), rows):
+                    block = np.asarray(self.sources.array[first : first + rows])
+                    yield first, *measure_range(block.reshape(len(block), self.n_channels, -1))
+                return
+        for i, length in enumerate(self.lengths):
+            ranges = [
+                measure_range(np.asarray(self.sources[i][..., start : start + _CHUNK]).reshape(1, self.n_channels, -1))
+                for start in range(0, length, _CHUNK)
+            ]
+            low, high = (np.stack(bounds) for bounds in zip(*ranges, strict=True))
+            yield i, low.min(0), high.max(0)
+
+    def _refuse(self, i: int, name: str, missing: bool) -> None:
+        values = np.asarray(self.sources[i][..., :], dtype=np.float64).reshape(self.n_channels, -1)
+        if missing:
+            values = np.where(np.isfinite(values), values, 0.0)
+            if fits_float32(*measure_range(values)).all():
+                return
+        raise ValueError(f"{name}: recording {i} {describe_unfit(values)}")
+
+    def has_equal_lengths(self) -> bool:
+        """Return whether all recordings have the same length."""
+        return bool((self.lengths == self.lengths[0]).all())
 
     def pack(self, arrays: Sequence[np.ndarray]) -> Any:
         """Return one result per recording in the form of the container that the user passed."""
-        equal = len(set(self.lengths.tolist())) == 1
-        if self.container == "array" or (self.container == "panel" and equal):
+        if self.container == "array" or (self.container == "panel" and self.has_equal_lengths()):
             return np.stack(arrays)
         return list(arrays)
 
@@ -102,7 +134,7 @@ class _Rows(Sequence[Any]):
 
 class _Row:
     def __init__(self, array: Any, i: int) -> None:
-        self.array, self.i = array, i
+        self.array, self.i, self.shape = array, i, array.shape[1:]
 
     def __getitem__(self, key: Any) -> Any:
         return self.array[(self.i, *([slice(None)] * (len(self.array.shape) - 2)), key[-1])]
@@ -143,20 +175,28 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
         return _from_list(list(X), name)
     if not isinstance(X, np.ndarray) and hasattr(X, "shape") and hasattr(X, "chunks"):  # zarr and its kind
         return _from_array(X, name)
-    return _from_array(_check_dense(X), name)
+    return _from_array(_check_dense(X, name), name)
 
 
 def _is_nested(X: pd.DataFrame) -> bool:
     return X.size > 0 and isinstance(X.iloc[0, 0], (pd.Series, np.ndarray))
 
 
-def _check_dense(X: Any) -> np.ndarray:
+def _check_dense(X: Any, name: str) -> np.ndarray:
     from sklearn.utils import check_array
 
-    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        X = np.ma.filled(X.astype(np.float64), np.nan)
+    if not hasattr(X, "shape") and not hasattr(X, "__array__"):
+        raise TypeError(
+            f"{name} is a {type(X).__name__}; expected an array (n, T) or (n, C, T), a list of arrays, or a Panel."
+        )
+    if np.ma.isMaskedArray(X):
+        X = fill_masked(X)
+    elif isinstance(X, pd.DataFrame) and object in X.dtypes.to_numpy():
+        X = X.to_numpy()
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "c" + REAL_KINDS:
+        X = as_real(X, name)
     X = check_array(X, dtype=None, allow_nd=True, ensure_all_finite=False)
-    return X if X.dtype.kind in "fiub" else X.astype(np.float64)
+    return np.asarray(as_real(X, name))
 
 
 def _from_array(X: Any, name: str) -> Recordings:
@@ -196,17 +236,7 @@ def _from_list(items: list[Any], name: str) -> Recordings:
 def _as_source(item: Any, i: int, name: str) -> Any:
     if isinstance(item, pd.DataFrame):  # sktime's df-list: time by channel
         item = item.to_numpy().T
-    if not (hasattr(item, "shape") and hasattr(item, "dtype") and hasattr(item, "__getitem__")) or isinstance(
-        item, pd.Series
-    ):
-        try:
-            item = np.asarray(item)
-        except ValueError as error:
-            raise ValueError(f"{name}: recording {i} is no array of numbers: {error}") from error
-    if item.dtype == object:
-        item = item.astype(np.float64)
-    if np.dtype(item.dtype).kind not in "fiub":
-        raise ValueError(f"{name}: recording {i} has dtype {item.dtype}; expected real numbers.")
+    item = as_real(item, f"{name}: recording {i}")
     if len(item.shape) not in (1, 2):
         raise ValueError(f"{name}: recording {i} has shape {tuple(item.shape)}; expected (T,) or (C, T).")
     if 0 in item.shape:
@@ -242,6 +272,8 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     >>> [labels.tolist() for labels in as_labels([1, -1], as_recordings(np.zeros((2, 3))))]
     [[1, 1, 1], [-1, -1, -1]]
     """
+    if _is_dense(y, recordings):
+        return list(y.astype(np.int64, copy=False))
     items = list(_iterate_labels(y, recordings))
     if len(items) != len(recordings):
         raise ValueError(
@@ -252,6 +284,17 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
         _as_label_array(item, i, int(length), name)
         for i, (item, length) in enumerate(zip(items, recordings.lengths, strict=True))
     ]
+
+
+def _is_dense(y: Any, recordings: Recordings) -> bool:
+    """Return whether ``y`` is one array of labels without defect, so that nobody need look at each row."""
+    return (
+        type(y) is np.ndarray
+        and y.dtype.kind in "bi"
+        and recordings.has_equal_lengths()
+        and y.shape == (len(recordings), recordings.lengths[0])
+        and y.min() >= -1
+    )
 
 
 def _iterate_labels(y: Any, recordings: Recordings) -> Iterator[Any]:
@@ -271,7 +314,7 @@ def _iterate_labels(y: Any, recordings: Recordings) -> Iterator[Any]:
 
 
 def _as_label_array(item: Any, i: int, length: int, name: str) -> np.ndarray:
-    labels = check_integers(np.atleast_1d(np.squeeze(np.asarray(item))), f"{name}[{i}] (recording {i})")
+    labels = check_integers(item, f"{name}[{i}] (recording {i})", squeeze=True)
     if labels.shape == (1,):
         labels = np.full(length, labels[0])
     if labels.shape != (length,):

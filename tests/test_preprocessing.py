@@ -6,16 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.utils.estimator_checks import check_estimator
 
 from sslts.preprocessing import (
     ButterworthFilter,
+    FillGaps,
     NormalizedRecordings,
     RecordingStandardizer,
     standardize_locally,
 )
 from sslts.recordings import as_recordings
 
-TRANSFORMERS = [RecordingStandardizer(), ButterworthFilter(low=1, high=20, sampling_rate=100), ButterworthFilter()]
+TRANSFORMERS = [
+    RecordingStandardizer(),
+    ButterworthFilter(low=1, high=20, sampling_rate=100),
+    ButterworthFilter(),
+    FillGaps(),
+]
 
 
 def make(shape, seed=0):
@@ -58,10 +65,84 @@ class TestEveryTransformer:
             fitted.transform(make((4, 3, 60)))
 
     def test_missing_values_are_named(self, transformer):
+        if isinstance(transformer, FillGaps):
+            pytest.skip("it fills them")
         X = make((4, 60))
         X[3, 5] = np.nan
         with pytest.raises(ValueError, match="recording 3 has 1 NaN"):
             clone(transformer).fit(X)
+
+    def test_check_estimator(self, transformer):
+        check_estimator(
+            clone(transformer),
+            expected_failed_checks={"check_n_features_in_after_fitting": "transform takes recordings of any length"},
+            on_skip=None,
+        )
+
+
+class TestFillGaps:
+    nan = np.nan
+    x = np.array([nan, 1, nan, nan, nan, 5, np.inf, 7, nan])
+
+    @pytest.mark.parametrize(
+        ("method", "max_length", "wanted"),
+        [
+            ("linear", None, [1, 1, 2, 3, 4, 5, 6, 7, 7]),
+            ("hold", None, [1, 1, 1, 1, 1, 5, 5, 7, 7]),
+            ("linear", 2, [1, 1, nan, nan, nan, 5, 6, 7, 7]),
+            ("hold", 3, [1, 1, 1, 1, 1, 5, 5, 7, 7]),
+        ],
+    )
+    def test_methods(self, method, max_length, wanted):
+        out = FillGaps(method=method, max_length=max_length).fit_transform(self.x[None])
+        np.testing.assert_array_equal(out[0], wanted)
+
+    @pytest.mark.parametrize("kind", ["array", "channels", "list", "ragged", "panel", "masked", "frame", "objects"])
+    def test_every_container(self, kind):
+        x = np.array([0, np.nan, 2, 3.0])
+        X, wanted = {
+            "array": (np.stack([x, x]), [[0, 1, 2, 3]] * 2),
+            "channels": (np.stack([x, x])[None], [[[0, 1, 2, 3]] * 2]),
+            "list": ([x, x], [[0, 1, 2, 3]] * 2),
+            "ragged": ([x, x[:3]], [[0, 1, 2, 3], [0, 1, 2]]),
+            "panel": ([pd.DataFrame(x)], [[[0, 1, 2, 3]]]),
+            "masked": (np.ma.masked_invalid(x[None]), [[0, 1, 2, 3]]),
+            "frame": (pd.DataFrame(x[None]).convert_dtypes(), [[0, 1, 2, 3]]),
+            "objects": (np.array([[0, None, pd.NA, 3]], dtype=object), [[0, 1, 2, 3]]),
+        }[kind]
+        out = FillGaps().fit_transform(X)
+        assert type(out) is (list if kind in ("list", "ragged") else np.ndarray)
+        for got, want in zip(out, wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+
+    @given(
+        x=st.lists(st.one_of(st.floats(-1e3, 1e3, width=32), st.just(np.nan)), min_size=1, max_size=40),
+        method=st.sampled_from(["linear", "hold"]),
+        max_length=st.one_of(st.none(), st.integers(1, 5)),
+    )
+    def test_known_values_stay_and_filled_ones_lie_between(self, x, method, max_length):
+        x = np.array(x, dtype=np.float32)
+        known = np.isfinite(x)
+        if max_length is None and not known.any():
+            return
+        (out,) = FillGaps(method=method, max_length=max_length).fit_transform(x[None])
+        np.testing.assert_array_equal(out[known], x[known])
+        filled = np.isfinite(out)
+        assert filled.all() or max_length is not None
+        if known.any():
+            assert (out[filled] >= x[known].min()).all()
+            assert (out[filled] <= x[known].max()).all()
+
+    def test_a_channel_without_values_is_named(self):
+        X = np.zeros((3, 2, 9))
+        X[2, 1] = np.nan
+        with pytest.raises(ValueError, match="channel 1 of recording 2 has no value"):
+            FillGaps().fit_transform(X)
+        assert np.isnan(FillGaps(max_length=4).fit_transform(X)[2, 1]).all()
+
+    def test_values_out_of_range_are_no_gap(self):
+        with pytest.raises(ValueError, match="recording 0 has values of 1e.300, out of the range of float32"):
+            FillGaps().fit(np.array([[np.nan, 1e300, 0.0]]))
 
 
 def test_standardizer_works_over_time():

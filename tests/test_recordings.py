@@ -150,7 +150,12 @@ def test_defects_of_containers_are_named(X, message):
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(np.nan, "recording 1 has 2 NaN and 0 infinite"), (np.inf, "0 NaN and 2 inf"), (1e300, "0 NaN and 2 inf")],
+    [
+        (np.nan, "recording 1 has 2 NaN and 0 infinite"),
+        (np.inf, "0 NaN and 2 inf"),
+        (1e300, "values of 1e.300, out of the range"),
+        (1e-300, "values of 1e-300"),
+    ],
 )
 def test_values_that_are_not_finite_are_counted(value, message):
     X = np.zeros((3, 10))

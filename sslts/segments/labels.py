@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sslts.values import as_real
+
 
 def find_runs(labels: ArrayLike, *, breaks: ArrayLike = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the runs of equal values in one array of labels.
@@ -134,7 +136,7 @@ def _recordings(labels: Any, argument: str) -> list[Any]:
     return list(labels)
 
 
-def check_integers(values: Any, place: str, lowest: int = -1) -> np.ndarray:
+def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool = False) -> np.ndarray:
     """Give the labels of one recording as int64, or say where they are not labels.
 
     Parameters
@@ -145,6 +147,8 @@ def check_integers(values: Any, place: str, lowest: int = -1) -> np.ndarray:
         What error messages call them.
     lowest : int, default=-1
         The least label that is allowed.
+    squeeze : bool, default=False
+        Whether axes of length 1 are dropped, and a single value is an array of one.
 
     Returns
     -------
@@ -162,16 +166,16 @@ def check_integers(values: Any, place: str, lowest: int = -1) -> np.ndarray:
     array([ 1, -1])
     """
     try:
-        array = np.asarray(values)
-        if array.dtype.kind not in "biu":
-            # An empty list is float64 in NumPy; text is refused even where it spells a number.
-            array = array.astype(np.float64, casting="same_kind" if array.dtype.kind != "O" else "unsafe")
+        array = np.asarray(as_real(values, place))
     except (TypeError, ValueError):
         raise ValueError(f"{place} is not numeric; give one integer label per sample.") from None
+    if squeeze:
+        array = np.atleast_1d(np.squeeze(array))
     if array.ndim != 1:
         raise ValueError(f"{place} has shape {array.shape}; give one label per sample: a (T,) array.")
-    if array.dtype.kind == "f":
-        broken = np.flatnonzero(~np.isfinite(array) | (array != np.round(array)))
+    if array.dtype.kind == "f" or array.dtype == np.uint64:
+        whole = np.isfinite(array) & (array == np.round(array))
+        broken = np.flatnonzero(~whole | (array >= 2**63) | (array < -(2.0**63)))
         if broken.size:
             raise ValueError(
                 f"{place} holds {array[broken[0]]} at sample {broken[0]}; labels are integers (-1 = unlabelled)."
