@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -66,7 +67,7 @@ class UNet(Recipe):
     dropout: float = 0.0
 
     def __call__(self, n_channels: int, n_classes: int) -> nn.Module:
-        """Build the module, with new random weights."""
+        """Build the module, with random weights from torch's global state."""
         return UNetModule(
             n_channels,
             n_classes,
@@ -76,6 +77,12 @@ class UNet(Recipe):
             stem_stride=self.stem_stride or 1,
             dropout=self.dropout,
         )
+
+    def build(self, n_channels: int, n_classes: int, generator: torch.Generator) -> nn.Module:
+        """Build the module, with random weights from ``generator`` alone."""
+        with torch.device("meta"):  # where nothing is drawn
+            module = self(n_channels, n_classes)
+        return draw_weights(module.to_empty(device="cpu"), generator)
 
     def for_signal(self, summary: SignalSummary) -> UNet:
         """Return this recipe with a stem stride that suits the shortest kind of segment."""
@@ -106,6 +113,72 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm1(self.conv1(x)), inplace=True)
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True)
+
+
+class FeatureDropout(nn.Module):
+    """Drop whole channels of (B, C, 1, T) in training, as ``torch.nn.Dropout2d`` does, drawn from a given generator.
+
+    Parameters
+    ----------
+    p : float
+        Probability of a channel to be dropped.
+
+    Attributes
+    ----------
+    generator : torch.Generator or None
+        Set by who trains; None draws from torch's global state. It belongs to a run, so copies and files are without.
+
+    Examples
+    --------
+    >>> import torch
+    >>> dropout = FeatureDropout(0.5)
+    >>> dropout.generator = torch.Generator().manual_seed(0)
+    >>> dropout(torch.ones(1, 4, 1, 2))[0, :, 0].tolist()
+    [[0.0, 0.0], [0.0, 0.0], [2.0, 2.0], [0.0, 0.0]]
+    >>> dropout.eval()(torch.ones(1, 1, 1, 2)).tolist()
+    [[[[1.0, 1.0]]]]
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x`` with some channels zero and the others scaled by ``1 / (1 - p)``."""
+        if not (self.training and self.p):
+            return x
+        kept = x.new_empty((*x.shape[:2], 1, 1)).bernoulli_(1 - self.p, generator=self.generator)
+        return x * kept.div_(1 - self.p)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "generator": None}
+
+
+def draw_weights(module: nn.Module, generator: torch.Generator) -> nn.Module:
+    """Give a module of convolutions and batch norms the weights that torch's constructors would, from ``generator``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> with torch.random.fork_rng():
+    ...     wanted = torch.manual_seed(0) and torch.nn.Conv2d(2, 3, 1)
+    >>> torch.equal(draw_weights(torch.nn.Conv2d(2, 3, 1), torch.Generator().manual_seed(0)).weight, wanted.weight)
+    True
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            # Drawn apart, and copied: what is drawn in place depends on the order of the weights in memory.
+            drawn = torch.empty(layer.weight.shape)
+            layer.weight.data.copy_(nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=generator))
+            if layer.bias is not None:
+                bound = 1 / math.sqrt(layer.weight[0].numel())
+                nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+        elif any(True for _ in layer.parameters(recurse=False)) or any(True for _ in layer.buffers(recurse=False)):
+            raise TypeError(f"{type(layer).__name__} has weights that draw_weights does not know how to draw.")
+    return module
 
 
 class UNetModule(nn.Module):
@@ -151,7 +224,7 @@ class UNetModule(nn.Module):
         self.decoder = nn.ModuleList(
             _Block(widths[i] + widths[i + 1], widths[i], kernel_size) for i in reversed(range(depth))
         )
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = FeatureDropout(dropout)
         self.head = nn.Conv2d(width, n_classes, 1)
         # Two blocks a level (one at the deepest) of two convolutions, half a kernel to either side each, the pooling,
         # and the interpolation from cells to samples.

@@ -57,6 +57,26 @@ class Recipe:
         return self  # immutable, so a clone is itself
 
 
+def is_shipped(value: Any) -> bool:
+    """Return whether a value is made of this package's recipes and of plain values, all the way down.
+
+    What is not may do as it likes, as to draw from global random states.
+
+    Examples
+    --------
+    >>> from sslts.augment import Compose, Jitter
+    >>> is_shipped((0.95, None, Compose((Jitter(),)))), is_shipped(Compose((Jitter(), abs)))
+    (True, False)
+    """
+    if value is None or isinstance(value, (str, int, float)):
+        return True
+    if isinstance(value, (tuple, list)):
+        return all(map(is_shipped, value))
+    if not isinstance(value, Recipe) or type(value).__module__.partition(".")[0] != __package__:
+        return False
+    return all(map(is_shipped, value.get_params(deep=False).values()))
+
+
 def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Split ``{"a": 1, "b__c": 2}`` into ``{"a": 1}`` and ``{"b": {"c": 2}}``."""
     plain: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,9 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import Dataset
 
 from sslts.augment.tracks import Tracks
-from sslts.networks import Network
+from sslts.networks import FeatureDropout, Network
 from sslts.preprocessing import NormalizedRecordings
+from sslts.recipes import is_shipped
 from sslts.windows import WindowSampler
 
 MAX_GRADIENT_NORM = 5.0
@@ -146,29 +148,44 @@ class WindowDataset(Dataset):
 
 
 class _Steps:
-    """An iterable of batches: ``n_steps`` in one logging interval, until ``max_steps`` in all."""
+    """An iterable of batches: the rest of a logging interval, until the net has made all its steps."""
 
-    def __init__(self, dataset: WindowDataset, n_steps: int, max_steps: int) -> None:
-        self.dataset, self.n_steps, self.left = dataset, n_steps, max_steps
+    def __init__(self, dataset: WindowDataset, net: SegmentationNet) -> None:
+        self.dataset, self.net = dataset, net
 
     def __iter__(self) -> Iterator[Batch]:
-        for _ in range(min(self.n_steps, self.left)):
-            self.left -= 1
+        done, every = self.net.step_, self.net.log_every
+        for _ in range(min(every - done % every, self.net.max_steps - done)):
             yield self.dataset.draw()
 
 
 def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -> nn.Module:
     """Build the network with weights that depend on ``seed`` alone; the global random state stays as it was."""
+    if is_shipped(network) and hasattr(network, "build"):
+        return network.build(n_channels, n_classes, torch.Generator().manual_seed(seed))
     with seed_torch(seed):
         return network(n_channels, n_classes)
 
 
+_GLOBAL_STATE = threading.RLock()  # torch has one global random state for all threads
+
+
 @contextlib.contextmanager
-def seed_torch(seed: int) -> Iterator[None]:
-    """Run with torch's global random state seeded, and restore it."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
+def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Run with torch's global random state seeded, that of ``device`` too, and restore it; one thread at a time."""
+    kind = torch.device(device).type
+    with _GLOBAL_STATE, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if kind == "cpu":
+            yield
+            return
+        module = torch.get_device_module(kind)
+        state = module.get_rng_state()
+        module.manual_seed(seed)
+        try:
+            yield
+        finally:
+            module.set_rng_state(state)
 
 
 def update_average(decay: float) -> Callable[..., None]:
@@ -217,6 +234,8 @@ class SegmentationNet(NeuralNet):
         Steps in all, and in one logging interval.
     precision : {"float32", "bfloat16"}
         Type of the convolutions' arithmetic (autocast); weights and losses are float32.
+    foreign : bool
+        Whether the network or a view may draw from torch's global random state; each step seeds it then.
     seed : int
     others
         As in skorch.
@@ -231,6 +250,7 @@ class SegmentationNet(NeuralNet):
         max_steps: int,
         log_every: int,
         precision: str,
+        foreign: bool,
         seed: int,
         **kwargs: Any,  # skorch's own parameters, which it takes as such
     ) -> None:
@@ -238,6 +258,7 @@ class SegmentationNet(NeuralNet):
         self.max_steps = max_steps
         self.log_every = log_every
         self.precision = precision
+        self.foreign = foreign
         self.seed = seed
         super().__init__(module, criterion, max_epochs=math.ceil(max_steps / log_every), train_split=None, **kwargs)
 
@@ -248,15 +269,20 @@ class SegmentationNet(NeuralNet):
         return self
 
     def initialize_criterion(self) -> SegmentationNet:
-        """Build the criterion, the counter of steps and the views' generator."""
+        """Build the criterion, the counter of steps and the generators of views and of dropout."""
         super().initialize_criterion()
         self.step_ = 0
         self.generator_ = torch.Generator(self.device).manual_seed(self.seed)
+        self.dropout_generator_ = torch.Generator(self.device).manual_seed(self.seed + 2)
+        for layer in self.module_.modules():
+            if isinstance(layer, FeatureDropout):
+                layer.generator = self.dropout_generator_
         return self
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("generator_", None)  # bound to a device that may be absent where the net is loaded
+        for name in ("generator_", "dropout_generator_"):  # of a device that may be absent where the net is loaded
+            state.pop(name, None)
         return state
 
     def torch_compile(self, module: Any, name: str) -> Any:
@@ -269,7 +295,7 @@ class SegmentationNet(NeuralNet):
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:  # noqa: ARG002
         """Return whole batches, indexed at once."""
-        return _Steps(dataset, self.log_every, self.max_steps)
+        return _Steps(dataset, self)
 
     def autocast(self) -> Any:
         """Return the context in which the network computes."""
@@ -282,6 +308,13 @@ class SegmentationNet(NeuralNet):
             logits = self.module_(torch.cat(views) if len(views) > 1 else views[0])
         return logits.float().split([len(view) for view in views])
 
+    def isolate(self) -> Any:
+        """Return the context in which views and networks draw random numbers."""
+        if not self.foreign:
+            return contextlib.nullcontext()
+        seed = torch.randint(2**31, (), generator=self.generator_, device=self.generator_.device)
+        return seed_torch(int(seed), self.device)
+
     @torch.no_grad()
     def ask_teacher(self, x: Tensor) -> Tensor:
         """Return the averaged network's probabilities, float32; BatchNorm uses its averaged statistics."""
@@ -293,7 +326,8 @@ class SegmentationNet(NeuralNet):
         """Make one forward and backward pass; raise before a step that would spoil the weights."""
         self._set_training(True)
         progress = self.step_ / self.max_steps
-        losses = self.criterion_(batch, Step(self.ask_student, self.ask_teacher, self.generator_, progress))
+        with self.isolate():
+            losses = self.criterion_(batch, Step(self.ask_student, self.ask_teacher, self.generator_, progress))
         losses.loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
         if not torch.isfinite(losses.loss.detach() + norm):

@@ -26,14 +26,15 @@ from sslts.hardware import choose_device, choose_precision
 from sslts.networks import Network
 from sslts.prediction import predict_recordings
 from sslts.preprocessing import NORMALIZATIONS, NormalizedRecordings
-from sslts.recipes import replace_nested, split_nested
+from sslts.recipes import is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_labels, as_recordings
 from sslts.segmenters.start import Start, load_weights, read_start
 from sslts.segments import labels_to_segments
-from sslts.training import SegmentationNet, Step, WindowDataset, build_module, seed_torch
+from sslts.training import SegmentationNet, Step, WindowDataset, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
 HISTORY_ROWS = 60
+DRAWING = ("weak", "strong", "threshold", "consistency")  # parameters that take part in a step, beside the network
 
 
 class NetworkSegmenter(BaseEstimator, ABC):
@@ -189,13 +190,12 @@ class NetworkSegmenter(BaseEstimator, ABC):
             device=torch.device(net.device),
             seed=seed + 1,
         )
-        with seed_torch(seed + 2):
-            self._check_network(net, dataset)
-            self.net_ = net
-            try:
-                net.partial_fit(dataset)
-            finally:
-                self.history_ = _make_history(net, self.classes_)
+        self._check_network(net, dataset)
+        self.net_ = net
+        try:
+            net.partial_fit(dataset)
+        finally:
+            self.history_ = _make_history(net, self.classes_)
         return self
 
     def predict(self, X: Any) -> Any:
@@ -358,6 +358,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
             max_steps=self.max_steps,
             log_every=max(1, math.ceil(self.max_steps / HISTORY_ROWS)),
             precision=self.precision_,
+            foreign=not is_shipped([self.network_, *(getattr(self, name, None) for name in DRAWING)]),
             seed=seed,
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=self.weight_decay,
@@ -391,7 +392,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
             probe = batch.labeled.x[:1, :, :size]
             wanted = (1, len(self.classes_), size)
             try:
-                answer = net.module_(probe)
+                with net.isolate():
+                    answer = net.module_(probe)
             except RuntimeError as error:
                 raise ValueError(
                     f"network={self.network!r} cannot read signals of shape {tuple(probe.shape)}: {error}"
@@ -404,7 +406,8 @@ class NetworkSegmenter(BaseEstimator, ABC):
                 )
         generator = torch.Generator(net.device).manual_seed(0)
         criterion = copy.deepcopy(net.criterion_)  # whose statistics are thrown away
-        criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
+        with net.isolate():
+            criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
