@@ -1,13 +1,59 @@
 """Configuration of Sphinx. Build with ``sphinx-build -W docs docs/_build``."""
 
-import sslts
+import sys
+import warnings
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+
+import matplotlib as mpl  # noqa: E402
+from reference import write_pages  # noqa: E402
+
+import sslts  # noqa: E402
 
 project = "sslts"
 author = "The sslts developers"
 copyright = "2026, the sslts developers"
-release = sslts.__version__
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc"]
-html_theme = "furo"
-exclude_patterns = ["_build"]
+release = version = sslts.__version__
+
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx_gallery.gen_gallery", "links"]
+exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.md5"]
+default_role = "literal"  # `name` in docstrings; `links.py` makes references of public names
+nitpicky = False
+myst_heading_anchors = 3
+myst_enable_extensions = ["deflist", "dollarmath"]
+
 numpydoc_show_class_members = False
-autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # numpydoc sections say it
+write_pages(DOCS / "api")
+
+# The gallery is built from examples that take a second; of the others it shows the committed picture.
+mpl.use("Agg")
+warnings.filterwarnings("ignore", category=UserWarning, message=".*non-interactive.*")
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_(views|metrics|thresholds)\.py",
+    "ignore_pattern": r"benchmarks",
+    "backreferences_dir": "api/backreferences",
+    "doc_module": ("sslts",),
+    "reference_url": {"sslts": None},
+    "within_subsection_order": "FileNameSortKey",
+    "show_memory": False,
+    "download_all_examples": False,
+    "write_computation_times": False,
+    "remove_config_comments": True,
+}
+
+html_theme = "furo"
+html_title = "sslts"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
+
+# ``sphinx-build -b linkcheck docs docs/_build/links`` needs the network.
+linkcheck_timeout = 20
+linkcheck_anchors = False

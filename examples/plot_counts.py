@@ -1,9 +1,18 @@
-"""Count and measure: how many occurrences, how long, how often, how sure.
-
-Ten labelled recordings and ninety unlabelled ones train a segmenter; forty recordings of others show what its counts
-are worth. Prints a summary per recording and per period with the interval of each count, and writes ``counts.png``.
-Takes about a minute on two cores.
 """
+Count and measure
+=================
+
+How many occurrences, how long, how often, how sure. Ten labelled recordings and ninety unlabelled ones train a
+segmenter; forty recordings of others show what its counts are worth.
+
+.. image:: /images/counts.png
+   :alt: A recording with its segments, counted against true numbers, and the lengths of all occurrences
+
+Run it as ``python examples/plot_counts.py``: about a minute on two cores. It prints a summary per recording and per
+period with the interval of each count, and writes ``counts.png``.
+"""
+
+# sphinx_gallery_thumbnail_path = 'images/counts.png'
 
 import matplotlib as mpl
 import numpy as np

@@ -1,9 +1,18 @@
-"""Choose a decoder for counts, without training again.
+"""
+Choose a decoder for counts
+===========================
 
 A segmenter is trained once. The most probable class of each sample splits occurrences that flicker and sees false ones;
-a decoder that knows how long occurrences last does neither. Prints what each decoder is worth and writes
-``decoders.png``. Takes about a minute on two cores.
+a decoder that knows how long occurrences last does neither. Nothing is trained again.
+
+.. image:: /images/decoders.png
+   :alt: One recording and what three decoders make of the same probabilities
+
+Run it as ``python examples/plot_decoders.py``: about a minute on two cores. It prints what each decoder is worth and
+writes ``decoders.png``.
 """
+
+# sphinx_gallery_thumbnail_path = 'images/decoders.png'
 
 import matplotlib as mpl
 import numpy as np

@@ -1,10 +1,20 @@
-"""Count and measure heartbeats: waves P, QRS and T, the heart rate and its spread, the length of each kind of wave.
-
-The electrocardiograms are made here, of bells for waves, with breathing, noise and beats without a P wave; those of
-real patients come from `sslts.datasets.load_ludb`, and ``examples/benchmarks/`` uses them. Eight labelled recordings
-and 92 unlabelled ones train a segmenter. Prints what each recording and each period of five seconds holds, and writes
-``heartbeats.png``. Takes about a minute on two cores.
 """
+Count and measure heartbeats
+============================
+
+Waves P, QRS and T, the heart rate and its spread, the length of each kind of wave. The electrocardiograms are made
+here, of bells for waves, with breathing, noise and beats without a P wave; those of real patients come from
+`sslts.datasets.load_ludb`, and ``examples/benchmarks/`` uses them. Eight labelled recordings and 92 unlabelled ones
+train a segmenter.
+
+.. image:: /images/heartbeats.png
+   :alt: An electrocardiogram with its waves, and counted against true numbers of waves
+
+Run it as ``python examples/plot_heartbeats.py``: about a minute on two cores. It prints what each recording and each
+period of five seconds holds, and writes ``heartbeats.png``.
+"""
+
+# sphinx_gallery_thumbnail_path = 'images/heartbeats.png'
 
 import matplotlib as mpl
 import numpy as np

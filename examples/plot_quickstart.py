@@ -5,9 +5,14 @@ Ten labelled recordings
 A thousand recordings of a sensor in which a pattern recurs. Ten are labelled, nine hundred and ninety are not. How far
 do the labels carry alone, how far with the unlabelled recordings, and how far would all thousand labels have carried?
 
+.. image:: /images/quickstart.png
+   :alt: A test recording with what each fit finds, the lengths of all occurrences, and segment F1 of the three fits
+
 Run it as ``python examples/plot_quickstart.py``: about two minutes on two cores. It prints a table and writes
 ``quickstart.png``.
 """
+
+# sphinx_gallery_thumbnail_path = 'images/quickstart.png'
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from sslts.windows import SignalSummary
 
 Network = Callable[[int, int], nn.Module]
 
-# Rule by which the default stem follows the signal. It is stated in docs/defaults.md.
+# Rule by which the default stem follows the signal. It is stated in docs/guide/defaults.md.
 CELLS_PER_SEGMENT = 5
 MAX_STEM_STRIDE = 16
 

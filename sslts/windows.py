@@ -13,7 +13,7 @@ import numpy as np
 
 from sslts.segments import find_runs
 
-# Rules by which the default window follows the signal. They are stated in docs/defaults.md.
+# Rules by which the default window follows the signal. They are stated in docs/guide/defaults.md.
 SEGMENTS_PER_WINDOW = 96
 CELLS_PER_WINDOW = 2048
 SHARE_BY_CLASS = 0.5

@@ -1,44 +1,139 @@
 """The code in the docs runs, and the examples do what they say."""
 
-import importlib
+import importlib.util
 import os
+import pkgutil
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import sslts
+from sslts.datasets import make_recordings
+from sslts.networks import UNet
+from sslts.segmenters.base import NetworkSegmenter
 
 ROOT = Path(__file__).parent.parent
 
 
-def read_blocks(path):
-    return re.findall(r"```python\n(.*?)```", path.read_text(), flags=re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)]
+BLOCK = re.compile(
+    r"(<!-- not run: (?P<reason>[^>]*) -->\s*)?^```(?P<language>\S*)\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE
+)
+LANGUAGES = {"python", "sh", "text", "toml", "{toctree}", "{eval-rst}"}
 
 
-@pytest.mark.parametrize("page", ["quickstart.md", "views.md"])
-def test_pages(page):
-    code = "\n".join(read_blocks(ROOT / "docs" / page))
-    exec(compile(code, page, "exec"), {})
+def name_page(page):
+    return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/counts.md"])
-def test_pages_about_the_users_own_recordings(page):
-    setup = """
-from sslts import FixMatchSegmenter
-from sslts.datasets import make_recordings
-from sslts.networks import UNet
-import functools, numpy as np
-X, y = make_recordings(9, n_samples=300, random_state=0)
-X_new, X_test, y_test, patients = X, X, y, np.arange(9) // 3
-lengths, X_validation, y_validation = [300] * 9, X, y
-"""
-    code = "\n".join(read_blocks(ROOT / page))
-    fast = "functools.partial(FixMatchSegmenter, max_steps=2, batch_size=2, network=UNet(width=4))"
-    code = code.replace("FixMatchSegmenter(", "Fast(").replace(
-        "from sslts import FixMatchSegmenter\n", f"Fast = {fast}\n"
-    )
-    exec(compile(setup + code, page, "exec"), {})
+def read_code(page):
+    """Return the Python of a page, block after block, without what is marked ``<!-- not run: reason -->``."""
+    blocks = [match for match in BLOCK.finditer(page.read_text()) if match["language"] == "python"]
+    return "\n".join(match["code"] for match in blocks if not match["reason"])
+
+
+@pytest.fixture
+def _quickly(monkeypatch):
+    """Train a small network for three steps, whatever the page says: it shows how, not how well."""
+    fit = NetworkSegmenter.fit
+
+    def fit_quickly(self, *args, **kwargs):
+        asked = {name: getattr(self, name) for name in ("max_steps", "batch_size", "network")}
+        self.max_steps, self.batch_size = min(self.max_steps, 3), min(self.batch_size, 4)
+        self.network = self.network.replace(width=4, depth=2) if isinstance(self.network, UNet) else self.network
+        try:
+            return fit(self, *args, **kwargs)
+        finally:
+            vars(self).update(asked)
+
+    monkeypatch.setattr(NetworkSegmenter, "fit", fit_quickly)
+
+
+@pytest.mark.usefixtures("_quickly")
+@pytest.mark.parametrize("page", [page for page in PAGES if read_code(page)], ids=name_page)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    """A page's blocks run one after another; ``X``, ``y`` and their like stand for the reader's own recordings."""
+    monkeypatch.chdir(tmp_path)
+    X, y = make_recordings(9, n_samples=300, random_state=0)
+    own = {"X": X, "y": np.where(np.arange(9)[:, None] < 6, y, -1), "patients": np.arange(9) // 3, "np": np}
+    own |= {"X_new": X, "X_test": X, "y_test": y, "X_validation": X, "y_validation": y, "lengths": [300] * 9}
+    exec(compile(read_code(page), name_page(page), "exec"), own)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_every_block_says_what_it_is(page):
+    """A block in a language that is not known here would never be run."""
+    assert {match["language"] for match in BLOCK.finditer(page.read_text())} <= LANGUAGES
+    assert page.read_text().count("```") == 2 * len(BLOCK.findall(page.read_text()))
+
+
+def exists(target):
+    """Return whether a file is there, or will be in the site: of the gallery, an example for each page."""
+    if target.parent.name == "auto_examples":
+        return target.name == "index.rst" or (ROOT / "examples" / f"{target.stem}.py").exists()
+    return target.exists() or target.resolve() == ROOT / "docs" / "api" / "index.rst"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_page)
+def test_links_lead_to_files(page):
+    """Also as the pages are read on a forge, without Sphinx, which checks the anchors."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path = target.split("#")[0]
+        if path and not re.match(r"[a-z]+:", target):
+            assert exists(page.parent / path), f"{name_page(page)} links to {target}"
+
+
+def test_every_page_is_in_the_site():
+    listed = {
+        (page.parent / f"{entry}.md").resolve()
+        for page in PAGES
+        for tree in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+        for entry in re.findall(r"^[^:\s].*$", tree, flags=re.MULTILINE)
+    }
+    assert {page.resolve() for page in PAGES} - listed == {ROOT / "README.md", ROOT / "docs" / "index.md"}
+
+
+class TestReference:
+    @pytest.fixture
+    def reference(self, monkeypatch):
+        monkeypatch.syspath_prepend(ROOT / "docs")
+        return importlib.import_module("reference")
+
+    def test_nothing_public_is_missing(self, reference, tmp_path):
+        """Every name in any ``__all__`` of the package has a page, and so has every module that `sslts` offers."""
+        reference.write_pages(tmp_path / "api")
+        documented = {id(name.value) for name in reference.collect_names()}
+        for info in pkgutil.walk_packages(sslts.__path__, "sslts."):
+            module = importlib.import_module(info.name)
+            for name in getattr(module, "__all__", []):
+                assert id(getattr(module, name)) in documented, f"{info.name}.{name} is in no page of the reference"
+        pages = {page.stem for page in (tmp_path / "api").glob("*.rst")}
+        assert {name.path for name in reference.collect_names()} <= pages
+        assert {f"module-sslts.{name}" for name in sslts._MODULES} <= pages
+
+    def test_a_class_comes_with_its_methods(self, reference):
+        assert {"fit", "predict", "predict_proba", "predict_segments", "score"} <= set(
+            reference.list_methods(sslts.FixMatchSegmenter)
+        )
+        assert "get_metadata_routing" not in reference.list_methods(sslts.FixMatchSegmenter)
+
+    def test_pages_of_names_that_are_gone_are_removed(self, reference, tmp_path):
+        (tmp_path / "sslts.gone.rst").write_text("")
+        reference.write_pages(tmp_path)
+        assert not (tmp_path / "sslts.gone.rst").exists()
+
+
+@pytest.mark.parametrize("picture", ["way", "layers"])
+def test_pictures_are_drawn_from_what_is_enforced(picture, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    drawn = getattr(importlib.import_module("draw_pictures"), f"draw_{picture}")()
+    committed = (ROOT / "docs" / "images" / f"{picture}.svg").read_text()
+    assert drawn == committed, "setup.cfg or the drawing changed: run `python docs/draw_pictures.py`"
 
 
 def run_example(name, folder):
@@ -74,9 +169,10 @@ def test_example(name, words, written, tmp_path):
     assert (tmp_path / written).stat().st_size > 10_000
 
 
-def test_views_example(tmp_path):
-    run_example("plot_views.py", tmp_path)
-    assert (tmp_path / "views.png").stat().st_size > 10_000
+@pytest.mark.parametrize("name", ["views", "metrics", "thresholds"])
+def test_quick_example(name, tmp_path):
+    run_example(f"plot_{name}.py", tmp_path)
+    assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
 @pytest.fixture

@@ -1,0 +1,129 @@
+"""The reference: a page for every public name, and what `conf.py` and the tests need to know of it.
+
+What is public is read from the package, so that nothing can be forgotten: the names in ``__all__`` of a module, or, of
+a module without it, the functions and classes that it defines itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import sslts
+
+# Modules that `sslts` does not offer as attributes, and what of them those need who extend the package.
+FOR_EXTENSIONS = {
+    "sslts.recipes": ["Recipe"],
+    "sslts.training": ["Batch", "Step", "Losses", "SegmentationNet"],
+    "sslts.windows": ["SignalSummary"],
+}
+
+
+class Name(NamedTuple):
+    """A public name: where it is documented, and what it is."""
+
+    module: str
+    name: str
+    value: Any
+
+    @property
+    def path(self) -> str:
+        """Return the full name."""
+        return f"{self.module}.{self.name}"
+
+
+def list_modules() -> list[str]:
+    """Return the names of the public modules: the package, what it offers, and every adapter."""
+    adapters = importlib.import_module("sslts.adapters")
+    found = [f"sslts.{name}" for name in sslts._MODULES]
+    found += [info.name for info in pkgutil.iter_modules(adapters.__path__, "sslts.adapters.")]
+    return ["sslts", *sorted({*found, *FOR_EXTENSIONS})]
+
+
+def list_names(module: ModuleType) -> list[str]:
+    """Return the public names of a module."""
+    if module.__name__ in FOR_EXTENSIONS:
+        return FOR_EXTENSIONS[module.__name__]
+    if hasattr(module, "__all__"):
+        return [name for name in module.__all__ if not name.startswith("_")]
+    defined = {
+        name: value
+        for name, value in vars(module).items()
+        if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module.__name__
+    }
+    return [name for name in defined if not name.startswith("_")]
+
+
+def collect_names() -> list[Name]:
+    """Return every public name once: where a shorter path leads to it, there."""
+    found: dict[int, Name] = {}
+    for path in list_modules():
+        module = importlib.import_module(path)
+        for name in list_names(module):
+            value = getattr(module, name)
+            found.setdefault(id(value), Name(path, name, value))
+    return list(found.values())
+
+
+def list_methods(cls: type) -> list[str]:
+    """Return the public methods and properties that the package itself gives a class, as they stand in the source."""
+    found: dict[str, None] = {}
+    for base in reversed(cls.__mro__):
+        if base.__module__.split(".")[0] != "sslts":
+            continue
+        for name, value in vars(base).items():
+            kind = isinstance(value, (classmethod, staticmethod, property)) or inspect.isfunction(value)
+            if kind and not name.startswith("_") and (inspect.getdoc(getattr(cls, name)) or ""):
+                found[name] = None
+    if "__call__" in vars(cls) and vars(cls)["__call__"].__doc__:
+        found["__call__"] = None
+    return list(found)
+
+
+def summarize(value: Any) -> str:
+    """Return the first sentence of a docstring."""
+    paragraph = (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ")
+    return paragraph.split(". ")[0].rstrip(".") + "."
+
+
+def write_page(name: Name) -> str:
+    """Return the page of one name."""
+    lines = [name.name, "=" * len(name.name), "", f".. currentmodule:: {name.module}", ""]
+    if inspect.isclass(name.value):
+        lines += [f".. autoclass:: {name.name}"]
+        if methods := list_methods(name.value):
+            lines += [f"   :members: {', '.join(methods)}", "   :member-order: bysource"]
+    else:
+        lines += [f".. auto{'function' if inspect.isroutine(name.value) else 'data'}:: {name.name}"]
+    return "\n".join([*lines, "", f".. minigallery:: {name.path}", "   :add-heading: Examples in the gallery", ""])
+
+
+def write_module(path: str, names: list[Name]) -> str:
+    """Return the page of a module: what it says of itself, and a table of its names."""
+    lines = [path, "=" * len(path), "", f".. automodule:: {path}", "", ".. list-table::", "   :widths: 40 60", ""]
+    for name in names:
+        role = "class" if inspect.isclass(name.value) else "func" if inspect.isroutine(name.value) else "data"
+        lines += [f"   * - :py:{role}:`~{name.path}`", f"     - {summarize(name.value)}"]
+    lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {name.path}" for name in names), ""]
+    return "\n".join(lines)
+
+
+def write_pages(folder: Path) -> None:
+    """Write the reference into a folder; pages that did not change keep their date, others' are removed."""
+    names = collect_names()
+    modules = [path for path in list_modules() if any(name.module == path for name in names)]
+    pages = {name.path: write_page(name) for name in names}
+    pages |= {f"module-{path}": write_module(path, [n for n in names if n.module == path]) for path in modules}
+    head = ["Reference", "=========", "", "Every public name, by module.", "", ".. toctree::", "   :maxdepth: 1", ""]
+    pages["index"] = "\n".join([*head, *(f"   module-{path}" for path in modules), ""])
+    folder.mkdir(exist_ok=True)
+    for stale in {page.stem for page in folder.glob("*.rst")} - set(pages):
+        (folder / f"{stale}.rst").unlink()
+    for title, text in pages.items():
+        page = folder / f"{title}.rst"
+        if not page.exists() or page.read_text() != text:
+            page.write_text(text)
