@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from sslts.labels import LabelRuns
+
 MAX_CLASSES = 1000
 
 
-def find_classes(labels: list[np.ndarray]) -> np.ndarray:
+def find_classes(values: np.ndarray) -> np.ndarray:
     """Return the classes that occur, sorted; warn if there is one only.
 
     Raises
@@ -20,10 +22,10 @@ def find_classes(labels: list[np.ndarray]) -> np.ndarray:
 
     Examples
     --------
-    >>> find_classes([np.array([7, -1]), np.array([0, 7])])
+    >>> find_classes(np.array([7, -1, 0, 7]))
     array([0, 7])
     """
-    found = np.unique(np.concatenate([np.unique(y) for y in labels]))
+    found = np.unique(values)
     classes = found[found >= 0]
     if not len(classes):
         raise ValueError("y has no labelled sample: every label is -1. Label at least one stretch of one recording.")
@@ -41,17 +43,6 @@ def find_classes(labels: list[np.ndarray]) -> np.ndarray:
     return classes
 
 
-def encode_labels(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the index of each label among the sorted classes; ``-1`` stays.
-
-    Examples
-    --------
-    >>> encode_labels(np.array([7, -1, 0]), np.array([0, 7]))
-    array([ 1, -1,  0])
-    """
-    return np.where(labels < 0, -1, np.searchsorted(classes, labels))
-
-
 def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:
     """Return 1 where the label is ``k``, 0 where it is another class; ``-1`` stays.
 
@@ -63,12 +54,12 @@ def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:
     return np.where(labels == k, 1, np.minimum(labels, 0))
 
 
-def weigh_classes(class_weight: Any, labels: list[np.ndarray], classes: np.ndarray) -> np.ndarray | None:
+def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
     """Return the weight (K,) of each class in the labelled loss; "balanced" as in scikit-learn, n / (K * count).
 
     Examples
     --------
-    >>> weigh_classes("balanced", [np.array([0, 0, 0, 0, 1])], np.array([0, 1])).tolist()
+    >>> weigh_classes("balanced", np.array([0.8, 0.2]), np.array([0, 1])).tolist()
     [0.625, 2.5]
     """
     if class_weight is None:
@@ -78,18 +69,17 @@ def weigh_classes(class_weight: Any, labels: list[np.ndarray], classes: np.ndarr
         if unknown:
             raise ValueError(f"class_weight names class {unknown[0]}, y has the classes {classes.tolist()}.")
         return np.array([class_weight.get(int(k), 1.0) for k in classes], dtype=np.float32)
-    return (1 / (len(classes) * share_classes(labels, len(classes)))).astype(np.float32)
+    return (1 / (len(classes) * shares)).astype(np.float32)
 
 
-def share_classes(labels: list[np.ndarray], n_classes: int) -> np.ndarray:
+def share_classes(labels: LabelRuns, n_classes: int) -> np.ndarray:
     """Return the share (K,) of each class, given as an index, among the labelled samples.
 
     Examples
     --------
-    >>> share_classes([np.array([0, 0, 0, 1, -1])], 2).tolist()
+    >>> share_classes(LabelRuns.from_labels([np.array([0, 0, 0, 1, -1])]), 2).tolist()
     [0.75, 0.25]
     """
-    count = np.zeros(n_classes + 1)
-    for y in labels:
-        count += np.bincount(y + 1, minlength=n_classes + 1)
-    return count[1:] / count[1:].sum()
+    labeled = labels.value >= 0
+    count = np.bincount(labels.value[labeled], weights=labels.size[labeled], minlength=n_classes)
+    return count / count.sum()

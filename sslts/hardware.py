@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
+
+UNKNOWN = 1 << 33  # bytes that are taken for granted where nothing says how much memory there is
 
 
 def choose_device(device: str) -> torch.device:
@@ -35,3 +39,19 @@ def choose_precision(precision: str, device: torch.device) -> str:
     else:
         pays = device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return "bfloat16" if pays else "float32"
+
+
+def find_memory(device: torch.device) -> int:
+    """Return the bytes of memory that a device has: of a GPU those that are free, of a CPU all.
+
+    Examples
+    --------
+    >>> find_memory(torch.device("cpu")) > 0
+    True
+    """
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names or "SC_PAGE_SIZE" not in names:
+        return UNKNOWN
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

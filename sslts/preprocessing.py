@@ -6,6 +6,7 @@ kind (a Panel container comes back as an array if its recordings are equally lon
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -43,15 +44,17 @@ class NormalizedRecordings:
 
     def __init__(self, recordings: Recordings, normalization: str | None, width: int) -> None:
         self.recordings, self.normalization, self.width = recordings, normalization, width
-        self._moments: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._moments = np.full(
+            (2, len(recordings) if normalization == "recording" else 0, recordings.n_channels), np.nan
+        )
 
     def read(self, i: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``."""
         stop = int(self.recordings.lengths[i]) if stop is None else stop
         if self.normalization == "recording":
-            if i not in self._moments:
-                self._moments[i] = _measure(self.recordings.read(i))
-            center, scale = self._moments[i]
+            if np.isnan(self._moments[0, i, 0]):
+                self._moments[:, i] = measure_moments(self.recordings.read_through(i))
+            center, scale = self._moments[:, i, :, None]
             return ((self.recordings.read(i, start, stop) - center) / scale).astype(np.float32)
         if self.normalization == "local":
             before = min(self.width, start)
@@ -60,10 +63,26 @@ class NormalizedRecordings:
         return self.recordings.read(i, start, stop)
 
 
-def _measure(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return location and scale of each channel, (C, 1); a constant channel has scale 1."""
-    center = x.mean(-1, dtype=np.float64, keepdims=True)
-    scale = (x - center).std(-1, keepdims=True)
+def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return location and scale of each channel, (C,), of a recording that comes in stretches (C, t).
+
+    A constant channel has scale 1. Sums of squares are joined as by Chan, Golub & LeVeque 1979.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> center, scale = measure_moments([np.array([[1.0, 3.0]]), np.array([[5.0, 7.0]])])
+    >>> center.tolist(), (scale**2).round(6).tolist()
+    ([4.0], [5.0])
+    """
+    count, center, squares = 0, np.zeros(1), np.zeros(1)
+    for part in parts:
+        mean = part.mean(-1, dtype=np.float64)
+        total = count + part.shape[-1]
+        moved = mean - center
+        squares = squares + ((part - mean[:, None]) ** 2).sum(-1) + moved**2 * (count * part.shape[-1] / total)
+        center, count = center + moved * (part.shape[-1] / total), total
+    scale = np.sqrt(squares / count)
     return center, np.where(scale > 1e-7 * np.abs(center), scale, 1.0)
 
 
@@ -158,7 +177,7 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
             )
         out = []
         for i, source in enumerate(recordings.sources):
-            x = self._map_named(recordings.read(i), i).astype(np.float32)
+            x = self._map_named(recordings.read(i, missing=self._takes_missing), i).astype(np.float32)
             flat = recordings.container != "panel" and len(source.shape) == 1
             out.append(x[0] if flat else x)
         return np.stack(out) if _is_table(X) and recordings.has_equal_lengths() else recordings.pack(out)
@@ -198,8 +217,8 @@ class RecordingStandardizer(_LengthKeeping):
     """
 
     def _map(self, x: np.ndarray) -> np.ndarray:
-        center, scale = _measure(x)
-        return (x - center) / scale
+        center, scale = measure_moments([x])
+        return (x - center[:, None]) / scale[:, None]
 
 
 class FillGaps(_LengthKeeping):

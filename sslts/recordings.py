@@ -6,13 +6,15 @@ All shapes, dtypes, ``-1`` conventions and errors about input live here. Time is
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from sslts.labels import LabelRuns
 from sslts.segments import check_integers
+from sslts.sources import READ_SAMPLES, Rows, find_dtype, is_lazy, read_source
 from sslts.values import REAL_KINDS, as_real, describe_unfit, fill_masked, fits_float32, measure_range
 
 Container = Literal["array", "list", "panel"]
@@ -50,23 +52,55 @@ class Recordings:
     n_channels: int
     container: Container
     ids: Sequence[Any] | None = None
+    name: str = "X"
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def read(self, i: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``."""
-        with np.errstate(over="ignore"):  # what is beyond float32's range was named by check_finite
-            part = np.asarray(self.sources[i][..., start:stop]).astype(np.float32)
-        return part.reshape(self.n_channels, -1)
+    def is_lazy(self, i: int) -> bool:
+        """Return whether recording ``i`` is read from elsewhere than memory, stretch by stretch."""
+        return is_lazy(self.sources[i])
 
-    def check_finite(self, name: str = "X", *, missing: bool = False) -> None:
+    def read(self, i: int, start: int = 0, stop: int | None = None, *, missing: bool = False) -> np.ndarray:
+        """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``.
+
+        Raises
+        ------
+        OSError
+            If what the recording is read from is gone or broken.
+        ValueError
+            If values that are not in memory, so that `check_finite` has not seen them, are NaN or infinite, unless
+            those are allowed as ``missing``.
+        """
+        length = int(self.lengths[i])
+        stop = length if stop is None else min(stop, length)
+        source = self.sources[i]
+        try:
+            given = read_source(source, start, stop)
+        except Exception as error:  # of whatever kind: files, archives and networks have their own
+            raise OSError(
+                f"{self.name}: recording {i} could not be read at samples {start} to {stop}: {error}. Look whether its "
+                "file is still there and whole."
+            ) from error
+        with np.errstate(over="ignore"):  # what is beyond float32's range is named by check_finite, or here
+            part = given.astype(np.float32).reshape(self.n_channels, -1)
+        if not missing and is_lazy(source) and not np.isfinite(part).all():
+            unfit = describe_unfit(given.astype(np.float64).reshape(part.shape))
+            raise ValueError(f"{self.name}: recording {i}, at samples {start} to {stop}, {unfit}")
+        return part
+
+    def read_through(self, i: int) -> Iterator[np.ndarray]:
+        """Yield recording ``i`` in stretches that fit into memory, however long it is."""
+        for start in range(0, int(self.lengths[i]), READ_SAMPLES):
+            yield self.read(i, start, start + READ_SAMPLES)
+
+    def check_finite(self, *, missing: bool = False) -> None:
         """Raise ValueError that names the first recording that float32 can't hold, and what is wrong with it.
+
+        Recordings that are not in memory are not read for this: `read` looks at what it reads of them.
 
         Parameters
         ----------
-        name : str
-            What the error calls the argument.
         missing : bool
             Whether NaN and infinite values are allowed.
         """
@@ -74,34 +108,36 @@ class Recordings:
             fits = fits_float32(low, high)
             if not fits.all():
                 for i in first + np.flatnonzero(~fits.all(-1)):
-                    self._refuse(int(i), name, missing)
+                    self._refuse(int(i), missing)
 
     def _measure_ranges(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield ``(first, low, high)``: the range (n, C) of the recordings from ``first`` on; integers always fit."""
-        if isinstance(self.sources, _Rows):
-            if np.dtype(self.sources.array.dtype).kind != "f":
+        if isinstance(self.sources, Rows):
+            if self.is_lazy(0) or self.sources.array.dtype.kind != "f":
                 return
-            rows = _CHUNK // max(int(self.lengths[0]) * self.n_channels, 1)
+            rows = READ_SAMPLES // max(int(self.lengths[0]) * self.n_channels, 1)
             if rows > 1:
                 for first in range(0, len(self), rows):
                     block = np.asarray(self.sources.array[first : first + rows])
                     yield first, *measure_range(block.reshape(len(block), self.n_channels, -1))
                 return
         for i, length in enumerate(self.lengths):
+            if self.is_lazy(i):
+                continue
+            values = np.asarray(self.sources[i][..., :]).reshape(1, self.n_channels, -1)
             ranges = [
-                measure_range(np.asarray(self.sources[i][..., start : start + _CHUNK]).reshape(1, self.n_channels, -1))
-                for start in range(0, length, _CHUNK)
+                measure_range(values[..., start : start + READ_SAMPLES]) for start in range(0, length, READ_SAMPLES)
             ]
             low, high = (np.stack(bounds) for bounds in zip(*ranges, strict=True))
             yield i, low.min(0), high.max(0)
 
-    def _refuse(self, i: int, name: str, missing: bool) -> None:
+    def _refuse(self, i: int, missing: bool) -> None:
         values = np.asarray(self.sources[i][..., :], dtype=np.float64).reshape(self.n_channels, -1)
         if missing:
             values = np.where(np.isfinite(values), values, 0.0)
             if fits_float32(*measure_range(values)).all():
                 return
-        raise ValueError(f"{name}: recording {i} {describe_unfit(values)}")
+        raise ValueError(f"{self.name}: recording {i} {describe_unfit(values)}")
 
     def has_equal_lengths(self) -> bool:
         """Return whether all recordings have the same length."""
@@ -112,32 +148,6 @@ class Recordings:
         if self.container == "array" or (self.container == "panel" and self.has_equal_lengths()):
             return np.stack(arrays)
         return list(arrays)
-
-
-_CHUNK = 1 << 22
-
-
-class _Rows(Sequence[Any]):
-    """Recordings of an ``(n, ...)`` array-like that is sliced only when read (memory-map, zarr)."""
-
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def __len__(self) -> int:
-        return int(self.array.shape[0])
-
-    def __getitem__(self, i: Any) -> Any:
-        if i >= len(self):
-            raise IndexError(i)
-        return _Row(self.array, i)
-
-
-class _Row:
-    def __init__(self, array: Any, i: int) -> None:
-        self.array, self.i, self.shape = array, i, array.shape[1:]
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.array[(self.i, *([slice(None)] * (len(self.array.shape) - 2)), key[-1])]
 
 
 def as_recordings(X: Any, *, name: str = "X") -> Recordings:
@@ -173,7 +183,7 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
         return _from_panel_frame(X, name)
     if isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1):
         return _from_list(list(X), name)
-    if not isinstance(X, np.ndarray) and hasattr(X, "shape") and hasattr(X, "chunks"):  # zarr and its kind
+    if not isinstance(X, np.ndarray) and is_lazy(X):  # zarr and its kind
         return _from_array(X, name)
     return _from_array(_check_dense(X, name), name)
 
@@ -204,8 +214,10 @@ def _from_array(X: Any, name: str) -> Recordings:
         raise ValueError(f"{name} has shape {tuple(X.shape)}; expected (n, T) or (n, C, T).")
     if 0 in X.shape:
         raise ValueError(f"{name} has shape {tuple(X.shape)}: it holds no sample. Pass at least one recording.")
+    if find_dtype(Rows(X)[0]).kind not in "fiub":
+        raise ValueError(f"{name} has dtype {X.dtype}; expected real numbers.")
     lengths = np.full(X.shape[0], X.shape[-1], dtype=np.int64)
-    return Recordings(_Rows(X), lengths, 1 if len(X.shape) == 2 else int(X.shape[1]), "array")
+    return Recordings(Rows(X), lengths, 1 if len(X.shape) == 2 else int(X.shape[1]), "array", name=name)
 
 
 def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
@@ -214,7 +226,7 @@ def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
     frames = convert_to(X, to_type="df-list", as_scitype="Panel")
     recordings = _from_list(list(frames), name)
     ids = list(X.index.get_level_values(0).unique()) if isinstance(X.index, pd.MultiIndex) else None
-    return Recordings(recordings.sources, recordings.lengths, recordings.n_channels, "panel", ids)
+    return replace(recordings, container="panel", ids=ids)
 
 
 def _from_list(items: list[Any], name: str) -> Recordings:
@@ -230,17 +242,20 @@ def _from_list(items: list[Any], name: str) -> Recordings:
                 "every recording needs the same channels."
             )
     lengths = np.array([source.shape[-1] for source in sources], dtype=np.int64)
-    return Recordings(sources, lengths, channels[0], container)
+    return Recordings(sources, lengths, channels[0], container, name=name)
 
 
 def _as_source(item: Any, i: int, name: str) -> Any:
     if isinstance(item, pd.DataFrame):  # sktime's df-list: time by channel
         item = item.to_numpy().T
-    item = as_real(item, f"{name}: recording {i}")
+    if not is_lazy(item):
+        item = as_real(item, f"{name}: recording {i}")
     if len(item.shape) not in (1, 2):
         raise ValueError(f"{name}: recording {i} has shape {tuple(item.shape)}; expected (T,) or (C, T).")
     if 0 in item.shape:
         raise ValueError(f"{name}: recording {i} has length zero (shape {tuple(item.shape)}); drop it.")
+    if (dtype := find_dtype(item)).kind not in "fiub":
+        raise ValueError(f"{name}: recording {i} has dtype {dtype}; expected real numbers.")
     return item
 
 
@@ -274,16 +289,55 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     """
     if _is_dense(y, recordings):
         return list(y.astype(np.int64, copy=False))
+    items = _list_labels(y, recordings, name)
+    return [np.concatenate(list(parts)) for parts in _read_labels(items, recordings, name)]
+
+
+def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRuns:
+    """Read any accepted container of ``y`` as runs of equal labels.
+
+    What is not in memory is read by stretches, and one label for a whole recording is not spread over its samples: so
+    any number of unlabelled recordings of any length can be given as ``-1`` each.
+
+    Parameters
+    ----------
+    y, recordings, name
+        As in `as_labels`.
+
+    Returns
+    -------
+    LabelRuns
+
+    Raises
+    ------
+    ValueError
+        As `as_labels` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_label_runs([1, -1], as_recordings(np.zeros((2, 3)))).value.tolist()
+    [1, -1]
+    """
+    if _is_dense(y, recordings):
+        return LabelRuns.from_table(y)
+    items = _list_labels(y, recordings, name)
+    if all(not is_lazy(item) and np.size(item) == 1 for item in items):
+        values = np.concatenate([np.ravel(item) for item in items])
+        if values.dtype.kind in "iu" and values.min() >= -1:
+            return LabelRuns.from_constants(values.astype(np.int64), recordings.lengths)
+    return LabelRuns.from_parts(_read_labels(items, recordings, name))
+
+
+def _list_labels(y: Any, recordings: Recordings, name: str) -> list[Any]:
+    """Return what was given for each recording."""
     items = list(_iterate_labels(y, recordings))
     if len(items) != len(recordings):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {len(recordings)} recordings, "
             f"{name} has {len(items)}; pass one entry of {name} per recording."
         )
-    return [
-        _as_label_array(item, i, int(length), name)
-        for i, (item, length) in enumerate(zip(items, recordings.lengths, strict=True))
-    ]
+    return items
 
 
 def _is_dense(y: Any, recordings: Recordings) -> bool:
@@ -308,18 +362,33 @@ def _iterate_labels(y: Any, recordings: Recordings) -> Iterator[Any]:
         return (by_instance[i].to_numpy() for i in ids)
     if isinstance(y, (pd.Series, pd.DataFrame)):
         y = y.to_numpy()
+    if is_lazy(y) and len(y.shape) == 2:
+        return iter(Rows(y))
     if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
         raise ValueError(f"y is a single value ({y!r}); expected labels for every recording.")
     return iter(y)
 
 
-def _as_label_array(item: Any, i: int, length: int, name: str) -> np.ndarray:
-    labels = check_integers(item, f"{name}[{i}] (recording {i})", squeeze=True)
-    if labels.shape == (1,):
-        labels = np.full(length, labels[0])
-    if labels.shape != (length,):
+def _read_labels(items: list[Any], recordings: Recordings, name: str) -> Iterator[Iterator[np.ndarray]]:
+    """Yield the labels of each recording in stretches: int64, checked."""
+    for i, (item, length) in enumerate(zip(items, recordings.lengths, strict=True)):
+        yield _read_label_parts(item, i, int(length), name)
+
+
+def _read_label_parts(item: Any, i: int, length: int, name: str) -> Iterator[np.ndarray]:
+    place = f"{name}[{i}] (recording {i})"
+    if not is_lazy(item):
+        item = check_integers(item, place, squeeze=True)
+    if item.shape == (1,):
+        item = np.broadcast_to(check_integers(read_source(item, 0, 1), place), length)
+    if tuple(item.shape) != (length,):
         raise ValueError(
-            f"{name}: recording {i} has labels of shape {labels.shape}, its signal has {length} samples; "
+            f"{name}: recording {i} has labels of shape {tuple(item.shape)}, its signal has {length} samples; "
             "give one label per sample, or one for the whole recording."
         )
-    return labels
+    if not is_lazy(item):
+        yield item
+        return
+    for start in range(0, length, READ_SAMPLES):
+        where = place if start == 0 else f"{place}, counted from sample {start},"
+        yield check_integers(read_source(item, start, min(start + READ_SAMPLES, length)), where)

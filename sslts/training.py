@@ -13,31 +13,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import Dataset
 
-from sslts.augment.tracks import Tracks
+from sslts.batches import Batch, WindowDataset
 from sslts.networks import FeatureDropout, Network
-from sslts.preprocessing import NormalizedRecordings
 from sslts.recipes import is_shipped
-from sslts.windows import WindowSampler
 
 MAX_GRADIENT_NORM = 5.0
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one step learns from: labelled windows, and windows (perhaps none) whose labels are hidden."""
-
-    labeled: Tracks
-    unlabeled: Tracks
-
-    def __len__(self) -> int:
-        return len(self.labeled.x)
 
 
 @dataclass(frozen=True)
@@ -77,76 +62,6 @@ class Losses:
     shares: Tensor | None = None
 
 
-class WindowDataset(Dataset):
-    """All recordings on the device as one flat tensor, and batches of windows cut from it.
-
-    A batch is gathered with one index operation, whatever the number of recordings.
-
-    Parameters
-    ----------
-    recordings : NormalizedRecordings
-    labels : list of ndarray, shape (T_i,)
-        Class indices, ``-1`` where unlabelled.
-    window_length : int
-    batch_size : int
-        Labelled windows in a batch.
-    n_unlabeled : int
-        Unlabelled windows in a batch.
-    n_classes : int
-    device : torch.device
-    seed : int
-    """
-
-    def __init__(
-        self,
-        recordings: NormalizedRecordings,
-        labels: list[np.ndarray],
-        *,
-        window_length: int,
-        batch_size: int,
-        n_unlabeled: int,
-        n_classes: int,
-        device: torch.device,
-        seed: int,
-    ) -> None:
-        self.window_length, self.batch_size, self.n_unlabeled = window_length, batch_size, n_unlabeled
-        self.device, self.rng = device, np.random.default_rng(seed)
-        lengths = recordings.recordings.lengths
-        self.sampler = WindowSampler(labels, lengths, window_length, n_classes)
-        wanted = np.arange(len(lengths)) if n_unlabeled else np.flatnonzero([(y >= 0).any() for y in labels])
-        used = np.zeros(len(lengths), dtype=np.int64)
-        used[wanted] = lengths[wanted]
-        self.lengths = torch.as_tensor(lengths, device=device)
-        offsets = np.cumsum(used) - used
-        self.offsets = torch.as_tensor(offsets, device=device)
-        flat = np.empty((int(used.sum()), recordings.recordings.n_channels), dtype=np.float32)
-        target = np.empty(len(flat), dtype=np.int32)
-        for i, offset in zip(wanted, offsets[wanted], strict=True):
-            flat[offset : offset + lengths[i]] = recordings.read(int(i)).T
-            target[offset : offset + lengths[i]] = labels[i]
-        self.x = torch.as_tensor(flat, device=device)
-        self.y = torch.as_tensor(target, device=device)
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def gather(self, recording: np.ndarray, start: np.ndarray) -> Tracks:
-        """Return the windows that start at ``start`` (B,) of ``recording`` (B,)."""
-        which = torch.as_tensor(recording).to(self.device, non_blocking=True)
-        first = torch.as_tensor(start).to(self.device, non_blocking=True)
-        position = first[:, None] + torch.arange(self.window_length, device=self.device)
-        valid = position < self.lengths[which, None]
-        flat = (self.offsets[which, None] + position).clamp(max=len(self.x) - 1)
-        x = self.x[flat].transpose(1, 2).contiguous() * valid[:, None]
-        return Tracks(x, self.y[flat].long().masked_fill(~valid, -1), valid)
-
-    def draw(self) -> Batch:
-        """Return the next random batch."""
-        labeled = self.gather(*self.sampler.draw_labeled(self.batch_size, self.rng))
-        unlabeled = self.gather(*self.sampler.draw_unlabeled(self.n_unlabeled, self.rng))
-        return Batch(labeled, unlabeled.hide_labels())
-
-
 class _Steps:
     """An iterable of batches: the rest of a logging interval, until the net has made all its steps."""
 
@@ -155,8 +70,7 @@ class _Steps:
 
     def __iter__(self) -> Iterator[Batch]:
         done, every = self.net.step_, self.net.log_every
-        for _ in range(min(every - done % every, self.net.max_steps - done)):
-            yield self.dataset.draw()
+        return self.dataset.iterate(done, min(done - done % every + every, self.net.max_steps))
 
 
 def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -> nn.Module:

@@ -6,12 +6,11 @@ keeps the middle (`cut_pieces`). Both depend on the signal only through `SignalS
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sslts.segments import find_runs
+from sslts.labels import LabelRuns
 
 # Rules by which the default window follows the signal. They are stated in docs/guide/defaults.md.
 SEGMENTS_PER_WINDOW = 96
@@ -46,9 +45,7 @@ class SignalSummary:
         return max(multiple, round(wanted / multiple) * multiple)
 
 
-def summarize_signal(
-    labels: Sequence[np.ndarray], lengths: np.ndarray, *, n_channels: int, n_classes: int, background: int | None
-) -> SignalSummary:
+def summarize_signal(labels: LabelRuns, *, n_channels: int, n_classes: int, background: int | None) -> SignalSummary:
     """Measure the labelled segments.
 
     A segment that touches an unlabelled sample or the recording's end may go on there, so it counts only when a class
@@ -56,10 +53,8 @@ def summarize_signal(
 
     Parameters
     ----------
-    labels : sequence of ndarray, shape (T_i,)
+    labels : LabelRuns
         Class indices, ``-1`` where unlabelled.
-    lengths : ndarray, shape (n,)
-        Samples of each recording.
     n_channels, n_classes : int
     background : int or None
         Index of the class that is not a segment.
@@ -67,36 +62,26 @@ def summarize_signal(
     Examples
     --------
     >>> import numpy as np
-    >>> y = np.array([0, 0, 1, 1, 1, 0, 0, 1, -1])
-    >>> summarize_signal([y], np.array([9]), n_channels=1, n_classes=2, background=0).segment_length
+    >>> y = LabelRuns.from_labels([np.array([0, 0, 1, 1, 1, 0, 0, 1, -1])])
+    >>> summarize_signal(y, n_channels=1, n_classes=2, background=0).segment_length
     3.0
     """
-    complete: dict[int, list[np.ndarray]] = {}
-    cut: dict[int, list[np.ndarray]] = {}
-    for recording in labels:
-        if (recording < 0).all():
-            continue
-        starts, ends, values = find_runs(recording)
-        before = np.r_[-1, values[:-1]]
-        after = np.r_[values[1:], -1]
-        whole = (before >= 0) & (after >= 0)
-        for value in np.unique(values[values >= 0]):
-            mine = values == value
-            complete.setdefault(value, []).append((ends - starts)[mine & whole])
-            cut.setdefault(value, []).append((ends - starts)[mine & ~whole])
+    before, after = labels.neighbours
+    whole = (before >= 0) & (after >= 0)
+    found = np.unique(labels.value[labels.value >= 0])
     pooled = []
-    for value in complete:
-        if value != background or len(complete) == 1:
-            found = np.concatenate(complete[value])
-            pooled.append(found if len(found) else np.concatenate(cut[value]))
+    for value in found:
+        if value != background or len(found) == 1:
+            mine = labels.value == value
+            pooled.append(labels.size[mine & whole if (mine & whole).any() else mine])
     if not pooled:
-        pooled = [np.asarray([lengths.max()])]
+        pooled = [np.asarray([labels.lengths.max()])]
     return SignalSummary(
         n_channels=n_channels,
         n_classes=n_classes,
         segment_length=float(np.median(np.concatenate(pooled))),
-        shortest_segment=float(min(np.median(found) for found in pooled)),
-        recording_length=int(np.median(lengths)),
+        shortest_segment=float(min(np.median(sizes) for sizes in pooled)),
+        recording_length=int(np.median(labels.lengths)),
     )
 
 
@@ -104,15 +89,14 @@ class _Spans:
     """Stretches of recordings, from which samples are drawn uniformly."""
 
     def __init__(self, recording: np.ndarray, start: np.ndarray, length: np.ndarray) -> None:
-        self.recording, self.start = recording, start
+        self.recording, self.start, self.length = recording, start, length
         self.cumulated = np.cumsum(length)
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         u = rng.integers(self.cumulated[-1], size=n)
         span = np.searchsorted(self.cumulated, u, side="right")
         behind = self.cumulated[span] - u  # samples from the drawn one to the span's end, at least 1
-        length = np.diff(self.cumulated, prepend=0)[span]
-        return self.recording[span], self.start[span] + length - behind
+        return self.recording[span], self.start[span] + self.length[span] - behind
 
 
 class WindowSampler:
@@ -124,34 +108,31 @@ class WindowSampler:
 
     Parameters
     ----------
-    labels : sequence of ndarray, shape (T_i,)
+    labels : LabelRuns
         Class indices, ``-1`` where unlabelled.
-    lengths : ndarray, shape (n,)
     window_length : int
     n_classes : int
 
     Examples
     --------
     >>> import numpy as np
-    >>> sampler = WindowSampler([np.zeros(50, int), np.full(50, -1)], np.array([50, 50]), 10, 1)
+    >>> sampler = WindowSampler(LabelRuns.from_constants(np.array([0, -1]), np.array([50, 50])), 10, 1)
     >>> recording, start = sampler.draw_labeled(4, np.random.default_rng(0))
     >>> recording.tolist(), bool((start <= 40).all())
     ([0, 0, 0, 0], True)
     """
 
-    def __init__(self, labels: Sequence[np.ndarray], lengths: np.ndarray, window_length: int, n_classes: int) -> None:
-        self.lengths, self.window_length = lengths, window_length
-        everything = np.arange(len(lengths))
-        self._all = _Spans(everything, np.zeros_like(lengths), lengths)
-        runs = [(i, *find_runs(y)) for i, y in enumerate(labels) if (y >= 0).any()]
-        recording = np.concatenate([np.full(len(starts), i) for i, starts, _, _ in runs])
-        start, end, value = (np.concatenate([run[k] for run in runs]) for k in (1, 2, 3))
-        self._labeled = _Spans(*(a[value >= 0] for a in (recording, start, end - start)))
-        self._classes = [
-            _Spans(*(a[value == k] for a in (recording, start, end - start)))
-            for k in range(n_classes)
-            if (value == k).any()
-        ]
+    def __init__(self, labels: LabelRuns, window_length: int, n_classes: int) -> None:
+        self.lengths, self.window_length = labels.lengths, window_length
+        everything = np.arange(len(labels))
+        self._all = _Spans(everything, np.zeros_like(everything), labels.lengths)
+        self._labeled = self._take_spans(labels, labels.value >= 0)
+        present = [labels.value == k for k in range(n_classes)]
+        self._classes = [self._take_spans(labels, mine) for mine in present if mine.any()]
+
+    @staticmethod
+    def _take_spans(labels: LabelRuns, chosen: np.ndarray) -> _Spans:
+        return _Spans(labels.recording[chosen], labels.start[chosen], labels.size[chosen])
 
     def draw_labeled(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return ``recording`` and ``start``, int64 of shape (n,), of windows that hold labelled samples."""

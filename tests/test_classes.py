@@ -3,20 +3,14 @@
 import numpy as np
 import pytest
 
-from sslts.classes import encode_labels, find_classes, weigh_classes
+from sslts.classes import find_classes, share_classes, weigh_classes
+from sslts.labels import LabelRuns
 
-LABELS = [np.array([9, 9, -1, 2]), np.array([-1, -1])]
+LABELS = LabelRuns.from_labels([np.array([9, 9, -1, 2]), np.array([-1, -1])])
 
 
 def test_classes_are_sorted_and_unlabelled_is_none():
-    assert find_classes(LABELS).tolist() == [2, 9]
-
-
-def test_encoding_and_decoding_are_inverse():
-    classes = find_classes(LABELS)
-    index = encode_labels(LABELS[0], classes)
-    assert index.tolist() == [1, 1, -1, 0]
-    assert classes[index[index >= 0]].tolist() == [9, 9, 2]
+    assert find_classes(LABELS.value).tolist() == [2, 9]
 
 
 def test_balanced_weights_are_those_of_scikit_learn():
@@ -24,15 +18,15 @@ def test_balanced_weights_are_those_of_scikit_learn():
 
     y = np.random.default_rng(0).choice([0, 1, 2], p=[0.7, 0.2, 0.1], size=500)
     wanted = compute_class_weight("balanced", classes=np.arange(3), y=y)
-    with_unlabelled = [np.concatenate([y, [-1] * 99])]
-    np.testing.assert_allclose(weigh_classes("balanced", with_unlabelled, np.arange(3)), wanted, rtol=1e-6)
+    shares = share_classes(LabelRuns.from_labels([np.concatenate([y, [-1] * 99])]), 3)
+    np.testing.assert_allclose(weigh_classes("balanced", shares, np.arange(3)), wanted, rtol=1e-6)
 
 
 def test_weights_by_class():
-    assert weigh_classes({9: 4}, [], np.array([2, 9])).tolist() == [1, 4]
-    assert weigh_classes(None, [], np.array([2, 9])) is None
+    assert weigh_classes({9: 4}, np.array([0.5, 0.5]), np.array([2, 9])).tolist() == [1, 4]
+    assert weigh_classes(None, np.array([0.5, 0.5]), np.array([2, 9])) is None
 
 
 def test_nothing_labelled():
     with pytest.raises(ValueError, match="no labelled sample"):
-        find_classes([np.array([-1])])
+        find_classes(np.array([-1]))

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sslts.labels import LabelRuns
 from sslts.windows import SignalSummary, WindowSampler, cut_pieces, summarize_signal
 
 
 def summarize(*labels, background=0, n_classes=3):
-    labels = [np.asarray(y) for y in labels]
-    lengths = np.array([len(y) for y in labels])
-    return summarize_signal(labels, lengths, n_channels=1, n_classes=n_classes, background=background)
+    runs = LabelRuns.from_labels([np.asarray(y) for y in labels])
+    return summarize_signal(runs, n_channels=1, n_classes=n_classes, background=background)
 
 
 class TestSummary:
@@ -56,7 +56,7 @@ class TestSampler:
         labels = [np.full(300, -1) for _ in range(20)]
         labels[7][100:110] = 1
         labels[9][290:] = 0
-        sampler = WindowSampler(labels, np.full(20, 300), 40, 2)
+        sampler = WindowSampler(LabelRuns.from_labels(labels), 40, 2)
         recording, start = sampler.draw_labeled(500, rng)
         assert set(recording) == {7, 9}
         assert all((labels[i][s : s + 40] >= 0).any() for i, s in zip(recording, start, strict=True))
@@ -66,21 +66,21 @@ class TestSampler:
     def test_a_rare_pattern_is_in_every_fourth_window_of_two_classes(self):
         labels = [np.zeros(100_000, dtype=int)]
         labels[0][50_000:50_100] = 1
-        sampler = WindowSampler(labels, np.array([100_000]), 500, 2)
+        sampler = WindowSampler(LabelRuns.from_labels(labels), 500, 2)
         _, start = sampler.draw_labeled(2000, np.random.default_rng(0))
         share = np.mean([(labels[0][s : s + 500] == 1).any() for s in start])
         assert 0.2 < share < 0.35  # half of the windows are drawn by class, half of these for the pattern
 
     def test_unlabelled_windows_come_from_everywhere_by_length(self):
         lengths = np.array([100, 300, 50])
-        sampler = WindowSampler([np.zeros(n, dtype=int) for n in lengths], lengths, 80, 1)
+        sampler = WindowSampler(LabelRuns.from_constants(np.zeros(3, dtype=int), lengths), 80, 1)
         recording, start = sampler.draw_unlabeled(9000, np.random.default_rng(0))
         np.testing.assert_allclose(np.bincount(recording) / 9000, lengths / 450, atol=0.02)
         assert (start[recording == 2] == 0).all()  # shorter than a window
         assert start[recording == 1].max() == 220
 
     def test_a_class_that_is_absent_is_not_drawn(self):
-        sampler = WindowSampler([np.zeros(50, dtype=int)], np.array([50]), 10, 3)
+        sampler = WindowSampler(LabelRuns.from_labels([np.zeros(50, dtype=int)]), 10, 3)
         assert len(sampler.draw_labeled(10, np.random.default_rng(0))[0]) == 10
 
 

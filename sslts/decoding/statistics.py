@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sslts.segments import check_labels, find_runs
+from sslts.labels import LabelRuns
+from sslts.segments import check_labels
 
 
 @dataclass(frozen=True)
@@ -81,20 +82,28 @@ def measure_segments(
     >>> statistics.transitions
     ((0, 3), (2, 0))
     """
-    recordings = check_labels(labels)
-    flat = np.concatenate([np.empty(0, dtype=np.int64), *recordings])
-    offsets = np.cumsum([0, *map(len, recordings)])
-    known = np.unique(flat[flat >= 0]) if classes is None else np.asarray(classes)
+    return measure_runs(LabelRuns.from_labels(check_labels(labels)), classes=classes, background=background)
+
+
+def measure_runs(
+    labels: LabelRuns, *, classes: Sequence[int] | None = None, background: int | None = 0
+) -> SegmentStatistics:
+    """Measure the segments of labels that are given as runs, as `measure_segments` does.
+
+    Examples
+    --------
+    >>> measure_runs(LabelRuns.from_labels([np.array([0, 1, 1, 0, -1])])).lengths
+    ((), (2,))
+    """
+    values, lengths, labelled = labels.value, labels.size, labels.value >= 0
+    known = np.unique(values[labelled]) if classes is None else np.asarray(classes)
     if not known.size:
         raise ValueError("labels has no labelled sample: every label is -1, so there is no segment to measure.")
-    starts, ends, values = find_runs(flat, breaks=offsets[:-1])
-    recording = np.searchsorted(offsets, starts, side="right") - 1
-    joined = (recording[1:] == recording[:-1]) & (values[1:] >= 0) & (values[:-1] >= 0)
-    whole = np.r_[False, joined] & np.r_[joined, False]
-    lengths, labelled = ends - starts, values >= 0
-    index = np.searchsorted(known, values)
+    before, after = labels.neighbours
+    whole = labelled & (before >= 0) & (after >= 0)
+    joined = labelled & (after >= 0)
     pairs = np.zeros((known.size, known.size), dtype=np.int64)
-    np.add.at(pairs, (index[:-1][joined], index[1:][joined]), 1)
+    np.add.at(pairs, (np.searchsorted(known, values[joined]), np.searchsorted(known, after[joined])), 1)
     return SegmentStatistics(
         classes=tuple(known.tolist()),
         background=background,

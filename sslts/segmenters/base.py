@@ -19,18 +19,21 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted
 from torch import Tensor, nn
 
 from sslts import metrics
+from sslts.batches import WindowDataset
 from sslts.callbacks import LossRecorder, StepBar, make_schedule
-from sslts.classes import encode_labels, find_classes, share_classes, weigh_classes
-from sslts.decoding import Decoder, decode_recordings, measure_segments, prepare_decoder
+from sslts.classes import find_classes, share_classes, weigh_classes
+from sslts.decoding import Decoder, decode_recordings, prepare_decoder
+from sslts.decoding.statistics import measure_runs
 from sslts.hardware import choose_device, choose_precision
+from sslts.labels import LabelRuns
 from sslts.networks import Network
 from sslts.prediction import predict_recordings
 from sslts.preprocessing import NORMALIZATIONS, NormalizedRecordings
 from sslts.recipes import is_shipped, replace_nested, split_nested
-from sslts.recordings import Recordings, as_labels, as_recordings
+from sslts.recordings import Recordings, as_label_runs, as_labels, as_recordings
 from sslts.segmenters.start import Start, load_weights, read_start
 from sslts.segments import labels_to_segments
-from sslts.training import SegmentationNet, Step, WindowDataset, build_module
+from sslts.training import SegmentationNet, Step, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
 HISTORY_ROWS = 60
@@ -164,7 +167,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
                 "Mark unlabelled samples with -1."
             )
         recordings = as_recordings(X)
-        labels = as_labels(y, recordings)
+        labels = as_label_runs(y, recordings)
         recordings.check_finite()
         start = self._find_start(recordings.n_channels)
         self.__dict__.pop("net_", None)  # what fails from here on leaves no model of other classes behind
@@ -172,10 +175,10 @@ class NetworkSegmenter(BaseEstimator, ABC):
             _check_feature_names(self, X, reset=True)
         self.n_channels_ = recordings.n_channels
         self.n_features_in_ = _count_features(X, recordings)
-        self.classes_ = find_classes(labels)
-        self.training_set_ = _describe_training_set(recordings, labels)
-        self.statistics_ = measure_segments(labels, classes=self.classes_.tolist(), background=self.background)
-        labels = [encode_labels(y_i, self.classes_) for y_i in labels]
+        self.classes_ = find_classes(labels.value)
+        self.training_set_ = _describe_training_set(labels)
+        self.statistics_ = measure_runs(labels, classes=self.classes_.tolist(), background=self.background)
+        labels = labels.encode(self.classes_)
         self._choose_settings(recordings, labels, start)
         net = self._make_net(labels, start)
         seed = net.seed
@@ -316,12 +319,11 @@ class NetworkSegmenter(BaseEstimator, ABC):
         start = self if self.warm_start and hasattr(self, "net_") else self.init
         return None if start is None else read_start(start, n_channels)
 
-    def _choose_settings(self, recordings: Recordings, labels: list[np.ndarray], start: Start | None) -> None:
+    def _choose_settings(self, recordings: Recordings, labels: LabelRuns, start: Start | None) -> None:
         """Derive from the signal what was left open: the network's stride, the window, device and precision."""
         index = np.flatnonzero(self.classes_ == self.background)
         summary = summarize_signal(
             labels,
-            recordings.lengths,
             n_channels=recordings.n_channels,
             n_classes=len(self.classes_),
             background=int(index[0]) if len(index) else None,
@@ -340,12 +342,14 @@ class NetworkSegmenter(BaseEstimator, ABC):
         adapt: Callable[[SignalSummary], Network] | None = getattr(self.network, "for_signal", None)
         return self.network if adapt is None else adapt(summary)
 
-    def _make_net(self, labels: list[np.ndarray], start: Start | None) -> SegmentationNet:
+    def _make_net(self, labels: LabelRuns, start: Start | None) -> SegmentationNet:
         seed = _draw_seed(self.random_state)
         n_classes = len(self.classes_)
-        weights = weigh_classes(self.class_weight, labels, self.classes_)
-        shares = torch.from_numpy(share_classes(labels, n_classes)).float()
-        criterion = self._make_criterion(None if weights is None else torch.from_numpy(weights), shares)
+        shares = share_classes(labels, n_classes)
+        weights = weigh_classes(self.class_weight, shares, self.classes_)
+        criterion = self._make_criterion(
+            None if weights is None else torch.from_numpy(weights), torch.from_numpy(shares).float()
+        )
         module = build_module(self.network_, self.n_channels_, n_classes, seed)
         if not isinstance(module, nn.Module):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
@@ -385,7 +389,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
     @torch.no_grad()
     def _check_network(self, net: SegmentationNet, dataset: WindowDataset) -> None:
         """Run network and views once on a batch, so that what does not fit is found before training."""
-        batch = dataset.draw()
+        (batch,) = dataset.iterate(0, 1)
         length = batch.labeled.x.shape[-1]
         net._set_training(False)
         for size in (length, length - 1):
@@ -443,13 +447,12 @@ def _count_features(X: Any, recordings: Recordings) -> int:
     return int(shape[1])
 
 
-def _describe_training_set(recordings: Recordings, labels: list[np.ndarray]) -> dict[str, int]:
-    labeled = [int((y >= 0).sum()) for y in labels]
+def _describe_training_set(labels: LabelRuns) -> dict[str, int]:
     return {
         "recordings": len(labels),
-        "labeled_recordings": sum(n > 0 for n in labeled),
-        "samples": int(recordings.lengths.sum()),
-        "labeled_samples": sum(labeled),
+        "labeled_recordings": int(labels.labeled.sum()),
+        "samples": int(labels.lengths.sum()),
+        "labeled_samples": int(labels.count_samples().sum()),
     }
 
 
