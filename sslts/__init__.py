@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sslts.persistence.models import load as load
     from sslts.segmenters.fixmatch import FixMatchSegmenter as FixMatchSegmenter
     from sslts.segmenters.mean_teacher import MeanTeacherSegmenter as MeanTeacherSegmenter
     from sslts.segmenters.pseudo_label import PseudoLabelSegmenter as PseudoLabelSegmenter
@@ -23,6 +24,7 @@ _NAMES = {
     "SelfTrainingSegmenter": "sslts.segmenters.self_training",
     "StreamSegmenter": "sslts.streaming",
     "SupervisedSegmenter": "sslts.segmenters.supervised",
+    "load": "sslts.persistence.models",
 }
 _MODULES = (
     "augment",
@@ -32,6 +34,7 @@ _MODULES = (
     "metrics",
     "networks",
     "objectives",
+    "persistence",
     "plotting",
     "preprocessing",
     "report",
@@ -48,6 +51,7 @@ __all__ = [
     "StreamSegmenter",
     "SupervisedSegmenter",
     "__version__",
+    "load",
 ]
 
 

@@ -24,13 +24,13 @@ from sslts.callbacks import LossRecorder, StepBar, make_schedule
 from sslts.classes import find_classes, share_classes, weigh_classes
 from sslts.decoding import Decoder, decode_recordings, prepare_decoder
 from sslts.decoding.statistics import measure_runs
-from sslts.hardware import choose_device, choose_precision
 from sslts.labels import LabelRuns
 from sslts.networks import Network
 from sslts.prediction import predict_recordings
 from sslts.preprocessing import NORMALIZATIONS, NormalizedRecordings
 from sslts.recipes import is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_label_runs, as_labels, as_recordings
+from sslts.segmenters.saving import SavableNetwork
 from sslts.segmenters.start import Start, load_weights, read_start
 from sslts.segments import labels_to_segments
 from sslts.training import SegmentationNet, Step, build_module
@@ -40,7 +40,7 @@ HISTORY_ROWS = 60
 DRAWING = ("weak", "strong", "threshold", "consistency")  # parameters that take part in a step, beside the network
 
 
-class NetworkSegmenter(BaseEstimator, ABC):
+class NetworkSegmenter(SavableNetwork, BaseEstimator, ABC):
     """Base class of estimators that train one network.
 
     Subclasses define ``__init__``, with ``mu`` if they use unlabelled windows, and `_make_criterion`.
@@ -333,8 +333,7 @@ class NetworkSegmenter(BaseEstimator, ABC):
         stem = getattr(self.network_, "stem_stride", None) or 1
         multiple = stem * 2 ** getattr(self.network_, "depth", 0)
         self.window_length_ = self.window_length or summary.choose_window_length(stem, multiple)
-        self.device_ = str(choose_device(self.device))
-        self.precision_ = choose_precision(self.precision, torch.device(self.device_))
+        self._choose_hardware()
 
     def _adapt_network(self, summary: SignalSummary, start: Start | None) -> Network:
         if start is not None and start.recipe == self.network:
@@ -355,6 +354,9 @@ class NetworkSegmenter(BaseEstimator, ABC):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
         if start is not None:
             load_weights(module, start, n_classes)
+        return self._build_net(module, criterion, seed)
+
+    def _build_net(self, module: nn.Module, criterion: nn.Module, seed: int) -> SegmentationNet:
         net = SegmentationNet(
             module=_Given(module),
             criterion=_Given(criterion),

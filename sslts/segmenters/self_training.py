@@ -16,13 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from sslts.metrics import mean_iou
+from sslts.persistence.models import Savable
 from sslts.recordings import Recordings, as_labels, as_recordings
 from sslts.segmenters.supervised import SupervisedSegmenter
 
 N_CHECKPOINTS = 3
 
 
-class SelfTrainingSegmenter(BaseEstimator):
+class SelfTrainingSegmenter(Savable, BaseEstimator):
     """Label unlabelled samples by a fitted segmenter, and fit a new one on them; in rounds.
 
     Three published ways to choose what is believed:

@@ -1,0 +1,152 @@
+"""Bytes on disk: a safetensors file with a JSON header and a checksum, complete or absent.
+
+The metadata of the file hold one entry, ``sslts``: JSON whose first key, ``sha256``, is the checksum of the whole file,
+taken while the checksum itself is all zeros.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+FORMAT = 1
+LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
+_BLANK = "0" * 64
+_MARK = b'"sslts":"{\\"sha256\\":\\"'
+
+
+class PersistenceError(ValueError):
+    """A file that can't be read: damaged, of another kind or format, or naming what the caller did not pass in.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, sslts
+    >>> from sslts.persistence import PersistenceError
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "model.sslts"
+    ...     _ = path.write_bytes(b"no model")
+    ...     try:
+    ...         sslts.load(path)
+    ...     except PersistenceError as error:
+    ...         print(str(error).partition("model.sslts ")[2])
+    is no file of sslts: its header does not fit into it.
+    """
+
+
+def write_file(path: str | os.PathLike[str], header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write a file that is complete or absent, whatever happens meanwhile; one that was there stays until then.
+
+    Parameters
+    ----------
+    path : path-like
+    header : dict
+        JSON values. ``kind`` says what the file is.
+    tensors : dict of str to Tensor
+        Contiguous, on the CPU, none sharing memory with another.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or can't be written, or the disk is full.
+    """
+    path = Path(os.path.realpath(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent} is no folder, so {path.name} can't be written there; create it first.")
+    text = json.dumps({"sha256": _BLANK, "format": FORMAT, **header}, allow_nan=False, separators=(",", ":"))
+    data = bytearray(safetensors.torch.save(tensors, {"sslts": text}))
+    start = data.index(_MARK) + len(_MARK)
+    data[start : start + 64] = hashlib.sha256(data).hexdigest().encode()
+    _replace_atomically(path, data)
+
+
+def _replace_atomically(path: Path, data: bytearray) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    if os.name == "posix":  # the new name itself reaches the disk with the folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that killed processes left behind when they wrote ``path``."""
+    path = Path(os.path.realpath(path))
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return header and tensors of a file, all of it checked.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str or None
+        What the file has to be; None takes any.
+
+    Raises
+    ------
+    PersistenceError
+        If the file is damaged, or of another kind or format.
+    OSError
+        If it can't be opened.
+    """
+    data = bytearray(Path(path).read_bytes())
+    header = _read_header(path, data)
+    start = data.find(_MARK) + len(_MARK)
+    if data[start : start + 64] != header["sha256"].encode():
+        raise PersistenceError(f"{path} is damaged: its checksum is not where it belongs.")
+    data[start : start + 64] = _BLANK.encode()
+    if hashlib.sha256(data).hexdigest() != header.pop("sha256"):
+        raise PersistenceError(f"{path} is damaged: its checksum does not fit its content. Copy or save it anew.")
+    if kind is not None and header.get("kind") != kind:
+        wanted = {"model": "saved by segmenter.save", "checkpoint": "a checkpoint of fit", "rounds": "of rounds"}[kind]
+        raise PersistenceError(f"{path} is a {header.get('kind')!r} file of sslts, not one {wanted}.")
+    try:
+        return header, safetensors.torch.load(bytes(data))
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise PersistenceError(f"{path} is damaged: {error}.") from error
+
+
+def _read_header(path: str | os.PathLike[str], data: bytearray) -> dict[str, Any]:
+    """Return the JSON header, after the checks that its own bytes allow."""
+    size = int.from_bytes(data[:8], "little")
+    if size > LARGEST_HEADER or len(data) < 8 + size or size < 2:
+        raise PersistenceError(f"{path} is no file of sslts: its header does not fit into it.")
+    try:
+        metadata = json.loads(bytes(data[8 : 8 + size])).get("__metadata__", {})
+        header = json.loads(metadata["sslts"])
+        written_in, checksum = header["format"], header["sha256"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PersistenceError(
+            f"{path} is no file of sslts, or is damaged: its header can't be read ({type(error).__name__})."
+        ) from error
+    if written_in != FORMAT:
+        written_by = f"sslts {header.get('sslts', 'of an unknown version')}"
+        raise PersistenceError(
+            f"{path} has format {written_in!r}, written by {written_by}; this version reads format {FORMAT}. "
+            "Install the version that wrote it, or save it anew there."
+        )
+    if not isinstance(checksum, str) or len(checksum) != 64:
+        raise PersistenceError(f"{path} is damaged: it has no checksum.")
+    return header
