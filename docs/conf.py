@@ -5,30 +5,36 @@ import warnings
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+sys.path[:0] = [str(DOCS / "tools"), str(DOCS.parent)]
 
 import matplotlib as mpl  # noqa: E402
-from reference import write_pages  # noqa: E402
-
 import sslts  # noqa: E402
+from reference import write_pages  # noqa: E402
 
 project = "sslts"
 author = "The sslts developers"
 copyright = "2026, the sslts developers"
 release = version = sslts.__version__
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx_gallery.gen_gallery", "links"]
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx_gallery.gen_gallery",
+    "links",
+]
 exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.md5"]
-default_role = "literal"  # `name` in docstrings; `links.py` makes references of public names
-nitpicky = False
+default_role = "literal"  # of which `links.py` makes a reference, if it is public
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist", "dollarmath"]
 
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # numpydoc sections say it
+autodoc_preserve_defaults = True
+smartquotes = False  # parameters are {"recording", "local"}
 write_pages(DOCS / "api")
 
-# The gallery is built from examples that take a second; of the others it shows the committed picture.
+# Examples that take a second are run; of the others, the committed picture is shown.
 mpl.use("Agg")
 warnings.filterwarnings("ignore", category=UserWarning, message=".*non-interactive.*")
 sphinx_gallery_conf = {

@@ -20,7 +20,19 @@ from sslts.windows import WindowSampler
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step learns from: labelled windows, and windows (perhaps none) whose labels are hidden."""
+    """What one step learns from: labelled windows, and windows (perhaps none) whose labels are hidden.
+
+    Parameters
+    ----------
+    labeled, unlabeled : Tracks
+        Windows (B, C, T) with targets and validity (B, T). The targets of unlabelled windows are -1.
+
+    Examples
+    --------
+    >>> windows = Tracks(torch.zeros(4, 1, 8), torch.zeros(4, 8).long(), torch.ones(4, 8).bool())
+    >>> len(Batch(windows, windows.hide_labels()))  # labelled windows
+    4
+    """
 
     labeled: Tracks
     unlabeled: Tracks

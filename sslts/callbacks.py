@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
 
 class LossRecorder(Callback):
-    """Average the parts of the loss over a logging interval, and write them into the net's history."""
+    """Average the parts of the loss over a logging interval, and write them into the net's history.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y)
+    >>> segmenter.net_.history[:, "step"]  # every segmenter has this callback
+    [1, 2]
+    """
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         self.begun_ = time.perf_counter()
@@ -45,7 +55,16 @@ class LossRecorder(Callback):
 
 
 class StepBar(Callback):
-    """Show one progress bar for the whole fit, with loss and mask rate."""
+    """Show one progress bar for the whole fit, with loss and mask rate.
+
+    It is what ``verbose=1`` adds to a segmenter's callbacks.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> [name for name, *_ in SupervisedSegmenter(verbose=1)._make_callbacks()]
+    ['losses', 'schedule', 'bar']
+    """
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         from tqdm.auto import tqdm  # skorch brings it
@@ -66,7 +85,14 @@ class StepBar(Callback):
 
 
 def make_schedule(lr: float, max_steps: int) -> LRScheduler:
-    """Return a one-cycle schedule: a short warm-up, then a cosine to zero (Smith & Topin 2019)."""
+    """Return a one-cycle schedule: a short warm-up, then a cosine to zero (Smith & Topin 2019).
+
+    Examples
+    --------
+    >>> rates = make_schedule(lr=0.1, max_steps=100).simulate(100, 0.1)
+    >>> round(float(max(rates)), 3), int(rates.argmax()), bool(rates[-1] < 1e-3)
+    (0.1, 10, True)
+    """
     return LRScheduler(
         partial(
             torch.optim.lr_scheduler.OneCycleLR,

@@ -13,7 +13,13 @@ from sslts.segments import check_labels, expand_ranges, find_runs
 
 
 class Segments(NamedTuple):
-    """Segments in order of position, disjoint."""
+    """Segments in order of position, disjoint.
+
+    Examples
+    --------
+    >>> find_segments(np.array([0, 1, 1, 0, 2]), np.array([0, 5]), background=0).label.tolist()
+    [1, 2]
+    """
 
     recording: np.ndarray
     start: np.ndarray
@@ -23,7 +29,13 @@ class Segments(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """True and predicted segments, the classes in either, and which recordings have a labelled sample."""
+    """True and predicted segments, the classes in either, and which recordings have a labelled sample.
+
+    Examples
+    --------
+    >>> compare([[0, 1], [-1, -1]], [[0, 2], [0, 1]], background=0).labelled.tolist()
+    [True, False]
+    """
 
     true: Segments
     pred: Segments
@@ -32,7 +44,19 @@ class Comparison(NamedTuple):
 
 
 def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lay recordings end to end: truth, prediction (-1 where the truth is), offsets."""
+    """Lay recordings end to end: truth, prediction (-1 where the truth is), offsets.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels.
+
+    Examples
+    --------
+    >>> true, pred, offsets = pool_labels([[0, -1], [1]], [[0, 0], [1]])
+    >>> true.tolist(), pred.tolist(), offsets.tolist()
+    ([0, -1, 1], [0, -1, 1], [0, 2, 3])
+    """
     true, pred = check_labels(y_true, argument="y_true"), check_labels(y_pred, argument="y_pred", unlabelled=False)
     if 1 == len(true) < len(pred) == true[0].size and _is_flat(y_true):
         true = np.split(true[0], len(pred))  # (n,): the next lines treat it as (n, 1)
@@ -58,7 +82,14 @@ def _is_flat(labels: Any) -> bool:
 
 
 def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | None) -> Segments:
-    """List the runs that are neither -1 nor background."""
+    """List the runs that are neither -1 nor background.
+
+    Examples
+    --------
+    >>> found = find_segments(np.array([0, 1, 1, -1, 1]), np.array([0, 5]), background=0)
+    >>> found.start.tolist(), found.end.tolist(), found.cut.tolist()
+    ([1, 4], [3, 5], [True, True])
+    """
     start, end, label = find_runs(labels, breaks=offsets[:-1])
     recording = np.searchsorted(offsets, start, side="right") - 1
     together = recording[1:] == recording[:-1]
@@ -70,7 +101,14 @@ def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | Non
 
 
 def compare(y_true: Any, y_pred: Any, background: int | None) -> Comparison:
-    """Find the segments of truth and prediction."""
+    """Find the segments of truth and prediction.
+
+    Examples
+    --------
+    >>> found = compare([[0, 1, 1, 0]], [[0, 0, 2, 2]], background=0)
+    >>> found.classes.tolist(), found.pred.start.tolist()
+    ([1, 2], [2])
+    """
     flat_true, flat_pred, offsets = pool_labels(y_true, y_pred)
     true, pred = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
     labelled = np.diff(np.concatenate([[0], np.cumsum(flat_true >= 0)])[offsets]) > 0
@@ -78,7 +116,15 @@ def compare(y_true: Any, y_pred: Any, background: int | None) -> Comparison:
 
 
 def overlap_segments(true: Segments, pred: Segments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """List the pairs that overlap, of any classes: indices into `true` and `pred`, intersection over union."""
+    """List the pairs that overlap, of any classes: indices into `true` and `pred`, intersection over union.
+
+    Examples
+    --------
+    >>> found = compare([[0, 1, 1, 0]], [[1, 1, 0, 1]], background=0)
+    >>> t, p, iou = overlap_segments(found.true, found.pred)
+    >>> t.tolist(), p.tolist(), iou.round(2).tolist()
+    ([0], [0], [0.33])
+    """
     first = np.searchsorted(pred.end, true.start, side="right")
     last = np.searchsorted(pred.start, true.end, side="left")
     t, p = np.repeat(np.arange(first.size), last - first), expand_ranges(first, last - first)
@@ -87,7 +133,19 @@ def overlap_segments(true: Segments, pred: Segments) -> tuple[np.ndarray, np.nda
 
 
 def match_segments(true: Segments, pred: Segments, iou: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pair segments of one class by their overlap, one to one: indices into `true` and into `pred`."""
+    """Pair segments of one class by their overlap, one to one: indices into `true` and into `pred`.
+
+    Raises
+    ------
+    ValueError
+        If `iou` is out of range.
+
+    Examples
+    --------
+    >>> found = compare([[0, 1, 1, 0, 1]], [[0, 1, 1, 0, 0]], background=0)
+    >>> [pairs.tolist() for pairs in match_segments(found.true, found.pred, iou=0.5)]
+    [[0], [0]]
+    """
     if not 0 < iou <= 1:
         raise ValueError(f"iou={iou!r}; give the least intersection over union of a pair, above 0 and at most 1.")
     t, p, overlap = overlap_segments(true, pred)
@@ -98,7 +156,16 @@ def match_segments(true: Segments, pred: Segments, iou: float) -> tuple[np.ndarr
 def match_events(
     true: Segments, pred: Segments, onset_tolerance: float, offset_tolerance: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pair segments of one class and recording by their ends, one to one: indices into `true` and into `pred`."""
+    """Pair segments of one class and recording by their ends, one to one: indices into `true` and into `pred`.
+
+    Tolerances are in samples; without `offset_tolerance` only the start has to be near.
+
+    Examples
+    --------
+    >>> found = compare([[0, 1, 1, 1, 0, 1]], [[1, 1, 0, 0, 0, 1]], background=0)
+    >>> [pairs.tolist() for pairs in match_events(found.true, found.pred, 1, None)]
+    [[0, 1], [0, 1]]
+    """
     first = np.searchsorted(pred.start, true.start - onset_tolerance, side="left")
     last = np.searchsorted(pred.start, true.start + onset_tolerance, side="right")
     t, p = np.repeat(np.arange(first.size), last - first), expand_ranges(first, last - first)

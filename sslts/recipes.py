@@ -78,7 +78,13 @@ def is_shipped(value: Any) -> bool:
 
 
 def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Split ``{"a": 1, "b__c": 2}`` into ``{"a": 1}`` and ``{"b": {"c": 2}}``."""
+    """Split parameters into plain ones and, by the name of what they belong to, nested ones.
+
+    Examples
+    --------
+    >>> split_nested({"a": 1, "b__c": 2})
+    ({'a': 1}, {'b': {'c': 2}})
+    """
     plain: dict[str, Any] = {}
     nested: dict[str, dict[str, Any]] = {}
     for name, value in params.items():

@@ -39,6 +39,17 @@ class Step:
         From which views are drawn.
     progress : float
         Share of the training that is done, 0 to 1.
+
+    Examples
+    --------
+    What a test of a criterion hands to it:
+
+    >>> network = nn.Conv1d(1, 2, 3, padding=1)
+    >>> def student(*views):
+    ...     return network(torch.cat(views)).split([len(view) for view in views])
+    >>> step = Step(student, lambda x: network(x).detach().softmax(1), torch.Generator(), progress=0.5)
+    >>> [tuple(answer.shape) for answer in step.student(torch.zeros(3, 1, 8), torch.zeros(5, 1, 8))]
+    [(3, 2, 8), (5, 2, 8)]
     """
 
     student: Callable[..., tuple[Tensor, ...]]
@@ -51,8 +62,22 @@ class Step:
 class Losses:
     """What a criterion returns: the loss to descend, its parts, and the health of the pseudo-labels.
 
-    ``mask_rate`` is the share of valid unlabelled samples that were believed, ``shares`` (K,) how they are spread over
-    the classes. Parts that a method does not have are None.
+    Parts that a method does not have are None.
+
+    Parameters
+    ----------
+    loss, labeled_loss : Tensor
+        Scalars: the whole, and its labelled part.
+    unlabeled_loss, mask_rate : Tensor or None
+        Scalars: the unlabelled part, and the share of valid unlabelled samples that were believed.
+    shares : Tensor or None, shape (K,)
+        How these are spread over the classes.
+
+    Examples
+    --------
+    >>> loss = torch.tensor(0.7)
+    >>> Losses(loss, labeled_loss=loss).mask_rate is None
+    True
     """
 
     loss: Tensor

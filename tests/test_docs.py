@@ -101,7 +101,7 @@ def test_every_page_is_in_the_site():
 class TestReference:
     @pytest.fixture
     def reference(self, monkeypatch):
-        monkeypatch.syspath_prepend(ROOT / "docs")
+        monkeypatch.syspath_prepend(ROOT / "docs" / "tools")
         return importlib.import_module("reference")
 
     def test_nothing_public_is_missing(self, reference, tmp_path):
@@ -130,10 +130,10 @@ class TestReference:
 
 @pytest.mark.parametrize("picture", ["way", "layers"])
 def test_pictures_are_drawn_from_what_is_enforced(picture, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "docs")
+    monkeypatch.syspath_prepend(ROOT / "docs" / "tools")
     drawn = getattr(importlib.import_module("draw_pictures"), f"draw_{picture}")()
     committed = (ROOT / "docs" / "images" / f"{picture}.svg").read_text()
-    assert drawn == committed, "setup.cfg or the drawing changed: run `python docs/draw_pictures.py`"
+    assert drawn == committed, "setup.cfg or the drawing changed: run `python docs/tools/draw_pictures.py`"
 
 
 def run_example(name, folder):

@@ -38,6 +38,11 @@ def fetch_ludb(records: Sequence[int] | None = None, leads: str | Sequence[str] 
         If a file can't be had, or isn't what its checksum says.
     ValueError
         If a record or a lead doesn't exist.
+
+    Examples
+    --------
+    >>> fetch_ludb(records=[1, 2], leads=["ii"])  # doctest: +SKIP
+    PosixPath('/home/me/.cache/sslts/ludb-1.0.1')
     """
     pooch = _import_pooch()
     logger = pooch.get_logger()

@@ -53,7 +53,19 @@ def thin_curve(x: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndar
 
 
 def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bool = True) -> tuple[Any, list[Any]]:
-    """Return a figure and axes one above the other, in a new figure or in the place of an axes."""
+    """Return a figure and axes one above the other, in a new figure or in the place of an axes.
+
+    Raises
+    ------
+    ValueError
+        If the axes has no place in a grid.
+
+    Examples
+    --------
+    >>> figure, axes = split_axes(None, [2.0, 1.0])
+    >>> len(axes), float(figure.get_size_inches()[1])
+    (2, 3.4)
+    """
     import matplotlib.pyplot as plt
     from matplotlib.gridspec import GridSpecFromSubplotSpec
 
@@ -84,7 +96,14 @@ def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bo
 
 
 def make_axes(ax: Any, width: float, height: float) -> tuple[Any, Any]:
-    """Return a figure and its axes: new ones, or those of the axes that is given."""
+    """Return a figure and its axes: new ones, or those of the axes that is given.
+
+    Examples
+    --------
+    >>> figure, ax = make_axes(None, 4, 3)
+    >>> make_axes(ax, 8, 6) == (figure, ax)
+    True
+    """
     import matplotlib.pyplot as plt
 
     if ax is not None:

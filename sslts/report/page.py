@@ -42,7 +42,14 @@ def _show(value: Any, form: str) -> str:
 
 
 def make_figure(figure: Any, caption: str) -> str:
-    """Return a figure as SVG that takes the page's colours; its text stays text."""
+    """Return a figure as SVG that takes the page's colours; its text stays text.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> make_figure(Figure(), "Nothing yet").endswith("<figcaption>Nothing yet</figcaption></figure>")
+    True
+    """
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
@@ -65,7 +72,15 @@ def _make_ids_unique(svg: str) -> str:
 
 @contextmanager
 def draw_for_page() -> Any:
-    """Draw in the page's ink while the context lasts, without a window."""
+    """Draw in the page's ink while the context lasts, without a window.
+
+    Examples
+    --------
+    >>> import matplotlib as mpl
+    >>> with draw_for_page():
+    ...     mpl.rcParams["text.color"] == INK
+    True
+    """
     import matplotlib as mpl
 
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
@@ -75,7 +90,14 @@ def draw_for_page() -> Any:
 
 
 def make_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:
-    """Return the page from sections of anchor, heading and HTML."""
+    """Return the page from sections of anchor, heading and HTML.
+
+    Examples
+    --------
+    >>> page = make_page("A & B", "", [("counts", "Counts", "<p>12</p>")])
+    >>> "<h1>A &amp; B</h1>" in page, '<a href="#counts">Counts</a>' in page
+    (True, True)
+    """
     css = (files("sslts.report") / "page.css").read_text()
     links = "".join(f'<li><a href="#{anchor}">{escape(heading)}</a></li>' for anchor, heading, _ in sections)
     body = "".join(

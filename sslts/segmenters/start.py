@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Start:
-    """What a fitted model hands over: its network's recipe, as given and as adapted, and its averaged weights."""
+    """What a fitted model hands over: its network's recipe, as given and as adapted, and its averaged weights.
+
+    Examples
+    --------
+    >>> from sslts.networks import UNet
+    >>> Start(UNet(), UNet(stem_stride=4), weights={}, n_classes=2).adapted.stem_stride
+    4
+    """
 
     recipe: Network
     adapted: Network
@@ -33,6 +40,14 @@ def read_start(segmenter: NetworkSegmenter, n_channels: int) -> Start:
         If the segmenter is not fitted.
     ValueError
         If it was fitted on another number of channels.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> read_start(SupervisedSegmenter(max_steps=1).fit(X, y), n_channels=1).n_classes
+    2
     """
     check_is_fitted(segmenter, "net_")
     if segmenter.n_channels_ != n_channels:
@@ -51,6 +66,13 @@ def load_weights(module: nn.Module, start: Start, n_classes: int) -> None:
     ------
     ValueError
         If the weights are those of another network.
+
+    Examples
+    --------
+    >>> earlier, later = nn.Conv1d(1, 2, 1), nn.Conv1d(1, 2, 1)
+    >>> load_weights(later, Start(None, None, earlier.state_dict(), n_classes=2), n_classes=2)
+    >>> bool((later.weight == earlier.weight).all())
+    True
     """
     own = module.state_dict()
     if set(start.weights) != set(own):

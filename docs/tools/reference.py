@@ -17,8 +17,9 @@ import sslts
 
 # Modules that `sslts` does not offer as attributes, and what of them those need who extend the package.
 FOR_EXTENSIONS = {
+    "sslts.batches": ["Batch"],
     "sslts.recipes": ["Recipe"],
-    "sslts.training": ["Batch", "Step", "Losses", "SegmentationNet"],
+    "sslts.training": ["Step", "Losses", "SegmentationNet"],
     "sslts.windows": ["SignalSummary"],
 }
 

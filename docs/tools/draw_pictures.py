@@ -1,8 +1,8 @@
 """Draw the way of the data and the layers of the package, ``images/way.svg`` and ``images/layers.svg``.
 
-``python docs/draw_pictures.py`` writes both. The layers are read from the contract in ``setup.cfg`` that import-linter
-checks, so the picture shows what is enforced; a test compares it with what is committed. Boxes carry their own ground,
-so that the pictures can be read on light and dark pages.
+``python docs/tools/draw_pictures.py`` writes both. The layers are read from the contract in ``setup.cfg`` that
+import-linter checks, so the picture shows what is enforced; a test compares it with what is committed. Boxes carry
+their own ground, so that the pictures can be read on light and dark pages.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import configparser
 from html import escape
 from pathlib import Path
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parent.parent
 INK, LINE = "#1f2933", "#7b8794"
 GROUNDS = {"data": "#dbeafe", "view": "#fde68a", "model": "#c7e9c0", "answer": "#fbcfe8", "plain": "#e5e7eb"}
 STYLE = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
-from reference import collect_names, list_modules
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+
+from reference import collect_names, list_modules
 
 
 class LinkNames(SphinxTransform):
