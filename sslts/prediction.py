@@ -1,12 +1,15 @@
-"""From recordings to probabilities, with a fitted net."""
+"""From recordings to probabilities and labels, with a fitted net, in parts that fit into memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from sslts.decoding import decode_recordings
 from sslts.preprocessing import NormalizedRecordings
 from sslts.training import SegmentationNet
 from sslts.windows import cut_pieces
@@ -14,12 +17,34 @@ from sslts.windows import cut_pieces
 PREDICT_SAMPLES = 1 << 17  # samples in one forward pass
 
 
-@torch.no_grad()
-def predict_recordings(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield ``(i, proba)`` for each recording, ``proba`` float32 of shape (T_i, K), from the averaged weights.
+class Part(NamedTuple):
+    """The probabilities (t, K), float32, of a recording from sample ``start`` on; ``last`` if they reach its end."""
 
-    Long recordings are cut into pieces that overlap by the receptive field, so that the result is that of one pass. A
-    network that names no ``stride`` and ``receptive_field`` reads each recording at once.
+    recording: int
+    start: int
+    proba: np.ndarray
+    last: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of its recording."""
+        return self.start == 0 and self.last
+
+
+class Decoded(NamedTuple):
+    """A part, and the labels (class indices) that became final with it: those of the samples from ``start`` on."""
+
+    part: Part
+    start: int
+    labels: np.ndarray
+
+
+def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[Part]:
+    """Yield the probabilities of all recordings, from the averaged weights.
+
+    Short recordings of equal length go through the network together. Long ones are cut into pieces that overlap by the
+    receptive field, so that the result is that of one pass; of these a part is a piece, in order. A network that names
+    no ``stride`` and ``receptive_field`` reads each recording at once.
     """
     module = net.teacher_.module
     stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
@@ -30,10 +55,10 @@ def predict_recordings(net: SegmentationNet, recordings: NormalizedRecordings) -
         core = max(PREDICT_SAMPLES // stride * stride, stride)
     for group in _group_by_length(lengths, core + 2 * halo):
         if len(group) == 1 and lengths[group[0]] > core + 2 * halo:
-            yield group[0], _predict_long(net, recordings, group[0], core=core, halo=halo)
+            yield from _predict_long(net, recordings, group[0], core=core, halo=halo)
             continue
-        x = np.stack([recordings.read(i) for i in group])
-        yield from zip(group, predict_batch(net, x), strict=True)
+        found = predict_batch(net, np.stack([recordings.read(i) for i in group]))
+        yield from (Part(i, 0, proba, True) for i, proba in zip(group, found, strict=True))
 
 
 def find_halo(stride: int, receptive_field: int) -> int:
@@ -59,15 +84,37 @@ def _group_by_length(lengths: np.ndarray, longest: int) -> Iterator[list[int]]:
 
 def _predict_long(
     net: SegmentationNet, recordings: NormalizedRecordings, i: int, *, core: int, halo: int
-) -> np.ndarray:
-    parts = []
-    for piece in cut_pieces(i, int(recordings.recordings.lengths[i]), core=core, halo=halo):
+) -> Iterator[Part]:
+    length = int(recordings.recordings.lengths[i])
+    for piece in cut_pieces(i, length, core=core, halo=halo):
         proba = predict_batch(net, recordings.read(i, piece.start, piece.stop)[None])[0]
-        parts.append(proba[piece.keep_start - piece.start : piece.keep_stop - piece.start])
-    return np.concatenate(parts)
+        kept = proba[piece.keep_start - piece.start : piece.keep_stop - piece.start]
+        yield Part(i, piece.keep_start, kept, piece.keep_stop == length)
 
 
+@torch.no_grad()
 def predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
     """Return the probabilities (B, T, K), float32, of signals (B, C, T) in one pass."""
     proba = net.ask_teacher(torch.as_tensor(x, device=net.device))
     return proba.transpose(1, 2).contiguous().cpu().numpy()
+
+
+def decode_parts(decoder: Any, parts: Iterable[Part]) -> Iterator[Decoded]:
+    """Decode parts as they come: whole recordings together where the decoder can, the parts of a long one in order.
+
+    Of a long recording, no more is held than its decoder holds back.
+    """
+    for whole, run in groupby(parts, key=lambda part: part.is_whole):
+        if whole:
+            probas = ((part.recording, part.proba) for part in run)
+            for i, proba, labels in decode_recordings(decoder, probas):
+                yield Decoded(Part(i, 0, proba, True), 0, labels)
+            continue
+        for part in run:
+            if part.start == 0:
+                decoding, done = decoder.start(), 0
+            labels = decoding.push(part.proba)
+            if part.last:
+                labels = np.concatenate([labels, decoding.flush()])
+            yield Decoded(part, done, labels)
+            done += len(labels)

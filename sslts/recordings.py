@@ -143,11 +143,13 @@ class Recordings:
         """Return whether all recordings have the same length."""
         return bool((self.lengths == self.lengths[0]).all())
 
+    def packs_to_array(self) -> bool:
+        """Return whether one result per recording is returned as one array."""
+        return self.container == "array" or (self.container == "panel" and self.has_equal_lengths())
+
     def pack(self, arrays: Sequence[np.ndarray]) -> Any:
         """Return one result per recording in the form of the container that the user passed."""
-        if self.container == "array" or (self.container == "panel" and self.has_equal_lengths()):
-            return np.stack(arrays)
-        return list(arrays)
+        return np.stack(arrays) if self.packs_to_array() else list(arrays)
 
 
 def as_recordings(X: Any, *, name: str = "X") -> Recordings:

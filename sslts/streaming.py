@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,16 @@ from sklearn.utils.validation import check_is_fitted
 from sslts.decoding import prepare_decoder
 from sslts.prediction import find_halo, predict_batch
 from sslts.preprocessing import standardize_locally
-from sslts.segments import find_runs, labels_to_segments
+from sslts.segments.growing import Closed, GrowingSegments
+from sslts.segments.tables import make_table
 
 
 class StreamSegmenter:
     """Give a signal piece by piece, and get each segment as soon as it is over and final.
 
     The segments are those of ``segmenter.predict_segments`` on the whole signal, up to the rounding of the network's
-    arithmetic: about 1e-5 of a probability in float32, 1e-3 in bfloat16. Memory does not grow. The state can be pickled
-    between two pieces, and goes on where it was.
+    arithmetic: about 1e-5 of a probability in float32, 1e-3 in bfloat16. Memory does not grow. `get_state`
+    and `set_state` carry what is remembered from one process to another.
 
     Parameters
     ----------
@@ -110,9 +112,17 @@ class StreamSegmenter:
         self.x = np.empty((self.segmenter.n_channels_, 0), dtype=np.float32)  # from `first` on
         self.first = 0
         self.done = 0  # samples of which the probabilities are known
-        self.labelled = 0  # samples of which the labels are final
-        self.proba = np.empty((0, len(self.segmenter.classes_)), dtype=np.float32)  # from `labelled` on
-        self.open: tuple[int, int, float] | None = None  # index of class, start, sum of its probability
+        self.growing = GrowingSegments(len(self.segmenter.classes_))
+
+    @property
+    def seen(self) -> int:
+        """Samples that were pushed since the stream began."""
+        return self.first + self.x.shape[1]
+
+    @property
+    def labelled(self) -> int:
+        """Samples of which the labels are final."""
+        return self.growing.labelled
 
     @property
     def latency(self) -> int:
@@ -140,8 +150,8 @@ class StreamSegmenter:
         """
         x = self._read_chunk(chunk)
         self.x = np.concatenate([self.x, x], axis=1)
-        tables = [self._close(np.empty(0, dtype=np.int64), end=False)]
-        end = self.first + self.x.shape[1]
+        tables = [self._tabulate(self.growing.push(self.growing.proba[:0], np.empty(0, dtype=np.int64)))]
+        end = self.seen
         while end - self.margin - self.halo - self.done >= self.block:
             ready = (end - self.margin - self.halo - self.done) // self.block * self.block
             stop = self.done + min(ready, max(self.block, 1 << 16 // self.block * self.block))
@@ -156,12 +166,72 @@ class StreamSegmenter:
         pandas.DataFrame
             The columns of ``predict_segments``.
         """
-        end = self.first + self.x.shape[1]
+        end = self.seen
         tables = [self._advance(end, end)] if end > self.done else []
-        labels = self.decoding.flush()
-        tables.append(self._close(labels, end=True))
+        tables.append(self._tabulate(self.growing.push(self.growing.proba[:0], self.decoding.flush(), end=True)))
         self._begin()
         return _join(tables)
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return all that is remembered between two pieces, as arrays of numbers by name.
+
+        Any format that holds named arrays can keep it; nothing has to be pickled.
+
+        Returns
+        -------
+        dict of str to ndarray
+
+        Raises
+        ------
+        NotImplementedError
+            If the decoder is not one of this package and offers no state.
+
+        Examples
+        --------
+        >>> from sslts import StreamSegmenter, SupervisedSegmenter
+        >>> from sslts.datasets import make_recordings
+        >>> X, y = make_recordings(4, n_samples=600, random_state=0)
+        >>> segmenter = SupervisedSegmenter(normalization=None, max_steps=2, random_state=0).fit(X, y)
+        >>> stream = StreamSegmenter(segmenter)
+        >>> _ = stream.push(X[0])
+        >>> np.savez("stream.npz", **stream.get_state())  # doctest: +SKIP
+        >>> other = StreamSegmenter(segmenter)  # perhaps in another process
+        >>> other.set_state(np.load("stream.npz"))  # doctest: +SKIP
+        >>> other.set_state(stream.get_state())
+        >>> other.seen
+        600
+        """
+        state = {"x": self.x, "first": np.asarray(self.first), "done": np.asarray(self.done), **self._get_fixed()}
+        state |= {f"segments.{name}": value for name, value in self.growing.get_state().items()}
+        return state | {f"decoding.{name}": value for name, value in self.decoding.get_state().items()}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where `get_state` was called, on a stream of the same segmenter with the same parameters.
+
+        Parameters
+        ----------
+        state : mapping of str to array
+
+        Raises
+        ------
+        ValueError
+            If it is the state of a stream with other parameters, or of another segmenter.
+        """
+        for name, own in self._get_fixed().items():
+            if name not in state or not np.array_equal(np.asarray(state[name]), own):
+                given = np.asarray(state[name]).tolist() if name in state else "nothing"
+                raise ValueError(f"state has {name}={given}, this stream has {own.tolist()}; make it with the same.")
+        self._begin()
+        self.x = np.array(state["x"])
+        self.first, self.done = int(state["first"]), int(state["done"])
+        self.growing.set_state(_select("segments.", state))
+        self.decoding.set_state(_select("decoding.", state))
+
+    def _get_fixed(self) -> dict[str, np.ndarray]:
+        """Return the parameters that a state belongs to."""
+        values = {"block": self.block, "halo": self.halo, "margin": self.margin, "classes": self.segmenter.classes_}
+        values |= {"location": self.location[:, 0], "scale": self.scale[:, 0]}
+        return {name: np.asarray(value) for name, value in values.items()}
 
     def _read_chunk(self, chunk: ArrayLike) -> np.ndarray:
         n_channels = self.segmenter.n_channels_
@@ -173,7 +243,7 @@ class StreamSegmenter:
             raise ValueError(f"chunk has shape {np.shape(chunk)}; give ({n_channels}, t), time last.")
         broken = ~np.isfinite(x)
         if broken.any():
-            at = self.first + self.x.shape[1] + int(broken.any(axis=0).argmax())
+            at = self.seen + int(broken.any(axis=0).argmax())
             raise ValueError(
                 f"chunk holds {int(broken.sum())} NaN or infinite values, the first at sample {at}; mend it."
             )
@@ -187,8 +257,7 @@ class StreamSegmenter:
         self.done = stop
         keep = max(stop - self.halo - self.margin, 0)
         self.x, self.first = self.x[:, max(keep - self.first, 0) :].copy(), max(keep, self.first)
-        self.proba = np.concatenate([self.proba, fresh])
-        return self._close(self.decoding.push(fresh), end=False)
+        return self._tabulate(self.growing.push(fresh, self.decoding.push(fresh)))
 
     def _normalize(self, start: int, stop: int) -> np.ndarray:
         if self.segmenter.normalization == "local":
@@ -198,36 +267,18 @@ class StreamSegmenter:
         x = self.x[:, start - self.first : stop - self.first]
         return ((x - self.location) / self.scale).astype(np.float32)
 
-    def _close(self, labels: np.ndarray, *, end: bool) -> pd.DataFrame:
-        """Take labels that are final; return the segments that they end."""
-        proba, self.proba = self.proba[: len(labels)].astype(np.float64), self.proba[len(labels) :]
-        runs = [self.open] if self.open is not None else []
-        for start, stop, k in zip(*find_runs(labels), strict=True):
-            total = float(proba[start:stop, k].sum())
-            if runs and start == 0 and runs[-1][0] == k:
-                runs[-1] = (int(k), runs[-1][1], runs[-1][2] + total)
-            else:
-                runs.append((int(k), self.labelled + int(start), total))
-        self.labelled += len(labels)
-        ends = [run[1] for run in runs[1:]] + ([self.labelled] if end and runs else [])
-        self.open = None if end or not runs else runs[-1]
-        return self._tabulate(runs[: len(ends)], ends)
-
-    def _tabulate(self, runs: list[tuple[int, int, float]], ends: list[int]) -> pd.DataFrame:
+    def _tabulate(self, closed: Closed) -> pd.DataFrame:
         segmenter = self.segmenter
-        rate, background = segmenter.sampling_rate, segmenter.background
-        table = labels_to_segments([[]], sampling_rate=rate)
-        k = np.array([run[0] for run in runs], dtype=np.int64)
-        start, stop = np.array([run[1] for run in runs], dtype=np.int64), np.array(ends, dtype=np.int64)
-        label = segmenter.classes_[k].astype(np.int64)
-        length = stop - start
-        score = np.array([run[2] for run in runs]) / np.maximum(length, 1)
-        columns = {"recording": np.zeros_like(start), "start": start, "end": stop, "length": length, "label": label}
-        columns["score"] = score
-        if rate is not None:
-            columns |= {"start_time": start / rate, "end_time": stop / rate, "duration": length / rate}
-        found = pd.DataFrame({name: columns[name] for name in table.columns})
+        label = segmenter.classes_[closed.k]
+        found = make_table(
+            np.zeros_like(closed.start), closed.start, closed.end, label, closed.score, segmenter.sampling_rate
+        )
+        background = segmenter.background
         return found if background is None else found[label != background].reset_index(drop=True)
+
+
+def _select(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
 
 
 def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:

@@ -112,13 +112,36 @@ class TestPromptness:
             pd.testing.assert_frame_equal(found, wanted)
 
 
-def test_the_state_can_be_saved_and_restored(fitted):
-    segmenter = fitted["recording"].set_params(decoder=DECODERS["durations"])
-    stream = make_stream(segmenter, SIGNAL)
-    before = stream.push(SIGNAL[:555])
-    restored = pickle.loads(pickle.dumps(stream))
-    found = pd.concat([before, restored.push(SIGNAL[555:]), restored.flush()], ignore_index=True)
-    pd.testing.assert_frame_equal(found, segmenter.predict_segments(SIGNAL[None]), atol=1e-5)
+class TestState:
+    @pytest.mark.parametrize("decoder", DECODERS)
+    @pytest.mark.parametrize("cut", [0, 3, 333, 555, 900])
+    def test_another_stream_goes_on_from_a_file(self, fitted, decoder, cut, tmp_path):
+        segmenter = fitted["recording"].set_params(decoder=DECODERS[decoder])
+        stream = make_stream(segmenter, SIGNAL)
+        before = stream.push(SIGNAL[:cut])
+        np.savez(tmp_path / "state.npz", **stream.get_state())
+        restored = make_stream(segmenter, SIGNAL)
+        with np.load(tmp_path / "state.npz", allow_pickle=False) as state:
+            restored.set_state(state)
+        assert restored.seen == cut
+        found = pd.concat([before, restored.push(SIGNAL[cut:]), restored.flush()], ignore_index=True)
+        pd.testing.assert_frame_equal(found, segmenter.predict_segments(SIGNAL[None]), atol=1e-5)
+
+    def test_a_stream_can_be_pickled(self, fitted):
+        segmenter = fitted["recording"].set_params(decoder=DECODERS["durations"])
+        stream = make_stream(segmenter, SIGNAL)
+        before = stream.push(SIGNAL[:555])
+        restored = pickle.loads(pickle.dumps(stream))
+        found = pd.concat([before, restored.push(SIGNAL[555:]), restored.flush()], ignore_index=True)
+        pd.testing.assert_frame_equal(found, segmenter.predict_segments(SIGNAL[None]), atol=1e-5)
+
+    def test_a_state_of_another_stream_is_refused(self, fitted):
+        segmenter = fitted[None].set_params(decoder=Argmax())
+        state = make_stream(segmenter, SIGNAL, block=16).get_state()
+        with pytest.raises(ValueError, match="state has block=16, this stream has 64; make it with the same"):
+            make_stream(segmenter, SIGNAL, block=64).set_state(state)
+        with pytest.raises(ValueError, match="state has block=nothing"):
+            make_stream(segmenter, SIGNAL).set_state({})
 
 
 class TestErrors:

@@ -11,7 +11,7 @@ state a ``latency``: how many samples after a sample its label is final, None if
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,14 @@ class Decoding(ABC):
     @abstractmethod
     def flush(self) -> np.ndarray:
         """Return the class indices that were still open, int64."""
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return what is remembered of the samples seen, as arrays of numbers."""
+        raise NotImplementedError(f"{type(self).__name__} has no get_state, so a stream that it decodes has none.")
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on, in a new decoding, from what `get_state` returned."""
+        raise NotImplementedError(f"{type(self).__name__} has no set_state, so a stream that it decodes has none.")
 
 
 class Decoder(Recipe, ABC):
@@ -169,6 +177,12 @@ class _ArgmaxDecoding(Decoding):
 
     def flush(self) -> np.ndarray:
         return np.empty(0, dtype=np.int64)
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """There is nothing to remember."""
 
 
 @dataclass(frozen=True)

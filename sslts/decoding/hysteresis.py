@@ -197,11 +197,40 @@ class _HysteresisDecoding(Decoding):
         labels[free] = proba[free].argmax(1) if self.background is None else self.background
         return labels.astype(np.int64)
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        if self.stations is None:
+            return {}
+        state = {"proba": self.proba, **_prefix("last", self.last.get_state())}
+        for k, stations in enumerate(self.stations):
+            state[f"claims.{k}"] = self.claims[k]
+            for number, station in enumerate(stations):
+                state |= _prefix(f"stations.{k}.{number}", station.get_state())
+        return state
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        if not state:
+            return
+        self._begin(state["proba"].shape[1])
+        self.proba = np.array(state["proba"])
+        self.last.set_state(_select("last", state))
+        for k, stations in enumerate(self.stations or []):
+            self.claims[k] = np.array(state[f"claims.{k}"])
+            for number, station in enumerate(stations):
+                station.set_state(_select(f"stations.{k}.{number}", state))
+
     def _drops(self) -> bool:
         return self.background is not None
 
     def _settle(self, labels: np.ndarray) -> np.ndarray:
         return self.last.push(labels) if self._drops() else labels
+
+
+def _prefix(name: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name}.{key}": value for key, value in state.items()}
+
+
+def _select(name: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
 
 
 class _Switch:
@@ -220,6 +249,12 @@ class _Switch:
 
     def flush(self) -> np.ndarray:
         return np.empty(0, dtype=np.int64)
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        return {"on": np.asarray(self.on)}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.on = int(state["on"])
 
 
 class _ShortRuns:
@@ -254,6 +289,13 @@ class _ShortRuns:
         held, self.held = self.held, self.held[:0]
         return held if self.spare_edges else np.full_like(held, self.replacement)
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        return {"held": self.held, "spared": np.array([] if self.spared is None else [self.spared], dtype=np.int64)}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.held = np.array(state["held"])
+        self.spared = int(state["spared"][0]) if len(state["spared"]) else None
+
 
 class _Pad:
     """On where anything within `pad` samples is on."""
@@ -276,3 +318,9 @@ class _Pad:
 
     def flush(self) -> np.ndarray:
         return self.push(np.zeros(self.pad, dtype=np.int64))
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        return {"seen": self.seen}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.seen = np.array(state["seen"])

@@ -9,7 +9,7 @@ forgotten that when its own part begins, it equals the recursion over the whole,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -406,6 +406,12 @@ class _Exact(Decoding):
         logs, self.parts = np.concatenate(self.parts), []
         return _decode_exactly(self.model, [logs])[0]
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        return {"logs": np.concatenate(self.parts)} if self.parts else {}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.parts = [np.array(state["logs"])] if state else []
+
 
 class _Prompt(Decoding):
     """Decide every half of the latency about what lies half the latency back, and keep to it.
@@ -429,6 +435,15 @@ class _Prompt(Decoding):
 
     def flush(self) -> np.ndarray:
         return self._decide(len(self.logs), len(self.logs)) if len(self.logs) else np.empty(0, dtype=np.int64)
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        state = {"logs": self.logs, "age": np.array([] if self.age is None else [self.age], dtype=np.int64)}
+        return state if self.state is None else {**state, **self.state._asdict()}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.logs = np.array(state["logs"])
+        self.age = int(state["age"][0]) if len(state["age"]) else None
+        self.state = _State(*(np.array(state[name]) for name in _State._fields)) if "tail" in state else None
 
     def _decide(self, known: int, until: int) -> np.ndarray:
         """Return the labels of the next ``until`` samples, from what the next ``known`` show."""

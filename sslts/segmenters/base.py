@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -15,24 +15,22 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from sklearn.utils.validation import _check_feature_names
 from torch import Tensor, nn
 
-from sslts import metrics
 from sslts.batches import WindowDataset
 from sslts.callbacks import LossRecorder, StepBar, make_schedule
 from sslts.classes import find_classes, share_classes, weigh_classes
-from sslts.decoding import Decoder, decode_recordings, prepare_decoder
+from sslts.decoding import Decoder
 from sslts.decoding.statistics import measure_runs
 from sslts.labels import LabelRuns
 from sslts.networks import Network
-from sslts.prediction import predict_recordings
-from sslts.preprocessing import NORMALIZATIONS, NormalizedRecordings
+from sslts.preprocessing import NORMALIZATIONS
 from sslts.recipes import is_shipped, replace_nested, split_nested
-from sslts.recordings import Recordings, as_label_runs, as_labels, as_recordings
+from sslts.recordings import Recordings, as_label_runs, as_recordings
+from sslts.segmenters.predicting import PredictsRecordings
 from sslts.segmenters.saving import SavableNetwork
 from sslts.segmenters.start import Start, load_weights, read_start
-from sslts.segments import labels_to_segments
 from sslts.training import SegmentationNet, Step, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
@@ -40,7 +38,7 @@ HISTORY_ROWS = 60
 DRAWING = ("weak", "strong", "threshold", "consistency")  # parameters that take part in a step, beside the network
 
 
-class NetworkSegmenter(SavableNetwork, BaseEstimator, ABC):
+class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
     """Base class of estimators that train one network.
 
     Subclasses define ``__init__``, with ``mu`` if they use unlabelled windows, and `_make_criterion`.
@@ -200,119 +198,6 @@ class NetworkSegmenter(SavableNetwork, BaseEstimator, ABC):
         finally:
             self.history_ = _make_history(net, self.classes_)
         return self
-
-    def predict(self, X: Any) -> Any:
-        """Return the label of each sample, as the decoder decides.
-
-        Parameters
-        ----------
-        X : array-like
-            Recordings, in any container that `fit` takes, of any length.
-
-        Returns
-        -------
-        ndarray of int, shape (n, T), or list of ndarray of shape (T_i,)
-            An array for an array, a list for a list; for a Panel container an array if the lengths are equal.
-        """
-        recordings = self._read(X)
-        labels: list[Any] = [None] * len(recordings)
-        for i, _, found in self._iterate_labels(recordings):
-            labels[i] = found
-        return recordings.pack(labels)
-
-    def predict_proba(self, X: Any) -> Any:
-        """Return the probability of each class at each sample, from the averaged weights.
-
-        Parameters
-        ----------
-        X : array-like
-            Recordings, in any container that `fit` takes, of any length.
-
-        Returns
-        -------
-        ndarray of float32, shape (n, T, K), or list of ndarray of shape (T_i, K)
-            In the order of ``classes_``; sums to 1 over K.
-        """
-        recordings = self._read(X)
-        found: list[Any] = [None] * len(recordings)
-        for i, proba in self._iterate_proba(recordings):
-            found[i] = proba
-        return recordings.pack(found)
-
-    def predict_segments(self, X: Any) -> pd.DataFrame:
-        """Return every occurrence: where it starts and ends, of which class, how sure.
-
-        Parameters
-        ----------
-        X : array-like
-            Recordings, in any container that `fit` takes, of any length.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``recording, start, end, length, label, score``: half-open ``[start, end)`` in samples, ``score``
-            the mean probability of the label inside. With ``sampling_rate`` also ``start_time, end_time, duration`` in
-            seconds. The ``background`` class is not a segment.
-        """
-        recordings = self._read(X)
-        tables: list[Any] = [None] * len(recordings)
-        for i, proba, found in self._iterate_labels(recordings):
-            tables[i] = labels_to_segments(
-                [found],
-                background=self.background,
-                proba=[proba],
-                classes=self.classes_,
-                sampling_rate=self.sampling_rate,
-            ).assign(recording=i)
-        return pd.concat(tables, ignore_index=True)
-
-    def score(self, X: Any, y: Any) -> float:
-        """Return the mean IoU over the classes present, on labelled samples only.
-
-        Parameters
-        ----------
-        X : array-like
-            Recordings.
-        y : array-like of int
-            True labels; ``-1`` counts nowhere.
-
-        Returns
-        -------
-        float
-        """
-        recordings = self._read(X)
-        truth = as_labels(y, recordings)
-        predicted = self.predict(recordings)
-        return metrics.mean_iou(truth, list(predicted), background=self.background)
-
-    def _read(self, X: Any) -> Recordings:
-        check_is_fitted(self, "net_")
-        recordings = as_recordings(X)
-        if recordings.container == "array" and X is not recordings:
-            _check_feature_names(self, X, reset=False)
-        if recordings.n_channels != self.n_channels_:
-            raise ValueError(
-                f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}; "
-                "pass recordings of the same channels in the same order."
-            )
-        recordings.check_finite()
-        return recordings
-
-    def _normalize(self, recordings: Recordings) -> NormalizedRecordings:
-        return NormalizedRecordings(recordings, self.normalization, self.window_length_)
-
-    def _iterate_proba(self, recordings: Recordings) -> Iterator[tuple[int, np.ndarray]]:
-        found = predict_recordings(self.net_, self._normalize(recordings))
-        if not self.verbose:
-            return found
-        from tqdm.auto import tqdm  # skorch brings it
-
-        return iter(tqdm(found, total=len(recordings), desc="predict", unit="recording"))
-
-    def _iterate_labels(self, recordings: Recordings) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        decoder = prepare_decoder(self.decoder, self.statistics_)
-        for i, proba, found in decode_recordings(decoder, self._iterate_proba(recordings)):
-            yield i, proba, self.classes_[found]
 
     def _find_start(self, n_channels: int) -> Start | None:
         """Return what training starts from, if anything: the own weights, or those of ``init``."""

@@ -151,13 +151,13 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         self.history_ = pd.DataFrame(rows)
         return self
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, out: Any = None) -> Any:
         """Return the label of each sample, as the last segmenter's ``predict``."""
-        return self._get_segmenter().predict(X)
+        return self._get_segmenter().predict(X, out)
 
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: Any, out: Any = None) -> Any:
         """Return the probability of each class at each sample, as the last segmenter's ``predict_proba``."""
-        return self._get_segmenter().predict_proba(X)
+        return self._get_segmenter().predict_proba(X, out)
 
     def predict_segments(self, X: Any) -> pd.DataFrame:
         """Return every occurrence, as the last segmenter's ``predict_segments``."""

@@ -4,8 +4,9 @@ A *segment* is a run of equal labels in one recording: half-open, ``[start, end)
 segment: ``-1`` (unlabelled) and the background (by default 0; ``background=None`` says that there is none). A
 recording is named by its position, 0 to n - 1. Segments never reach from one recording into the next.
 
-``labels.py`` reads labels, ``tables.py`` makes tables of them and back, ``algebra.py`` changes tables, ``summary.py``
-says how many there are and how long they last, ``counts.py`` how sure a count is.
+``labels.py`` reads labels, ``tables.py`` makes tables of them and back, ``growing.py`` finds segments while labels come
+in, ``algebra.py`` changes tables, ``summary.py`` says how many there are and how long they last, ``counts.py`` how sure
+a count is.
 """
 
 from sslts.segments.algebra import clip_segments, filter_segments, merge_segments, shift_segments

@@ -68,9 +68,30 @@ def labels_to_segments(
         score = np.add.reduceat(column, starts) / (ends - starts)
     recording = np.searchsorted(offsets, starts, side="right")[keep] - 1
     start, end = starts[keep] - offsets[recording], ends[keep] - offsets[recording]
-    table = {"recording": recording, "start": start, "end": end, "length": end - start, "label": values[keep]}
-    table["score"] = score[keep]
+    return make_table(recording, start, end, values[keep], score[keep], None if sampling_rate is None else rate)
+
+
+def make_table(
+    recording: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    label: np.ndarray,
+    score: np.ndarray,
+    sampling_rate: float | None,
+) -> pd.DataFrame:
+    """Return the table of segments whose columns (n,) are known, in the form of `labels_to_segments`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.segments.tables import make_table
+    >>> one = np.array([1])
+    >>> make_table(one, one, 3 * one, one, 0.5 * one, 2.0).to_dict("records")[0]["duration"]
+    1.0
+    """
+    table = {"recording": recording, "start": start, "end": end, "length": end - start, "label": label, "score": score}
     if sampling_rate is not None:
+        rate = sampling_rate
         table |= {"start_time": start / rate, "end_time": end / rate, "duration": (end - start) / rate}
     return pd.DataFrame(table)
 
