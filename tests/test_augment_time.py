@@ -136,3 +136,11 @@ def test_a_window_warp_changes_the_rate_on_one_stretch_only(magnitude, share, se
     assert (changed.sum(1) <= share * 200 + 2).all()
     assert (rate >= 0.5 - 1e-3).all()
     assert (rate <= 2 + 1e-3).all()
+
+
+@pytest.mark.parametrize("cls", [Shift, Rescale, Reverse, TimeWarp, WindowWarp])
+def test_recordings_are_moved_with_probability_p_alone_and_in_a_composition(cls):
+    tracks = make_ramp(batch=400)
+    for view in (cls(p=0.3), Compose((cls(p=0.3),))):
+        same = (view(tracks, torch.Generator().manual_seed(0)).x == tracks.x).flatten(1).all(1)
+        assert 0.6 < same.float().mean() < 0.8

@@ -57,6 +57,22 @@ def test_padding_stays_padding():
     assert moved.valid.sum(1).tolist() == [15, 15]
 
 
+@pytest.mark.parametrize("chosen", [[True, False, True], [False] * 3, [True] * 3])
+@pytest.mark.parametrize("soft", [False, True])
+def test_only_the_chosen_recordings_are_changed(chosen, soft):
+    tracks = make_tracks(batch=3)
+    if soft:
+        tracks = tracks.replace(target=torch.rand(3, 4, 30))
+    moved = tracks.resample(torch.arange(30).flip(0).float().expand(3, 30))
+    seen = tracks.change_rows(torch.tensor(chosen), lambda part: part.resample(moved_to(part)))
+    wanted = moved.where(torch.tensor(chosen), tracks)
+    assert all(torch.equal(getattr(seen, name), getattr(wanted, name)) for name in ("x", "target", "valid"))
+
+
+def moved_to(part):
+    return torch.arange(30).flip(0).float().expand(len(part.x), 30)
+
+
 @pytest.mark.parametrize("length", [1, 2])
 def test_the_shortest_tracks(length):
     tracks = make_tracks(length=length)

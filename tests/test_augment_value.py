@@ -20,6 +20,7 @@ from sslts.augment import (
     Smooth,
     StretchNoise,
     Tracks,
+    ValueAugmenter,
 )
 
 CLASSES = [
@@ -64,6 +65,17 @@ class TestEveryValueAugmenter:
     def test_probability_zero_is_the_identity(self, cls):
         tracks = make_signals()
         torch.testing.assert_close(cls(magnitude=10, p=0.0)(tracks, torch.Generator()).x, tracks.x)
+
+    def test_strength_zero_is_the_identity_and_nothing_is_changed_in_place(self, cls):
+        """So a device on which rows cannot be picked without waiting may change all of them."""
+        if not issubclass(cls, ValueAugmenter):
+            return
+        x = make_signals().x
+        before = x.clone()
+        same = cls().change(x, torch.zeros(len(x), 1, 1), torch.Generator().manual_seed(0))
+        torch.testing.assert_close(same, before)
+        cls().change(x, torch.ones(len(x), 1, 1), torch.Generator().manual_seed(0))
+        assert torch.equal(x, before)
 
     def test_padding_stays_zero(self, cls):
         changed = cls(magnitude=10)(make_signals(), torch.Generator().manual_seed(1))
@@ -190,3 +202,32 @@ def test_another_recording_is_added_at_a_low_gain():
     assert ((gain > 0) & (gain < 0.5)).all()
     alone = Tracks(x[:1], tracks.target[:1], tracks.valid[:1])
     torch.testing.assert_close(AddOther(magnitude=10)(alone, torch.Generator()).x, x[:1])
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 6, 1000])
+def test_smoothing_is_a_moving_average_of_the_samples_that_exist(width):
+    x = torch.randn(3, 2, 40, generator=torch.Generator().manual_seed(0))
+    seen = Smooth(width=width).change(x, torch.ones(3, 1, 1), torch.Generator())
+    for t in range(40):
+        wanted = x[..., max(t - width // 2, 0) : t + (width - 1) // 2 + 1].mean(-1)
+        torch.testing.assert_close(seen[..., t], wanted)
+
+
+def test_noise_on_a_stretch_is_white():
+    x = torch.zeros(200, 1, 500)
+    seen = StretchNoise().change(x, torch.ones(200, 1, 1), torch.Generator().manual_seed(0))[:, 0]
+    assert seen[seen != 0].std().item() == pytest.approx(1, abs=0.02)
+    share = (seen != 0).float().mean(1)
+    assert share.max() <= 0.202
+    assert share.mean().item() == pytest.approx(0.1, abs=0.01)
+    assert all(len(row[row != 0].unique()) == (row != 0).sum() for row in seen)  # none comes twice
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")
+def test_on_an_accelerator():
+    tracks = make_signals()
+    there = Tracks(tracks.x.cuda(), tracks.target.cuda(), tracks.valid.cuda())
+    seen = RandAugment(magnitude=10)(there, torch.Generator("cuda").manual_seed(0))
+    assert seen.x.isfinite().all()
+    assert (seen.x != there.x).flatten(1).any(1).all()
+    torch.testing.assert_close(RandAugment(n=0, warp=None, mix=None)(there, torch.Generator("cuda")).x, there.x)

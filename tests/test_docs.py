@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import sslts
 from sslts.datasets import make_recordings
@@ -213,10 +214,38 @@ class TestBenchmarks:
         assert 0 <= result["mean_iou"] <= 1
         assert "three channels" in kinds.make_table([{**result, "params": {}, "method": m} for m in kinds.METHODS])
 
+    def test_the_views_in_numpy_do_the_same(self, load_benchmark):
+        augment = load_benchmark("augment")
+        tracks = augment.make_batch(2000, 150)
+        tracks.valid[:1000, 130:] = False
+        place = torch.arange(150).expand(2000, 150)
+        tracks = tracks.replace(x=(3 * tracks.x + 1) * tracks.valid[:, None], target=place)
+        seen = augment.VIEW(tracks, torch.Generator().manual_seed(0))
+        arrays = tracks.x.numpy(), tracks.target.numpy(), tracks.valid.numpy()
+        found = augment.augment_batch(*arrays, np.random.default_rng(0))
+        for theirs, ours in zip(found, (seen.x, seen.target, seen.valid), strict=True):
+            for power in (1, 2):
+                a, b = (np.mean(np.asarray(values, dtype=float) ** power) for values in (theirs, ours))
+                assert a == pytest.approx(b, rel=0.1)
+
+    @pytest.mark.parametrize("k", range(8))
+    def test_each_change_in_numpy_is_as_large(self, load_benchmark, k):
+        augment = load_benchmark("augment")
+        x = torch.randn(400, 1, 150, generator=torch.Generator().manual_seed(1)).cumsum(-1)
+        x = (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)
+        strength = torch.linspace(0, 1, 400)
+        ours = augment.VIEW.changes[k].change(x, strength[:, None, None], torch.Generator().manual_seed(0))
+        rng, rows = np.random.default_rng(0), zip(x.numpy(), strength.tolist(), strict=True)
+        theirs = np.stack([augment.CHANGES[k](row, s, rng) for row, s in rows])
+        a, b = (np.square(np.asarray(seen) - x.numpy()).mean() for seen in (theirs, ours))
+        assert a == pytest.approx(b, rel=0.2)
+
     def test_the_page_is_made_from_the_committed_results(self, load_benchmark):
         page = (ROOT / "docs" / "benchmarks.md").read_text()
         ludb, kinds = load_benchmark("ludb"), load_benchmark("kinds")
         assert ludb.make_tables(ludb.read_results(ludb.RESULTS)) in page
         assert kinds.make_table(kinds.read_results(kinds.RESULTS)) in page
+        augment = load_benchmark("augment")
+        assert augment.make_table(augment.read_results(augment.RESULTS)) in page
         decoders = load_benchmark("decoders")
         assert decoders.make_table(decoders.read_results(decoders.RESULTS)) in page

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
-from sslts.augment.tracks import Augmenter, Tracks, draw_stretch, draw_uniform
-from sslts.augment.value import ValueAugmenter
+from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_stretch, draw_uniform
+from sslts.augment.value import standardize
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CutMix(Augmenter):
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         batch, _, length = tracks.x.shape
         share = draw_uniform(self.low, self.high, (batch,), tracks.x, generator)
-        share = torch.where(draw_uniform(0, 1, (batch,), tracks.x, generator) < self.p, share, 0.0)
+        share = share * draw_chance(self.p, (batch,), tracks.x, generator)
         mask = draw_stretch(length, share, generator)
         wide = mask[:, None]
         return Tracks(
@@ -54,7 +54,7 @@ class CutMix(Augmenter):
 
 
 @dataclass(frozen=True)
-class AddOther(ValueAugmenter):
+class AddOther(Augmenter):
     """Add another recording of the batch, of at most half a standard deviation; labels stay.
 
     What one recording has of its own becomes noise in another, so noise need not be white, nor known. In a batch of one
@@ -62,6 +62,13 @@ class AddOther(ValueAugmenter):
 
     Source: for sounds, the background noise of Salamon & Bello 2017, "Deep convolutional neural networks and data
     augmentation for environmental sound classification".
+
+    Parameters
+    ----------
+    magnitude : float
+        From 0 (no change) to 10 (at most half a standard deviation).
+    p : float
+        Probability with which a recording is changed.
 
     Examples
     --------
@@ -73,5 +80,15 @@ class AddOther(ValueAugmenter):
     (True, True)
     """
 
-    def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002, D102
-        return x if len(x) == 1 else x + 0.5 * strength * x.roll(-1, 0)  # another one than CutMix takes from
+    magnitude: float = 5.0
+    p: float = 1.0
+
+    def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
+        x, batch = tracks.x, len(tracks.x)
+        if batch == 1:
+            return tracks
+        strength = draw_uniform(0, self.magnitude / 20, (batch, 1, 1), x, generator)
+        strength = strength * draw_chance(self.p, (batch, 1, 1), x, generator)
+        standard, _, scale, valid = standardize(tracks)
+        other = standard.roll(-1, 0)  # another one than CutMix takes from
+        return tracks.replace(x=x + strength * scale * other * valid)

@@ -22,6 +22,7 @@ from sslts.augment.value import (
     StretchNoise,
     ValueAugmenter,
     change_values,
+    draw_strengths,
 )
 
 
@@ -90,7 +91,7 @@ def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> T
         return tracks
     position = make_grid(tracks)
     for step in reversed(steps):  # the last one's output is what we want, so its map comes first
-        position = step.locate(position, tracks.x.shape[-1], generator)
+        position = step.locate_some(position, tracks.x.shape[-1], generator)
     return tracks.resample(position)
 
 
@@ -141,7 +142,7 @@ class RandAugment(Augmenter):
     """Warp time, change the values in ``n`` ways drawn for each recording, all of one magnitude, and mix recordings.
 
     Source: Cubuk et al. 2020 for the policy; the strong view of FixMatch (Sohn et al. 2020, section 2.3) is of this
-    kind. A change that was not drawn has strength zero, so the batch is never split.
+    kind. A change works on all recordings that drew it at once.
 
     Parameters
     ----------
@@ -184,11 +185,6 @@ class RandAugment(Augmenter):
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         tracks = apply_view(self.warp, tracks, generator)
         drawn = _draw_ranks(tracks, len(self.changes), generator) < self.n
-
-        def change_all(x: Tensor) -> Tensor:
-            for k, step in enumerate(self.changes):
-                strength = step.draw_strength(x, generator) * drawn[:, k, None, None] * (self.magnitude / 10)
-                x = step.change(x, strength, generator)
-            return x
-
-        return apply_view(self.mix, change_values(tracks, change_all), generator)
+        strengths = draw_strengths(self.changes, tracks.x, generator) * drawn.T * (self.magnitude / 10)
+        tracks = change_values(tracks, self.changes, strengths, generator)
+        return apply_view(self.mix, tracks, generator)

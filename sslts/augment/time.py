@@ -16,6 +16,8 @@ from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_uniform
 class TimeAugmenter(Augmenter):
     """A view that moves time; signal, target and validity move together.
 
+    A subclass may have a field ``p``, the probability with which a recording is moved; else each is.
+
     Examples
     --------
     >>> from dataclasses import dataclass
@@ -30,9 +32,11 @@ class TimeAugmenter(Augmenter):
     [[-1, 0, 1]]
     """
 
+    p: float = 1.0
+
     @abstractmethod
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:
-        """Return where the samples at ``position`` come from.
+        """Return where the samples at ``position`` come from, in recordings that are moved.
 
         Parameters
         ----------
@@ -49,8 +53,15 @@ class TimeAugmenter(Augmenter):
         """
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
-        length = tracks.x.shape[-1]
-        return tracks.resample(self.locate(make_grid(tracks), length, generator))
+        def move(part: Tracks) -> Tracks:
+            return part.resample(self.locate(make_grid(part), part.x.shape[-1], generator))
+
+        return tracks.change_rows(draw_chance(self.p, (len(tracks.x),), tracks.x, generator), move)
+
+    def locate_some(self, position: Tensor, length: int, generator: Generator) -> Tensor:
+        """Return `locate` of recordings drawn with probability ``p``, and ``position`` of the others."""
+        moved = draw_chance(self.p, (len(position), 1), position, generator)
+        return torch.where(moved, self.locate(position, length, generator), position)
 
 
 def make_grid(tracks: Tracks) -> Tensor:
@@ -83,9 +94,8 @@ class Shift(TimeAugmenter):
     p: float = 1.0
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
-        column, reach = (len(position), 1), self.share * length
-        moved = draw_chance(self.p, column, position, generator)
-        return position + moved * draw_uniform(-reach, reach, column, position, generator).round()
+        reach = self.share * length
+        return position + draw_uniform(-reach, reach, (len(position), 1), position, generator).round()
 
 
 @dataclass(frozen=True)
@@ -114,8 +124,7 @@ class Rescale(TimeAugmenter):
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
         column = (len(position), 1)
-        exponent = draw_uniform(math.log(self.low), math.log(self.high), column, position, generator)
-        factor = (exponent * draw_chance(self.p, column, position, generator)).exp()
+        factor = draw_uniform(math.log(self.low), math.log(self.high), column, position, generator).exp()
         # The output covers length / factor samples of the input; it starts where it fits, or overhangs where it cannot.
         offset = (length - 1) * (1 - 1 / factor) * draw_uniform(0, 1, column, position, generator)
         return offset + position / factor
@@ -136,9 +145,8 @@ class Reverse(TimeAugmenter):
 
     p: float = 0.5
 
-    def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
-        turned = draw_chance(self.p, (len(position), 1), position, generator)
-        return torch.where(turned, length - 1 - position, position)
+    def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: ARG002, D102
+        return length - 1 - position
 
 
 @dataclass(frozen=True)
@@ -171,23 +179,22 @@ class TimeWarp(TimeAugmenter):
     n_knots: int = 16
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
-        column = (len(position), 1)
         reach = math.log(2) * self.magnitude / 10
         knots = draw_uniform(-reach, reach, (len(position), 1, self.n_knots), position, generator)
-        knots = knots * draw_chance(self.p, (len(position), 1, 1), position, generator)
-        fixed = draw_uniform(0, length - 1, column, position, generator)
-        rate = F.interpolate(knots, size=length, mode="linear", align_corners=True)[:, 0].exp()
-        source = F.pad(rate[:, 1:].cumsum(1), (1, 0))
-        return _follow(source, position) - _follow(source, fixed) + fixed
+        rate = F.interpolate(knots, size=length, mode="linear", align_corners=True)[:, 0].exp_()
+        source = rate.cumsum(1)
+        fixed = draw_uniform(0, length, (len(position), 1), position, generator).long().clamp_(max=length - 1)
+        return _follow(source, position) - source.gather(1, fixed) + fixed
 
 
 def _follow(source: Tensor, position: Tensor) -> Tensor:
     """Return the map ``source`` (B, T) at any ``position`` (B, N): linear between samples, of rate 1 outside."""
     last = source.shape[-1] - 1
     inside = position.clamp(0, last)
-    left = inside.floor().clamp(max=max(last - 1, 0)).long()
-    right = (left + 1).clamp(max=last)
-    return torch.lerp(source.gather(1, left), source.gather(1, right), inside - left) + (position - inside)
+    low = inside.floor().clamp_(max=max(last - 1, 0))
+    left = low.long()
+    found = torch.lerp(source.gather(1, left), source.gather(1, left + min(last, 1)), inside - low)
+    return found.add_(position - inside)
 
 
 @dataclass(frozen=True)
@@ -222,9 +229,7 @@ class WindowWarp(TimeAugmenter):
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
         column = (len(position), 1)
         reach = math.log(2) * self.magnitude / 10
-        factor = (
-            draw_uniform(-reach, reach, column, position, generator) * draw_chance(self.p, column, position, generator)
-        ).exp()
+        factor = draw_uniform(-reach, reach, column, position, generator).exp()
         size = self.share * length
         start = draw_uniform(0, length - size, column, position, generator)
         slack = size * (1 - 1 / factor)  # samples of the input that the longer stretch pushes out, at either end

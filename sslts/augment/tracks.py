@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,28 @@ class Tracks:
             torch.where(row, self.valid, other.valid),
         )
 
+    def change_rows(self, chosen: Tensor, change: Callable[[Tracks], Tracks]) -> Tracks:
+        """Return a copy of which the recordings that are ``chosen`` (B,) are changed, the others as they are.
+
+        On a CPU, ``change`` sees the chosen ones only. An accelerator would have to wait until they are counted; there
+        it sees all.
+
+        Examples
+        --------
+        >>> tracks = Tracks(torch.ones(2, 1, 1), torch.ones(2, 1).long(), torch.ones(2, 1).bool())
+        >>> tracks.change_rows(torch.tensor([True, False]), Tracks.hide_labels).target.tolist()
+        [[-1], [1]]
+        """
+        if chosen.device.type != "cpu":
+            return change(self).where(chosen, self)
+        rows = chosen.nonzero()[:, 0]
+        if len(rows) in (0, len(chosen)):
+            return change(self) if len(rows) else self
+        whole = self.x, self.target, self.valid
+        part = change(Tracks(*(tensor.index_select(0, rows) for tensor in whole)))
+        changed = part.x, part.target, part.valid
+        return Tracks(*(a.index_copy(0, rows, b) for a, b in zip(whole, changed, strict=True)))
+
     def resample(self, source: Tensor) -> Tracks:
         """Move signal, target and validity together.
 
@@ -84,18 +107,17 @@ class Tracks:
         ([[[5.0, 15.0, 0.0]]], [[3, 3, -1]], [[True, True, False]])
         """
         last = self.x.shape[-1] - 1
-        inside = (source >= 0) & (source <= last)
         position = source.clamp(0, last)
-        low = position.floor().clamp(max=max(last - 1, 0))
+        low = position.floor().clamp_(max=max(last - 1, 0))
         fraction, left = position - low, low.long()
-        right = (left + 1).clamp(max=last)
-        nearest = (position + 0.5).floor().clamp(max=last).long()
-        valid = self.valid.gather(1, nearest) & inside
+        right = left + min(last, 1)
+        nearest = (position + 0.5).clamp_(max=last).long()  # not negative, so that this is the floor
+        valid = self.valid.gather(1, nearest) & (position == source)
         if self.target.ndim == 2:
-            target = self.target.gather(1, nearest).masked_fill(~valid, -1)
+            target = torch.where(valid, self.target.gather(1, nearest), -1)
         else:
             target = _interpolate(self.target, left, right, fraction)
-        x = _interpolate(self.x, left, right, fraction) * valid[:, None]
+        x = _interpolate(self.x, left, right, fraction) * valid.to(self.x.dtype)[:, None]
         return Tracks(x, target, valid)
 
 
@@ -176,7 +198,7 @@ def _pad(recordings: Recordings, labels: list[np.ndarray] | None) -> Tracks:
 
 def draw_uniform(low: float, high: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
     """Return uniform numbers in ``[low, high)`` on the device of ``like``."""
-    return torch.rand(shape, generator=generator, device=like.device) * (high - low) + low
+    return torch.empty(shape, device=like.device).uniform_(low, high, generator=generator)
 
 
 def draw_chance(p: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
@@ -186,7 +208,7 @@ def draw_chance(p: float, shape: tuple[int, ...], like: Tensor, generator: Gener
 
 def draw_stretch(length: int, share: Tensor, generator: Generator) -> Tensor:
     """Return a mask ``(B, T)`` of one random stretch for each row, ``share`` (B,) of the length long."""
-    size = share * length
-    start = torch.rand(share.shape, generator=generator, device=share.device) * (length - size)
-    t = torch.arange(length, device=share.device)
-    return (t >= start[:, None]) & (t < (start + size)[:, None])
+    half = share[:, None] * (length / 2)
+    middle = torch.lerp(half, length - half, torch.rand(half.shape, generator=generator, device=share.device))
+    t = torch.arange(length, dtype=torch.float32, device=share.device)
+    return (t - middle).abs_() < half

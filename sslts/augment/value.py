@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from sslts.augment.tracks import Augmenter, Tracks, draw_stretch, draw_uniform
+from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_stretch, draw_uniform
 
 
 @dataclass(frozen=True)
@@ -52,41 +53,70 @@ class ValueAugmenter(Augmenter):
         Parameters
         ----------
         x : Tensor, shape (B, C, T)
-            Signals, each channel of mean 0 and standard deviation 1; padding is 0.
+            Signals of the recordings to be changed, each channel of mean 0 and standard deviation 1; padding is 0.
         strength : Tensor, shape (B, 1, 1)
             From 0 (identity) to 1.
         generator : torch.Generator
         """
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
-        strength = self.draw_strength(tracks.x, generator) * self.magnitude / 10
-        return change_values(tracks, lambda x: self.change(x, strength, generator))
-
-    def draw_strength(self, x: Tensor, generator: Generator) -> Tensor:
-        """Return (B, 1, 1) random numbers in [0, 1], zero with probability ``1 - p``."""
-        u = draw_uniform(0, 1, (2, len(x), 1, 1), x, generator)
-        return torch.where(u[0] < self.p, u[1], 0.0)
+        strengths = draw_strengths((self,), tracks.x, generator) * (self.magnitude / 10)
+        return change_values(tracks, (self,), strengths, generator)
 
 
-def change_values(tracks: Tracks, change) -> Tracks:  # type: ignore[no-untyped-def]
-    """Apply ``change`` to the signals in units of their standard deviation; padding is zero before and after."""
+def draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Generator) -> Tensor:
+    """Return a random number in [0, 1] for each step and recording (S, B), zero with probability ``1 - p``."""
+    strengths = torch.rand((len(steps), len(x)), generator=generator, device=x.device)
+    for k, step in enumerate(steps):
+        if step.p < 1:
+            strengths[k] *= draw_chance(step.p, (len(x),), x, generator)
+    return strengths
+
+
+def change_values(tracks: Tracks, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tracks:
+    """Apply steps with their strengths (S, B) to the signals in units of their standard deviation."""
+    x, center, scale, valid = standardize(tracks)
+    x = _change_rows(x, steps, strengths, generator)
+    return tracks.replace(x=(x * scale).add_(center).mul_(valid))
+
+
+def standardize(tracks: Tracks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the signals with mean 0 and standard deviation 1, both as they were (B, C, 1), and 0 at padding, else 1.
+
+    Padding is 0 in the signals, and has no say in mean and standard deviation.
+    """
     x, valid = tracks.x, tracks.valid[:, None].to(tracks.x.dtype)
     count = valid.sum(-1, keepdim=True).clamp(min=1)
     center = (x * valid).sum(-1, keepdim=True) / count
-    centred = (x - center) * valid
+    centred = (x - center).mul_(valid)
     scale = (centred.square().sum(-1, keepdim=True) / count).sqrt()
     scale = torch.where(scale > 0, scale, 1.0)
-    return tracks.replace(x=(change(centred / scale) * scale + center) * valid)
+    return centred.div_(scale), center, scale, valid
 
 
-def _draw_curve(x: Tensor, n_knots: int, generator: Generator) -> Tensor:
-    """Return smooth random curves, (B, C, T), of about unit size: interpolated normal numbers at ``n_knots``."""
-    knots = torch.randn((*x.shape[:2], n_knots), generator=generator, device=x.device)
+def _change_rows(x: Tensor, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tensor:
+    """Apply each step to the recordings of which its strength is not zero."""
+    if x.device.type != "cpu":  # an accelerator would wait until they are counted; strength zero changes nothing
+        for step, strength in zip(steps, strengths, strict=True):
+            x = step.change(x, strength[:, None, None], generator)
+        return x
+    drawn = strengths > 0
+    rows, counts = drawn.nonzero()[:, 1], drawn.count_nonzero(1).tolist()
+    parts = strengths[drawn][:, None, None].split(counts), rows.split(counts)
+    for step, strength, chosen in zip(steps, *parts, strict=True):
+        if len(chosen):
+            x = x.index_copy(0, chosen, step.change(x.index_select(0, chosen), strength, generator))
+    return x
+
+
+def _draw_curve(size: Tensor, x: Tensor, n_knots: int, generator: Generator) -> Tensor:
+    """Return smooth random curves, (B, C, T), of about ``size``: interpolated normal numbers at ``n_knots``."""
+    knots = size * torch.randn((*x.shape[:2], n_knots), generator=generator, device=x.device)
     return F.interpolate(knots, size=x.shape[-1], mode="linear", align_corners=True)
 
 
-def _draw_noise(x: Tensor, generator: Generator) -> Tensor:
-    return torch.randn(x.shape, generator=generator, device=x.device)
+def _draw_noise(size: Tensor, shape: tuple[int, ...], generator: Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, device=size.device).mul_(size)
 
 
 @dataclass(frozen=True)
@@ -103,7 +133,7 @@ class Jitter(ValueAugmenter):
     """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
-        return x + 0.5 * strength * _draw_noise(x, generator)
+        return _draw_noise(0.5 * strength, x.shape, generator).add_(x)
 
 
 @dataclass(frozen=True)
@@ -147,7 +177,7 @@ class MagnitudeWarp(ValueAugmenter):
     n_knots: int = 12
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
-        return x * torch.exp(0.5 * strength * _draw_curve(x, self.n_knots, generator))
+        return x * _draw_curve(0.5 * strength, x, self.n_knots, generator).exp_()
 
 
 @dataclass(frozen=True)
@@ -169,7 +199,7 @@ class BaselineDrift(ValueAugmenter):
     n_knots: int = 12
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
-        return x + strength * _draw_curve(x, self.n_knots, generator)
+        return x + _draw_curve(strength, x, self.n_knots, generator)
 
 
 @dataclass(frozen=True)
@@ -192,8 +222,9 @@ class SineNoise(ValueAugmenter):
         column = (len(x), 1, 1)
         cycles = draw_uniform(0, math.log(max(length / 4, 2)), column, x, generator).exp()
         phase = draw_uniform(0, 2 * math.pi, column, x, generator)
-        t = torch.arange(length, device=x.device) / length
-        return x + 0.5 * strength * torch.sin(2 * math.pi * cycles * t + phase)
+        t = torch.arange(length, dtype=torch.float32, device=x.device)
+        wave = t.mul(cycles * (2 * math.pi / length)).add_(phase).sin_()
+        return wave.mul(0.5 * strength).add(x)
 
 
 @dataclass(frozen=True)
@@ -212,9 +243,11 @@ class StretchNoise(ValueAugmenter):
     """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
-        share = 0.2 * draw_uniform(0, 1, (len(x),), x, generator)
-        mask = draw_stretch(x.shape[-1], share, generator)[:, None]
-        return x + strength * mask * _draw_noise(x, generator)
+        length, longest = x.shape[-1], math.ceil(0.2 * x.shape[-1])
+        inside = draw_stretch(length, draw_uniform(0, 0.2, (len(x),), x, generator), generator)[:, None]
+        # No stretch is long enough to meet the same noise twice.
+        noise = _draw_noise(strength, (*x.shape[:2], longest), generator).repeat(1, 1, 6)
+        return noise[..., :length].mul(inside).add_(x)
 
 
 @dataclass(frozen=True)
@@ -253,8 +286,15 @@ class Smooth(ValueAugmenter):
     width: int = 5
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002, D102
-        smooth = F.avg_pool1d(x, self.width, stride=1, padding=self.width // 2, count_include_pad=False)
-        return torch.lerp(x, smooth[..., : x.shape[-1]], strength)
+        length, before, after = x.shape[-1], self.width // 2, (self.width - 1) // 2
+        total = x.clone()  # in slices, as torch's pooling takes five times longer
+        for k in range(1, min(before, length - 1) + 1):
+            total[..., k:] += x[..., :-k]
+        for k in range(1, min(after, length - 1) + 1):
+            total[..., :-k] += x[..., k:]
+        t = torch.arange(length, device=x.device)
+        count = t.clamp(max=before) + t.flip(0).clamp_(max=after) + 1
+        return torch.lerp(x, total.div_(count), strength)
 
 
 @dataclass(frozen=True)
