@@ -14,16 +14,18 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from sslts import augment
 from sslts.datasets import make_recordings
 from sslts.preprocessing import RecordingStandardizer
 
 # %%
-# Two recordings; the second is there to be mixed into the first.
+# Two recordings; the second is there to be mixed into the first. One view needs several channels, and gets slopes too.
 
 X, y = make_recordings(2, n_samples=400, noise=0.1, random_state=3)
 X = RecordingStandardizer().fit_transform(X)
+with_slope = np.stack([X, 4 * np.gradient(X, axis=1)], 1)
 
 # %%
 # One of each, up to full magnitude.
@@ -45,8 +47,12 @@ views = {
     "CutOut": augment.CutOut(10),
     "FrequencyMask": augment.FrequencyMask(10),
     "Smooth": augment.Smooth(10, width=15),
+    "RandomFilter": augment.RandomFilter(10),
     "SignFlip": augment.SignFlip(10, p=1.0),
+    "ChannelDropout": augment.ChannelDropout(10),
+    "a function, torch.tanh": augment.ValueFunction(torch.tanh),
     "CutMix": augment.CutMix(p=1.0, low=0.4),
+    "AddOther": augment.AddOther(10),
     "SomeOf (2 of 3)": augment.SomeOf((augment.Jitter(), augment.Reverse(p=1.0), augment.Rescale()), n=2),
     "RandAugment, the default": augment.RandAugment(),
 }
@@ -54,10 +60,11 @@ views = {
 # %%
 # ``transform`` takes and gives arrays, so the views serve any other library too.
 
-figure, axes = plt.subplots(len(views) // 4, 4, figsize=(13, 9), layout="constrained", sharex=True)
+figure, axes = plt.subplots(len(views) // 4, 4, figsize=(13, 11), layout="constrained", sharex=True)
 for ax, (name, view) in zip(axes.flat, views.items(), strict=True):
-    seen, labels = view.transform(X, y, random_state=6)
-    ax.plot(np.where(labels[0] < 0, np.nan, seen[0]), color="#333333", linewidth=0.8)
+    signals = with_slope if name == "ChannelDropout" else X
+    seen, labels = view.transform(signals, y, random_state=229)
+    ax.plot(np.where(labels[0] < 0, np.nan, seen[0]).T, color="#333333", linewidth=0.8)
     for value, color in ((1, "#1b9e77"), (-1, "#999999")):
         ax.fill_between(
             np.arange(len(labels[0])), 0, 1, where=labels[0] == value, color=color, alpha=0.3, linewidth=0,

@@ -184,6 +184,11 @@ class TestRandomFilter:
         assert (ratio < 1.02).all()
         assert (ratio > 0.98).float().mean() > 0.9
 
+    def test_no_pattern_is_turned_upside_down(self):
+        tracks = make_sine(3)
+        seen = RandomFilter(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
+        assert ((seen * tracks.x).mean(-1) > 0).all()
+
     def test_frequencies_are_weighed_anew(self):
         tracks = self.make(torch.randn(64, 1, 1280, generator=torch.Generator().manual_seed(0)))
         seen = RandomFilter(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import sslts
+from sslts import augment
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
 from sslts.segmenters.base import NetworkSegmenter
@@ -176,6 +177,17 @@ def test_quick_example(name, tmp_path):
     assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
+VIEWS = [name for name in augment.__all__ if isinstance(vars(augment)[name], type) and name not in {"Tracks"}]
+VIEWS = [name for name in VIEWS if not getattr(vars(augment)[name], "__abstractmethods__", None)]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_view_is_explained_and_shown(name):
+    assert f"`{name}`" in (ROOT / "docs" / "guide" / "views.md").read_text()
+    if name not in {"NumpyFunction", "SktimeTransformer"}:  # whatever their function does
+        assert f"augment.{name}(" in (ROOT / "examples" / "plot_views.py").read_text()
+
+
 @pytest.fixture
 def load_benchmark(monkeypatch):
     """Return a function that imports a benchmark as a script of its folder would be."""
@@ -215,14 +227,14 @@ class TestBenchmarks:
         assert "three channels" in kinds.make_table([{**result, "params": {}, "method": m} for m in kinds.METHODS])
 
     def test_the_views_in_numpy_do_the_same(self, load_benchmark):
-        augment = load_benchmark("augment")
-        tracks = augment.make_batch(2000, 150)
+        bench = load_benchmark("augment")
+        tracks = bench.make_batch(2000, 150)
         tracks.valid[:1000, 130:] = False
         place = torch.arange(150).expand(2000, 150)
         tracks = tracks.replace(x=(3 * tracks.x + 1) * tracks.valid[:, None], target=place)
-        seen = augment.VIEW(tracks, torch.Generator().manual_seed(0))
+        seen = bench.VIEW(tracks, torch.Generator().manual_seed(0))
         arrays = tracks.x.numpy(), tracks.target.numpy(), tracks.valid.numpy()
-        found = augment.augment_batch(*arrays, np.random.default_rng(0))
+        found = bench.augment_batch(*arrays, np.random.default_rng(0))
         for theirs, ours in zip(found, (seen.x, seen.target, seen.valid), strict=True):
             for power in (1, 2):
                 a, b = (np.mean(np.asarray(values, dtype=float) ** power) for values in (theirs, ours))
@@ -230,13 +242,13 @@ class TestBenchmarks:
 
     @pytest.mark.parametrize("k", range(8))
     def test_each_change_in_numpy_is_as_large(self, load_benchmark, k):
-        augment = load_benchmark("augment")
+        bench = load_benchmark("augment")
         x = torch.randn(400, 1, 150, generator=torch.Generator().manual_seed(1)).cumsum(-1)
         x = (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)
         strength = torch.linspace(0, 1, 400)
-        ours = augment.VIEW.changes[k].change(x, strength[:, None, None], torch.Generator().manual_seed(0))
+        ours = bench.VIEW.changes[k].change(x, strength[:, None, None], torch.Generator().manual_seed(0))
         rng, rows = np.random.default_rng(0), zip(x.numpy(), strength.tolist(), strict=True)
-        theirs = np.stack([augment.CHANGES[k](row, s, rng) for row, s in rows])
+        theirs = np.stack([bench.CHANGES[k](row, s, rng) for row, s in rows])
         a, b = (np.square(np.asarray(seen) - x.numpy()).mean() for seen in (theirs, ours))
         assert a == pytest.approx(b, rel=0.2)
 
@@ -245,7 +257,7 @@ class TestBenchmarks:
         ludb, kinds = load_benchmark("ludb"), load_benchmark("kinds")
         assert ludb.make_tables(ludb.read_results(ludb.RESULTS)) in page
         assert kinds.make_table(kinds.read_results(kinds.RESULTS)) in page
-        augment = load_benchmark("augment")
-        assert augment.make_table(augment.read_results(augment.RESULTS)) in page
+        bench = load_benchmark("augment")
+        assert bench.make_table(bench.read_results(bench.RESULTS)) in page
         decoders = load_benchmark("decoders")
         assert decoders.make_table(decoders.read_results(decoders.RESULTS)) in page

@@ -302,8 +302,9 @@ class RandomFilter(ValueAugmenter):
     """Convolve the signal with a short random kernel: as if another sensor had recorded it.
 
     The kernel is one at its middle plus ``n_taps`` random numbers, evenly spread over a length drawn log-uniformly from
-    3 samples to a 64th of the window; it is the same for all channels. The standard deviation stays, unless the kernel
-    takes away more than three quarters of it.
+    3 samples to a 64th of the window, whose absolute values sum to the strength, so that no frequency is turned upside
+    down; it is the same for all channels. The standard deviation stays, unless the kernel takes away more than three
+    quarters of it.
 
     Source: Xu et al. 2021, "Robust and generalizable visual representation learning via random convolutions"; for
     sounds, Nam et al. 2022, "FilterAugment".
@@ -329,7 +330,8 @@ class RandomFilter(ValueAugmenter):
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         batch, length = len(x), x.shape[-1]
-        taps = torch.randn((self.n_taps, batch, 1, 1), generator=generator, device=x.device) / math.sqrt(self.n_taps)
+        taps = torch.randn((self.n_taps, batch, 1, 1), generator=generator, device=x.device)
+        taps = taps * (strength / taps.abs().sum(0))
         longest = max(length / 64, 3.0)
         size = draw_uniform(math.log(3), math.log(longest), (batch, 1, 1), x, generator).exp()
         t = torch.arange(length, device=x.device)
@@ -337,7 +339,7 @@ class RandomFilter(ValueAugmenter):
         for k in range(self.n_taps):
             place = (k + 0.5) / self.n_taps - 0.5
             source = (t + (place * size).round().long()).clamp(0, length - 1)
-            filtered = filtered + strength * taps[k] * x.gather(2, source.expand_as(x))
+            filtered = filtered + taps[k] * x.gather(2, source.expand_as(x))
         before, after = (signal.square().mean(-1, keepdim=True).sqrt() for signal in (x, filtered))
         return filtered * (before / torch.maximum(after, before / 4).clamp(min=1e-12))
 
