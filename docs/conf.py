@@ -26,7 +26,6 @@ extensions = [
 exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.md5"]
 default_role = "literal"  # of which `links.py` makes a reference, if it is public
 myst_heading_anchors = 3
-myst_enable_extensions = ["deflist", "dollarmath"]
 
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # numpydoc sections say it
