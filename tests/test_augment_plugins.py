@@ -1,5 +1,6 @@
 """Functions and transformers from elsewhere are views, reproducibly, and leave the global random states alone."""
 
+import functools
 import random
 
 import numpy as np
@@ -89,3 +90,16 @@ def test_a_segmenter_takes_an_sktime_transformer_as_its_strong_view():
     )
     a, b = (segmenter.fit(X, y).predict_proba(X) for _ in range(2))
     np.testing.assert_array_equal(a, b)
+
+
+def test_an_augmenter_of_audiomentations_is_a_view(tracks):
+    audiomentations = pytest.importorskip("audiomentations")
+    view = NumpyFunction(functools.partial(audiomentations.AddGaussianNoise(p=1.0), sample_rate=250))
+    a, b, c = (view(tracks, torch.Generator().manual_seed(s)).x for s in (0, 0, 1))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+    assert (a[..., :25] != tracks.x[..., :25]).any(-1).all()
+    composed = audiomentations.Compose([audiomentations.Gain(p=1.0), audiomentations.PolarityInversion(p=1.0)])
+    seen = Compose((Reverse(p=1.0), NumpyFunction(functools.partial(composed, sample_rate=250))))
+    turned = seen(tracks, torch.Generator().manual_seed(0)).x * tracks.x.flip(-1)
+    assert (turned <= 0).all()

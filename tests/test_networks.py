@@ -79,3 +79,45 @@ def test_a_stem_must_be_a_power_of_two():
 
 def test_width_is_the_size():
     assert count_parameters(build(UNet(width=8))) < count_parameters(build(UNet(width=16)))
+
+
+class TestFeatureDropout:
+    def record(self, module, x):
+        """Return what the decoder's blocks were given: the deepest features and the skips of each level."""
+        seen = []
+        for block in module.decoder:
+            block.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        with torch.no_grad():
+            module(x)
+        return seen
+
+    def find_dropped(self, features):
+        """Return which channels of which recordings are zero throughout, (B, C)."""
+        return (features == 0).flatten(2).all(-1)
+
+    def test_whole_channels_are_dropped_in_about_half_of_the_recordings(self):
+        x = torch.randn(200, 1, 64, generator=torch.Generator().manual_seed(0))
+        plain, dropping = (build(SMALL.replace(feature_dropout=p)).train() for p in (0.0, 0.5))
+        before, after = self.record(plain, x)[0], self.record(dropping, x)[0]  # the two deepest levels
+        same = (before == after).flatten(2).all(-1)
+        dropped = self.find_dropped(after) & ~self.find_dropped(before)
+        scaled = torch.isclose(after, 2 * before).flatten(2).all(-1)
+        assert (same | dropped | scaled).all()
+        untouched = same.all(1)
+        assert 0.4 < untouched.float().mean() < 0.6
+        alive = ~self.find_dropped(before)[~untouched]
+        assert 0.45 < dropped[~untouched][alive].float().mean() < 0.55
+
+    def test_it_is_the_same_recordings_at_every_level(self):
+        x = torch.randn(64, 1, 64, generator=torch.Generator().manual_seed(0))
+        module = build(SMALL.replace(feature_dropout=1 - 1e-6)).train()
+        deepest, finest = (self.find_dropped(features) for features in self.record(module, x))
+        skips = finest[:, :4]  # beside them is what the decoder made
+        assert torch.equal(deepest.all(1), skips.all(1))
+        assert 0.3 < deepest.all(1).float().mean() < 0.7
+
+    def test_it_is_off_in_evaluation_and_has_no_weights(self):
+        x = torch.randn(4, 1, 64)
+        plain, dropping = (build(SMALL.replace(feature_dropout=p)) for p in (0.0, 0.5))
+        torch.testing.assert_close(plain(x), dropping(x))
+        assert plain.state_dict().keys() == dropping.state_dict().keys()

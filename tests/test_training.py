@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from conftest import TINY
 
+from sslts import FixMatchSegmenter
 from sslts.training import AveragedModule, seed_torch
 
 
@@ -28,3 +30,45 @@ def test_seeding_restores_the_global_state():
     with seed_torch(3):
         assert torch.rand(1) == first
     assert torch.equal(before, torch.get_rng_state())
+
+
+class TestBatchStatistics:
+    """Labelled windows and strong views share the student's; the teacher has the running averages."""
+
+    @pytest.fixture
+    def net(self, partly):
+        params = {"max_steps": 3, "batch_size": 4, "network": TINY, "random_state": 0, "precision": "float32"}
+        net = FixMatchSegmenter(**params).fit(*partly).net_
+        net._set_training(True)
+        return net
+
+    @pytest.fixture
+    def views(self):
+        g = torch.Generator().manual_seed(0)
+        return torch.randn(4, 1, 64, generator=g), 3 * torch.randn(6, 1, 64, generator=g) + 1
+
+    def test_the_student_sees_all_views_as_one_batch(self, net, views):
+        with torch.no_grad():
+            together = net.ask_student(*views)
+            torch.testing.assert_close(torch.cat(together), net.module_(torch.cat(views)))
+            alone = [net.ask_student(view)[0] for view in views]
+        assert [len(answer) for answer in together] == [4, 6]
+        assert (together[0] - alone[0]).abs().max() > 0.1
+
+    def test_the_teachers_answer_does_not_depend_on_the_batch(self, net, views):
+        before = {name: value.clone() for name, value in net.teacher_.state_dict().items()}
+        torch.testing.assert_close(net.ask_teacher(torch.cat(views))[:4], net.ask_teacher(views[0]))
+        assert all(torch.equal(value, before[name]) for name, value in net.teacher_.state_dict().items())
+
+    def test_the_teachers_statistics_are_an_average_of_the_students(self, net):
+        names = [name for name in net.module_.state_dict() if name.endswith("running_mean")]
+        student, teacher = net.module_.state_dict(), net.teacher_.module.state_dict()
+        assert names
+        assert all((student[name] != teacher[name]).any() for name in names)
+
+    def test_a_student_that_is_its_own_teacher_has_its_running_averages(self, partly):
+        segmenter = FixMatchSegmenter(max_steps=3, batch_size=4, network=TINY, random_state=0, ema_decay=0.0)
+        net = segmenter.fit(*partly).net_
+        student, teacher = net.module_.state_dict(), net.teacher_.module.state_dict()
+        assert all(torch.equal(student[name], teacher[name]) for name in student)
+        assert not net.teacher_.training
