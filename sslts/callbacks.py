@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,17 +30,20 @@ class LossRecorder(Callback):
     """
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.begun_ = time.perf_counter()
+        self.seconds_, self._clock = 0.0, time.perf_counter()
+        self._clear()
 
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+    def _clear(self) -> None:
         self.sums_: dict[str, Tensor] = {}
-        self.counts_: Counter[str] = Counter()
+        self.counts_: dict[str, int] = {}
 
     def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
         for name, value in vars(losses).items():
             if value is not None:  # what a method does not have, or not yet
                 self.sums_[name] = self.sums_.get(name, 0) + value.detach()
-                self.counts_[name] += 1
+                self.counts_[name] = self.counts_.get(name, 0) + 1
+        now = time.perf_counter()
+        self.seconds_, self._clock = self.seconds_ + now - self._clock, now
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate"):
@@ -51,7 +53,8 @@ class LossRecorder(Callback):
         net.history.record("shares", None if shares is None else (shares / self.counts_["shares"]).tolist())
         net.history.record("step", net.step_)
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
-        net.history.record("seconds", time.perf_counter() - self.begun_)
+        net.history.record("seconds", self.seconds_)
+        self._clear()
 
 
 class StepBar(Callback):
@@ -69,7 +72,7 @@ class StepBar(Callback):
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         from tqdm.auto import tqdm  # skorch brings it
 
-        self.bar_ = tqdm(total=net.max_steps, desc="fit", unit="step")
+        self.bar_ = tqdm(total=net.max_steps, desc="fit", unit="step", initial=net.step_)
 
     def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
         self.bar_.update(1)

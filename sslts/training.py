@@ -232,6 +232,12 @@ class SegmentationNet(NeuralNet):
         """Yield the student's parameters; the teacher only follows."""
         return self.module_.named_parameters()
 
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
+        """Run the logging intervals that are left: all, or those behind a checkpoint."""
+        if epochs is None:
+            epochs = 0 if self.step_ >= self.max_steps else self.max_epochs - self.step_ // self.log_every
+        return super().fit_loop(X, y, epochs=epochs, **fit_params)
+
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:  # noqa: ARG002
         """Return whole batches, indexed at once."""
         return _Steps(dataset, self)

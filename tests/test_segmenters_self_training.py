@@ -81,8 +81,8 @@ class TestByAgreement:
         keeper = KeepCheckpoints(3)
         segmenter = clone(FAST).set_params(callbacks=[keeper], max_steps=80, lr=1e-2).fit(X, y)
         before = segmenter.predict_proba(X)
-        assert len(keeper.checkpoints) == 3
-        agreement = measure_agreement(segmenter, keeper.checkpoints, segmenter._read(X))
+        assert len(keeper.checkpoints_) == 3
+        agreement = measure_agreement(segmenter, keeper.checkpoints_, segmenter._read(X))
         assert agreement.shape == (12,)
         assert ((agreement >= 0) & (agreement <= 1)).all()
         assert (agreement < 1).any()

@@ -7,6 +7,7 @@ taken while the checksum itself is all zeros.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -91,7 +92,7 @@ def _replace_atomically(path: Path, data: bytearray) -> None:
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove the temporary files that killed processes left behind when they wrote ``path``."""
     path = Path(os.path.realpath(path))
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         leftover.unlink(missing_ok=True)
 
 

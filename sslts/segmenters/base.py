@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from sslts.decoding import Decoder
 from sslts.decoding.statistics import measure_runs
 from sslts.labels import LabelRuns
 from sslts.networks import Network
+from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
 from sslts.preprocessing import NORMALIZATIONS
 from sslts.recipes import is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_label_runs, as_recordings
@@ -137,7 +139,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         cloned.init = self.init  # a fitted model that is only read; its clone would not be fitted
         return cloned
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, *, checkpoint: str | PathLike[str] | None = None) -> Self:
         """Train on labelled and unlabelled samples.
 
         Parameters
@@ -146,6 +148,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             Recordings; time is the last axis.
         y : array-like of int, shape (n, T), (n,) or (n, 1), or list of (T_i,)
             Labels; ``-1`` marks unlabelled samples, classes are integers >= 0.
+        checkpoint : path-like or None, default=None
+            File to which the run is saved every 50 steps, without pickle. If it exists, training goes on from there,
+            and ends, bit for bit, as if it had never been interrupted; that of a finished run is fitted at once.
 
         Returns
         -------
@@ -154,7 +159,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the input or a parameter is unusable; nothing has been trained then.
+            If the input or a parameter is unusable, or `checkpoint` is no checkpoint of this data and these parameters
+            (`sslts.persistence.PersistenceError`); nothing has been trained then.
         FloatingPointError
             If the loss stops being finite. The weights are those of the step before, and `predict` works.
         """
@@ -168,6 +174,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         labels = as_label_runs(y, recordings)
         recordings.check_finite()
         start = self._find_start(recordings.n_channels)
+        weights = None if start is None else start.weights
+        saver = open_checkpoint(checkpoint, self, recordings, labels, weights)
         self.__dict__.pop("net_", None)  # what fails from here on leaves no model of other classes behind
         if recordings.container == "array":
             _check_feature_names(self, X, reset=True)
@@ -178,8 +186,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         self.statistics_ = measure_runs(labels, classes=self.classes_.tolist(), background=self.background)
         labels = labels.encode(self.classes_)
         self._choose_settings(recordings, labels, start)
-        net = self._make_net(labels, start)
-        seed = net.seed
+        net = self._make_net(labels, start, saver)
         seen = self._normalize(recordings)
         dataset = WindowDataset(
             seen,
@@ -189,7 +196,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             n_unlabeled=self._count_unlabeled(),
             n_classes=len(self.classes_),
             device=torch.device(net.device),
-            seed=seed + 1,
+            seed=net.seed + 1,
         )
         self._check_network(net, dataset)
         self.net_ = net
@@ -226,8 +233,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         adapt: Callable[[SignalSummary], Network] | None = getattr(self.network, "for_signal", None)
         return self.network if adapt is None else adapt(summary)
 
-    def _make_net(self, labels: LabelRuns, start: Start | None) -> SegmentationNet:
+    def _make_net(self, labels: LabelRuns, start: Start | None, saver: Checkpoint | None) -> SegmentationNet:
         seed = _draw_seed(self.random_state)
+        if saver is not None and saver.seed is not None:
+            seed = saver.seed
         n_classes = len(self.classes_)
         shares = share_classes(labels, n_classes)
         weights = weigh_classes(self.class_weight, shares, self.classes_)
@@ -239,9 +248,11 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
         if start is not None:
             load_weights(module, start, n_classes)
-        return self._build_net(module, criterion, seed)
+        return self._build_net(module, criterion, seed, saver)
 
-    def _build_net(self, module: nn.Module, criterion: nn.Module, seed: int) -> SegmentationNet:
+    def _build_net(
+        self, module: nn.Module, criterion: nn.Module, seed: int, saver: Checkpoint | None = None
+    ) -> SegmentationNet:
         net = SegmentationNet(
             module=_Given(module),
             criterion=_Given(criterion),
@@ -255,7 +266,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=self.device_ != "mps",
             lr=self.lr,
-            callbacks=self._make_callbacks(),
+            callbacks=self._make_callbacks(saver),
             callbacks__print_log=None,
             callbacks__train_loss=None,
             callbacks__valid_loss=None,
@@ -267,11 +278,14 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         net.initialize()
         return net
 
-    def _make_callbacks(self) -> list[Any]:
-        own: list[Any] = [("losses", LossRecorder()), ("schedule", make_schedule(self.lr, self.max_steps))]
+    def _make_callbacks(self, saver: Checkpoint | None) -> list[Any]:
+        found: list[Any] = [("losses", LossRecorder()), ("schedule", make_schedule(self.lr, self.max_steps))]
+        found += self.callbacks or []
+        if saver is not None:
+            found.append(("checkpoint", saver))  # behind those whose state it keeps
         if self.verbose:
-            own.append(("bar", StepBar()))
-        return [*own, *(self.callbacks or [])]
+            found.append(("bar", StepBar()))
+        return found
 
     @torch.no_grad()
     def _check_network(self, net: SegmentationNet, dataset: WindowDataset) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from sslts.metrics import mean_iou
+from sslts.persistence.checkpoints import SavedRounds
 from sslts.persistence.models import Savable
 from sslts.recordings import Recordings, as_labels, as_recordings
 from sslts.segmenters.supervised import SupervisedSegmenter
@@ -102,7 +104,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         self.rank = rank
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, *, checkpoint: str | PathLike[str] | None = None) -> Self:
         """Fit, and refit on pseudo-labels, in rounds.
 
         Parameters
@@ -111,6 +113,9 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
             Recordings, as the segmenter takes them.
         y : array-like of int
             Labels; ``-1`` marks unlabelled samples.
+        checkpoint : path-like or None, default=None
+            File to which each round is saved; the fit of a round is saved beside it, as ``<checkpoint>.<round>``. If it
+            exists, training goes on from there, and ends, bit for bit, as if it had never been interrupted.
 
         Returns
         -------
@@ -123,11 +128,11 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         """
         self._validate_params()
         shares = self._check_shares()
-        segmenter, keeper = self._fit_once(X, y)
         recordings = as_recordings(X)
         given = as_labels(y, recordings)
-        rows = []
-        for number, share in enumerate(shares, start=1):
+        saved = SavedRounds(checkpoint, self, recordings, given)
+        segmenter, keeper = self._fit_once(X, y if saved.labels is None else saved.labels, saved.find_checkpoint())
+        for number, share in list(enumerate(shares, start=1))[len(saved.rows) :]:
             guessed, confidence = _guess(segmenter, recordings)
             open_ = [labels < 0 for labels in given]
             if share is None:
@@ -136,19 +141,17 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
                 believed = _choose_samples(open_, confidence, share)
             else:
                 believed = _choose_recordings(
-                    open_, measure_agreement(segmenter, keeper.checkpoints, recordings), share
+                    open_, measure_agreement(segmenter, keeper.checkpoints_, recordings), share
                 )
-            self.labels_ = [
-                np.where(mask, guess, labels) for mask, guess, labels in zip(believed, guessed, given, strict=True)
-            ]
-            rows.append(_describe_round(number, open_, believed, guessed, segmenter.classes_))
+            row = _describe_round(number, open_, believed, guessed, segmenter.classes_)
             if self.verbose:
-                share_of_samples = rows[-1]["believed"]
-                print(f"round {number}: {share_of_samples:.1%} of the unlabelled samples are believed")  # noqa: T201
-            segmenter, keeper = self._fit_once(X, self.labels_)
+                print(f"round {number}: {row['believed']:.1%} of the unlabelled samples are believed")  # noqa: T201
+            labels = [np.where(mask, guess, old) for mask, guess, old in zip(believed, guessed, given, strict=True)]
+            saved.save(labels, row)
+            segmenter, keeper = self._fit_once(X, labels, saved.find_checkpoint())
         self.segmenter_ = segmenter
         self.classes_ = segmenter.classes_
-        self.history_ = pd.DataFrame(rows)
+        self.labels_, self.history_ = saved.labels, pd.DataFrame(saved.rows)
         return self
 
     def predict(self, X: Any, out: Any = None) -> Any:
@@ -196,13 +199,14 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
             raise ValueError(f"shares={self.shares!r} must be numbers above 0, at most 1, one for each round.")
         return list(shares)
 
-    def _fit_once(self, X: Any, y: Any) -> tuple[Any, KeepCheckpoints | None]:
+    def _fit_once(self, X: Any, y: Any, checkpoint: PathLike[str] | None) -> tuple[Any, KeepCheckpoints | None]:
         segmenter = clone(self._get_base())
+        options = {} if checkpoint is None else {"checkpoint": checkpoint}  # which segmenters from elsewhere lack
         if self.shares is None or self.rank == "confidence":
-            return segmenter.fit(X, y), None
+            return segmenter.fit(X, y, **options), None
         keeper = KeepCheckpoints(N_CHECKPOINTS)
         callbacks = segmenter.callbacks
-        segmenter.set_params(callbacks=[*(callbacks or []), keeper]).fit(X, y)
+        segmenter.set_params(callbacks=[*(callbacks or []), keeper]).fit(X, y, **options)
         return segmenter.set_params(callbacks=callbacks), keeper
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -220,16 +224,16 @@ class KeepCheckpoints(Callback):
 
     def __init__(self, n: int) -> None:
         self.n = n
-        self.checkpoints: list[dict[str, Any]] = []
+        self.checkpoints_: list[dict[str, Any]] = []
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.checkpoints = []
+        self.checkpoints_ = []
         self.moments_ = {math.ceil(net.max_epochs * k / (self.n + 1)) for k in range(1, self.n + 1)}
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         if len(net.history) in self.moments_:
             state = net.teacher_.state_dict()
-            self.checkpoints.append({name: value.detach().clone() for name, value in state.items()})
+            self.checkpoints_.append({name: value.detach().clone() for name, value in state.items()})
 
 
 def measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordings: Recordings) -> np.ndarray:

@@ -1,0 +1,218 @@
+"""Runs that can be interrupted: everything that a training is made of, saved as it goes on."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+
+from sslts.labels import LabelRuns
+from sslts.persistence.card import list_versions
+from sslts.persistence.files import read_file, remove_leftovers, write_file
+from sslts.persistence.identity import check_identity, identify_run
+from sslts.persistence.nets import get_net_state, set_net_state
+from sslts.persistence.values import Decoder, Encoder, list_foreign
+from sslts.recordings import Recordings
+from sslts.training import SegmentationNet
+
+SAVE_EVERY = 50  # steps
+
+
+class Checkpoint(Callback):
+    """A skorch callback that saves a run every `SAVE_EVERY` steps, and makes it go on from what is saved.
+
+    It has to come behind the callbacks whose state it keeps: all attributes whose names end with ``_``, as far as they
+    are numbers, arrays, containers of such, or have a ``state_dict``.
+
+    Parameters
+    ----------
+    path : path-like
+    identity : dict
+        From `identify_run`.
+
+    Raises
+    ------
+    PersistenceError
+        If the file is no checkpoint, is damaged, or is that of another run.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
+        self.path, self.identity = path, identity
+        self.seed: int | None = None  # of the run that is saved
+        remove_leftovers(path)
+        self._saved: tuple[dict[str, Any], dict[str, Any]] | None = None
+        if os.path.lexists(path):
+            header, tensors = read_file(path, "checkpoint")
+            check_identity(identity, header["identity"], path)
+            self._saved = header, tensors
+            self.seed = header["seed"]
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        if self._saved is None:
+            self._save(net)  # what can't be saved, or where, is found before the training
+            return
+        header, tensors = self._saved
+        self._saved = None
+        if header["environment"] != _describe_environment(net):
+            warnings.warn(
+                f"{self.path} was begun with {header['environment']}, and goes on with {_describe_environment(net)}: "
+                "the weights may differ in the last bits from those of a run that was not interrupted.",
+                stacklevel=2,
+            )
+        _set_run_state(net, header["state"], tensors)
+
+    def on_batch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        if net.step_ % SAVE_EVERY == 0 and net.step_ % net.log_every and net.step_ < net.max_steps:
+            self._save(net)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        # A step that ends a logging interval is saved when the interval is in the history.
+        if net.step_ % SAVE_EVERY == 0 or net.step_ == net.max_steps:
+            self._save(net)
+
+    def _save(self, net: SegmentationNet) -> None:
+        encoder = Encoder()
+        header = {
+            "kind": "checkpoint",
+            **list_versions(),
+            "card": {"estimator": self.identity["estimator"], "step": net.step_, "of": net.max_steps},
+            "identity": self.identity,
+            "environment": _describe_environment(net),
+            "seed": net.seed,
+            "state": _get_run_state(net, encoder),
+        }
+        write_file(self.path, header, encoder.tensors)
+
+
+def open_checkpoint(
+    path: str | os.PathLike[str] | None,
+    estimator: Any,
+    recordings: Recordings,
+    labels: LabelRuns,
+    start: dict[str, torch.Tensor] | None,
+) -> Checkpoint | None:
+    """Return the checkpoint of a fit, None without a path; see `identify_run`."""
+    return None if path is None else Checkpoint(path, identify_run(estimator, recordings, labels, start))
+
+
+def _describe_environment(net: SegmentationNet) -> str:
+    threads = torch.get_num_threads()
+    return f"torch {torch.__version__}, {net.precision}, {threads} threads, device {torch.device(net.device).type}"
+
+
+def _get_run_state(net: SegmentationNet, encoder: Encoder) -> dict[str, Any]:
+    """Return everything that the next step depends on, encoded."""
+    state = {
+        "net": get_net_state(net),
+        "optimizer": net.optimizer_.state_dict(),
+        "generators": [net.generator_.get_state(), net.dropout_generator_.get_state()],
+    }
+    coded = {name: encoder.encode(value, name) for name, value in state.items()}
+    if foreign := sorted(set(list_foreign(coded))):
+        raise TypeError(f"the history holds {', '.join(foreign)}, which a checkpoint can't hold; record numbers there.")
+    coded["callbacks"] = {
+        name: _get_callback_state(callback, encoder, f"callbacks.{name}")
+        for name, callback in net.callbacks_
+        if not isinstance(callback, Checkpoint)
+    }
+    return coded
+
+
+def _get_callback_state(callback: Any, encoder: Encoder, path: str) -> dict[str, Any]:
+    found = {}
+    for name, value in vars(callback).items():
+        if not name.endswith("_"):
+            continue
+        is_module = hasattr(value, "load_state_dict") and not isinstance(value, type)
+        coded = encoder.encode(value.state_dict() if is_module else value, f"{path}.{name}")
+        if not set(list_foreign(coded)):  # anything else is made anew when a training begins, as a progress bar
+            found[name] = coded
+        elif is_module:
+            raise TypeError(f"{type(callback).__name__}.{name} holds what a checkpoint can't; leave this callback out.")
+    return found
+
+
+def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    decoder = Decoder(tensors)
+    set_net_state(net, decoder.decode(coded["net"]))
+    net.optimizer_.load_state_dict(decoder.decode(coded["optimizer"]))
+    for parameter, values in net.optimizer_.state.items():
+        for name, value in values.items():
+            if value.shape == parameter.shape:  # fused kernels take it for granted that both lie alike in memory
+                values[name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
+    for generator, state in zip(
+        (net.generator_, net.dropout_generator_), decoder.decode(coded["generators"]), strict=True
+    ):
+        generator.set_state(state)
+    here = Decoder({name: tensor.to(net.device) for name, tensor in tensors.items() if name.startswith("callbacks.")})
+    for name, callback in net.callbacks_:
+        for attribute, value in coded["callbacks"].get(name, {}).items():
+            load_state = getattr(getattr(callback, attribute, None), "load_state_dict", None)
+            if load_state is not None:
+                load_state(here.decode(value))
+            else:
+                setattr(callback, attribute, here.decode(value))
+
+
+class SavedRounds:
+    """The rounds of a self-training that are done: a file with the labels of the next one, and the fits' checkpoints.
+
+    Parameters
+    ----------
+    path : path-like or None
+        None saves nothing.
+    estimator, recordings, labels
+        As for `identify_run`.
+
+    Attributes
+    ----------
+    labels : list of ndarray, or None
+        What the round that is not done is fitted on; None before the first.
+    rows : list of dict
+        A description of each round.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str] | None, estimator: Any, recordings: Recordings, labels: Sequence[np.ndarray]
+    ) -> None:
+        self.path = path
+        self.labels: list[np.ndarray] | None = None
+        self.rows: list[dict[str, Any]] = []
+        if path is None:
+            return
+        self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels))
+        remove_leftovers(path)
+        if os.path.lexists(path):
+            header, tensors = read_file(path, "rounds")
+            check_identity(self.identity, header["identity"], path)
+            self.labels, self.rows = Decoder(tensors).decode(header["state"])
+        else:
+            self._write()
+
+    def find_checkpoint(self) -> Path | None:
+        """Return where the fit of the present round is saved."""
+        return None if self.path is None else self._name(len(self.rows))
+
+    def save(self, labels: list[np.ndarray], row: dict[str, Any]) -> None:
+        """Note that a round is done, and what the next one is fitted on."""
+        self.labels = labels
+        self.rows.append(row)
+        if self.path is not None:
+            self._write()
+            self._name(len(self.rows) - 1).unlink(missing_ok=True)
+
+    def _name(self, number: int) -> Path:
+        return Path(f"{os.fspath(self.path)}.{number}")  # type: ignore[arg-type]
+
+    def _write(self) -> None:
+        encoder = Encoder()
+        state = encoder.encode([self.labels, self.rows], "state")
+        card = {"estimator": self.identity["estimator"], "rounds": len(self.rows)}
+        header = {"kind": "rounds", **list_versions(), "card": card, "identity": self.identity, "state": state}
+        write_file(self.path, header, encoder.tensors)  # type: ignore[arg-type]

@@ -1,0 +1,97 @@
+"""What a run is a run of: data, parameters, the weights it starts from; and in what another one differs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from sslts.labels import LabelRuns
+from sslts.persistence.files import PersistenceError
+from sslts.persistence.values import Encoder
+from sslts.recordings import Recordings
+
+_CHUNK = 1 << 22  # samples
+_IDLE = {"verbose", "decoder", "sampling_rate", "init", "warm_start"}  # no part of training, or in `start`
+
+
+def identify_run(
+    estimator: Any, recordings: Recordings, labels: LabelRuns, start: dict[str, Tensor] | None = None
+) -> dict[str, Any]:
+    """Return JSON that is equal for two runs only if they have the same data, parameters and start.
+
+    Parameters
+    ----------
+    estimator : estimator
+    recordings : Recordings
+        Every sample is read once.
+    labels : LabelRuns
+    start : dict of str to Tensor, or None
+        The weights that training starts from; None means new ones.
+    """
+    params = {name: value for name, value in estimator.get_params(deep=False).items() if name not in _IDLE}
+    content = hashlib.sha256()
+    for i, length in enumerate(recordings.lengths.tolist()):
+        for first in range(0, length, _CHUNK):
+            content.update(np.ascontiguousarray(recordings.read(i, first, min(first + _CHUNK, length))))
+    return {
+        "estimator": type(estimator).__name__,
+        "recordings in X": len(recordings),
+        "channels in X": recordings.n_channels,
+        "lengths of the recordings in X": _digest([recordings.lengths]),
+        "values in X": content.hexdigest(),
+        "labels in y": _digest([labels.lengths, labels.first, labels.start, labels.value]),
+        "weights at the start": start and _digest(value.cpu().float().numpy() for value in start.values()),
+        "parameters": {name: [_fingerprint(value), _shorten(repr(value))] for name, value in params.items()},
+    }
+
+
+def _digest(arrays: Iterable[np.ndarray]) -> str:
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(repr(array.shape).encode())
+        found.update(np.ascontiguousarray(array))
+    return found.hexdigest()
+
+
+def _fingerprint(value: Any) -> str:
+    encoder = Encoder()
+    text = json.dumps(encoder.encode(value, "value"))
+    arrays = (tensor.float().numpy() for tensor in encoder.tensors.values())
+    return hashlib.sha256(text.encode()).hexdigest() + (_digest(arrays) if encoder.tensors else "")
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def check_identity(here: dict[str, Any], there: dict[str, Any], path: Any) -> None:
+    """Raise PersistenceError that names in what a run differs from that of a checkpoint.
+
+    Examples
+    --------
+    >>> check_identity({"parameters": {"lr": ["a", "0.1"]}}, {"parameters": {"lr": ["b", "0.2"]}}, "run.ckpt")
+    Traceback (most recent call last):
+    ...
+    sslts.persistence.files.PersistenceError: run.ckpt is the checkpoint of another run: lr=0.1 here, lr=0.2 there. ...
+    """
+    found = []
+    for name, value in here.items():
+        if name != "parameters" and value != there.get(name):
+            shown = isinstance(value, int) or name == "estimator"
+            found.append(f"{name}: {value} here, {there.get(name)} there" if shown else f"the {name} differ")
+    theirs = there.get("parameters", {})
+    for name, (fingerprint, text) in here["parameters"].items():
+        other, their_text = theirs.get(name, (None, "missing"))
+        if fingerprint != other:
+            found.append(f"{name}={text} here, {name}={their_text} there")
+    if found:
+        raise PersistenceError(
+            f"{path} is the checkpoint of another run: {'; '.join(found)}. Pass another path as `checkpoint`, or "
+            "delete the file to begin anew."
+        )
