@@ -32,6 +32,7 @@ _MODULES = (
     "datasets",
     "decoding",
     "metrics",
+    "model_selection",
     "networks",
     "objectives",
     "persistence",

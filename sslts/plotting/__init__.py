@@ -2,6 +2,7 @@
 
 from sslts.plotting.counts import CountDisplay
 from sslts.plotting.durations import DurationDisplay
+from sslts.plotting.efficiency import LabelEfficiencyDisplay
 from sslts.plotting.history import TrainingHistoryDisplay
 from sslts.plotting.reliability import ReliabilityDisplay
 from sslts.plotting.segmentation import SegmentationDisplay
@@ -9,6 +10,7 @@ from sslts.plotting.segmentation import SegmentationDisplay
 __all__ = [
     "CountDisplay",
     "DurationDisplay",
+    "LabelEfficiencyDisplay",
     "ReliabilityDisplay",
     "SegmentationDisplay",
     "TrainingHistoryDisplay",

@@ -1,0 +1,198 @@
+"""How the score grows with the number of labels: estimators fitted on few labels and on more."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+
+from sslts.model_selection.labels import check_groups, read_labels
+from sslts.model_selection.masking import mask_labels
+from sslts.model_selection.record import COLUMNS, KEY, CurveFile, describe_estimator, fingerprint
+from sslts.model_selection.splitters import LabeledShuffleSplit
+
+
+def label_efficiency_curve(
+    estimators: Any,
+    X: Any,
+    y: Any,
+    *,
+    n_labeled: Sequence[int],
+    n_unlabeled: int | Sequence[int] | None = None,
+    groups: Sequence[Any] | np.ndarray | None = None,
+    cv: Any = None,
+    scoring: Any = None,
+    n_jobs: int | None = None,
+    random_state: int | None = None,
+    file: str | os.PathLike[str] | None = None,
+    verbose: int = 0,
+) -> pd.DataFrame:
+    """Fit estimators on few labels and on more, and score them on held-out recordings.
+
+    In each split, labels are given to the first ``n_labeled`` recordings of a random order, and hidden in the others,
+    which together with those that never had any are the unlabelled ones. All estimators see the same recordings and
+    the same labels; what is labelled with 4 is also labelled with 7.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator, or estimator
+        What is compared. They are cloned.
+    X : array of shape (n, T) or (n, C, T), or list of (T_i,) or (C, T_i)
+        Recordings.
+    y : array of shape (n, T) or list of (T_i,)
+        Labels; ``-1`` is unlabelled.
+    n_labeled : sequence of int
+        Numbers of labelled recordings; with `groups`, of groups (of patients, say).
+    n_unlabeled : int or sequence of int, default=None
+        Numbers of unlabelled recordings (or groups) beside them; None: all there are.
+    groups : sequence of length n, default=None
+        Whose recording each is. A group is labelled, and tested, as a whole.
+    cv : splitter or int, default=None
+        How test recordings are chosen; None: ``LabeledShuffleSplit(5)``, which keeps groups together. A number: so many
+        splits of that kind.
+    scoring : callable or str, default=None
+        ``scorer(estimator, X, y)``; None: the estimator's ``score``.
+    n_jobs : int, default=None
+        Fits at a time, in processes of their own.
+    random_state : int, default=None
+        Seed of the splits, if `cv` is no splitter, and of which labels come first.
+    file : path-like, default=None
+        A JSON file to which each row is written as soon as it is known. Fits that stand in it are not repeated, so a
+        run that was stopped goes on; it may also go on with more labels, or other estimators. Needs `random_state`.
+    verbose : int, default=0
+        1 prints a line for each fit.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each fit: ``estimator, labels, unlabelled, split, score, seconds`` (of fitting).
+
+    Raises
+    ------
+    ValueError
+        If more labelled or unlabelled recordings are asked for than there are, a split lacks a class, or the file is
+        of another study: before anything is fitted, and with nothing written.
+
+    See Also
+    --------
+    sslts.plotting.LabelEfficiencyDisplay : Draws the table.
+    labels_needed : How many labels reach a score.
+
+    Examples
+    --------
+    >>> from sslts import FixMatchSegmenter, SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.model_selection import label_efficiency_curve
+    >>> X, y = make_recordings(8, n_samples=300, random_state=0)
+    >>> fast = {"max_steps": 2, "batch_size": 2, "random_state": 0}
+    >>> estimators = {"labels alone": SupervisedSegmenter(**fast), "FixMatch": FixMatchSegmenter(**fast)}
+    >>> curve = label_efficiency_curve(estimators, X, y, n_labeled=[1, 4], cv=2, random_state=0)
+    >>> curve.shape, list(curve.columns)
+    ((8, 6), ['estimator', 'labels', 'unlabelled', 'split', 'score', 'seconds'])
+    """
+    named = estimators if isinstance(estimators, dict) else {type(estimators).__name__: estimators}
+    if file is not None and not isinstance(random_state, Integral):
+        raise ValueError(
+            f"random_state={random_state!r} with a file: pass a number, so that a later run goes on alike."
+        )
+    group_of = check_groups(groups, len(read_labels(y)))
+    splits = list(_make_splitter(cv, random_state).split(X, y, groups))
+    seeds = np.random.default_rng(random_state).integers(2**31 - 1, size=len(splits)).tolist()
+    counts = _check_counts(n_labeled, "n_labeled", 1), _list_unlabeled(n_unlabeled)
+    tasks = [
+        (key, rows, labels, test)
+        for split, (train, test) in enumerate(splits)
+        for key, rows, labels in _hide_labels(y, train, group_of, *counts, split, seeds[split])
+    ]
+    study = {
+        "data": fingerprint(X, y, groups),
+        "splits": fingerprint(*[part for pair in splits for part in pair]),
+        "scoring": repr(scoring) if not callable(scoring) else getattr(scoring, "__name__", repr(scoring)),
+        "random_state": repr(random_state),
+    }
+    kept = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
+    wanted = [({"estimator": name, **key}, name, *task) for key, *task in tasks for name in named]
+    wanted = [job for i, job in enumerate(wanted) if job[0] not in [earlier[0] for earlier in wanted[:i]]]
+    missing = [job for job in wanted if kept.find(job[0]) is None]
+    done = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        delayed(_fit_once)(key, clone(named[name]), X, y, rows, labels, test, scoring)
+        for key, name, rows, labels, test in missing
+    )
+    for row in done:
+        kept.add(row)
+        if verbose:
+            print(", ".join(f"{name} {row[name]}" for name in KEY), f"{row['score']:.4f}", flush=True)  # noqa: T201
+    rows = [kept.find(key) for key, *_ in wanted]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _make_splitter(cv: Any, random_state: int | None) -> Any:
+    if cv is None or isinstance(cv, Integral):
+        return LabeledShuffleSplit(5 if cv is None else int(cv), random_state=random_state)
+    return check_cv(cv)
+
+
+def _check_counts(counts: Any, name: str, least: int) -> list[int]:
+    counts = list(counts) if isinstance(counts, (Sequence, np.ndarray)) else [counts]
+    wrong = [n for n in counts if not isinstance(n, Integral) or isinstance(n, bool) or n < least]
+    if wrong or not counts:
+        raise ValueError(f"{name} must be whole numbers, {least} or more, got {wrong[0] if wrong else counts!r}")
+    return [int(n) for n in counts]
+
+
+def _list_unlabeled(counts: Any) -> list[int | None]:
+    return [None] if counts is None else [*_check_counts(counts, "n_unlabeled", 0)]
+
+
+def _hide_labels(
+    y: Any,
+    train: np.ndarray,
+    groups: np.ndarray | None,
+    n_labeled: list[int],
+    n_unlabeled: list[int | None],
+    split: int,
+    seed: int,
+) -> Iterator[tuple[dict[str, Any], np.ndarray, Any]]:
+    """Yield what identifies a fit, the recordings it sees, and their labels."""
+    own = train if groups is None else groups[train]  # the group of each recording; itself without groups
+    known = _safe_indexing(y, train)
+    order = np.random.default_rng(seed).permutation(np.unique(own))
+    for labeled in n_labeled:
+        try:
+            given = mask_labels(
+                known, n_labeled=labeled, groups=None if groups is None else own, random_state=seed, stratify=True
+            )
+        except ValueError as error:
+            raise ValueError(f"n_labeled={labeled} in the training part of split {split}: {error}") from error
+        first = np.unique(own[[bool((labels >= 0).any()) for labels in read_labels(given)]])
+        others = order[~np.isin(order, first)]
+        for unlabeled in n_unlabeled:
+            if unlabeled is not None and unlabeled > len(others):
+                raise ValueError(
+                    f"n_unlabeled={unlabeled}, but beside {labeled} labelled ones split {split} has {len(others)} for "
+                    "training; ask for at most that many."
+                )
+            used = others if unlabeled is None else others[:unlabeled]
+            rows = np.flatnonzero(np.isin(own, first) | np.isin(own, used))
+            key = {"labels": labeled, "unlabelled": len(used), "split": split}
+            yield key, train[rows], _safe_indexing(given, rows)
+
+
+def _fit_once(
+    key: dict[str, Any], estimator: Any, X: Any, y: Any, rows: np.ndarray, labels: Any, test: np.ndarray, scoring: Any
+) -> dict[str, Any]:
+    begun = time.perf_counter()
+    estimator.fit(_safe_indexing(X, rows), labels)
+    seconds = time.perf_counter() - begun
+    score = check_scoring(estimator, scoring)(estimator, _safe_indexing(X, test), _safe_indexing(y, test))
+    return {**key, "score": float(score), "seconds": round(seconds, 3)}

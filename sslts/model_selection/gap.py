@@ -1,0 +1,95 @@
+"""The gap between few labels and all labels, and how much of it unlabelled recordings close."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sslts.model_selection.scores import check_confidence, choose_scores, draw_means
+
+N_DRAWS = 2000
+
+
+def gap_closed(curve: pd.DataFrame, *, baseline: str, confidence: float = 0.95, random_state: Any = 0) -> pd.DataFrame:
+    """Say how much of the way from few labels to all labels an estimator goes without them.
+
+    ``(score - baseline) / (ceiling - baseline)`` at each number of labels, of means over the splits; the ceiling is the
+    baseline at its largest number of labels. 1 means that few labels do the work of all.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        From `label_efficiency_curve`.
+    baseline : str
+        The estimator that learns from labels alone.
+    confidence : float, default=0.95
+        Of the interval over splits.
+    random_state : int or numpy.random.Generator, default=0
+        Seed of the interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``estimator, labels, gain, gap, low, high``: the gain in score over the baseline, the share of the gap that is
+        closed, and its interval; nan where there is one split, or no gap.
+
+    Raises
+    ------
+    ValueError
+        If the curve lacks the baseline, or scores.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [("labels alone", n, s, score) for n, score in ((2, 0.6), (50, 0.9)) for s in (0, 1)]
+    >>> rows += [("FixMatch", 2, s, 0.75) for s in (0, 1)]
+    >>> curve = pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
+    >>> gap_closed(curve, baseline="labels alone")[["labels", "gain", "gap"]].round(2).to_numpy().tolist()
+    [[2.0, 0.15, 0.5]]
+    """
+    check_confidence(confidence)
+    base = choose_scores(curve, baseline)
+    tables = []
+    for name in dict.fromkeys(curve["estimator"]):
+        if name == baseline:
+            continue
+        own = choose_scores(curve, name)
+        splits = base.index.intersection(own.index)
+        labels = own.columns.intersection(base.columns[:-1])
+        ceiling = base.loc[splits].iloc[:, [-1]].to_numpy()
+        both = np.stack([own.loc[splits, labels].to_numpy(), base.loc[splits, labels].to_numpy()])
+        gain, gap = both[0] - both[1], ceiling - both[1]
+        tables.append(
+            pd.DataFrame(
+                {
+                    "estimator": name,
+                    "labels": labels.to_numpy(),
+                    "gain": gain.mean(axis=0),
+                    "gap": _divide(gain.mean(axis=0), gap.mean(axis=0)),
+                    **_bound_ratio(gain, gap, confidence, random_state),
+                }
+            )
+        )
+    columns = ["estimator", "labels", "gain", "gap", "low", "high"]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def _bound_ratio(gain: np.ndarray, gap: np.ndarray, confidence: float, random_state: Any) -> dict[str, np.ndarray]:
+    if len(gain) < 2:
+        return {"low": np.full(gain.shape[1], np.nan), "high": np.full(gain.shape[1], np.nan)}
+    drawn = draw_means(np.hstack([gain, gap]), N_DRAWS, np.random.default_rng(random_state))
+    ratio = _divide(drawn[:, : gain.shape[1]], drawn[:, gain.shape[1] :])
+    tail = 50 * (1 - confidence)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where there is no gap in any draw
+        low, high = np.nanpercentile(ratio, [tail, 100 - tail], axis=0)
+    return {"low": low, "high": high}
+
+
+def _divide(gain: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Return the ratio; nan where there is no gap that could be closed."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(gap > 0, gain / gap, np.nan)

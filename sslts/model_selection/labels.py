@@ -1,0 +1,70 @@
+"""What scikit-learn hands over as labels and groups: one array for each recording, in the form that was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sslts.segments import check_integers, check_labels
+
+
+def read_labels(y: Any) -> list[np.ndarray]:
+    """Return one array of labels for each recording; of ``(n,)``, one label for each.
+
+    Raises
+    ------
+    ValueError
+        If `y` is missing, empty, or not labels.
+    """
+    if y is None:
+        raise ValueError("y is None; pass the labels, with -1 where there is none.")
+    if isinstance(y, (pd.Series, pd.DataFrame)) and not isinstance(y.index, pd.MultiIndex):
+        y = y.to_numpy()
+    if not len(y):
+        raise ValueError("y holds no recording; pass at least one.")
+    if _is_one_each(y):
+        return list(check_integers(np.asarray(y), "y").reshape(-1, 1))
+    return check_labels(y, argument="y")
+
+
+def _is_one_each(y: Any) -> bool:
+    """Return whether there is one label for a whole recording: ``(n,)``, not ``(n, T)`` or a list of arrays."""
+    if isinstance(y, (pd.Series, pd.DataFrame)):
+        return False
+    if isinstance(y, np.ndarray) and y.dtype != object:
+        return y.ndim == 1
+    return all(np.ndim(labels) == 0 for labels in y)
+
+
+def return_labels(labels: list[np.ndarray], like: Any) -> Any:
+    """Return arrays of labels in the form of ``like``."""
+    if isinstance(like, (pd.Series, pd.DataFrame)):
+        flat = np.concatenate(labels)
+        if isinstance(like.index, pd.MultiIndex):
+            instances = like.index.get_level_values(0)
+            flat = flat[np.argsort(np.argsort(pd.factorize(instances)[0], kind="stable"), kind="stable")]
+        return type(like)(flat.reshape(np.shape(like)), like.index)
+    if isinstance(like, np.ndarray) and like.dtype != object:
+        return np.concatenate(labels).reshape(like.shape)
+    if _is_one_each(like):
+        return np.concatenate(labels)
+    return labels
+
+
+def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = "groups") -> np.ndarray | None:
+    """Return the groups as an array.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for each recording.
+    """
+    if groups is None:
+        return None
+    array = np.asarray(groups)
+    if array.shape != (n,):
+        raise ValueError(f"{name} has shape {array.shape}, y has {n} recordings; give one group for each.")
+    return array

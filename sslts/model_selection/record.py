@@ -1,0 +1,139 @@
+"""The file of a label-efficiency curve: which study it is of, and a row for each fit that is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = "sslts label efficiency curve, version 1"
+COLUMNS = ("estimator", "labels", "unlabelled", "split", "score", "seconds")
+KEY = COLUMNS[:4]
+
+
+class CurveFile:
+    """Rows of a curve on disk, from which a run that was stopped goes on.
+
+    Each write replaces the file completely or not at all.
+
+    Parameters
+    ----------
+    path : path-like or None
+        None keeps rows in memory alone.
+    study : dict of str to str
+        What all rows have in common: data, splits, scoring, seed.
+    estimators : dict of str to str
+        What each name stands for.
+
+    Raises
+    ------
+    ValueError
+        If the file is not of this study, or no curve's file at all. It is left as it is.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None, study: dict[str, str], estimators: dict[str, str]) -> None:
+        self.path = None if path is None else Path(path)
+        self.study, self.estimators, self.rows = study, dict(estimators), list[dict[str, Any]]()
+        if self.path is not None and self.path.exists():
+            content = self._read()
+            self._compare(content)
+            self.estimators = {**content["estimators"], **estimators}
+            self.rows = content["rows"]
+
+    def find(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the row of a fit, or None if it is not done."""
+        return next((row for row in self.rows if all(row[name] == key[name] for name in KEY)), None)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Add a row, and write the file."""
+        self.rows.append(row)
+        if self.path is None:
+            return
+        content = {"format": FORMAT, "study": self.study, "estimators": self.estimators, "rows": self.rows}
+        partial = self.path.with_name(self.path.name + ".part")
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        partial.replace(self.path)
+
+    def _read(self) -> dict[str, Any]:
+        assert self.path is not None
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ValueError(f"file={str(self.path)!r} is no file of a curve ({error}); pass another path.") from error
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"file={str(self.path)!r} is no file of a curve ({FORMAT!r}); pass another path.")
+        return content
+
+    def _compare(self, content: dict[str, Any]) -> None:
+        there = content["study"]
+        other = [name for name in self.study if there.get(name) != self.study[name]]
+        if other:
+            name = other[0]
+            raise ValueError(
+                f"file={str(self.path)!r} belongs to another study: its {name} is {there.get(name)}, not "
+                f"{self.study[name]}. Nothing was written; pass another path, or what that study was made with."
+            )
+        for name, described in self.estimators.items():
+            if content["estimators"].get(name, described) != described:
+                raise ValueError(
+                    f"file={str(self.path)!r} has another estimator called {name!r}: "
+                    f"{content['estimators'][name]}, not {described}. Nothing was written; rename one of them."
+                )
+
+
+def describe_estimator(estimator: Any) -> str:
+    """Return class and parameters as text that is the same in the next process.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> describe_estimator(DummyClassifier(random_state=1))
+    "DummyClassifier(constant=None, random_state=1, strategy='prior')"
+    """
+    params = ", ".join(f"{name}={_describe(value)}" for name, value in sorted(estimator.get_params(deep=False).items()))
+    return f"{type(estimator).__name__}({params})"
+
+
+def _describe(value: Any) -> str:
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return describe_estimator(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_describe, value))}]"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def fingerprint(*values: Any) -> str:
+    """Return twelve digits that tell arrays, lists of arrays and groups from others.
+
+    Examples
+    --------
+    >>> fingerprint(np.zeros(3)) == fingerprint(np.zeros(3)), fingerprint(np.zeros(3)) == fingerprint(np.ones(3))
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for value in values:
+        _feed(digest, value)
+    return digest.hexdigest()[:12]
+
+
+def _feed(digest: Any, value: Any) -> None:
+    if hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    if value is None or isinstance(value, str):
+        digest.update(repr(value).encode())
+    elif isinstance(value, np.ndarray) and value.dtype != object:
+        digest.update(f"{value.shape}{value.dtype}".encode())
+        for row in np.atleast_1d(value):  # a memory-mapped file is read by recordings
+            digest.update(np.ascontiguousarray(row).tobytes())
+    elif hasattr(value, "__iter__"):
+        digest.update(b"[")
+        for item in value:
+            _feed(digest, item)
+        digest.update(b"]")
+    else:
+        digest.update(f"{type(value).__name__}{np.asarray(value).tolist()!r}".encode())

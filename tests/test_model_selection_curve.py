@@ -1,0 +1,210 @@
+"""The curve: who saw which labels, resuming from a file, and what is refused."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import KFold
+
+from sslts import FixMatchSegmenter, SupervisedSegmenter
+from sslts.metrics import mean_iou_scorer
+from sslts.model_selection import LabeledGroupKFold, gap_closed, label_efficiency_curve
+
+GROUPS = np.repeat(np.arange(8), 2)
+X = np.arange(16)[:, None] + np.zeros((16, 6))
+Y = np.where(np.arange(16)[:, None] < 12, np.array([0, 0, 1, 1, 0, -1]), -1)  # the last two groups have no labels
+
+
+class Spy(BaseEstimator):
+    """An estimator that remembers what it was fitted on, and scores by the number of labels."""
+
+    seen: list = []
+
+    def __init__(self, bonus=0.0, broken_after=None):
+        self.bonus = bonus
+        self.broken_after = broken_after
+
+    def fit(self, X, y):
+        if self.broken_after is not None and len(Spy.seen) >= self.broken_after:
+            raise KeyboardInterrupt
+        rows = np.array([int(x[0]) for x in X])
+        self.labeled_ = rows[[(labels >= 0).any() for labels in y]]
+        Spy.seen.append((rows, self.labeled_))
+        return self
+
+    def predict(self, X):
+        return np.zeros((len(X), 6), int)
+
+    def score(self, X, y):
+        assert not set(self.labeled_) & {int(x[0]) for x in X}
+        assert all((labels >= 0).any() for labels in y)
+        return 0.5 + self.bonus + len(self.labeled_) / 100
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    Spy.seen = []
+
+
+def make_curve(**options):
+    options = {"n_labeled": [1, 3], "groups": GROUPS, "cv": 3, "random_state": 0, **options}
+    return label_efficiency_curve(options.pop("estimators", {"a": Spy()}), X, Y, **options)
+
+
+def test_a_row_for_each_fit():
+    curve = make_curve(estimators={"a": Spy(), "b": Spy(bonus=0.1)}, n_unlabeled=[0, 2])
+    assert list(curve.columns) == ["estimator", "labels", "unlabelled", "split", "score", "seconds"]
+    assert len(curve) == 2 * 2 * 2 * 3 == len(Spy.seen)
+    np.testing.assert_allclose(curve["score"], 0.5 + curve["labels"] * 0.02 + 0.1 * (curve["estimator"] == "b"))
+    assert (curve["seconds"] >= 0).all()
+
+
+def test_groups_are_labelled_as_a_whole_and_more_labels_hold_the_fewer():
+    make_curve()
+    for (_, few), (_, more) in zip(Spy.seen[::2], Spy.seen[1::2], strict=True):
+        assert (len(few), len(more)) == (2, 6)
+        assert set(few) < set(more)
+        assert set(np.bincount(GROUPS[more])) <= {0, 2}
+
+
+def test_all_others_are_unlabelled_unless_a_number_is_asked_for():
+    assert set(make_curve()["unlabelled"]) == {5, 3}  # of 8 groups 2 are tested
+    for rows, labeled in Spy.seen:
+        assert len(rows) == 12
+        assert {12, 13, 14, 15} <= set(rows) - set(labeled)
+    assert set(make_curve(n_unlabeled=1)["unlabelled"]) == {1}
+    assert {len(rows) for rows, _ in Spy.seen[6:]} == {4, 8}
+
+
+def test_without_groups_recordings_are_counted():
+    curve = make_curve(groups=None, n_labeled=[2], cv=2)
+    assert {len(labeled) for _, labeled in Spy.seen} == {2}
+    assert set(curve["unlabelled"]) == {11}
+
+
+def test_estimators_see_the_same():
+    make_curve(estimators={"a": Spy(), "b": Spy()})
+    for (rows, labeled), (rows_too, labeled_too) in zip(Spy.seen[::2], Spy.seen[1::2], strict=True):
+        np.testing.assert_array_equal(rows, rows_too)
+        np.testing.assert_array_equal(labeled, labeled_too)
+
+
+def test_scoring_and_splitters_are_taken():
+    curve = make_curve(scoring=mean_iou_scorer, cv=LabeledGroupKFold(2))
+    assert len(curve) == 4
+    np.testing.assert_allclose(curve["score"], 0.3)  # all background: 3 of 5 samples, and no sample of class 1
+
+
+def test_real_segmenters_on_ragged_recordings_in_two_processes(labeled):
+    X, y = ([a[: 600 - 20 * i] for i, a in enumerate(part)] for part in labeled)
+    fast = {"max_steps": 2, "batch_size": 2, "random_state": 0}
+    estimators = {"labels alone": SupervisedSegmenter(**fast), "FixMatch": FixMatchSegmenter(**fast)}
+    options = {"n_labeled": [2], "n_unlabeled": 3, "cv": 1, "random_state": 0}
+    alone = label_efficiency_curve(estimators, X, y, **options)
+    both = label_efficiency_curve(estimators, X, y, n_jobs=2, **options)
+    pd.testing.assert_frame_equal(alone.drop(columns="seconds"), both.drop(columns="seconds"))
+
+
+class TestFile:
+    def test_a_stopped_run_goes_on(self, tmp_path):
+        path = tmp_path / "curve.json"
+        with pytest.raises(KeyboardInterrupt):
+            make_curve(estimators={"a": Spy(broken_after=4)}, file=path)
+        kept = json.loads(path.read_text())
+        assert len(kept["rows"]) == 4
+        Spy.seen = Spy.seen[:0]
+        kept["estimators"]["a"] = kept["estimators"]["a"].replace("broken_after=4", "broken_after=None")
+        path.write_text(json.dumps(kept))
+        resumed = make_curve(file=path)
+        assert len(Spy.seen) == 2
+        pd.testing.assert_frame_equal(resumed.drop(columns="seconds"), make_curve().drop(columns="seconds"))
+        Spy.seen = []
+        pd.testing.assert_frame_equal(make_curve(file=path), resumed)
+        assert not Spy.seen
+
+    def test_labels_and_estimators_can_be_added(self, tmp_path):
+        path = tmp_path / "curve.json"
+        make_curve(file=path)
+        more = make_curve(file=path, n_labeled=[1, 3, 4], estimators={"a": Spy(), "b": Spy(bonus=1.0)})
+        assert len(Spy.seen) == 6 + 3 + 9
+        assert len(more) == 18
+        assert len(make_curve(file=path)) == 6
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"random_state": 1}, "belongs to another study"),
+            ({"cv": 2}, "its splits is"),
+            ({"groups": np.arange(16)}, "its data is"),
+            ({"scoring": mean_iou_scorer}, "its scoring is None"),
+            ({"estimators": {"a": Spy(bonus=2.0)}}, "another estimator called 'a'"),
+        ],
+    )
+    def test_another_study_is_refused(self, tmp_path, options, words):
+        path = tmp_path / "curve.json"
+        make_curve(file=path)
+        before, Spy.seen = path.read_bytes(), []
+        with pytest.raises(ValueError, match=words):
+            make_curve(file=path, **options)
+        assert path.read_bytes() == before
+        assert not Spy.seen
+        assert [p.name for p in tmp_path.iterdir()] == ["curve.json"]
+
+    @pytest.mark.parametrize("content", [b"", b"estimator,labels\n", b"[1, 2]", b"{}", b"\xff\xfe\x00"])
+    def test_no_file_of_a_curve_is_refused(self, tmp_path, content):
+        path = tmp_path / "mine.csv"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="is no file of a curve"):
+            make_curve(file=path)
+        assert path.read_bytes() == content
+
+    def test_a_file_needs_a_seed(self, tmp_path):
+        with pytest.raises(ValueError, match="random_state=None with a file"):
+            make_curve(file=tmp_path / "curve.json", random_state=None)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"n_labeled": [5]}, "n_labeled=5 in the training part of split 0: n_labeled=5, but y has 4 groups"),
+        ({"n_unlabeled": 9}, "n_unlabeled=9, but beside 1 labelled ones split 0 has 5"),
+        ({"n_labeled": [0]}, "n_labeled must be whole numbers, 1 or more, got 0"),
+        ({"n_labeled": []}, "n_labeled must be whole numbers"),
+        ({"groups": [1, 2]}, r"groups has shape \(2,\), y has 16"),
+        ({"cv": KFold(2), "groups": None, "n_labeled": [7]}, "split 0: n_labeled=7, but y has 4 recordings"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_fitted(options, words):
+    with pytest.raises(ValueError, match=words):
+        make_curve(**options)
+    assert not Spy.seen
+
+
+class TestGap:
+    def make(self, few, many, own):
+        rows = [("base", n, s, score + 0.01 * s) for n, score in ((2, few), (50, many)) for s in range(3)]
+        rows += [("own", 2, s, own + 0.01 * s) for s in range(3)]
+        return pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
+
+    @pytest.mark.parametrize(("own", "closed"), [(0.6, 0.0), (0.9, 1.0), (0.7, 1 / 3), (0.5, -1 / 3)])
+    def test_is_the_share_of_the_way(self, own, closed):
+        table = gap_closed(self.make(0.6, 0.9, own), baseline="base")
+        assert table["gap"].tolist() == pytest.approx([closed])
+        assert table["gain"].tolist() == pytest.approx([own - 0.6])
+        assert table["low"][0] == pytest.approx(closed)  # all splits agree
+        assert table["high"][0] == pytest.approx(closed)
+
+    def test_there_may_be_no_gap(self):
+        assert gap_closed(self.make(0.9, 0.9, 0.9), baseline="base")["gap"].isna().all()
+
+    def test_one_split_has_no_interval(self):
+        curve = self.make(0.6, 0.9, 0.7)
+        table = gap_closed(curve[curve["split"] == 0], baseline="base")
+        assert table["gap"].notna().all()
+        assert table["low"].isna().all()
+
+    def test_the_baseline_is_there(self):
+        with pytest.raises(ValueError, match="'nope' is not in the curve"):
+            gap_closed(self.make(0, 1, 0), baseline="nope")
