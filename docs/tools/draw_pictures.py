@@ -136,7 +136,16 @@ def find_ground(name: str) -> str:
         "data": ("recordings", "windows", "datasets", "classes", "recipes"),
         "view": ("augment", "preprocessing"),
         "model": ("networks", "training", "segmenters", "callbacks", "hardware", "objectives", "thresholds"),
-        "answer": ("segments", "metrics", "matching", "decoding", "prediction", "streaming", "calibration"),
+        "answer": (
+            "segments",
+            "metrics",
+            "matching",
+            "decoding",
+            "prediction",
+            "streaming",
+            "calibration",
+            "model_selection",
+        ),
     }
     return next((ground for ground, names in parts.items() if name in names), "plain")
 
