@@ -1,0 +1,277 @@
+"""Hostile and odd input: every row of the tables in docs/input.md does what the row says."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+
+from sslts import FixMatchSegmenter
+from sslts.networks import UNet
+from sslts.recordings import as_recordings
+
+TABLES = (Path(__file__).parent.parent / "docs" / "input.md").read_text()
+ROWS = {
+    name: (outcome, re.findall(r"`(.*)`", message))
+    for name, outcome, message in re.findall(r"^\| ([^|]*) \| ([^|]*) \| ?([^|]*)\|$", TABLES, flags=re.MULTILINE)
+    if name not in ("recordings", "labels")
+}
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(4, 40)).astype(np.float32)
+Y = (np.abs(X) > 1).astype(np.int64)
+
+
+def make_segmenter(**params):
+    return FixMatchSegmenter(
+        **{"network": UNet(width=4, depth=1), "max_steps": 2, "batch_size": 2, "random_state": 0, **params}
+    )
+
+
+def spoil(value, dtype=np.float64):
+    """Return the recordings with one value changed."""
+    changed = X.astype(dtype)
+    changed[1, 2] = value
+    return changed
+
+
+class Code:
+    """An object that knows when one of its methods is called."""
+
+    ran = []
+
+    def __float__(self):
+        Code.ran.append("float")
+        return 1.0
+
+    def __array__(self, *args, **kwargs):
+        Code.ran.append("array")
+        return X[0]
+
+    def __len__(self):
+        Code.ran.append("len")
+        return 40
+
+    def __getitem__(self, i):
+        Code.ran.append("getitem")
+        return 0.0
+
+    def __reduce__(self):
+        Code.ran.append("reduce")
+        return (print, ("pwned",))
+
+    def __call__(self, *args):
+        Code.ran.append("call")
+
+
+class Loud(np.ndarray):
+    """A sub-class that must not be asked anything."""
+
+    def astype(self, *args, **kwargs):
+        raise AssertionError("a sub-class' own method was called")
+
+    __array_function__ = None
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    return make_segmenter().fit(X, Y).predict_proba(X)
+
+
+SAME = {
+    "read-only": lambda: [read_only(X)],
+    "not contiguous, Fortran order, reversed, broadcast": lambda: [
+        np.asfortranarray(X),
+        X[:, ::-1].copy()[:, ::-1],
+        np.repeat(X, 2, axis=1)[:, ::2],
+        list(X.T.copy().T),
+    ],
+    "big-endian": lambda: [X.astype(">f4"), list(X.astype(">f8"))],
+    "float64": lambda: [X.astype(np.float64)],
+    "long double": lambda: [X.astype(np.longdouble)],
+    "sub-classes of arrays": lambda: [[x.view(Loud) for x in X], X.view(np.memmap)],
+    "masked arrays without a masked value": lambda: [np.ma.masked_array(X), [np.ma.masked_array(x) for x in X]],
+    "objects that all are numbers": lambda: [X.astype(object), [x.astype(object) for x in X]],
+    "nested lists of numbers": lambda: [X.tolist(), tuple(map(tuple, X.tolist()))],
+    "tensors, or a list of them": lambda: [torch.tensor(X), [torch.tensor(x) for x in X]],
+    "a data frame, a row for each recording": lambda: [pd.DataFrame(X)],
+    "pandas' own dtypes": lambda: [pd.DataFrame(X).astype("Float32"), [pd.Series(x, dtype="Float64") for x in X]],
+}
+
+
+def read_only(array):
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+@pytest.mark.parametrize("row", SAME)
+def test_the_answer_is_that_of_the_plain_array(row, wanted):
+    for container in SAME[row]():
+        fitted = make_segmenter().fit(container, Y)
+        np.testing.assert_array_equal(np.stack(list(fitted.predict_proba(container))), wanted)
+
+
+FINITE = {
+    "float16": lambda: (X.astype(np.float16), Y),
+    "integers": lambda: ((X * 9).astype(np.int32), Y),
+    "booleans": lambda: (X > 0, Y),
+    "constant recordings": lambda: (np.full((4, 40), 7e8), Y),
+    "recordings of one sample": lambda: (X[:, :1], Y[:, :1]),
+    "recordings shorter than a window": lambda: (
+        [x[: 3 + i] for i, x in enumerate(X)],
+        [np.arange(3 + i) % 2 for i in range(4)],
+    ),
+    "int64, int8, uint8": lambda: (X, Y.astype(np.uint8)),
+    "floats with whole values": lambda: (X, Y.astype(np.float32) - 1 + (np.arange(40) > 3)),
+    "booleans as labels": lambda: (X, Y.astype(bool)),
+    "one label for each recording": lambda: (X, np.array([0, 1, -1, 1])),
+}
+
+
+@pytest.mark.parametrize("row", FINITE)
+def test_odd_input_gives_probabilities(row):
+    signals, labels = FINITE[row]()
+    fitted = make_segmenter().fit(signals, labels)
+    for x, proba in zip(signals, fitted.predict_proba(signals), strict=True):
+        assert proba.shape == (len(x), len(fitted.classes_))
+        np.testing.assert_allclose(proba.sum(-1), 1, atol=1e-5)
+    assert set(fitted.classes_) <= {0, 1}
+    fitted.predict_segments(signals)
+
+
+REFUSED = {
+    "float64 beyond float32's range": lambda: [(spoil(1e300), Y), (list(spoil(-1e39)), Y)],
+    "values all closer to 0 than float32 can hold": lambda: [
+        (X.astype(np.float64) * 1e-300, Y),
+        (X.astype(np.float64) * 1e-45, Y),
+    ],
+    "NaN": lambda: [(spoil(np.nan), Y), (list(spoil(np.nan, np.float16)), Y)],
+    "infinite values": lambda: [(spoil(np.inf), Y), (spoil(-np.inf, np.float32), Y)],
+    "masked values": lambda: [(np.ma.masked_equal(spoil(99), 99), Y), (list(np.ma.masked_equal(spoil(99), 99)), Y)],
+    "pandas' NA, or None": lambda: [
+        (pd.DataFrame(spoil(np.nan)).astype("Float64"), Y),
+        (pd.DataFrame(X).astype(object).mask(spoil(99) == 99, pd.NA), Y),
+        (spoil(None, object), Y),
+        ([pd.Series(x, dtype="Float64") for x in spoil(np.nan)], Y),
+    ],
+    "objects that are no numbers": lambda: [
+        (spoil(Code(), object), Y),
+        (list(spoil(Code(), object)), Y),
+        (spoil("1.0", object), Y),
+    ],
+    "an object in place of a recording": lambda: [([X[0], Code()], Y[:2]), (hold_code(), Y)],
+    "text": lambda: [(X.astype(str), Y), (list(X.astype(bytes)), Y)],
+    "dates and durations": lambda: [(X.astype("M8[s]"), Y), (list(X.astype("m8[s]")), Y)],
+    "complex numbers": lambda: [(X + 1j, Y)],
+    "sparse matrices": lambda: [(scipy.sparse.csr_array(X), Y)],
+    "`numpy.matrix`": lambda: [(np.matrix(X), Y)],
+    "generators, dictionaries, text, None": lambda: [((x for x in X), Y), (dict(enumerate(X)), Y), ("x", Y), (None, Y)],
+    "no recording": lambda: [(X[:0], Y[:0]), ([], [])],
+    "a recording of no sample": lambda: [([X[0], X[1, :0]], [Y[0], Y[1, :0]])],
+    "one dimension": lambda: [(X[0], Y[0])],
+    "four dimensions": lambda: [(X[None, None], Y[:1])],
+    "other channels than the first recording": lambda: [([X[0], X[:2]], Y[:2])],
+    "nested lists with rows of different lengths": lambda: [([[X[0].tolist(), X[0, :3].tolist()]], Y[:1])],
+    "NaN, NA, None or masked labels": lambda: [
+        (X, spoil_label(np.nan, np.float64)),
+        (X, spoil_label(None, object)),
+        (X, [pd.Series(y, dtype="Int64").mask(y == 99) for y in spoil_label(99)]),
+        (X, np.ma.masked_equal(spoil_label(99), 99)),
+    ],
+    "fractions": lambda: [(X, spoil_label(0.5, np.float64))],
+    "labels below -1": lambda: [(X, spoil_label(-2)), (X, list(spoil_label(-2, np.int8)))],
+    "labels beyond int64": lambda: [(X, spoil_label(2**63, np.uint64)), (X, spoil_label(1e30, np.float64))],
+    "text as labels": lambda: [(X, Y.astype(str)), (X, Y.astype(str).astype(object))],
+    "complex labels": lambda: [(X, Y + 0j)],
+    "objects as labels": lambda: [(X, spoil_label(Code(), object)), (X, [[0] * 39 + [Code()]] * 4), (X, hold_code())],
+    "another length than the recording": lambda: [(X, Y[:, :-1]), (list(X), [y[:-1] for y in Y])],
+    "another number of recordings": lambda: [(X, Y[:3]), (list(X), list(Y[:3]))],
+    "a single value": lambda: [(X, 1), (X, "1")],
+    "nothing but -1": lambda: [(X, np.full_like(Y, -1)), (X, [-1] * 4)],
+    "None": lambda: [(X, None)],
+    "more than 1000 classes": lambda: [(np.zeros((10, 1000)), np.arange(10_000).reshape(10, 1000))],
+}
+
+
+def spoil_label(value, dtype=np.int64):
+    changed = Y.astype(dtype)
+    changed[1, 2] = value
+    return changed
+
+
+def hold_code():
+    """Return an object array of three recordings and an object, which is not asked anything."""
+    held = np.array([None, Code(), None, None], dtype=object)
+    for i in (0, 2, 3):
+        held[i] = X[i]
+    return held
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_the_message_says_what_is_wrong(row):
+    outcome, (message,) = ROWS[row]
+    assert outcome.startswith("refused")
+    for signals, labels in REFUSED[row]():
+        Code.ran.clear()
+        segmenter = make_segmenter()
+        with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+            segmenter.fit(signals, labels)
+        assert not hasattr(segmenter, "net_")
+        assert Code.ran == []
+
+
+class TestLabels:
+    @pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint8, np.uint64, np.float64, bool])
+    def test_dtypes_teach_the_same(self, dtype, wanted):
+        np.testing.assert_array_equal(make_segmenter().fit(X, Y.astype(dtype)).predict_proba(X), wanted)
+
+    def test_gaps(self):
+        """Row: classes with gaps, as 0, 7, 255"""
+        fitted = make_segmenter().fit(X, np.array([0, 7, 255])[np.digitize(X, [-0.5, 0.5])].astype(np.uint8))
+        assert fitted.classes_.tolist() == [0, 7, 255]
+        assert set(np.unique(fitted.predict(X))) <= {0, 7, 255}
+        assert fitted.predict_proba(X).shape == (4, 40, 3)
+
+    def test_a_class_that_nobody_labelled(self):
+        """Row: a class that occurs only where `y` is -1"""
+        truth = np.where(X > 1, 2, Y)
+        fitted = make_segmenter().fit(X, np.where(truth == 2, -1, truth))
+        assert fitted.classes_.tolist() == [0, 1]
+        assert fitted.score(X, truth) < fitted.score(X, np.where(truth == 2, -1, truth))
+
+    def test_one_class(self):
+        """Row: one class only"""
+        with pytest.warns(UserWarning, match="one class only"):
+            fitted = make_segmenter().fit(X, np.where(Y == 1, 1, -1))
+        assert (fitted.predict(X) == 1).all()
+
+
+class TestVeryManyRecordings:
+    """Row: very many recordings"""
+
+    N = 30_000
+
+    @pytest.mark.parametrize("kind", ["array", "list"])
+    def test_they_are_taken(self, kind):
+        signals = RNG.normal(size=(self.N, 4)).astype(np.float32)
+        labels = np.where(np.arange(self.N)[:, None] < 100, signals > 0, -1)
+        if kind == "list":
+            signals, labels = list(signals), list(labels)
+        fitted = make_segmenter().fit(signals, labels)
+        assert len(fitted.predict(signals)) == self.N
+        assert fitted.predict_segments(signals)["recording"].max() > self.N - 100
+
+    def test_a_defect_in_the_last_one_is_found(self):
+        signals = np.zeros((self.N, 4))
+        signals[-1, 2] = np.nan
+        with pytest.raises(ValueError, match=f"recording {self.N - 1} has 1 NaN"):
+            as_recordings(signals).check_finite()
+
+
+def test_every_row_is_a_test():
+    docs = [value.__doc__ or "" for value in (*vars(TestLabels).values(), TestVeryManyRecordings)]
+    tested = {*SAME, *FINITE, *REFUSED} | {doc.removeprefix("Row: ") for doc in docs if doc.startswith("Row: ")}
+    assert tested == set(ROWS)
