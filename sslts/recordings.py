@@ -324,11 +324,18 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
     if _is_dense(y, recordings):
         return LabelRuns.from_table(y)
     items = _list_labels(y, recordings, name)
-    if all(not is_lazy(item) and np.size(item) == 1 for item in items):
+    if all(_is_whole_number(item) for item in items):
         values = np.concatenate([np.ravel(item) for item in items])
         if values.dtype.kind in "iu" and values.min() >= -1:
             return LabelRuns.from_constants(values.astype(np.int64), recordings.lengths)
     return LabelRuns.from_parts(_read_labels(items, recordings, name))
+
+
+def _is_whole_number(item: Any) -> bool:
+    """Return whether it is one label, by its type alone."""
+    if type(item) is np.ndarray or isinstance(item, np.integer):
+        return item.size == 1 and item.dtype.kind in "iu"
+    return type(item) is int
 
 
 def _list_labels(y: Any, recordings: Recordings, name: str) -> list[Any]:
