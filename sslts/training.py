@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
+from sslts.averaging import AveragedModule
 from sslts.batches import Batch, WindowDataset
 from sslts.networks import FeatureDropout, Network
 from sslts.recipes import is_shipped
@@ -125,39 +125,6 @@ def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
             yield
         finally:
             module.set_rng_state(state)
-
-
-def update_average(decay: float) -> Callable[..., None]:
-    """Return the update of the averaged weights; the decay warms up as ``(1 + t) / (10 + t)``."""
-
-    def update(averaged: list[Tensor], current: list[Tensor], n_averaged: Tensor | int) -> None:
-        step = int(n_averaged)
-        if averaged[0].is_floating_point():  # torch hands over one type at a time
-            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + step) / (10 + step)))
-        else:
-            torch._foreach_copy_(averaged, current)
-
-    return update
-
-
-class AveragedModule(AveragedModel):
-    """The teacher: an exponential moving average of weights and BatchNorm statistics, always in evaluation mode."""
-
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        super().__init__(module, multi_avg_fn=update_average(decay), use_buffers=True)
-        self.decay = decay
-        self.requires_grad_(False)
-        self.eval()
-
-    def train(self, mode: bool = True) -> AveragedModule:  # noqa: ARG002, D102
-        return super().train(False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "multi_avg_fn"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.multi_avg_fn = update_average(self.decay)
 
 
 class SegmentationNet(NeuralNet):
@@ -269,12 +236,13 @@ class SegmentationNet(NeuralNet):
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:  # noqa: ARG002
         """Make one forward and backward pass; raise before a step that would spoil the weights."""
-        self._set_training(True)
+        if not self.module_.training:  # setting it is a walk over all layers
+            self._set_training(True)
         progress = self.step_ / self.max_steps
         with self.isolate():
             losses = self.criterion_(batch, Step(self.ask_student, self.ask_teacher, self.generator_, progress))
         losses.loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
+        norm = nn.utils.clip_grad_norm_(self.optimizer_.param_groups[0]["params"], MAX_GRADIENT_NORM)
         if not torch.isfinite(losses.loss.detach() + norm):
             raise FloatingPointError(
                 f"The loss stopped being finite at step {self.step_ + 1} (loss {losses.loss.item()}, gradient norm "
@@ -286,6 +254,6 @@ class SegmentationNet(NeuralNet):
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Make one step of the optimiser, and let the average follow."""
         step = super().train_step(batch, **fit_params)
-        self.teacher_.update_parameters(self.module_)
+        self.teacher_.update_parameters(self.module_, self.step_)
         self.step_ += 1
         return step

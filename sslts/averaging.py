@@ -1,0 +1,88 @@
+"""The teacher: the average of a network over its training."""
+
+from __future__ import annotations
+
+import copy
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class AveragedModule(nn.Module):
+    """An exponential moving average of weights and BatchNorm statistics, always in evaluation mode.
+
+    The decay warms up as ``(1 + t) / (10 + t)``; the first update copies.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        What it begins as.
+    decay : float
+
+    Examples
+    --------
+    >>> averaged = AveragedModule(nn.Linear(1, 1), decay=0.5)
+    >>> student = nn.Linear(1, 1)
+    >>> averaged.update_parameters(student)
+    >>> torch.equal(averaged.module.weight, student.weight)
+    True
+    """
+
+    n_averaged: Tensor
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.module = copy.deepcopy(module)
+        self.register_buffer("n_averaged", torch.tensor(0))
+        self.decay = decay
+        self._pairs: tuple[Any, ...] | None = None
+        self.requires_grad_(False)
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what the averaged network says."""
+        return self.module(x)
+
+    def train(self, mode: bool = True) -> AveragedModule:  # noqa: ARG002, D102
+        return super().train(False)
+
+    @torch.no_grad()
+    def update_parameters(self, student: nn.Module, step: int | None = None) -> None:
+        """Let the average follow.
+
+        Parameters
+        ----------
+        student : torch.nn.Module
+        step : int or None
+            How many updates there were. None asks ``n_averaged``, for which a GPU has to be waited for.
+        """
+        step = int(self.n_averaged) if step is None else step
+        averaged, current, counters, counted = self._pair(student)
+        if step == 0:
+            torch._foreach_copy_(averaged, current)
+        else:
+            torch._foreach_lerp_(averaged, current, 1 - min(self.decay, (1 + step) / (10 + step)))
+        if counters:
+            torch._foreach_copy_(counters, counted)
+        self.n_averaged += 1
+
+    def _pair(self, student: nn.Module) -> tuple[list[Tensor], ...]:
+        """Return own and the student's tensors, floats and others; they stay the same for a whole training."""
+        if self._pairs is None or self._pairs[0] is not student:
+            mine, yours = (
+                [t.detach() for t in chain(module.parameters(), module.buffers())] for module in (self.module, student)
+            )
+            floats = [t.is_floating_point() for t in mine]
+            lists = [[t for t, is_float in zip(own, floats, strict=True) if is_float is kind]
+                     for kind in (True, False) for own in (mine, yours)]  # fmt: skip
+            self._pairs = (student, *lists)
+        return self._pairs[1:]
+
+    def _apply(self, *args: Any, **kwargs: Any) -> AveragedModule:
+        self._pairs = None  # moving to a device makes new tensors
+        return super()._apply(*args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pairs": None}
