@@ -98,9 +98,9 @@ def add_results(path: Path, results: list[dict[str, Any]]) -> None:
     write_results(path, [*read_results(path), *results])
 
 
-def write_page(name: str, tables: str) -> None:
+def write_page(name: str, tables: str, page: Path = PAGE) -> None:
     """Replace what stands in the page between ``<!-- name: begin -->`` and ``<!-- name: end -->``."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    before, _, rest = PAGE.read_text().partition(begin)
+    before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}")
+    page.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}")
