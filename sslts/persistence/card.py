@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from sslts.persistence.files import read_file
 _PACKAGES = ("torch", "numpy", "scikit-learn", "skorch")
 
 
+@functools.cache
 def list_versions() -> dict[str, Any]:
     """Return the versions of this package and of what it stands on, as a header states them."""
     found = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}

@@ -22,6 +22,7 @@ from torch import Tensor
 FORMAT = 1
 LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
 _BLANK = "0" * 64
+_NEAR = 256  # bytes within which the checksum stands
 _MARK = b'"sslts":"{\\"sha256\\":\\"'
 
 
@@ -63,17 +64,17 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], tensors: di
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is no folder, so {path.name} can't be written there; create it first.")
     text = json.dumps({"sha256": _BLANK, "format": FORMAT, **header}, allow_nan=False, separators=(",", ":"))
-    data = bytearray(safetensors.torch.save(tensors, {"sslts": text}))
-    start = data.index(_MARK) + len(_MARK)
-    data[start : start + 64] = hashlib.sha256(data).hexdigest().encode()
-    _replace_atomically(path, data)
+    data = memoryview(safetensors.torch.save(tensors, {"sslts": text}))
+    start = bytes(data[:_NEAR]).index(_MARK) + len(_MARK)
+    checksum = hashlib.sha256(data).hexdigest().encode()
+    _replace_atomically(path, data[:start], checksum, data[start + 64 :])
 
 
-def _replace_atomically(path: Path, data: bytearray) -> None:
+def _replace_atomically(path: Path, *parts: bytes | memoryview) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -112,30 +113,31 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[di
     OSError
         If it can't be opened.
     """
-    data = bytearray(Path(path).read_bytes())
+    data = Path(path).read_bytes()
     header = _read_header(path, data)
-    start = data.find(_MARK) + len(_MARK)
-    if data[start : start + 64] != header["sha256"].encode():
-        raise PersistenceError(f"{path} is damaged: its checksum is not where it belongs.")
-    data[start : start + 64] = _BLANK.encode()
-    if hashlib.sha256(data).hexdigest() != header.pop("sha256"):
+    start = data.find(_MARK, 0, _NEAR) + len(_MARK)
+    found = hashlib.sha256(memoryview(data)[:start])
+    found.update(_BLANK.encode())
+    found.update(memoryview(data)[start + 64 :])
+    checksum = header.pop("sha256")
+    if data[start : start + 64].decode("latin-1") != checksum or found.hexdigest() != checksum:
         raise PersistenceError(f"{path} is damaged: its checksum does not fit its content. Copy or save it anew.")
     if kind is not None and header.get("kind") != kind:
         wanted = {"model": "saved by segmenter.save", "checkpoint": "a checkpoint of fit", "rounds": "of rounds"}[kind]
         raise PersistenceError(f"{path} is a {header.get('kind')!r} file of sslts, not one {wanted}.")
     try:
-        return header, safetensors.torch.load(bytes(data))
+        return header, safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise PersistenceError(f"{path} is damaged: {error}.") from error
 
 
-def _read_header(path: str | os.PathLike[str], data: bytearray) -> dict[str, Any]:
+def _read_header(path: str | os.PathLike[str], data: bytes) -> dict[str, Any]:
     """Return the JSON header, after the checks that its own bytes allow."""
     size = int.from_bytes(data[:8], "little")
     if size > LARGEST_HEADER or len(data) < 8 + size or size < 2:
         raise PersistenceError(f"{path} is no file of sslts: its header does not fit into it.")
     try:
-        metadata = json.loads(bytes(data[8 : 8 + size])).get("__metadata__", {})
+        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
         header = json.loads(metadata["sslts"])
         written_in, checksum = header["format"], header["sha256"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
