@@ -21,7 +21,7 @@ from sslts.networks import UNet
 from sslts.persistence import checkpoints, read_card
 from sslts.thresholds import SelfAdaptiveThreshold
 
-NETWORK = UNet(width=4, depth=1, dropout=0.2)
+NETWORK = UNet(width=4, depth=1, dropout=0.2, feature_dropout=0.2)
 FAST = {"network": NETWORK, "batch_size": 2, "max_steps": 80, "random_state": 0, "precision": "float32"}
 
 

@@ -13,7 +13,7 @@ from sslts.networks import FeatureDropout, UNet
 from sslts.recipes import Recipe, is_shipped
 from sslts.training import build_module, seed_torch
 
-DROPPING = UNet(width=8, depth=2, dropout=0.3)
+DROPPING = UNet(width=8, depth=2, dropout=0.3, feature_dropout=0.3)
 
 
 class ForeignNetwork(torch.nn.Module):
@@ -74,7 +74,7 @@ def test_a_fit_of_what_ships_does_not_touch_the_global_state(partly, dropout, mo
     for name in ("manual_seed", "get_rng_state", "set_rng_state"):
         monkeypatch.setattr(torch.random, name, fail)
     before = torch.default_generator.get_state()
-    fit_and_predict("fixmatch", *partly, 0, DROPPING.replace(dropout=dropout))
+    fit_and_predict("fixmatch", *partly, 0, DROPPING.replace(dropout=dropout, feature_dropout=dropout))
     assert torch.equal(before, torch.default_generator.get_state())
 
 
