@@ -133,19 +133,10 @@ def draw_layers() -> str:
 def find_ground(name: str) -> str:
     """Return the colour of a module, by its part in the way of the data."""
     parts = {
-        "data": ("recordings", "windows", "datasets", "classes", "recipes"),
+        "data": ("recordings", "windows", "datasets", "classes", "labels", "sources"),
         "view": ("augment", "preprocessing"),
-        "model": ("networks", "training", "segmenters", "callbacks", "hardware", "objectives", "thresholds"),
-        "answer": (
-            "segments",
-            "metrics",
-            "matching",
-            "decoding",
-            "prediction",
-            "streaming",
-            "calibration",
-            "model_selection",
-        ),
+        "model": ("networks", "training", "batches", "segmenters", "callbacks", "objectives", "thresholds"),
+        "answer": ("segments", "metrics", "matching", "decoding", "prediction", "outputs", "calibration"),
     }
     return next((ground for ground, names in parts.items() if name in names), "plain")
 
