@@ -30,7 +30,13 @@ class SignalSummary:
     shortest_segment : float
         Smallest over classes of the median length of a class' segments.
     recording_length : int
-        Median over the recordings
+        Median over the recordings.
+
+    Examples
+    --------
+    >>> summary = SignalSummary(1, 2, segment_length=40.0, shortest_segment=30.0, recording_length=5000)
+    >>> summary.choose_window_length(stem_stride=4, multiple=64)  # 96 segments, rounded
+    3840
     """
 
     n_channels: int
