@@ -61,7 +61,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     """A page's blocks run one after another; ``X``, ``y`` and their like stand for the reader's own recordings."""
     monkeypatch.chdir(tmp_path)
     X, y = make_recordings(9, n_samples=300, random_state=0)
-    own = {"X": X, "y": np.where(np.arange(9)[:, None] < 6, y, -1), "patients": np.arange(9) // 3, "np": np}
+    own = {"X": X, "y": np.where(np.arange(9)[:, None] < 6, y, -1), "patients": np.arange(9) // 2, "np": np}
     own |= {"X_new": X, "X_test": X, "y_test": y, "X_validation": X, "y_validation": y, "lengths": [300] * 9}
     exec(compile(read_code(page), name_page(page), "exec"), own)
 
