@@ -65,8 +65,11 @@ class StepBar(Callback):
     Examples
     --------
     >>> from sslts import SupervisedSegmenter
-    >>> [name for name, *_ in SupervisedSegmenter(verbose=1)._make_callbacks()]
-    ['losses', 'schedule', 'bar']
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=2, verbose=1, random_state=0).fit(X, y)  # shown on stderr
+    >>> any(isinstance(callback, StepBar) for _, callback in segmenter.net_.callbacks_)
+    True
     """
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
