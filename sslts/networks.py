@@ -28,7 +28,7 @@ from sslts.windows import SignalSummary
 Network = Callable[[int, int], nn.Module]
 
 # Rule by which the default stem follows the signal. It is stated in docs/guide/defaults.md.
-CELLS_PER_SEGMENT = 5
+CELLS_PER_SEGMENT = 10
 MAX_STEM_STRIDE = 16
 
 
@@ -41,14 +41,14 @@ class UNet(Recipe):
     Parameters
     ----------
     width : int
-        Channels after the stem; doubled at each level up to ``4 * width``.
+        Channels after the stem; doubled at each level up to ``8 * width``.
     depth : int
         Levels below the stem; each halves the time resolution.
     kernel_size : int
         Odd; samples of the level that a convolution sees.
     stem_stride : int or None
         Samples per cell of the finest level, a power of two. None: derived from the signal, so that the shortest
-        kind of segment is at least 5 cells long (`for_signal`), 1 to 16.
+        kind of segment is at least 10 cells long (`for_signal`), 1 to 16.
     dropout : float
         Probability with which a channel of the deepest features is dropped in training.
     feature_dropout : float
@@ -64,8 +64,8 @@ class UNet(Recipe):
     torch.Size([1, 4, 101])
     """
 
-    width: int = 32
-    depth: int = 4
+    width: int = 16
+    depth: int = 5
     kernel_size: int = 5
     stem_stride: int | None = None
     dropout: float = 0.0
@@ -213,7 +213,7 @@ class UNetModule(nn.Module):
     ) -> None:
         super().__init__()
         self.stem_stride, self.stride = stem_stride, stem_stride * 2**depth
-        widths = [min(width * 2**level, 4 * width) for level in range(depth + 1)]
+        widths = [min(width * 2**level, 8 * width) for level in range(depth + 1)]
         strides = _split_stride(stem_stride)
         stem: list[nn.Module] = []
         reach, cell, inside = 0, 1, n_channels

@@ -14,7 +14,7 @@ from sslts.labels import LabelRuns
 
 # Rules by which the default window follows the signal. They are stated in docs/guide/defaults.md.
 SEGMENTS_PER_WINDOW = 96
-CELLS_PER_WINDOW = 2048
+CELLS_PER_WINDOW = 4096
 SHARE_BY_CLASS = 0.5
 
 

@@ -65,7 +65,7 @@ def test_the_stem_follows_the_shortest_segment():
     def stem(length):
         return UNet().for_signal(SignalSummary(1, 2, length, length, 10**5)).stem_stride
 
-    assert [stem(n) for n in (1, 8, 12, 28, 60, 300, 9999)] == [1, 1, 2, 4, 8, 16, 16]
+    assert [stem(n) for n in (1, 8, 19, 28, 60, 120, 300, 9999)] == [1, 1, 1, 2, 4, 8, 16, 16]
 
 
 def test_a_stem_that_was_asked_for_stays():
