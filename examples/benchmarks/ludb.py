@@ -9,6 +9,7 @@ Run from the root of the project::
     python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --splits 0 1 2 --patients 7 12
     python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --patients 120 --methods supervised
     python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --protocol masked --splits 0 --patients 7
+    python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --compare --splits 0
     python examples/benchmarks/ludb.py --table
 
 ``--write-page`` puts the tables of the results that stand into ``docs/benchmarks.md``.
@@ -45,6 +46,25 @@ SAMPLING_RATE = 250
 N_TRAIN = 120
 N_COMPARED = 7
 RESULTS = Path(__file__).parent / "results" / "ludb.json"
+# Every method and threshold that the package ships, as published where the paper names a value.
+COMPARED: list[tuple[str, dict[str, str]]] = [
+    ("supervised", {}),
+    ("fixmatch", {}),
+    ("fixmatch", {"threshold": "0.95"}),
+    ("fixmatch", {"ema_decay": "0"}),
+    ("fixmatch", {"threshold": "thresholds.FixedThreshold(0.8, alignment='labeled')"}),
+    ("fixmatch", {"threshold": "thresholds.CurriculumThreshold()"}),
+    ("fixmatch", {"threshold": "thresholds.SelfAdaptiveThreshold()"}),
+    ("fixmatch", {"threshold": "thresholds.SoftThreshold()"}),
+    ("fixmatch", {"threshold": "thresholds.RelativeThreshold()"}),
+    ("fixmatch", {"strong": "[augment.RandAugment(), augment.RandAugment()]"}),
+    ("mean_teacher", {}),
+    ("mean_teacher", {"consistency": "segmenters.BoundaryConsistency()"}),
+    ("pseudo_label", {}),
+    ("self_training", {}),
+    ("self_training", {"shares": "(0.2, 0.4, 0.6, 0.8, 1.0)"}),
+    ("self_training", {"shares": "(0.5, 1.0)", "rank": "'agreement'"}),
+]
 KEY = ("method", "protocol", "split", "patients", "steps", "seed", "subset", "params")
 
 
@@ -222,6 +242,7 @@ def main() -> None:
         "--subsets", nargs="+", choices=["test", "validation"], default=["test"], help="choose on validation only"
     )
     parser.add_argument("--params", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the segmenter")
+    parser.add_argument("--compare", action="store_true", help="every method and threshold, instead of --methods")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the fitted segmenters there, with joblib")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="print the results that stand, and stop")
@@ -234,9 +255,10 @@ def main() -> None:
         print_table(read_results(options.results))
         return
     data = load_ludb(options.data, sampling_rate=SAMPLING_RATE, protocol=options.protocol)
+    settings = COMPARED if options.compare else [(name, split_params(options.params)) for name in options.methods]
     for patients in options.patients:
         for split in options.splits:
-            for method in options.methods:
+            for method, params in settings:
                 key = {
                     "method": method,
                     "protocol": options.protocol,
@@ -244,7 +266,7 @@ def main() -> None:
                     "patients": patients,
                     "steps": options.steps,
                     "seed": options.seed,
-                    "params": split_params(options.params),
+                    "params": params,
                 }
                 missing = [s for s in options.subsets if not stands(options.results, {**key, "subset": s})]
                 if missing:
