@@ -51,7 +51,7 @@ fits = {
 predictions, rows = {}, {}
 for name, (estimator, labels) in fits.items():
     begun = time.perf_counter()
-    segmenter = estimator(network=UNet(width=16), max_steps=MAX_STEPS, random_state=0, verbose=int(sys.stderr.isatty()))
+    segmenter = estimator(network=UNet(width=8), max_steps=MAX_STEPS, random_state=0, verbose=int(sys.stderr.isatty()))
     segmenter.fit(X, labels)
     predicted = predictions[name] = segmenter.predict(X_test)
     counts, lengths = metrics.count_error(y_test, predicted), metrics.duration_error(y_test, predicted)

@@ -176,7 +176,7 @@ class TimeWarp(TimeAugmenter):
 
     magnitude: float = 5.0
     p: float = 1.0
-    n_knots: int = 16
+    n_knots: int = 64
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
         reach = math.log(2) * self.magnitude / 10

@@ -213,7 +213,7 @@ class FixMatchSegmenter(NetworkSegmenter):
         normalization: str | None = "recording",
         window_length: int | None = None,
         batch_size: int = 16,
-        max_steps: int = 2400,
+        max_steps: int = 1200,
         lr: float = 2e-3,
         weight_decay: float = 0.05,
         ema_decay: float = 0.99,

@@ -239,7 +239,7 @@ class MeanTeacherSegmenter(NetworkSegmenter):
         normalization: str | None = "recording",
         window_length: int | None = None,
         batch_size: int = 16,
-        max_steps: int = 2400,
+        max_steps: int = 1200,
         lr: float = 2e-3,
         weight_decay: float = 0.05,
         ema_decay: float = 0.99,
