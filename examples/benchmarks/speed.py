@@ -95,11 +95,11 @@ def watch_fit(X: Any, y: Any, steps: int, **params: Any) -> list[float]:
     return watch.stamps
 
 
-def fit_network(precision: str = "auto") -> Any:
+def fit_network(precision: str = "auto", steps: int = 5) -> Any:
     """Return a segmenter that is fitted a little."""
     X, y = make_data()
     options = {"network": NETWORK, "window_length": WINDOW, "normalization": None, "precision": precision}
-    return SupervisedSegmenter(max_steps=5, random_state=0, **options).fit(X, y)
+    return SupervisedSegmenter(max_steps=steps, random_state=0, **options).fit(X, y)
 
 
 def compare(spent: dict[str, list[float]], base: str) -> dict[str, float]:
@@ -200,14 +200,15 @@ def run_predict(options: argparse.Namespace) -> dict[str, Any]:
 
 
 class Generated:
-    """A recording that is made while it is read, in a list of which there may be any number."""
+    """A recording that is made while it is read: one short recording again and again, at a height that wanders."""
 
     def __init__(self, length: int) -> None:
         self.shape, self.dtype = (length,), np.dtype("float32")
+        self.once = make_data(5)[0][0]
 
     def __getitem__(self, key: slice) -> np.ndarray:
-        t = np.arange(*key.indices(self.shape[0]), dtype=np.float64)
-        return (np.sin(t / 7) + np.sin(t / 90)).astype(np.float32)
+        t = np.arange(*key.indices(self.shape[0]))
+        return self.once[t % len(self.once)] + 0.1 * np.sin(t / 1e5, dtype=np.float32)
 
 
 def run_recordings(options: argparse.Namespace) -> dict[str, Any]:
@@ -234,35 +235,44 @@ def run_recordings(options: argparse.Namespace) -> dict[str, Any]:
 CHILD = """
 import json, resource, sys, time
 sys.path.insert(0, "examples/benchmarks")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def measure_peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
 import torch
 torch.set_num_threads({threads})
 from speed import Generated, fit_network
-segmenter = fit_network()
-fitted = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-begin = time.perf_counter()
+segmenter = fit_network(steps=100)
+fitted, begin = measure_peak(), time.perf_counter()
 table = segmenter.predict_segments([Generated({samples})])
 seconds = time.perf_counter() - begin
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-unit = 1 if sys.platform == "darwin" else 1024
-sizes = {{"interpreter": before * unit, "fitted": fitted * unit, "peak": after * unit}}
-print(json.dumps({{**sizes, "seconds": seconds, "segments": len(table)}}))
+print(json.dumps({{"fitted": fitted, "peak": measure_peak(), "seconds": seconds, "segments": len(table)}}))
 """
+
+
+def measure_interpreter() -> int:
+    """Return the bytes of an interpreter that has imported nothing; 0 where that is not known."""
+    code = "import pathlib; print(pathlib.Path('/proc/self/statm').read_text().split()[1])"
+    if not Path("/proc/self/statm").exists():
+        return 0
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return int(out.stdout) * os.sysconf("SC_PAGE_SIZE")
 
 
 def run_memory(options: argparse.Namespace) -> dict[str, Any]:
     """Measure peak resident memory and seconds of a prediction in a new process, for a tenth and all of the samples."""
-    rows = []
+    rows, interpreter = [], measure_interpreter()
     for samples in (options.samples // 10, options.samples):
         code = CHILD.format(samples=samples, threads=options.threads)
         out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT)
         rows.append({"samples": samples, **json.loads(out.stdout.splitlines()[-1])})
-        rows[-1]["megabytes"] = round((rows[-1]["peak"] - rows[-1]["interpreter"]) / 1e6)
+        rows[-1]["megabytes"] = round((rows[-1]["peak"] - interpreter) / 1e6)
         print(rows[-1], flush=True)
     small, large = rows
     growth = (large["peak"] - small["peak"]) / (large["samples"] - small["samples"])
     speed = [row["samples"] / row["seconds"] for row in rows]
     return {
+        "interpreter": interpreter,
         "rows": rows,
         "time_per_sample_large_to_small": round(speed[0] / speed[1], 3),
         "bytes_per_further_sample": round(growth, 3),
