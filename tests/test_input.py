@@ -19,6 +19,7 @@ ROWS = {
     for name, outcome, message in re.findall(r"^\| ([^|]*) \| ([^|]*) \| ?([^|]*)\|$", TABLES, flags=re.MULTILINE)
     if name not in ("recordings", "labels")
 }
+ONE_CELL = "recordings so short that a batch of one window is one cell of the network"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 40)).astype(np.float32)
 Y = (np.abs(X) > 1).astype(np.int64)
@@ -210,6 +211,13 @@ def hold_code(rows=X):
     return held
 
 
+def test_one_cell_is_too_little_to_learn_from():
+    segmenter = make_segmenter(batch_size=1)
+    with pytest.raises(ValueError, match=ROWS[ONE_CELL][1][0]):
+        segmenter.fit(X[:, :2], Y[:, :2])
+    assert not hasattr(segmenter, "net_")
+
+
 @pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("row", REFUSED)
 def test_the_message_says_what_is_wrong(row):
@@ -274,5 +282,7 @@ class TestVeryManyRecordings:
 
 def test_every_row_is_a_test():
     docs = [value.__doc__ or "" for value in (*vars(TestLabels).values(), TestVeryManyRecordings)]
-    tested = {*SAME, *FINITE, *REFUSED} | {doc.removeprefix("Row: ") for doc in docs if doc.startswith("Row: ")}
+    tested = {*SAME, *FINITE, *REFUSED, ONE_CELL} | {
+        doc.removeprefix("Row: ") for doc in docs if doc.startswith("Row: ")
+    }
     assert tested == set(ROWS)

@@ -292,6 +292,12 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         """Run network and views once on a batch, so that what does not fit is found before training."""
         (batch,) = dataset.iterate(0, 1)
         length = batch.labeled.x.shape[-1]
+        cells = len(batch.labeled.x) * math.ceil(length / getattr(net.module_, "stride", 1))
+        if cells < 2:  # BatchNorm has no variance then
+            raise ValueError(
+                f"batch_size={self.batch_size} with windows of {length} samples leaves the network one cell to learn "
+                "from at once; raise batch_size or window_length."
+            )
         net._set_training(False)
         for size in (length, length - 1):
             probe = batch.labeled.x[:1, :, :size]
