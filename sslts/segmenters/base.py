@@ -292,7 +292,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         """Run network and views once on a batch, so that what does not fit is found before training."""
         (batch,) = dataset.iterate(0, 1)
         length = batch.labeled.x.shape[-1]
-        cells = len(batch.labeled.x) * math.ceil(length / getattr(net.module_, "stride", 1))
+        stride = getattr(net.module_, "stride", 1)
+        stride = stride if isinstance(stride, int) else 1  # a bare convolution's is a tuple
+        cells = len(batch.labeled.x) * math.ceil(length / stride)
         if cells < 2:  # BatchNorm has no variance then
             raise ValueError(
                 f"batch_size={self.batch_size} with windows of {length} samples leaves the network one cell to learn "
