@@ -152,6 +152,10 @@ class LabelEfficiencyDisplay:
             most = int(tables[self.baseline]["labels"].iloc[-1])
             self.ax_.axhline(self.ceiling_, color="#333333", lw=1, ls="--", label=f"{self.baseline}, {most} labelled")
         self.ax_.set_ylabel("score")
+        means = pd.concat([table["score"] for table in tables.values()])
+        room = 0.6 * float(means.max() - means.min()) or 0.1  # few splits have intervals that would hide the curves
+        low, high = self.ax_.get_ylim()
+        self.ax_.set_ylim(max(low, means.min() - room), min(high, means.max() + room))
         self.ax_.legend(frameon=False, fontsize="small")
         if self.gap_ is not None:
             self._draw_gap(self.axes_[1], colors)
