@@ -252,6 +252,49 @@ class TestBenchmarks:
         a, b = (np.square(np.asarray(seen) - x.numpy()).mean() for seen in (theirs, ours))
         assert a == pytest.approx(b, rel=0.2)
 
+    def test_every_condition_of_the_study_is_run_once(self, load_benchmark):
+        conditions = load_benchmark("study_conditions")
+        listed = conditions.list_conditions([1, 2, 3, 4, 5, 6])
+        keys = [str(condition.key()) for condition in listed]
+        assert len(set(keys)) == len(keys) <= 200
+        by_part = [condition for part in range(1, 7) for condition in conditions.list_conditions([part])]
+        assert {str(condition.key()) for condition in by_part} == set(keys)
+        assert all(condition in listed for split in (0, 1) for condition in conditions.list_core(split))
+
+    @pytest.mark.parametrize(
+        "where", [{"data": "rare", "share": 0.1}, {"data": "sensor", "labeled": 1, "start": "pooled"}]
+    )
+    def test_a_condition_of_the_study_is_run_from_data_to_figures(self, load_benchmark, monkeypatch, where):
+        study, conditions = load_benchmark("study"), load_benchmark("study_conditions")
+        monkeypatch.setattr(study, "STEPS", 8)
+        result = study.run(conditions.Condition("fixmatch", 0, **where), study.Ludb(None))
+        assert 0 <= result["test"]["mean_iou"] <= 1
+        assert 0 <= result["mask_rate"] <= 1
+        assert result["watch"][-1]["step"] == 8
+        assert load_benchmark("study_tables").Results([result]).find(**where) == {0: result}
+
+    def test_labels_are_spoilt_as_the_study_says(self, load_benchmark):
+        data = load_benchmark("study_data")
+        y = np.tile(np.repeat([0, 1, 0, 2, 0, 3, -1], 40), (50, 1))
+        rng = np.random.default_rng(0)
+        wrong = data.confuse_waves(y, 0.2, rng)
+        assert ((y > 0) == (wrong > 0)).all()
+        assert 0.1 < (wrong != y)[y > 0].mean() < 0.3
+        shifted = data.shift_boundaries(y, 20.0, rng)
+        assert ((shifted < 0) == (y < 0)).all()
+        changes = [np.flatnonzero(np.diff(labels)) for labels in shifted]
+        assert {len(at) for at in changes} == {6}
+        assert 1.5 < np.std([at[:5] - [39, 79, 119, 159, 199] for at in changes]) < 2.5  # 20 ms are two samples
+
+    def test_the_study_is_written_from_the_committed_results(self, load_benchmark):
+        page = (ROOT / "docs" / "study.md").read_text()
+        study, tables, pages = (load_benchmark(name) for name in ("study", "study_tables", "study_page"))
+        runs = study.read_results(study.RESULTS)
+        assert pages.describe_runs(runs) in page
+        for name, table in pages.make_tables(runs).items():
+            assert f"<!-- study {name}: begin -->\n\n{table}\n" in page
+        assert set(tables.TABLES) == set(pages.make_tables(runs))
+
     def test_the_page_is_made_from_the_committed_results(self, load_benchmark):
         page = (ROOT / "docs" / "benchmarks.md").read_text()
         ludb, kinds = load_benchmark("ludb"), load_benchmark("kinds")

@@ -109,7 +109,7 @@ def prepare(condition: Condition) -> Any:
 
 
 @cache
-def fit_earlier(data: str, split: int, keep: _Ludb) -> tuple[Any, float]:
+def fit_earlier(data: str, split: int, keep: Ludb) -> tuple[Any, float]:
     """Return the earlier customer's model, fitted on all its labels, and the seconds that took."""
     condition = Condition("supervised", split, data=data)
     old, _ = make_leads(condition, keep.data) if data == "leads" else make_sensor(condition)
@@ -117,14 +117,14 @@ def fit_earlier(data: str, split: int, keep: _Ludb) -> tuple[Any, float]:
     return prepare(condition).fit(old.X, old.y), time.process_time() - begun
 
 
-class _Ludb:
+class Ludb:
     """The database, compared by identity."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
 
 
-def run(condition: Condition, ludb: _Ludb) -> dict[str, Any]:
+def run(condition: Condition, ludb: Ludb) -> dict[str, Any]:
     """Fit once, and evaluate the last weights on validation and test."""
     task = make_task(condition, ludb.data)
     watch = None
@@ -207,7 +207,7 @@ def main() -> None:
     print(f"{len(wanted)} runs, {len(missing)} to do", flush=True)
     if options.list or not missing:
         return
-    ludb = _Ludb(load_ludb(options.data, leads=LEADS, sampling_rate=SAMPLING_RATE))
+    ludb = Ludb(load_ludb(options.data, leads=LEADS, sampling_rate=SAMPLING_RATE))
     for condition in missing:
         result = run(condition, ludb)
         add_results(options.results, [result])

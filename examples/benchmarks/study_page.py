@@ -27,14 +27,21 @@ def write_study(results: list[dict[str, Any]], page: Path = PAGE, images: Path =
     """Write the pictures and the tables."""
     found = Results(results)
     two = found.narrow(TWO_SPLITS)
-    for name, tabulate in TABLES.items():
-        write_page(f"study {name}", tabulate(found if name in ALL_SPLITS else two), page)
+    for name, table in make_tables(results).items():
+        write_page(f"study {name}", table, page)
     write_page("study runs", describe_runs(results), page)
     with mpl.rc_context({"backend": "Agg", "figure.dpi": 100, "savefig.dpi": 110, "font.size": 10}):
         for name, draw in FIGURES.items():
             figure = draw(found if name in ALL_SPLITS else two)
             figure.savefig(images / f"study_{name}.png")
             plt.close(figure)
+
+
+def make_tables(results: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the tables by name, as Markdown."""
+    found = Results(results)
+    two = found.narrow(TWO_SPLITS)
+    return {name: tabulate(found if name in ALL_SPLITS else two) for name, tabulate in TABLES.items()}
 
 
 def describe_runs(results: list[dict[str, Any]]) -> str:
