@@ -150,11 +150,15 @@ def print_table(results: list[dict[str, Any]]) -> None:
 def make_tables(results: list[dict[str, Any]]) -> str:
     """Return the tables of the page in docs, as Markdown, on test patients."""
     frame = pd.DataFrame([{**r, "setting": json.dumps(r["params"])} for r in results if r["subset"] == "test"])
-    default = frame[(frame["setting"] == "{}") & frame["method"].isin(["supervised", "fixmatch"])]
-    parts = [
-        f"### Protocol `{protocol}`\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}"
-        for protocol, part in default.groupby("protocol", sort=False)
-    ]
+    pair = frame[frame["method"].isin(["supervised", "fixmatch"])]
+    parts = []
+    for setting, same in pair.groupby("setting", sort=False):
+        if setting != "{}" and set(same["patients"]) == {N_COMPARED}:
+            continue  # it stands in the comparison below
+        for protocol, part in same.groupby("protocol", sort=False):
+            named = ", ".join(f"`{name}={value}`" for name, value in json.loads(setting).items())
+            title = f"### Protocol `{protocol}`, " + (f"the former defaults: {named}" if named else "the defaults")
+            parts.append(f"{title}\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}")
     compared = frame[(frame["patients"] == N_COMPARED) & (frame["protocol"] == "semisegecg")]
     title = f"### Every method and threshold, {N_COMPARED} labelled patients, protocol `semisegecg`"
     return "\n\n".join([*parts, f"{title}\n\n{make_method_table(compared)}"])
