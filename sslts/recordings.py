@@ -261,6 +261,22 @@ def _as_source(item: Any, i: int, name: str) -> Any:
     return item
 
 
+def check_given(y: Any, who: str) -> None:
+    """Refuse to fit without ``y``, in the words that scikit-learn looks for; ``who`` is the estimator's name.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is None.
+
+    Examples
+    --------
+    >>> check_given([0, -1], "FixMatchSegmenter")
+    """
+    if y is None:
+        raise ValueError(f"{who} requires y to be passed, but the target y is None. Mark unlabelled samples with -1.")
+
+
 def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.ndarray]:
     """Read any accepted container of ``y`` as one int64 array per recording.
 

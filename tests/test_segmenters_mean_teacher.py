@@ -67,6 +67,11 @@ class TestBoundaryConsistency:
         boundary = (0.9 * c[3] + 0.9 * c[4] + 0.7 * c[5] + 0.7 * c[6]) / 3.2
         assert found.item() == pytest.approx(region + 0.5 * boundary, rel=1e-5)
 
+    def test_its_gradient_reaches_the_student(self, batch, models):
+        make_loss(consistency=BoundaryConsistency(tau=0.4))(batch, models.at(1.0)).unlabeled_loss.backward()
+        assert models.network.weight.grad.abs().sum() > 0
+        assert models.average.weight.grad is None
+
     def test_padding_counts_nowhere(self):
         valid = self.valid.clone()
         valid[0, 4:] = False

@@ -7,6 +7,7 @@ import pytest
 from conftest import TINY, as_ragged
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.utils.estimator_checks import check_estimator
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.metrics import mean_iou_scorer
@@ -96,6 +97,21 @@ class TestByAgreement:
 
 
 class TestAsAnEstimator:
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"threshold": 0.5},
+            pytest.param({"shares": (0.5, 1.0)}, marks=pytest.mark.slow),
+            pytest.param({"shares": (1.0,), "rank": "agreement"}, marks=pytest.mark.slow),
+        ],
+    )
+    def test_check_estimator(self, params):
+        check_estimator(
+            SelfTrainingSegmenter(clone(FAST).set_params(max_steps=2, batch_size=2), **params),
+            expected_failed_checks={"check_n_features_in_after_fitting": "predict takes recordings of any length"},
+            on_skip=None,
+        )
+
     def test_ragged_recordings(self, mixed):
         X, y = mixed
         found = SelfTrainingSegmenter(FAST, shares=(1.0,)).fit(as_ragged(X), as_ragged(y))

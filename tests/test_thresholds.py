@@ -8,6 +8,7 @@ import torch
 from conftest import TINY
 
 from sslts import FixMatchSegmenter
+from sslts.segmenters.fixmatch import FixMatchLoss
 from sslts.thresholds import (
     MOMENTUM,
     CurriculumThreshold,
@@ -72,6 +73,14 @@ class TestEveryThreshold:
         module.observe(proba, valid, labeled=flatten_tensor(proba))
         other.load_state_dict(module.state_dict())
         torch.testing.assert_close(module(proba), other(proba))
+
+    @pytest.mark.parametrize("alignment", [None, "uniform", "labeled"])
+    def test_the_unlabelled_gradient_is_not_zero(self, threshold, alignment, batch, models):
+        module = threshold.replace(alignment=alignment).build(3, torch.tensor([0.5, 0.3, 0.2]))
+        loss = FixMatchLoss(weak=None, strong=None, threshold=module, lambda_u=1.0, class_weight=None)
+        loss(batch, models.at(1.0)).unlabeled_loss.backward()
+        assert models.network.weight.grad.abs().sum() > 0
+        assert models.average.weight.grad is None
 
     @pytest.mark.parametrize("alignment", [None, "uniform", "labeled"])
     def test_it_trains_a_segmenter(self, threshold, alignment, partly):

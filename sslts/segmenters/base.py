@@ -29,7 +29,7 @@ from sslts.networks import Network
 from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
 from sslts.preprocessing import NORMALIZATIONS
 from sslts.recipes import is_shipped, replace_nested, split_nested
-from sslts.recordings import Recordings, as_label_runs, as_recordings
+from sslts.recordings import Recordings, as_label_runs, as_recordings, check_given
 from sslts.segmenters.predicting import PredictsRecordings
 from sslts.segmenters.saving import SavableNetwork
 from sslts.segmenters.start import Start, load_weights, read_start
@@ -165,11 +165,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             If the loss stops being finite. The weights are those of the step before, and `predict` works.
         """
         self._validate_params()
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None. "
-                "Mark unlabelled samples with -1."
-            )
+        check_given(y, type(self).__name__)
         recordings = as_recordings(X)
         labels = as_label_runs(y, recordings)
         recordings.check_finite()

@@ -19,7 +19,7 @@ from skorch.callbacks import Callback
 from sslts.metrics import mean_iou
 from sslts.persistence.checkpoints import SavedRounds
 from sslts.persistence.models import Savable
-from sslts.recordings import Recordings, as_labels, as_recordings
+from sslts.recordings import Recordings, as_labels, as_recordings, check_given
 from sslts.segmenters.supervised import SupervisedSegmenter
 
 N_CHECKPOINTS = 3
@@ -128,6 +128,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         """
         self._validate_params()
         shares = self._check_shares()
+        check_given(y, type(self).__name__)
         recordings = as_recordings(X)
         given = as_labels(y, recordings)
         saved = SavedRounds(checkpoint, self, recordings, given)
