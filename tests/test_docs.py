@@ -261,12 +261,10 @@ class TestBenchmarks:
         assert {str(condition.key()) for condition in by_part} == set(keys)
         assert all(condition in listed for split in (0, 1) for condition in conditions.list_core(split))
 
-    @pytest.mark.parametrize(
-        "where", [{"data": "rare", "share": 0.1}, {"data": "sensor", "labeled": 1, "start": "pooled"}]
-    )
-    def test_a_condition_of_the_study_is_run_from_data_to_figures(self, load_benchmark, monkeypatch, where):
+    def test_a_condition_of_the_study_is_run_from_data_to_figures(self, load_benchmark, monkeypatch):
         study, conditions = load_benchmark("study"), load_benchmark("study_conditions")
         monkeypatch.setattr(study, "STEPS", 8)
+        where = {"data": "sensor", "labeled": 1, "start": "pooled"}
         result = study.run(conditions.Condition("fixmatch", 0, **where), study.Ludb(None))
         assert 0 <= result["test"]["mean_iou"] <= 1
         assert 0 <= result["mask_rate"] <= 1
