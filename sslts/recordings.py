@@ -15,7 +15,7 @@ import pandas as pd
 from sslts.labels import LabelRuns
 from sslts.segments import check_integers
 from sslts.sources import READ_SAMPLES, Rows, find_dtype, is_lazy, read_source
-from sslts.values import REAL_KINDS, as_real, describe_unfit, fill_masked, fits_float32, measure_range
+from sslts.values import LARGEST_PLAIN, REAL_KINDS, as_real, describe_unfit, fill_masked, fits_float32, measure_range
 
 Container = Literal["array", "list", "panel"]
 
@@ -94,7 +94,7 @@ class Recordings:
         for start in range(0, int(self.lengths[i]), READ_SAMPLES):
             yield self.read(i, start, start + READ_SAMPLES)
 
-    def check_finite(self, *, missing: bool = False) -> None:
+    def check_finite(self, *, missing: bool = False, plain: bool = False) -> None:
         """Raise ValueError that names the first recording that float32 can't hold, and what is wrong with it.
 
         Recordings that are not in memory are not read for this: `read` looks at what it reads of them.
@@ -103,17 +103,20 @@ class Recordings:
         ----------
         missing : bool
             Whether NaN and infinite values are allowed.
+        plain : bool
+            Whether the network will see the values as they are, so that their squares have to fit as well.
         """
         for first, low, high in self._measure_ranges():
-            fits = fits_float32(low, high)
+            fits = fits_float32(low, high, largest=LARGEST_PLAIN) if plain else fits_float32(low, high)
             if not fits.all():
                 for i in first + np.flatnonzero(~fits.all(-1)):
                     self._refuse(int(i), missing)
 
     def _measure_ranges(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield ``(first, low, high)``: the range (n, C) of the recordings from ``first`` on; integers always fit."""
+        """Yield ``(first, low, high)``: the range (n, C) of the recordings from ``first`` on, but of small integers."""
         if isinstance(self.sources, Rows):
-            if self.is_lazy(0) or self.sources.array.dtype.kind != "f":
+            dtype = self.sources.array.dtype
+            if self.is_lazy(0) or (dtype.kind != "f" and dtype.itemsize < 8):
                 return
             rows = READ_SAMPLES // max(int(self.lengths[0]) * self.n_channels, 1)
             if rows > 1:

@@ -19,6 +19,7 @@ ROWS = {
     for name, outcome, message in re.findall(r"^\| ([^|]*) \| ([^|]*) \| ?([^|]*)\|$", TABLES, flags=re.MULTILINE)
     if name not in ("recordings", "labels")
 }
+PLAIN = "values above 1e12 with `normalization=None`"
 ONE_CELL = "recordings so short that a batch of one window is one cell of the network"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 40)).astype(np.float32)
@@ -211,6 +212,20 @@ def hold_code(rows=X):
     return held
 
 
+def test_values_that_the_network_cannot_square():
+    """In float32 their variance would be infinite, and the answer nan."""
+    message = re.escape(ROWS[PLAIN][1][0])
+    with pytest.raises(ValueError, match=message):
+        make_segmenter(normalization=None).fit(X * 1e14, Y)
+    with pytest.raises(ValueError, match=message):
+        make_segmenter(normalization=None).fit((X * 1e18).astype(np.int64), Y)
+    fitted = make_segmenter(normalization=None).fit(X * 1e11, Y)
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(X * 1e14)
+    assert np.isfinite(fitted.predict_proba(X * 1e11)).all()
+    assert np.isfinite(make_segmenter().fit(X * 1e14, Y).predict_proba(X * 1e14)).all()
+
+
 def test_one_cell_is_too_little_to_learn_from():
     segmenter = make_segmenter(batch_size=1)
     with pytest.raises(ValueError, match=ROWS[ONE_CELL][1][0]):
@@ -282,7 +297,7 @@ class TestVeryManyRecordings:
 
 def test_every_row_is_a_test():
     docs = [value.__doc__ or "" for value in (*vars(TestLabels).values(), TestVeryManyRecordings)]
-    tested = {*SAME, *FINITE, *REFUSED, ONE_CELL} | {
+    tested = {*SAME, *FINITE, *REFUSED, ONE_CELL, PLAIN} | {
         doc.removeprefix("Row: ") for doc in docs if doc.startswith("Row: ")
     }
     assert tested == set(ROWS)

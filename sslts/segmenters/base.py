@@ -168,7 +168,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         check_given(y, type(self).__name__)
         recordings = as_recordings(X)
         labels = as_label_runs(y, recordings)
-        recordings.check_finite()
+        recordings.check_finite(plain=self.normalization is None)
         start = self._find_start(recordings.n_channels)
         weights = None if start is None else start.weights
         saver = open_checkpoint(checkpoint, self, recordings, labels, weights)

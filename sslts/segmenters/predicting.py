@@ -157,7 +157,7 @@ class PredictsRecordings:
                 f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}; "
                 "pass recordings of the same channels in the same order."
             )
-        recordings.check_finite()
+        recordings.check_finite(plain=self.normalization is None)
         return recordings
 
     def _normalize(self, recordings: Recordings) -> NormalizedRecordings:
