@@ -1,6 +1,8 @@
 """Hostile and odd input: every row of the tables in docs/input.md does what the row says."""
 
+import pickle
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 
 from sslts import FixMatchSegmenter
 from sslts.networks import UNet
+from sslts.preprocessing import FillGaps
 from sslts.recordings import as_recordings
 
 TABLES = (Path(__file__).parent.parent / "docs" / "input.md").read_text()
@@ -271,6 +274,50 @@ class TestLabels:
         with pytest.warns(UserWarning, match="one class only"):
             fitted = make_segmenter().fit(X, np.where(Y == 1, 1, -1))
         assert (fitted.predict(X) == 1).all()
+
+
+class TestMemory:
+    """What is passed is copied at most once, as float32, and never changed."""
+
+    @pytest.fixture(params=["<f4", "<f8", "<i2"])
+    def long(self, request):
+        rng = np.random.default_rng(0)
+        signals = (100 * rng.normal(size=(64, 25_000))).astype(request.param)
+        labels = np.repeat(rng.integers(-1, 2, size=(64, 250)), 100, axis=1).astype(np.int8)
+        return signals, labels
+
+    @pytest.mark.parametrize("normalization", ["recording", "local", None])
+    def test_one_copy_at_most(self, long, normalization):
+        signals, labels = long
+        one_copy = 4 * signals.size
+        segmenter = make_segmenter(normalization=normalization, window_length=256)
+        segmenter.fit(signals[:, :500], labels[:, :500]).predict(signals[:, :500])  # what is imported on first use
+        tracemalloc.start()
+        segmenter.fit(signals, labels)
+        _, fitting = tracemalloc.get_traced_memory()
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        answer = segmenter.predict(signals)
+        _, predicting = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert fitting < 1.75 * one_copy
+        assert predicting - before - answer.nbytes < 0.75 * one_copy
+
+    @pytest.mark.parametrize("kind", ["array", "list", "frame"])
+    def test_nothing_is_changed(self, kind, make_segmenter):
+        signals, labels = X.copy(), Y.copy()
+        if kind == "frame":
+            index = pd.MultiIndex.from_product([range(4), range(40)])
+            passed = pd.DataFrame(signals.ravel(), index=index), pd.Series(labels.ravel(), index=index)
+        else:
+            passed = (signals, labels) if kind == "array" else (list(signals), list(labels))
+        before = pickle.dumps(passed)
+        fitted = make_segmenter(max_steps=2, batch_size=2).fit(*passed)
+        fitted.predict(passed[0])
+        fitted.predict_segments(passed[0])
+        fitted.score(*passed)
+        FillGaps().fit_transform(passed[0])
+        assert pickle.dumps(passed) == before
 
 
 class TestVeryManyRecordings:
