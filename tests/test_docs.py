@@ -160,6 +160,7 @@ def test_quickstart_example(tmp_path):
 @pytest.mark.parametrize(
     ("name", "words", "written"),
     [
+        ("plot_follow_file.py", "the same as in the whole: True", "follow_file.png"),
         ("plot_counts.py", "holds the true count", "counts.png"),
         ("plot_heartbeats.py", "Heart rates", "heartbeats.png"),
         ("plot_decoders.py", "Chosen for counts", "decoders.png"),
