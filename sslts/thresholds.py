@@ -97,22 +97,50 @@ class Threshold(Recipe, ABC):
             If ``alignment`` is unknown, or asks for a prior that is not given.
         """
         if self.alignment is None:
-            return self._build(n_classes)
-        if self.alignment not in ("uniform", "labeled"):
-            raise ValueError(f"alignment={self.alignment!r} must be 'uniform', 'labeled' or None.")
-        if self.alignment == "uniform":
-            prior = torch.full((n_classes,), 1 / n_classes)
-        elif prior is None:
-            raise ValueError("alignment='labeled' needs the classes' shares: build(n_classes, prior=shares).")
-        return _AlignedModule(self._build(n_classes), prior)
+            return self._build(n_classes, prior)
+        return _AlignedModule(
+            self._build(n_classes, prior), expect_shares("alignment", self.alignment, n_classes, prior)
+        )
 
     @abstractmethod
-    def _build(self, n_classes: int) -> ThresholdModule:
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:
         """Return the module without alignment."""
 
     def __call__(self, n_classes: int) -> ThresholdModule:
         """Build the module; a recipe is callable."""
         return self.build(n_classes)
+
+
+def expect_shares(name: str, value: str, n_classes: int, prior: Tensor | None) -> Tensor:
+    """Return the shares (K,) that the classes are expected to have.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter that asks, for the error.
+    value : {"uniform", "labeled"}
+    n_classes : int
+    prior : Tensor or None, shape (n_classes,)
+        Shares among the labelled samples, for "labeled".
+
+    Raises
+    ------
+    ValueError
+        If ``value`` is neither, or "labeled" without a prior.
+
+    Examples
+    --------
+    >>> expect_shares("alignment", "uniform", 2, None)
+    tensor([0.5000, 0.5000])
+    """
+    if value not in ("uniform", "labeled"):
+        none = " or None" if name == "alignment" else ""
+        raise ValueError(f"{name}={value!r} must be 'uniform', 'labeled'{none}.")
+    if value == "uniform":
+        return torch.full((n_classes,), 1 / n_classes)
+    if prior is None:
+        raise ValueError(f"{name}='labeled' needs the classes' shares: build(n_classes, prior=shares).")
+    return prior.float()
 
 
 def average_samples(proba: Tensor, valid: Tensor) -> Tensor:
@@ -184,17 +212,19 @@ class FixedThreshold(Threshold):
 
     tau: float = 0.95
 
-    def _build(self, n_classes: int) -> ThresholdModule:  # noqa: ARG002
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:  # noqa: ARG002
         return _FixedModule(self.tau)
 
 
 class _CurriculumModule(ThresholdModule):
+    expected: Tensor
     share: Tensor
 
-    def __init__(self, tau: float, n_classes: int) -> None:
+    def __init__(self, tau: float, expected: Tensor) -> None:
         super().__init__()
         self.tau = tau
-        self.register_buffer("share", torch.zeros(n_classes))
+        self.register_buffer("expected", expected)
+        self.register_buffer("share", torch.zeros_like(expected))
 
     def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
         top, label = proba.max(1)  # several times faster than argmax over this axis
@@ -203,8 +233,8 @@ class _CurriculumModule(ThresholdModule):
 
     def forward(self, proba: Tensor) -> Tensor:
         # The samples that are in no class yet count as one more, so that all thresholds start low (paper, eq. 11).
-        largest = torch.maximum(self.share.max(), 1 - self.share.sum()).clamp(min=1e-12)
-        learnt = self.share / largest
+        found = _compare_shares(self.share, self.expected)
+        learnt = found / torch.maximum(found.max(), 1 - self.share.sum()).clamp(min=1e-12)
         confidence, label = proba.max(1)
         return (confidence >= self.tau * (learnt / (2 - learnt))[label]).to(proba.dtype)
 
@@ -221,6 +251,9 @@ class CurriculumThreshold(Threshold):
     ----------
     tau : float
         Threshold of the class that is learnt best.
+    expected : {"uniform", "labeled"}
+        Shares of classes that are learnt alike. Equal ones are the paper's, whose classes are equally frequent; where
+        they are not, everything of the rare ones is believed. "labeled" takes the shares of the labelled samples.
     alignment : {"uniform", "labeled"} or None
         See `Threshold`.
 
@@ -233,22 +266,25 @@ class CurriculumThreshold(Threshold):
     """
 
     tau: float = 0.95
+    expected: Literal["uniform", "labeled"] = "uniform"
 
-    def _build(self, n_classes: int) -> ThresholdModule:
-        return _CurriculumModule(self.tau, n_classes)
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:
+        return _CurriculumModule(self.tau, expect_shares("expected", self.expected, n_classes, prior))
 
 
 class _SelfAdaptiveModule(ThresholdModule):
+    expected: Tensor
     confidence: Tensor
     share: Tensor
     histogram: Tensor
 
-    def __init__(self, n_classes: int, fairness: float) -> None:
+    def __init__(self, expected: Tensor, fairness: float) -> None:
         super().__init__()
         self.fairness = fairness
-        self.register_buffer("confidence", torch.tensor(1 / n_classes))
-        self.register_buffer("share", torch.full((n_classes,), 1 / n_classes))
-        self.register_buffer("histogram", torch.full((n_classes,), 1 / n_classes))
+        self.register_buffer("expected", expected)
+        self.register_buffer("confidence", torch.tensor(1 / len(expected)))
+        self.register_buffer("share", expected.clone())
+        self.register_buffer("histogram", expected.clone())
 
     def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
         confidence, label = proba.max(1)
@@ -258,7 +294,8 @@ class _SelfAdaptiveModule(ThresholdModule):
 
     def forward(self, proba: Tensor) -> Tensor:
         confidence, label = proba.max(1)
-        tau = self.confidence * self.share / self.share.max()  # eq. 8
+        found = _compare_shares(self.share, self.expected)
+        tau = self.confidence * found / found.max()  # eq. 8
         return (confidence >= tau[label]).to(proba.dtype)
 
     def penalize(self, logits: Tensor, weight: Tensor) -> Tensor:
@@ -269,6 +306,11 @@ class _SelfAdaptiveModule(ThresholdModule):
         expected = _normalize(self.share / self.histogram.clamp(min=1e-6))
         found = _normalize(mean / _count_classes(proba.max(1).indices, weight, len(mean)).clamp(min=1e-6))
         return self.fairness * (expected * found.clamp(min=1e-12).log()).sum()
+
+
+def _compare_shares(share: Tensor, expected: Tensor) -> Tensor:
+    """Return the shares (K,) over what is expected, so that equal expectations leave them as they are."""
+    return share / (len(share) * expected).clamp(min=1e-6)
 
 
 def _count_classes(label: Tensor, weight: Tensor, n_classes: int) -> Tensor:
@@ -290,6 +332,8 @@ class SelfAdaptiveThreshold(Threshold):
     ----------
     fairness : float
         Weight of the fairness term; 0.05 in the paper for most datasets, 0 leaves it out.
+    expected : {"uniform", "labeled"}
+        Shares of classes that are learnt alike; see `CurriculumThreshold`.
     alignment : {"uniform", "labeled"} or None
         See `Threshold`.
 
@@ -302,9 +346,10 @@ class SelfAdaptiveThreshold(Threshold):
     """
 
     fairness: float = 0.0
+    expected: Literal["uniform", "labeled"] = "uniform"
 
-    def _build(self, n_classes: int) -> ThresholdModule:
-        return _SelfAdaptiveModule(n_classes, self.fairness)
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:
+        return _SelfAdaptiveModule(expect_shares("expected", self.expected, n_classes, prior), self.fairness)
 
 
 class _SoftModule(ThresholdModule):
@@ -347,7 +392,7 @@ class SoftThreshold(Threshold):
     [[1.0]]
     """
 
-    def _build(self, n_classes: int) -> ThresholdModule:
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:  # noqa: ARG002
         return _SoftModule(n_classes)
 
 
@@ -392,7 +437,7 @@ class RelativeThreshold(Threshold):
 
     tau: float = 0.9
 
-    def _build(self, n_classes: int) -> ThresholdModule:  # noqa: ARG002
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:  # noqa: ARG002
         return _RelativeModule(self.tau)
 
 

@@ -133,6 +133,40 @@ def test_self_adaptive_is_freematch():
     np.testing.assert_array_equal(module(proba).numpy(), wanted)
 
 
+@pytest.mark.parametrize("recipe", [CurriculumThreshold, SelfAdaptiveThreshold])
+class TestExpectedShares:
+    prior = torch.tensor([0.9, 0.1])
+
+    def teach(self, threshold):
+        """A teacher that is as sure of either class as the other, and calls one sample in ten the second."""
+        module = threshold.build(2, self.prior)
+        second = torch.arange(50) % 10 == 0
+        proba = torch.where(second, 0.04, 0.96)
+        proba = torch.stack([proba, 1 - proba])[None]
+        for _ in range(math.ceil(10 / NEW)):
+            module.observe(proba, torch.ones(1, 50).bool())
+        return module
+
+    def test_as_rare_as_expected_is_learnt(self, recipe):
+        doubtful = torch.tensor([[[0.4], [0.6]]])
+        assert self.teach(recipe())(doubtful).item() == 1  # the paper's: a rare class is believed whatever it says
+        assert self.teach(recipe(expected="labeled"))(doubtful).item() == 0
+
+    def test_equal_shares_are_the_uniform_ones(self, recipe):
+        proba, valid = make_proba()
+        found = []
+        for module in (recipe().build(3), recipe(expected="labeled").build(3, torch.full((3,), 1 / 3))):
+            module.observe(proba, valid)
+            found.append(module(proba))
+        torch.testing.assert_close(*found)
+
+    def test_unknown_or_without_shares_is_an_error(self, recipe):
+        with pytest.raises(ValueError, match="expected='both' must be 'uniform', 'labeled'"):
+            recipe(expected="both").build(2)
+        with pytest.raises(ValueError, match="expected='labeled' needs the classes' shares"):
+            recipe(expected="labeled").build(2)
+
+
 def test_fairness_is_freematch_s_and_pulls_towards_the_rare_class():
     proba, valid = make_proba()
     module = SelfAdaptiveThreshold(fairness=0.5).build(3)
