@@ -14,7 +14,7 @@ No layer here takes statistics over unbounded time at inference.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,9 @@ class UNet(Recipe):
         Probability with which a channel of the encoder's features of any level is dropped in training, in every second
         recording of a batch, drawn; 0.5 in UniMatch (Yang et al. 2023, section 3.2), which gives these features a
         stream of its own, where here they share the one pass. 0 costs nothing.
+    members : int
+        Networks that learn side by side: each sees every ``members``-th window of a batch, so that a step costs what it
+        costs one; together they teach, and predict, by the mean of their probabilities (`Ensemble`).
 
     Examples
     --------
@@ -70,19 +73,26 @@ class UNet(Recipe):
     stem_stride: int | None = None
     dropout: float = 0.0
     feature_dropout: float = 0.0
+    members: int = 1
 
     def __call__(self, n_channels: int, n_classes: int) -> nn.Module:
         """Build the module, with random weights from torch's global state."""
-        return UNetModule(
-            n_channels,
-            n_classes,
-            width=self.width,
-            depth=self.depth,
-            kernel_size=self.kernel_size,
-            stem_stride=self.stem_stride or 1,
-            dropout=self.dropout,
-            feature_dropout=self.feature_dropout,
-        )
+        if self.members < 1:
+            raise ValueError(f"members={self.members} must be 1 or more.")
+        modules = [
+            UNetModule(
+                n_channels,
+                n_classes,
+                width=self.width,
+                depth=self.depth,
+                kernel_size=self.kernel_size,
+                stem_stride=self.stem_stride or 1,
+                dropout=self.dropout,
+                feature_dropout=self.feature_dropout,
+            )
+            for _ in range(self.members)
+        ]
+        return modules[0] if self.members == 1 else Ensemble(modules)
 
     def build(self, n_channels: int, n_classes: int, generator: torch.Generator) -> nn.Module:
         """Build the module, with random weights from ``generator`` alone."""
@@ -262,6 +272,42 @@ class UNetModule(nn.Module):
         """Drop channels of the features of all levels, in about half of the recordings."""
         chosen = features[0].new_empty((len(features[0]), 1, 1, 1)).bernoulli_(generator=self.feature_dropout.generator)
         return [torch.where(chosen > 0, self.feature_dropout(x), x) for x in features]
+
+
+class Ensemble(nn.Module):
+    """Networks of one kind that share the work of training, and average their probabilities.
+
+    In training, member ``i`` of ``n`` answers to the windows ``i, i + n, ...`` of a batch; in evaluation all answer to
+    all. Members differ by their weights' start and by what they see, so their errors differ, and a teacher that is
+    their mean errs less than each (Lakshminarayanan et al. 2017, "Deep ensembles").
+
+    Parameters
+    ----------
+    members : sequence of torch.nn.Module
+        With the ``stride`` and ``receptive_field`` of the first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ensemble = Ensemble([UNet(width=4, depth=1)(1, 2) for _ in range(2)]).eval()
+    >>> ensemble(torch.zeros(1, 1, 10)).shape
+    torch.Size([1, 2, 10])
+    """
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.stride, self.receptive_field = members[0].stride, members[0].receptive_field
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return class scores (B, K, T) of signals (B, C, T): of one member each, or logs of mean probabilities."""
+        n = len(self.members)
+        if not self.training:
+            answers = torch.stack([member(x).float().log_softmax(1) for member in self.members])
+            return answers.logsumexp(0) - math.log(n)
+        parts = [member(x[i::n]) for i, member in enumerate(self.members[: len(x)])]
+        order = torch.cat([torch.arange(i, len(x), n) for i in range(len(parts))]).argsort()
+        return torch.cat(parts)[order.to(x.device)]
 
 
 def _split_stride(stride: int) -> list[int]:

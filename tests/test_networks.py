@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslts.networks import UNet, count_parameters
+from sslts.networks import Ensemble, UNet, count_parameters
 from sslts.windows import SignalSummary
 
 SMALL = UNet(width=4, depth=2, kernel_size=3)
@@ -79,6 +79,42 @@ def test_a_stem_must_be_a_power_of_two():
 
 def test_width_is_the_size():
     assert count_parameters(build(UNet(width=8))) < count_parameters(build(UNet(width=16)))
+
+
+class TestMembers:
+    recipe = SMALL.replace(stem_stride=2, members=3)
+
+    def test_in_evaluation_they_answer_by_the_mean_of_their_probabilities(self):
+        module, x = build(self.recipe), torch.randn(2, 1, 40)
+        mean = torch.stack([member(x).softmax(1) for member in module.members]).mean(0)
+        torch.testing.assert_close(module(x).softmax(1), mean)
+        torch.testing.assert_close(module(x).exp(), mean)  # log probabilities
+
+    @pytest.mark.parametrize("n_windows", [1, 2, 3, 8])
+    def test_in_training_each_window_is_one_member_s(self, n_windows):
+        module, x = build(self.recipe), torch.randn(n_windows, 1, 40)
+        for member in module.members:  # BatchNorm would make windows depend on each other
+            member.eval()
+        module.training = True
+        answers = module(x)
+        for i in range(n_windows):
+            torch.testing.assert_close(answers[i], module.members[i % 3](x[i : i + 1])[0])
+
+    def test_they_start_from_different_weights(self):
+        first, second, _ = self.recipe.build(1, 3, torch.Generator().manual_seed(0)).members
+        assert not torch.equal(first.head.weight, second.head.weight)
+
+    def test_one_is_no_ensemble(self):
+        assert not isinstance(SMALL(1, 2), Ensemble)
+        with pytest.raises(ValueError, match="members=0 must be 1 or more"):
+            SMALL.replace(members=0)(1, 2)
+
+    def test_pieces_of_a_recording_give_what_one_pass_gives(self):
+        module = build(self.recipe)
+        x = torch.randn(1, 1, 40 * module.stride)
+        reach = -(-module.receptive_field // module.stride) * module.stride
+        part = module(x[..., module.stride :])
+        torch.testing.assert_close(part[..., reach:], module(x)[..., module.stride + reach :], atol=1e-5, rtol=1e-4)
 
 
 class TestFeatureDropout:
