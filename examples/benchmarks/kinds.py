@@ -109,22 +109,29 @@ def run(key: dict[str, Any]) -> dict[str, Any]:
 
 def make_table(results: list[dict[str, Any]]) -> str:
     """Return a table as Markdown, means over seeds: a row for each kind and setting that both methods were run with."""
-    columns = ["kind", "method", "mean_iou", "segment_f1", "setting"]
+    columns = ["kind", "method", "seed", "mean_iou", "segment_f1", "setting"]
     rows = [{**r, "setting": "the former defaults" if r["params"] else "the defaults"} for r in results]
     frame = pd.DataFrame(rows, columns=columns)
     lines = [
-        "| kind | setting | seeds | mean IoU: labels alone | FixMatch | segment F1: labels alone | FixMatch |",
-        "|" + "---|" * 7,
+        "| kind | setting | seeds | mean IoU: labels alone | FixMatch | gain, seed by seed | segment F1: labels alone | "
+        "FixMatch | gain, seed by seed |",
+        "|" + "---|" * 9,
     ]
     for kind, (words, _) in KINDS.items():
         for setting, part in frame[frame["kind"] == kind].groupby("setting"):
-            both = [part[part["method"] == method] for method in ("supervised", "fixmatch")]
-            if not all(len(rows) for rows in both):
+            scores = part.pivot_table(index="seed", columns="method", values=["mean_iou", "segment_f1"])
+            if "fixmatch" not in part["method"].values or "supervised" not in part["method"].values:
                 continue
-            iou = " | ".join(f"{100 * rows['mean_iou'].mean():.1f}" for rows in both)
-            f1 = " | ".join(f"{rows['segment_f1'].mean():.3f}" for rows in both)
-            lines.append(f"| {words} | {setting} | {len(both[1])} | {iou} | {f1} |")
+            iou, f1 = 100 * scores["mean_iou"].dropna(), scores["segment_f1"].dropna()
+            lines.append(f"| {words} | {setting} | {len(iou)} | {_compare(iou, 1)} | {_compare(f1, 3)} |")
     return "\n".join(lines)
+
+
+def _compare(scores: pd.DataFrame, digits: int) -> str:
+    """Return the means of both methods, and the gain of each seed, as cells of a table."""
+    gains = scores["fixmatch"] - scores["supervised"]
+    means = (f"{scores[method].mean():.{digits}f}" for method in ("supervised", "fixmatch"))
+    return " | ".join([*means, ", ".join(f"{gain:+.{digits}f}" for gain in gains)])
 
 
 def main() -> None:

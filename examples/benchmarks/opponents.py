@@ -142,10 +142,10 @@ def run_per_item_pipeline(
 class PlainUNet(nn.Module):
     """The layers and sizes of `sslts.networks.UNet`, out of ``nn.Conv1d``."""
 
-    def __init__(self, n_classes: int, *, width: int = 32, depth: int = 4, size: int = 5, stem: int = 4) -> None:
+    def __init__(self, n_classes: int, *, width: int = 16, depth: int = 5, size: int = 5, stem: int = 2) -> None:
         super().__init__()
         self.stem_stride, self.stride = stem, stem * 2**depth
-        widths = [min(width * 2**level, 4 * width) for level in range(depth + 1)]
+        widths = [min(width * 2**level, 8 * width) for level in range(depth + 1)]
         self.stem = nn.Sequential(
             nn.Conv1d(1, width, size + stem - 1, stem, (size - 1) // 2, bias=False), nn.BatchNorm1d(width), nn.ReLU()
         )
