@@ -51,6 +51,15 @@ class HeldWindows:
         Recordings from which windows are drawn; the others are not held.
     window_length : int
     device : torch.device
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> seen = NormalizedRecordings(as_recordings([np.arange(5.0), np.array([7.0, 8.0, 9.0])]), None, width=0)
+    >>> windows = HeldWindows(seen, np.array([0, 1]), 3, torch.device("cpu"))
+    >>> x, valid = windows.cut(np.array([0, 1]), np.array([2, 1]))
+    >>> x.tolist(), valid.tolist()
+    ([[[2.0, 3.0, 4.0]], [[8.0, 9.0, 0.0]]], [[True, True, True], [True, True, False]])
     """
 
     def __init__(
@@ -83,6 +92,14 @@ class ReadWindows:
     ----------
     recordings : NormalizedRecordings
     window_length : int
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> seen = NormalizedRecordings(as_recordings([np.arange(5.0), np.array([7.0, 8.0, 9.0])]), None, width=0)
+    >>> x, valid = ReadWindows(seen, 3).cut(np.array([0, 1]), np.array([2, 1]))
+    >>> x.tolist(), valid.tolist()
+    ([[[2.0, 3.0, 4.0]], [[8.0, 9.0, 0.0]]], [[True, True, True], [True, True, False]])
     """
 
     def __init__(self, recordings: NormalizedRecordings, window_length: int) -> None:
@@ -118,6 +135,19 @@ class WindowDataset(Dataset):
     n_classes : int
     device : torch.device
     seed : int
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> seen = NormalizedRecordings(as_recordings(np.arange(40.0).reshape(2, 20)), None, width=0)
+    >>> labels = LabelRuns.from_constants(np.array([1, -1]), np.array([20, 20]))
+    >>> sizes = dict(window_length=8, batch_size=2, n_unlabeled=3, n_classes=2)
+    >>> dataset = WindowDataset(seen, labels, **sizes, device=torch.device("cpu"), seed=0)
+    >>> batch = dataset.draw(step=5)
+    >>> batch.labeled.target.unique().tolist(), batch.unlabeled.target.unique().tolist(), batch.unlabeled.x.shape
+    ([1], [-1], torch.Size([3, 1, 8]))
+    >>> torch.equal(batch.unlabeled.x, next(dataset.iterate(5, 6)).unlabeled.x)
+    True
     """
 
     def __init__(

@@ -18,7 +18,14 @@ PREDICT_SAMPLES = 1 << 17  # samples in one forward pass
 
 
 class Part(NamedTuple):
-    """The probabilities (t, K), float32, of a recording from sample ``start`` on; ``last`` if they reach its end."""
+    """The probabilities (t, K), float32, of a recording from sample ``start`` on; ``last`` if they reach its end.
+
+    Examples
+    --------
+    >>> proba = np.full((4, 2), 0.5, dtype=np.float32)
+    >>> Part(0, 0, proba, last=True).is_whole, Part(0, 0, proba, last=False).is_whole
+    (True, False)
+    """
 
     recording: int
     start: int
@@ -32,7 +39,16 @@ class Part(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A part, and the labels (class indices) that became final with it: those of the samples from ``start`` on."""
+    """A part, and the labels (class indices) that became final with it: those of the samples from ``start`` on.
+
+    Examples
+    --------
+    >>> from sslts.decoding import Argmax
+    >>> proba = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> (found,) = decode_parts(Argmax(), [Part(recording=3, start=0, proba=proba, last=True)])
+    >>> found.part.recording, found.start, found.labels.tolist()
+    (3, 0, [0, 1])
+    """
 
     part: Part
     start: int
@@ -45,6 +61,28 @@ def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Ite
     Short recordings of equal length go through the network together. Long ones are cut into pieces that overlap by the
     receptive field, so that the result is that of one pass; of these a part is a piece, in order. A network that names
     no ``stride`` and ``receptive_field`` reads each recording at once.
+
+    Parameters
+    ----------
+    net : SegmentationNet
+        Fitted.
+    recordings : NormalizedRecordings
+
+    Yields
+    ------
+    Part
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.networks import UNet
+    >>> from sslts.recordings import as_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> net = SupervisedSegmenter(network=UNet(width=4, depth=1), max_steps=1, random_state=0).fit(X, y).net_
+    >>> seen = NormalizedRecordings(as_recordings([np.zeros(500), np.zeros(200_000)]), None, width=0)
+    >>> [(part.recording, part.start, part.proba.shape, part.last) for part in predict_parts(net, seen)]
+    [(0, 0, (500, 2), True), (1, 0, (131072, 2), False), (1, 131072, (68928, 2), True)]
     """
     module = net.teacher_.module
     stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
@@ -94,7 +132,18 @@ def _predict_long(
 
 @torch.no_grad()
 def predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
-    """Return the probabilities (B, T, K), float32, of signals (B, C, T) in one pass."""
+    """Return the probabilities (B, T, K), float32, of signals (B, C, T) in one pass.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> net = SupervisedSegmenter(max_steps=1, random_state=0).fit(X, y).net_
+    >>> proba = predict_batch(net, np.zeros((3, 1, 50), dtype=np.float32))
+    >>> proba.shape, np.allclose(proba.sum(-1), 1, atol=1e-4)
+    ((3, 50, 2), True)
+    """
     proba = net.ask_teacher(torch.as_tensor(x, device=net.device))
     return proba.transpose(1, 2).contiguous().cpu().numpy()
 
@@ -103,6 +152,24 @@ def decode_parts(decoder: Any, parts: Iterable[Part]) -> Iterator[Decoded]:
     """Decode parts as they come: whole recordings together where the decoder can, the parts of a long one in order.
 
     Of a long recording, no more is held than its decoder holds back.
+
+    Parameters
+    ----------
+    decoder : Decoder
+    parts : iterable of Part
+        Those of a recording in order.
+
+    Yields
+    ------
+    Decoded
+
+    Examples
+    --------
+    >>> from sslts.decoding import Hysteresis
+    >>> proba = np.array([[0.9, 0.1]] * 3 + [[0.1, 0.9]] * 5)
+    >>> parts = [Part(0, 0, proba[:5], last=False), Part(0, 5, proba[5:], last=True)]
+    >>> [(found.start, found.labels.tolist()) for found in decode_parts(Hysteresis(min_length=3), parts)]
+    [(0, [0, 0, 0]), (3, [1, 1, 1, 1, 1])]
     """
     for whole, run in groupby(parts, key=lambda part: part.is_whole):
         if whole:

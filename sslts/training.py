@@ -99,7 +99,16 @@ class _Steps:
 
 
 def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -> nn.Module:
-    """Build the network with weights that depend on ``seed`` alone; the global random state stays as it was."""
+    """Build the network with weights that depend on ``seed`` alone; the global random state stays as it was.
+
+    Examples
+    --------
+    >>> def network(n_channels, n_classes):
+    ...     return nn.Conv1d(n_channels, n_classes, 3, padding=1)
+    >>> one, same, other = (build_module(network, 1, 2, seed).weight for seed in (0, 0, 1))
+    >>> torch.equal(one, same), torch.equal(one, other)
+    (True, False)
+    """
     if is_shipped(network) and hasattr(network, "build"):
         return network.build(n_channels, n_classes, torch.Generator().manual_seed(seed))
     with seed_torch(seed):
@@ -111,7 +120,17 @@ _GLOBAL_STATE = threading.RLock()  # torch has one global random state for all t
 
 @contextlib.contextmanager
 def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Run with torch's global random state seeded, that of ``device`` too, and restore it; one thread at a time."""
+    """Run with torch's global random state seeded, that of ``device`` too, and restore it; one thread at a time.
+
+    Examples
+    --------
+    >>> before, drawn = torch.get_rng_state(), []
+    >>> for seed in (0, 0, 1):
+    ...     with seed_torch(seed):
+    ...         drawn.append(torch.rand(3).tolist())
+    >>> drawn[0] == drawn[1], drawn[0] == drawn[2], torch.equal(torch.get_rng_state(), before)
+    (True, False, True)
+    """
     kind = torch.device(device).type
     with _GLOBAL_STATE, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -145,6 +164,21 @@ class SegmentationNet(NeuralNet):
     seed : int
     others
         As in skorch.
+
+    Examples
+    --------
+    >>> from sslts.augment import Tracks
+    >>> from sslts.networks import UNet
+    >>> from sslts.segmenters.supervised import SupervisedLoss
+    >>> net = SegmentationNet(
+    ...     lambda: build_module(UNet(width=4, depth=1), 1, 2, seed=0),
+    ...     lambda: SupervisedLoss(weak=None, strong=None, class_weight=None),
+    ...     **dict(ema_decay=0.9, max_steps=5, log_every=5, precision="float32", foreign=False, seed=0),
+    ... ).initialize()
+    >>> windows = Tracks(torch.zeros(2, 1, 32), torch.ones(2, 32).long(), torch.ones(2, 32).bool())
+    >>> losses = [net.train_step(Batch(windows, windows.hide_labels()))["loss"].item() for _ in range(5)]
+    >>> net.step_, losses[-1] < losses[0]
+    (5, True)
     """
 
     def __init__(

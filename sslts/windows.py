@@ -162,7 +162,15 @@ class WindowSampler:
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of a recording: read ``[start, stop)``, keep ``[keep_start, keep_stop)``."""
+    """A piece of a recording: read ``[start, stop)``, keep ``[keep_start, keep_stop)``.
+
+    Examples
+    --------
+    >>> piece = Piece(recording=0, start=2, stop=10, keep_start=4, keep_stop=8)
+    >>> read = np.arange(20)[piece.start : piece.stop]
+    >>> read[piece.keep_start - piece.start : piece.keep_stop - piece.start].tolist()
+    [4, 5, 6, 7]
+    """
 
     recording: int
     start: int

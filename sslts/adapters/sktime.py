@@ -65,6 +65,23 @@ class SegmenterDetector(BaseDetector):
 
     ``class MyDetector(SegmenterDetector, segmenter=MySegmenter)`` makes a detector of an estimator of one's own, with
     that estimator's parameters.
+
+    Examples
+    --------
+    >>> from sklearn.base import BaseEstimator
+    >>> class AboveSegmenter(BaseEstimator):
+    ...     def __init__(self, level=0.0):
+    ...         self.level = level
+    ...     def fit(self, X, y):
+    ...         self.classes_ = np.array([0, 1])
+    ...         return self
+    ...     def predict(self, X):
+    ...         return [(x[0] > self.level).astype(int) for x in X]
+    >>> class AboveDetector(SegmenterDetector, segmenter=AboveSegmenter):
+    ...     pass
+    >>> series = np.array([0.0, 2.0, 3.0, 1.0])
+    >>> AboveDetector(level=1.5).fit(series, pd.Series([0, 1, 1, 0])).transform(series)["labels"].tolist()
+    [0, 1, 1, 0]
     """
 
     _segmenter_class: ClassVar[type]

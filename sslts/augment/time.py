@@ -65,7 +65,15 @@ class TimeAugmenter(Augmenter):
 
 
 def make_grid(tracks: Tracks) -> Tensor:
-    """Return the positions ``0 ... T - 1`` of each row, float32 of shape (B, T)."""
+    """Return the positions ``0 ... T - 1`` of each row, float32 of shape (B, T).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> make_grid(Tracks(torch.zeros(2, 1, 3), torch.zeros(2, 3).long(), torch.ones(2, 3).bool())).tolist()
+    [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]]
+    """
     batch, _, length = tracks.x.shape
     return torch.arange(length, dtype=torch.float32, device=tracks.x.device).expand(batch, length)
 

@@ -197,17 +197,44 @@ def _pad(recordings: Recordings, labels: list[np.ndarray] | None) -> Tracks:
 
 
 def draw_uniform(low: float, high: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
-    """Return uniform numbers in ``[low, high)`` on the device of ``like``."""
+    """Return uniform numbers in ``[low, high)`` on the device of ``like``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> drawn = draw_uniform(-1, 3, (1000, 10), torch.zeros(1), torch.Generator().manual_seed(0))
+    >>> [round(value.item(), 1) for value in (drawn.min(), drawn.mean(), drawn.max())]
+    [-1.0, 1.0, 3.0]
+    """
     return torch.empty(shape, device=like.device).uniform_(low, high, generator=generator)
 
 
 def draw_chance(p: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
-    """Return a mask that is true with probability ``p``, on the device of ``like``."""
+    """Return a mask that is true with probability ``p``, on the device of ``like``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> masks = [draw_chance(p, (1000, 10), torch.zeros(1), generator) for p in (0, 0.3, 1)]
+    >>> [round(mask.float().mean().item(), 1) for mask in masks]
+    [0.0, 0.3, 1.0]
+    """
     return torch.rand(shape, generator=generator, device=like.device) < p
 
 
 def draw_stretch(length: int, share: Tensor, generator: Generator) -> Tensor:
-    """Return a mask ``(B, T)`` of one random stretch for each row, ``share`` (B,) of the length long."""
+    """Return a mask ``(B, T)`` of one random stretch for each row, ``share`` (B,) of the length long.
+
+    Examples
+    --------
+    >>> import torch
+    >>> inside = draw_stretch(100, torch.tensor([0.1, 0.5]), torch.Generator().manual_seed(0))
+    >>> inside.sum(1).tolist()
+    [10, 50]
+    >>> [(row.nonzero().max() - row.nonzero().min() + 1).item() for row in inside]  # in one piece
+    [10, 50]
+    """
     half = share[:, None] * (length / 2)
     middle = torch.lerp(half, length - half, torch.rand(half.shape, generator=generator, device=share.device))
     t = torch.arange(length, dtype=torch.float32, device=share.device)

@@ -65,7 +65,16 @@ class ValueAugmenter(Augmenter):
 
 
 def draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Generator) -> Tensor:
-    """Return a random number in [0, 1] for each step and recording (S, B), zero with probability ``1 - p``."""
+    """Return a random number in [0, 1] for each step and recording (S, B), zero with probability ``1 - p``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Jitter, Scale
+    >>> strengths = draw_strengths((Jitter(), Scale(p=0.0)), torch.zeros(3, 1, 50), torch.Generator().manual_seed(0))
+    >>> (strengths > 0).tolist()
+    [[True, True, True], [False, False, False]]
+    """
     strengths = torch.rand((len(steps), len(x)), generator=generator, device=x.device)
     for k, step in enumerate(steps):
         if step.p < 1:
@@ -74,7 +83,16 @@ def draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Genera
 
 
 def change_values(tracks: Tracks, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tracks:
-    """Apply steps with their strengths (S, B) to the signals in units of their standard deviation."""
+    """Apply steps with their strengths (S, B) to the signals in units of their standard deviation.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Smooth, Tracks
+    >>> tracks = Tracks(torch.tensor([[[1.0, 3.0]], [[1.0, 3.0]]]), torch.zeros(2, 2).long(), torch.ones(2, 2).bool())
+    >>> change_values(tracks, (Smooth(width=3),), torch.tensor([[0.0, 1.0]]), torch.Generator()).x.tolist()
+    [[[1.0, 3.0]], [[2.0, 2.0]]]
+    """
     x, center, scale, valid = standardize(tracks)
     x = _change_rows(x, steps, strengths, generator)
     return tracks.replace(x=(x * scale).add_(center).mul_(valid))
@@ -84,6 +102,15 @@ def standardize(tracks: Tracks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the signals with mean 0 and standard deviation 1, both as they were (B, C, 1), and 0 at padding, else 1.
 
     Padding is 0 in the signals, and has no say in mean and standard deviation.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> valid = torch.tensor([[True, True, False]])
+    >>> tracks = Tracks(torch.tensor([[[-5.0, -1.0, 0.0]]]), torch.zeros(1, 3).long(), valid)
+    >>> [part.flatten().tolist() for part in standardize(tracks)]
+    [[-1.0, 1.0, 0.0], [-3.0], [2.0], [1.0, 1.0, 0.0]]
     """
     x, valid = tracks.x, tracks.valid[:, None].to(tracks.x.dtype)
     count = valid.sum(-1, keepdim=True).clamp(min=1)

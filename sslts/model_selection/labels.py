@@ -18,6 +18,13 @@ def read_labels(y: Any) -> list[np.ndarray]:
     ------
     ValueError
         If `y` is missing, empty, or not labels.
+
+    Examples
+    --------
+    >>> read_labels(np.array([[0, 1], [1, -1]]))
+    [array([0, 1]), array([ 1, -1])]
+    >>> read_labels([3, -1])
+    [array([3]), array([-1])]
     """
     if y is None:
         raise ValueError("y is None; pass the labels, with -1 where there is none.")
@@ -40,7 +47,23 @@ def _is_one_each(y: Any) -> bool:
 
 
 def return_labels(labels: list[np.ndarray], like: Any) -> Any:
-    """Return arrays of labels in the form of ``like``."""
+    """Return arrays of labels in the form of ``like``.
+
+    Parameters
+    ----------
+    labels : list of ndarray
+        What `read_labels` returned, some of it changed.
+    like : array-like
+        What it was given.
+
+    Examples
+    --------
+    >>> return_labels([np.array([0, -1]), np.array([1, 1])], like=np.zeros((2, 2), dtype=int))
+    array([[ 0, -1],
+           [ 1,  1]])
+    >>> return_labels([np.array([3]), np.array([-1])], like=[3, 3])
+    array([ 3, -1])
+    """
     if isinstance(like, (pd.Series, pd.DataFrame)):
         flat = np.concatenate(labels)
         if isinstance(like.index, pd.MultiIndex):
@@ -57,10 +80,27 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
 def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = "groups") -> np.ndarray | None:
     """Return the groups as an array.
 
+    Parameters
+    ----------
+    groups : array-like or None
+    n : int
+        Number of recordings.
+    name : str
+        What an error calls the groups.
+
     Raises
     ------
     ValueError
         If there is not one for each recording.
+
+    Examples
+    --------
+    >>> check_groups([7, 7, 9], 3)
+    array([7, 7, 9])
+    >>> check_groups([7, 7], 3)
+    Traceback (most recent call last):
+    ...
+    ValueError: groups has shape (2,), y has 3 recordings; give one group for each.
     """
     if groups is None:
         return None

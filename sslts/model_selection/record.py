@@ -34,6 +34,17 @@ class CurveFile:
     ------
     ValueError
         If the file is not of this study, or no curve's file at all. It is left as it is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> row = {"estimator": "mine", "labels": 5, "unlabelled": 100, "split": 0, "score": 0.75, "seconds": 60.0}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "curve.json"
+    ...     CurveFile(path, {"seed": "0"}, {"mine": "FixMatchSegmenter()"}).add(row)
+    ...     again = CurveFile(path, {"seed": "0"}, {"mine": "FixMatchSegmenter()"})
+    >>> again.find(row)["score"], again.find({**row, "split": 1})
+    (0.75, None)
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, study: dict[str, str], estimators: dict[str, str]) -> None:

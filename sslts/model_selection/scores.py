@@ -20,6 +20,16 @@ def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
     ValueError
         If the table is no curve, does not have the estimator, has several and none is named, or has several numbers of
         unlabelled recordings or scores for one fit, or lacks scores.
+
+    Examples
+    --------
+    >>> splits, scores = [0, 0, 1, 1], [0.5, 0.7, 0.6, 0.9]
+    >>> curve = pd.DataFrame({"estimator": "mine", "labels": [5, 10, 5, 10], "split": splits, "score": scores})
+    >>> choose_scores(curve)
+    labels   5    10
+    split
+    0       0.5  0.7
+    1       0.6  0.9
     """
     missing = [name for name in NEEDED if name not in getattr(curve, "columns", ())]
     if missing:
@@ -48,7 +58,22 @@ def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
 
 
 def check_confidence(confidence: Any) -> float:
-    """Return the level of an interval, between 0 and 1."""
+    """Return the level of an interval, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If it is no such number.
+
+    Examples
+    --------
+    >>> check_confidence(0.95)
+    0.95
+    >>> check_confidence(95)
+    Traceback (most recent call last):
+    ...
+    ValueError: confidence must be between 0 and 1, got 95
+    """
     if not isinstance(confidence, Real) or not 0 < float(confidence) < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
     return float(confidence)
@@ -76,6 +101,20 @@ def draw_means(scores: np.ndarray, n_draws: int, rng: np.random.Generator) -> np
 
     At each number of labels the draws follow Student's distribution with S - 1 degrees of freedom, as its interval
     does; whole splits are weighed, so that the numbers of labels vary together as they did.
+
+    Raises
+    ------
+    ValueError
+        If there is one split.
+
+    Examples
+    --------
+    >>> scores = np.array([[0.5, 0.7], [0.6, 0.8], [0.7, 0.9]])
+    >>> drawn = draw_means(scores, 1000, np.random.default_rng(0))
+    >>> drawn.shape, np.median(drawn, axis=0).round(2).tolist()
+    ((1000, 2), [0.6, 0.8])
+    >>> np.ptp(drawn[:, 1] - drawn[:, 0]).round(6).item()  # the gain was the same in each split
+    0.0
     """
     n = len(scores)
     mean = scores.mean(axis=0)

@@ -15,7 +15,16 @@ _PACKAGES = ("torch", "numpy", "scikit-learn", "skorch")
 
 @functools.cache
 def list_versions() -> dict[str, Any]:
-    """Return the versions of this package and of what it stands on, as a header states them."""
+    """Return the versions of this package and of what it stands on, as a header states them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> list_versions()["versions"]["torch"] == version("torch")
+    True
+    >>> sorted(list_versions()["versions"])
+    ['numpy', 'python', 'scikit-learn', 'skorch', 'torch']
+    """
     found = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     return {"sslts": version("sslts"), "versions": found}
 
@@ -86,6 +95,19 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     ------
     PersistenceError
         If the file is damaged, or of another format.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.persistence import read_card
+    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y).save(pathlib.Path(folder) / "model.sslts")
+    ...     card = read_card(pathlib.Path(folder) / "model.sslts")
+    >>> card["file"]["kind"], card["estimator"], card["training set"]["labeled_samples"]
+    ('model', 'SupervisedSegmenter', 3200)
     """
     header, _ = read_file(path)
     about = {"kind": header.get("kind"), "format": header["format"], "sslts": header.get("sslts")}

@@ -40,6 +40,22 @@ class Checkpoint(Callback):
     ------
     PersistenceError
         If the file is no checkpoint, is damaged, or is that of another run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.recordings import as_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0)
+    >>> identity = identify_run(segmenter, as_recordings(X), LabelRuns.from_table(y))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "run.ckpt"
+    ...     before, _ = Checkpoint(path, identity), segmenter.fit(X, y, checkpoint=path)
+    ...     after = Checkpoint(path, identity)
+    >>> before.seed, after.seed == segmenter.net_.seed
+    (None, True)
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
@@ -97,7 +113,19 @@ def open_checkpoint(
     labels: LabelRuns,
     start: dict[str, torch.Tensor] | None,
 ) -> Checkpoint | None:
-    """Return the checkpoint of a fit, None without a path; see `identify_run`."""
+    """Return the checkpoint of a fit, None without a path; see `identify_run`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.recordings import as_recordings
+    >>> data = as_recordings(np.zeros((3, 50))), LabelRuns.from_table(np.zeros((3, 50), dtype=int))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saver = open_checkpoint(Path(folder) / "run.ckpt", SupervisedSegmenter(), *data, start=None)
+    >>> saver.identity["recordings in X"], open_checkpoint(None, SupervisedSegmenter(), *data, start=None)
+    (3, None)
+    """
     return None if path is None else Checkpoint(path, identify_run(estimator, recordings, labels, start))
 
 
@@ -176,6 +204,25 @@ class SavedRounds:
         What the round that is not done is fitted on; None before the first.
     rows : list of dict
         A description of each round.
+
+    Raises
+    ------
+    PersistenceError
+        If the file is not one of rounds, is damaged, or is that of another run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sslts import SelfTrainingSegmenter
+    >>> from sslts.recordings import as_recordings
+    >>> run = SelfTrainingSegmenter(), as_recordings(np.zeros((1, 3))), [np.array([0, 1, -1])]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     SavedRounds(Path(folder) / "run.ckpt", *run).save([np.array([0, 1, 1])], {"round": 1, "believed": 1.0})
+    ...     again = SavedRounds(Path(folder) / "run.ckpt", *run)
+    ...     print(again.find_checkpoint().name)
+    run.ckpt.1
+    >>> again.labels, again.rows
+    ([array([0, 1, 1])], [{'round': 1, 'believed': 1.0}])
     """
 
     def __init__(

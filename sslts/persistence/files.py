@@ -59,6 +59,17 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], tensors: di
     ------
     OSError
         If the folder is missing or can't be written, or the disk is full.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_file(Path(folder) / "model.sslts", {"kind": "model"}, {"weight": torch.ones(2)})
+    ...     header, tensors = read_file(Path(folder) / "model.sslts")
+    ...     print(os.listdir(folder))
+    ['model.sslts']
+    >>> header["kind"], tensors
+    ('model', {'weight': tensor([1., 1.])})
     """
     path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
@@ -91,7 +102,23 @@ def _replace_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove the temporary files that killed processes left behind when they wrote ``path``."""
+    """Remove the temporary files that killed processes left behind when they wrote ``path``.
+
+    Parameters
+    ----------
+    path : path-like
+        What is there stays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("run.ckpt", ".run.ckpt.0123abcd.tmp", ".other.ckpt.0123abcd.tmp"):
+    ...         (Path(folder) / name).touch()
+    ...     remove_leftovers(Path(folder) / "run.ckpt")
+    ...     print(sorted(os.listdir(folder)))
+    ['.other.ckpt.0123abcd.tmp', 'run.ckpt']
+    """
     path = Path(os.path.realpath(path))
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         leftover.unlink(missing_ok=True)
@@ -106,12 +133,33 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[di
     kind : str or None
         What the file has to be; None takes any.
 
+    Returns
+    -------
+    header : dict
+        JSON values.
+    tensors : dict of str to Tensor
+
     Raises
     ------
     PersistenceError
         If the file is damaged, or of another kind or format.
     OSError
         If it can't be opened.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.sslts"
+    ...     write_file(path, {"kind": "model"}, {"weight": torch.zeros(2)})
+    ...     print(read_file(path, "model")[1])
+    ...     _ = path.write_bytes(path.read_bytes()[:-1] + b"!")
+    ...     try:
+    ...         read_file(path, "model")
+    ...     except PersistenceError as error:
+    ...         print(str(error).partition("model.sslts ")[2])
+    {'weight': tensor([0., 0.])}
+    is damaged: its checksum does not fit its content. Copy or save it anew.
     """
     data = Path(path).read_bytes()
     header = _read_header(path, data)

@@ -32,6 +32,15 @@ def identify_run(
     labels : LabelRuns
     start : dict of str to Tensor, or None
         The weights that training starts from; None means new ones.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.recordings import as_recordings
+    >>> data = as_recordings(np.zeros((3, 50))), LabelRuns.from_table(np.zeros((3, 50), dtype=int))
+    >>> one, other = (identify_run(SupervisedSegmenter(lr=lr), *data) for lr in (0.1, 0.2))
+    >>> one["recordings in X"], [name for name in one if one[name] != other[name]]
+    (3, ['parameters'])
     """
     params = {name: value for name, value in estimator.get_params(deep=False).items() if name not in _IDLE}
     content = hashlib.sha256()

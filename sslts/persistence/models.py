@@ -15,7 +15,23 @@ from sslts.persistence.values import Decoder, Encoder, get_import_path, list_for
 
 
 class Savable:
-    """Mixin of estimators that can be saved: parameters, and what `fit` found."""
+    """Mixin of estimators that can be saved: parameters, and what `fit` found.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from sklearn.base import BaseEstimator
+    >>> class Counter(Savable, BaseEstimator):
+    ...     def fit(self, X, y):
+    ...         self.classes_, self.counts_ = np.unique(y, return_counts=True)
+    ...         return self
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Counter().fit(None, [0, 1, 1]).save(pathlib.Path(folder) / "model.sslts")
+    ...     again = load(pathlib.Path(folder) / "model.sslts", objects=[Counter])
+    >>> again.counts_
+    array([1, 2])
+    """
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted segmenter to one file, which `sslts.load` reads.

@@ -40,6 +40,15 @@ def find_class(name: str) -> type:
     ------
     PersistenceError
         If this version has none of that name.
+
+    Examples
+    --------
+    >>> find_class("UNet")
+    <class 'sslts.networks.UNet'>
+    >>> find_class("VNet")
+    Traceback (most recent call last):
+    ...
+    sslts.persistence.files.PersistenceError: the file names 'VNet', which this version of sslts does not have.
     """
     found = list_classes().get(name)
     if found is None:
@@ -48,5 +57,14 @@ def find_class(name: str) -> type:
 
 
 def get_name(cls: type) -> str | None:
-    """Return the name of a class that ships, None for any other."""
+    """Return the name of a class that ships, None for any other.
+
+    Examples
+    --------
+    >>> from sslts.networks import UNet
+    >>> class MyNet(UNet):
+    ...     pass
+    >>> get_name(UNet), get_name(MyNet)
+    ('UNet', None)
+    """
     return cls.__name__ if list_classes().get(cls.__name__) is cls else None

@@ -180,7 +180,14 @@ def get_import_path(value: Any) -> str:
 
 
 def list_foreign(coded: Any) -> Iterator[str]:
-    """Yield the names of all foreign objects in an encoded value."""
+    """Yield the names of all foreign objects in an encoded value.
+
+    Examples
+    --------
+    >>> coded = Encoder().encode({"strong": [abs, None], "lr": 0.1}, "params")
+    >>> list(list_foreign(coded))
+    ['builtins.abs']
+    """
     if isinstance(coded, list):
         for one in coded:
             yield from list_foreign(one)
@@ -203,6 +210,17 @@ class Decoder:
         Foreign classes, functions and objects by the name that the file gives them.
     device : str or None
         The ``device`` of every segmenter; None leaves what was saved.
+
+    Examples
+    --------
+    >>> encoder = Encoder()
+    >>> coded = encoder.encode({"tau": 0.5, "counts": np.zeros(2), "strong": abs}, "model")
+    >>> Decoder(encoder.tensors, {"builtins.abs": abs}).decode(coded)
+    {'tau': 0.5, 'counts': array([0., 0.]), 'strong': <built-in function abs>}
+    >>> Decoder(encoder.tensors).decode(coded)
+    Traceback (most recent call last):
+    ...
+    sslts.persistence.files.PersistenceError: the file names 'builtins.abs', which was not passed in as ...
     """
 
     def __init__(

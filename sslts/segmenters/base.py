@@ -44,6 +44,24 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
     """Base class of estimators that train one network.
 
     Subclasses define ``__init__``, with ``mu`` if they use unlabelled windows, and `_make_criterion`.
+
+    Examples
+    --------
+    A criterion of one's own, with the parameters of `SupervisedSegmenter`:
+
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.training import Losses
+    >>> class SmoothLoss(nn.CrossEntropyLoss):
+    ...     def forward(self, batch, step):
+    ...         loss = super().forward(*step.student(batch.labeled.x), batch.labeled.target)
+    ...         return Losses(loss, loss)
+    >>> class SmoothSegmenter(SupervisedSegmenter):
+    ...     def _make_criterion(self, class_weight, shares):
+    ...         return SmoothLoss(class_weight, ignore_index=-1, label_smoothing=0.1)
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> SmoothSegmenter(max_steps=2, random_state=0).fit(X, y).predict(X).shape
+    (4, 400)
     """
 
     network: Network

@@ -82,7 +82,21 @@ class BoundaryConsistency(Recipe):
 
 
 class MeanTeacherLoss(nn.Module):
-    """The loss of a batch, with the paper's terms."""
+    """The loss of a batch, with the paper's terms.
+
+    Examples
+    --------
+    At the end of a training, with a student that knows nothing and a teacher that is sure of itself:
+
+    >>> from sslts.augment import Tracks
+    >>> options = dict(weak=None, strong=None, consistency=UniformConsistency(), ramp_up=0.4, class_weight=None)
+    >>> windows = Tracks(torch.zeros(1, 1, 2), torch.tensor([[0, 1]]), torch.ones(1, 2).bool())
+    >>> proba = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    >>> step = Step(lambda *views: [torch.zeros(1, 2, 2)] * len(views), lambda x: proba, torch.Generator(), 1.0)
+    >>> found = MeanTeacherLoss(**options, lambda_u=10.0)(Batch(windows, windows.hide_labels()), step)
+    >>> [round(value.item(), 4) for value in (found.labeled_loss, found.unlabeled_loss, found.loss)]
+    [0.6931, 0.25, 3.1931]
+    """
 
     class_weight: Tensor | None
 

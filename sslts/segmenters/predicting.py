@@ -24,6 +24,17 @@ class PredictsRecordings:
     """Mixin of estimators that have a fitted net, ``net_``.
 
     Long recordings go through the network in pieces, and no more of them than a piece is held; see `sslts.prediction`.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y)
+    >>> isinstance(segmenter, PredictsRecordings)
+    True
+    >>> segmenter.predict(X).shape, segmenter.predict_proba([X[0], X[1, :150]])[1].shape
+    ((4, 400), (150, 2))
     """
 
     decoder: Decoder

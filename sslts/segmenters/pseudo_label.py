@@ -27,7 +27,21 @@ from sslts.training import Batch, Losses, Step
 
 
 class PseudoLabelLoss(nn.Module):
-    """The loss of a batch, with the paper's equations."""
+    """The loss of a batch, with the paper's equations.
+
+    Examples
+    --------
+    Half way up the ramp, with a network that knows nothing:
+
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> options = dict(weak=None, strong=None, threshold=FixedThreshold(0.0).build(2), class_weight=None)
+    >>> windows = Tracks(torch.zeros(1, 1, 2), torch.tensor([[0, 1]]), torch.ones(1, 2).bool())
+    >>> step = Step(lambda *views: [torch.zeros(1, 2, 2)] * len(views), None, torch.Generator(), progress=0.5)
+    >>> found = PseudoLabelLoss(**options, alpha=3.0, ramp=(0.25, 0.75))(Batch(windows, windows.hide_labels()), step)
+    >>> [round(value.item(), 4) for value in (found.labeled_loss, found.unlabeled_loss, found.loss)]
+    [0.6931, 0.6931, 1.7329]
+    """
 
     class_weight: Tensor | None
 

@@ -16,7 +16,20 @@ from sslts.training import SegmentationNet, build_module
 
 
 class SavableNetwork(Savable):
-    """Mixin of estimators with a ``net_``; a file holds its state, and the net is built anew around it."""
+    """Mixin of estimators with a ``net_``; a file holds its state, and the net is built anew around it.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, sslts
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = sslts.SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     segmenter.save(pathlib.Path(folder) / "model.sslts")
+    ...     again = sslts.load(pathlib.Path(folder) / "model.sslts")
+    >>> isinstance(again, SavableNetwork), again.net_ is segmenter.net_, again.net_.step_
+    (True, False, 2)
+    """
 
     classes_: Any
     n_channels_: int

@@ -221,7 +221,28 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
 
 
 class KeepCheckpoints(Callback):
-    """Keep the averaged weights at ``n`` equally spaced moments before the end of a training."""
+    """Keep the averaged weights at ``n`` equally spaced moments before the end of a training.
+
+    Parameters
+    ----------
+    n : int
+
+    Attributes
+    ----------
+    checkpoints_ : list of dict of str to Tensor
+        The oldest first.
+    moments_ : set of int
+        The logging intervals at whose end they are taken.
+
+    Examples
+    --------
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> keeper = KeepCheckpoints(3)
+    >>> segmenter = SupervisedSegmenter(max_steps=8, callbacks=[keeper], random_state=0).fit(X, y)
+    >>> sorted(keeper.moments_), [int(weights["n_averaged"]) for weights in keeper.checkpoints_]
+    ([2, 4, 6], [2, 4, 6])
+    """
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -238,7 +259,29 @@ class KeepCheckpoints(Callback):
 
 
 def measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordings: Recordings) -> np.ndarray:
-    """Return for each recording the mean IoU between the last prediction and those of earlier checkpoints (ST++)."""
+    """Return for each recording the mean IoU between the last prediction and those of earlier checkpoints (ST++).
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+        Its weights are the same afterwards.
+    checkpoints : list of dict of str to Tensor
+        Of a `KeepCheckpoints`.
+    recordings : Recordings
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+
+    Examples
+    --------
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y)
+    >>> end = segmenter.net_.teacher_.state_dict()
+    >>> measure_agreement(segmenter, [end, end], as_recordings(X)).tolist()  # each recording's, of the end with itself
+    [1.0, 1.0, 1.0, 1.0]
+    """
     final = list(segmenter.predict(recordings))
     teacher = segmenter.net_.teacher_
     last = {name: value.detach().clone() for name, value in teacher.state_dict().items()}

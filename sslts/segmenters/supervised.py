@@ -15,7 +15,18 @@ from sslts.training import Batch, Losses, Step
 
 
 class SupervisedLoss(nn.Module):
-    """The mean cross-entropy over labelled samples, on the strong view of the weak view."""
+    """The mean cross-entropy over labelled samples, on the strong view of the weak view.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sslts.augment import Tracks
+    >>> loss = SupervisedLoss(weak=None, strong=None, class_weight=None)
+    >>> windows = Tracks(torch.zeros(1, 1, 3), torch.tensor([[0, 1, -1]]), torch.ones(1, 3).bool())
+    >>> step = Step(lambda x: (torch.zeros(1, 2, 3),), None, torch.Generator(), progress=0.5)
+    >>> round(loss(Batch(windows, windows.hide_labels()), step).loss.item(), 4)  # log 2
+    0.6931
+    """
 
     class_weight: Tensor | None
 

@@ -11,7 +11,14 @@ from sslts.segments.labels import find_runs
 
 
 class Closed(NamedTuple):
-    """Segments that are over, in order: class index, first sample, end and mean probability of each."""
+    """Segments that are over, in order: class index, first sample, end and mean probability of each.
+
+    Examples
+    --------
+    >>> closed = Closed(np.array([0, 1, 0]), np.array([0, 4, 9]), np.array([4, 9, 12]), np.array([0.9, 0.8, 0.7]))
+    >>> Closed(*(column[closed.k == 1] for column in closed))  # those of one class
+    Closed(k=array([1]), start=array([4]), end=array([9]), score=array([0.8]))
+    """
 
     k: np.ndarray
     start: np.ndarray
