@@ -2,6 +2,8 @@
 
 import functools
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from sktime.transformations.series.exponent import ExponentTransformer
 
 from sslts import FixMatchSegmenter
 from sslts.augment import Compose, NumpyFunction, Reverse, SktimeTransformer, Tracks, ValueFunction, apply_view
-from sslts.augment.plugins import as_augmenter
+from sslts.augment.plugins import as_augmenter, seed_foreign
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
 
@@ -103,3 +105,15 @@ def test_an_augmenter_of_audiomentations_is_a_view(tracks):
     seen = Compose((Reverse(p=1.0), NumpyFunction(functools.partial(composed, sample_rate=250))))
     turned = seen(tracks, torch.Generator().manual_seed(0)).x * tracks.x.flip(-1)
     assert (turned <= 0).all()
+
+
+def test_two_threads_do_not_mix_their_global_states():
+    def draw(seed):
+        with seed_foreign(torch.Generator().manual_seed(seed)):
+            first = random.random()
+            time.sleep(0.01)  # the other thread gets a turn
+            return first, random.random(), np.random.random()  # noqa: NPY002
+
+    alone = [draw(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(draw, range(4))) == alone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -144,9 +145,14 @@ def as_augmenter(view: View) -> Augmenter | None:
     )
 
 
+_GLOBAL_STATES = threading.RLock()  # there is one of each for all threads
+
+
 @contextlib.contextmanager
 def seed_foreign(generator: Generator) -> Iterator[None]:
     """Run with Python's and NumPy's global random states seeded from ``generator``, and restore them.
+
+    Only one thread at a time runs so; another one waits.
 
     Parameters
     ----------
@@ -164,14 +170,15 @@ def seed_foreign(generator: Generator) -> Iterator[None]:
     (True, True)
     """
     seed = int(torch.randint(2**32, (1,), generator=generator, device=generator.device))
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002 (foreign code draws from it)
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
+    with _GLOBAL_STATES:
+        states = random.getstate(), np.random.get_state()  # noqa: NPY002 (foreign code draws from it)
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
 
 
 def _return_arrays(view: Augmenter, tracks: Tracks, found: Any) -> Tracks:

@@ -171,7 +171,9 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[di
     if data[start : start + 64].decode("latin-1") != checksum or found.hexdigest() != checksum:
         raise PersistenceError(f"{path} is damaged: its checksum does not fit its content. Copy or save it anew.")
     if kind is not None and header.get("kind") != kind:
-        wanted = {"model": "saved by segmenter.save", "checkpoint": "a checkpoint of fit", "rounds": "of rounds"}[kind]
+        wanted = {"model": "saved by segmenter.save", "checkpoint": "of a fit's checkpoint", "rounds": "of rounds"}[
+            kind
+        ]
         raise PersistenceError(f"{path} is a {header.get('kind')!r} file of sslts, not one {wanted}.")
     try:
         return header, safetensors.torch.load(data)
