@@ -29,7 +29,7 @@ from study_conditions import Condition, list_conditions
 from study_data import LEADS, SAMPLING_RATE, Task, make_leads, make_sensor, make_task
 
 from sslts import metrics
-from sslts.augment import RandAugment, Rescale
+from sslts.augment import RandAugment, Rescale, TimeWarp
 from sslts.datasets import load_ludb
 from sslts.networks import UNet
 from sslts.preprocessing import NormalizedRecordings
@@ -41,7 +41,7 @@ STEPS = 400
 PARAMS: dict[str, Any] = {
     "network": UNet(width=16, depth=3, kernel_size=5, stem_stride=2),
     "weak": Rescale(0.8, 1.25),
-    "strong": RandAugment(n=3, magnitude=5.0),
+    "strong": RandAugment(n=3, magnitude=5.0, warp=TimeWarp(p=0.5, n_knots=64)),
     "normalization": "recording",
     "window_length": 512,
     "batch_size": 8,
