@@ -113,8 +113,8 @@ def make_table(results: list[dict[str, Any]]) -> str:
     rows = [{**r, "setting": "the former defaults" if r["params"] else "the defaults"} for r in results]
     frame = pd.DataFrame(rows, columns=columns)
     lines = [
-        "| kind | setting | seeds | mean IoU: labels alone | FixMatch | gain, seed by seed | segment F1: labels alone | "
-        "FixMatch | gain, seed by seed |",
+        "| kind | setting | seeds | mean IoU: labels alone | FixMatch | gain, seed by seed "
+        "| segment F1: labels alone | FixMatch | gain, seed by seed |",
         "|" + "---|" * 9,
     ]
     for kind, (words, _) in KINDS.items():
