@@ -39,6 +39,7 @@ from sslts.datasets import make_recordings
 
 RESULTS = Path(__file__).parent / "results" / "kinds.json"
 N_TRAIN, N_TEST, N_LABELED = 100, 60, 2
+DEFAULTS = "the defaults"
 
 
 def make_states(n_recordings: int, random_state: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -108,30 +109,41 @@ def run(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_table(results: list[dict[str, Any]]) -> str:
-    """Return a table as Markdown, means over seeds: a row for each kind and setting that both methods were run with."""
+    """Return a table as Markdown, means over seeds: a row for each kind and setting of FixMatch.
+
+    Labels alone have the same setting, or the defaults where only FixMatch has such parameters.
+    """
     columns = ["kind", "method", "seed", "mean_iou", "segment_f1", "setting"]
-    rows = [{**r, "setting": "the former defaults" if r["params"] else "the defaults"} for r in results]
-    frame = pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame([{**r, "setting": _name_setting(r["params"])} for r in results], columns=columns)
     lines = [
         "| kind | setting | seeds | mean IoU: labels alone | FixMatch | gain, seed by seed "
         "| segment F1: labels alone | FixMatch | gain, seed by seed |",
         "|" + "---|" * 9,
     ]
     for kind, (words, _) in KINDS.items():
-        for setting, part in frame[frame["kind"] == kind].groupby("setting"):
-            scores = part.pivot_table(index="seed", columns="method", values=["mean_iou", "segment_f1"])
-            if "fixmatch" not in part["method"].values or "supervised" not in part["method"].values:
+        mine = frame[frame["kind"] == kind]
+        alone = mine[mine["method"] == "supervised"].set_index(["setting", "seed"])
+        for setting, part in mine[mine["method"] == "fixmatch"].groupby("setting"):
+            baseline = setting if setting in alone.index else DEFAULTS
+            if baseline not in alone.index:
                 continue
-            iou, f1 = 100 * scores["mean_iou"].dropna(), scores["segment_f1"].dropna()
-            lines.append(f"| {words} | {setting} | {len(iou)} | {_compare(iou, 1)} | {_compare(f1, 3)} |")
+            both = part.set_index("seed").join(alone.loc[baseline], how="inner", rsuffix="_alone")
+            cells = [_compare(both["mean_iou_alone"] * 100, both["mean_iou"] * 100, 1)]
+            cells.append(_compare(both["segment_f1_alone"], both["segment_f1"], 3))
+            lines.append(f"| {words} | {setting} | {len(both)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _compare(scores: pd.DataFrame, digits: int) -> str:
+def _name_setting(params: dict[str, str]) -> str:
+    if "network" in params:
+        return "the former defaults"
+    return ", ".join(f"`{name}={value}`" for name, value in params.items()) or DEFAULTS
+
+
+def _compare(alone: pd.Series, fixmatch: pd.Series, digits: int) -> str:
     """Return the means of both methods, and the gain of each seed, as cells of a table."""
-    gains = scores["fixmatch"] - scores["supervised"]
-    means = (f"{scores[method].mean():.{digits}f}" for method in ("supervised", "fixmatch"))
-    return " | ".join([*means, ", ".join(f"{gain:+.{digits}f}" for gain in gains)])
+    gains = ", ".join(f"{gain:+.{digits}f}" for gain in fixmatch - alone)
+    return f"{alone.mean():.{digits}f} | {fixmatch.mean():.{digits}f} | {gains}"
 
 
 def main() -> None:
