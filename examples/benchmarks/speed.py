@@ -358,7 +358,10 @@ def make_tables(results: list[dict[str, Any]]) -> str:
         ("the same, small network and windows", "", small["fit_to_bare_loop"]),
         *((f"{name}, to step of `fit`", "at least 5", ratio) for name, ratio in step["per_item_to_fit"].items()),
         *((f"the same, small: {name}", "", ratio) for name, ratio in small["per_item_to_fit"].items()),
-        *((f"`{name}` to bare forward pass", "at most 1.15", ratio) for name, ratio in predict.items()),
+        *(
+            (f"`{name}` to bare forward pass", "at most 1.15" if name == "predict" else "", ratio)
+            for name, ratio in predict.items()
+        ),
         *((f"step on {n} recordings, to 10", "1", ratio) for n, ratio in grown["to_10_recordings"].items()),
         *((f"step on ones of {n} samples, to 10^4", "1", ratio) for n, ratio in grown["to_10^4_samples"].items()),
         (f"memory for {memory['rows'][1]['samples']:.0e} samples (MB)", "below 1000", memory["rows"][1]["megabytes"]),
@@ -378,7 +381,9 @@ def make_tables(results: list[dict[str, Any]]) -> str:
         row = limits[f"gigaflops_of_{name}"]
         lines.append(f"| {name.replace('_', ' ')} | {row['float32']} | {row['bfloat16']} |")
     last = results[-1]
-    lines += ["", f"{last['machine']}, {last['threads']} threads, {last['date']}; clock: {last['clock']}."]
+    threads = {n: [r["part"] for r in results if r["threads"] == n] for n in sorted({r["threads"] for r in results})}
+    named = "; ".join(f"{n} threads: {', '.join(parts)}" for n, parts in threads.items())
+    lines += ["", f"{last['machine']}, {last['date']}; clock: {last['clock']}; {named}."]
     return "\n".join(lines)
 
 
