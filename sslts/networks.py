@@ -305,9 +305,11 @@ class Ensemble(nn.Module):
         if not self.training:
             answers = torch.stack([member(x).float().log_softmax(1) for member in self.members])
             return answers.logsumexp(0) - math.log(n)
-        parts = [member(x[i::n]) for i, member in enumerate(self.members[: len(x)])]
-        order = torch.cat([torch.arange(i, len(x), n) for i in range(len(parts))]).argsort()
-        return torch.cat(parts)[order.to(x.device)]
+        parts = [member(x[i::n]) for i, member in enumerate(self.members) if i < len(x)]
+        answers = parts[0].new_empty((len(x), *parts[0].shape[1:]))
+        for i, part in enumerate(parts):
+            answers[i::n] = part
+        return answers
 
 
 def _split_stride(stride: int) -> list[int]:
