@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sslts.objectives import pick_class
 from sslts.recipes import Recipe
 
 MOMENTUM = 0.99  # of all running statistics; a step sees many samples
@@ -98,9 +99,8 @@ class Threshold(Recipe, ABC):
         """
         if self.alignment is None:
             return self._build(n_classes, prior)
-        return _AlignedModule(
-            self._build(n_classes, prior), expect_shares("alignment", self.alignment, n_classes, prior)
-        )
+        expected = expect_shares("alignment", self.alignment, n_classes, prior, optional=True)
+        return _AlignedModule(self._build(n_classes, prior), expected)
 
     @abstractmethod
     def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:
@@ -111,7 +111,7 @@ class Threshold(Recipe, ABC):
         return self.build(n_classes)
 
 
-def expect_shares(name: str, value: str, n_classes: int, prior: Tensor | None) -> Tensor:
+def expect_shares(name: str, value: str, n_classes: int, prior: Tensor | None, *, optional: bool = False) -> Tensor:
     """Return the shares (K,) that the classes are expected to have.
 
     Parameters
@@ -122,6 +122,8 @@ def expect_shares(name: str, value: str, n_classes: int, prior: Tensor | None) -
     n_classes : int
     prior : Tensor or None, shape (n_classes,)
         Shares among the labelled samples, for "labeled".
+    optional : bool
+        Whether the parameter may be None too, for the error.
 
     Raises
     ------
@@ -134,8 +136,7 @@ def expect_shares(name: str, value: str, n_classes: int, prior: Tensor | None) -
     tensor([0.5000, 0.5000])
     """
     if value not in ("uniform", "labeled"):
-        none = " or None" if name == "alignment" else ""
-        raise ValueError(f"{name}={value!r} must be 'uniform', 'labeled'{none}.")
+        raise ValueError(f"{name}={value!r} must be 'uniform', 'labeled'{' or None' if optional else ''}.")
     if value == "uniform":
         return torch.full((n_classes,), 1 / n_classes)
     if prior is None:
@@ -164,8 +165,8 @@ class _AlignedModule(ThresholdModule):
     def __init__(self, inner: ThresholdModule, prior: Tensor) -> None:
         super().__init__()
         self.inner, self.needs_labeled = inner, inner.needs_labeled
-        self.register_buffer("prior", prior.float())
-        self.register_buffer("share", prior.float().clone())
+        self.register_buffer("prior", prior)
+        self.register_buffer("share", prior.clone())
 
     def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:
         self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
@@ -227,7 +228,7 @@ class _CurriculumModule(ThresholdModule):
         self.register_buffer("share", torch.zeros_like(expected))
 
     def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
-        top, label = proba.max(1)  # several times faster than argmax over this axis
+        top, label = proba.max(1)
         confident = F.one_hot(label, len(self.share)).movedim(2, 1) * (top >= self.tau)[:, None]
         self.share.lerp_(average_samples(confident, valid), 1 - MOMENTUM)
 
@@ -304,7 +305,7 @@ class _SelfAdaptiveModule(ThresholdModule):
         proba = logits.softmax(1)
         mean = (proba * weight[:, None]).sum((0, 2)) / weight.sum().clamp(min=1)
         expected = _normalize(self.share / self.histogram.clamp(min=1e-6))
-        found = _normalize(mean / _count_classes(proba.max(1).indices, weight, len(mean)).clamp(min=1e-6))
+        found = _normalize(mean / _count_classes(pick_class(proba), weight, len(mean)).clamp(min=1e-6))
         return self.fairness * (expected * found.clamp(min=1e-12).log()).sum()
 
 
