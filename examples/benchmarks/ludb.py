@@ -154,7 +154,7 @@ def make_tables(results: list[dict[str, Any]]) -> str:
     frame = pd.DataFrame([{**r, "setting": json.dumps(r["params"])} for r in results if r["subset"] == "test"])
     pair = frame[frame["method"].isin(["supervised", "fixmatch"])]
     parts = []
-    for setting, same in sorted(pair.groupby("setting"), key=lambda group: len(group[0])):  # the defaults first
+    for setting, same in sorted(pair.groupby("setting"), key=lambda group: group[0] != "{}"):  # the defaults first
         if setting != "{}" and set(same["patients"]) == {N_COMPARED}:
             continue  # it stands in the comparison below
         for protocol, part in same.groupby("protocol", sort=False):

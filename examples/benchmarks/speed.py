@@ -82,11 +82,6 @@ def make_data(n: int = 40, length: int = 2500) -> tuple[np.ndarray, np.ndarray]:
     return X.astype(np.float32), y
 
 
-# A fit logs 60 times, whatever its length; the fits here are short and log once, every 20 to 80 steps, as one of 2,400
-# steps does every 40.
-base.HISTORY_ROWS = 1
-
-
 def time_fit(X: Any, y: Any, steps: int, **params: Any) -> float:
     """Return the seconds of the steps of a fit."""
     stamps = watch_fit(X, y, steps, **params)
@@ -403,6 +398,8 @@ def main() -> None:
         write_page("speed", make_tables(read_results(options.results)), PAGE)
         return
     torch.set_num_threads(options.threads)
+    # A fit logs 60 times, so one of 1,200 steps every 20 steps; the fits here have 20 to 80 steps, and log once.
+    base.HISTORY_ROWS = 1
     opponents.CLOCK = time.perf_counter if options.clock == "wall" else time.process_time
     described = {
         "threads": options.threads,

@@ -24,6 +24,7 @@ LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
 _BLANK = "0" * 64
 _NEAR = 256  # bytes within which the checksum stands
 _MARK = b'"sslts":"{\\"sha256\\":\\"'
+_KINDS = {"model": "saved by segmenter.save", "checkpoint": "of a fit's checkpoint", "rounds": "of rounds"}
 
 
 class PersistenceError(ValueError):
@@ -171,10 +172,7 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[di
     if data[start : start + 64].decode("latin-1") != checksum or found.hexdigest() != checksum:
         raise PersistenceError(f"{path} is damaged: its checksum does not fit its content. Copy or save it anew.")
     if kind is not None and header.get("kind") != kind:
-        wanted = {"model": "saved by segmenter.save", "checkpoint": "of a fit's checkpoint", "rounds": "of rounds"}[
-            kind
-        ]
-        raise PersistenceError(f"{path} is a {header.get('kind')!r} file of sslts, not one {wanted}.")
+        raise PersistenceError(f"{path} is a {header.get('kind')!r} file of sslts, not one {_KINDS[kind]}.")
     try:
         return header, safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
