@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslts.objectives import pick_class
 from sslts.recipes import Recipe
 
 MOMENTUM = 0.99  # of all running statistics; a step sees many samples
@@ -228,7 +227,7 @@ class _CurriculumModule(ThresholdModule):
         self.register_buffer("share", torch.zeros_like(expected))
 
     def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
-        top, label = proba.max(1)
+        top, label = proba.max(1)  # several times faster than argmax over this axis
         confident = F.one_hot(label, len(self.share)).movedim(2, 1) * (top >= self.tau)[:, None]
         self.share.lerp_(average_samples(confident, valid), 1 - MOMENTUM)
 
@@ -305,7 +304,7 @@ class _SelfAdaptiveModule(ThresholdModule):
         proba = logits.softmax(1)
         mean = (proba * weight[:, None]).sum((0, 2)) / weight.sum().clamp(min=1)
         expected = _normalize(self.share / self.histogram.clamp(min=1e-6))
-        found = _normalize(mean / _count_classes(pick_class(proba), weight, len(mean)).clamp(min=1e-6))
+        found = _normalize(mean / _count_classes(proba.max(1).indices, weight, len(mean)).clamp(min=1e-6))
         return self.fairness * (expected * found.clamp(min=1e-12).log()).sum()
 
 
