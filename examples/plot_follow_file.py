@@ -46,19 +46,19 @@ def follow(path, stream):
     return stream.push(chunk).assign(known=written / RATE)
 
 
-folder = Path(tempfile.mkdtemp())
-path, state = folder / "signal.f32", folder / "stream.npz"
-path.touch()
 found, stream = [], StreamSegmenter(segmenter, block=32)
-for i, samples in enumerate(np.array_split(signal, 100)):
-    with path.open("ab") as logger:
-        samples.tofile(logger)
-    found.append(follow(path, stream))
-    if i == 50:
-        np.savez(state, **stream.get_state())  # arrays by name: nothing is pickled
-        stream = StreamSegmenter(segmenter, block=32)  # as another program would, on the same saved segmenter
-        with np.load(state) as kept:
-            stream.set_state(kept)
+with tempfile.TemporaryDirectory() as folder:
+    path, state = Path(folder) / "signal.f32", Path(folder) / "stream.npz"
+    path.touch()
+    for i, samples in enumerate(np.array_split(signal, 100)):
+        with path.open("ab") as logger:
+            samples.tofile(logger)
+        found.append(follow(path, stream))
+        if i == 50:
+            np.savez(state, **stream.get_state())  # arrays by name: nothing is pickled
+            stream = StreamSegmenter(segmenter, block=32)  # as another program would, on the same saved segmenter
+            with np.load(state) as kept:
+                stream.set_state(kept)
 found.append(stream.flush().assign(known=len(signal) / RATE))
 table = pd.concat(found, ignore_index=True)
 

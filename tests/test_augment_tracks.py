@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslts.augment import Compose, RandAugment, Rescale, Reverse, Scale, Tracks
+from sslts.augment.tracks import draw_stretch
 
 
 def make_tracks(n_classes=3, batch=2, length=30, seed=0):
@@ -109,3 +110,15 @@ class TestTransform:
         view = RandAugment()
         np.testing.assert_array_equal(view.transform(X, random_state=1), view.transform(X, random_state=1))
         assert (view.transform(X) != view.transform(X)).any()
+
+
+@given(st.integers(1, 60), st.floats(0, 1), st.integers(0, 1000))
+def test_a_stretch_is_one_piece_of_its_share(length, share, seed):
+    (inside,) = draw_stretch(length, torch.tensor([share]), torch.Generator().manual_seed(seed))
+    assert abs(inside.sum().item() - share * length) < 1.001
+    assert torch.diff(inside.int()).abs().sum() <= 2
+
+
+@given(st.integers(1, 60), st.integers(0, 1000))
+def test_a_stretch_of_the_whole_leaves_out_no_sample(length, seed):
+    assert draw_stretch(length, torch.ones(1), torch.Generator().manual_seed(seed)).all()

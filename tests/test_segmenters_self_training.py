@@ -92,6 +92,12 @@ class TestByAgreement:
             measure_agreement(segmenter, [segmenter.net_.teacher_.state_dict()], segmenter._read(X)), np.ones(12)
         )
 
+    @pytest.mark.parametrize("max_steps", [1, 2, 3])
+    def test_the_end_of_a_short_training_is_no_earlier_checkpoint(self, mixed, max_steps):
+        keeper = KeepCheckpoints(3)
+        clone(FAST).set_params(callbacks=[keeper], max_steps=max_steps).fit(*mixed)
+        assert [int(weights["n_averaged"]) for weights in keeper.checkpoints_] == list(range(1, max_steps))
+
     def test_the_callbacks_of_the_fitted_segmenter_are_its_own(self, mixed):
         assert SelfTrainingSegmenter(FAST, shares=(1.0,), rank="agreement").fit(*mixed).segmenter_.callbacks is None
 

@@ -237,5 +237,5 @@ def draw_stretch(length: int, share: Tensor, generator: Generator) -> Tensor:
     """
     half = share[:, None] * (length / 2)
     middle = torch.lerp(half, length - half, torch.rand(half.shape, generator=generator, device=share.device))
-    t = torch.arange(length, dtype=torch.float32, device=share.device)
-    return (t - middle).abs_() < half
+    distance = torch.arange(length, dtype=torch.float32, device=share.device) - middle
+    return (distance >= -half) & (distance < half)  # half-open, so that a share of 1 is the whole

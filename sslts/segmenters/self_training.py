@@ -250,7 +250,8 @@ class KeepCheckpoints(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         self.checkpoints_ = []
-        self.moments_ = {math.ceil(net.max_epochs * k / (self.n + 1)) for k in range(1, self.n + 1)}
+        moments = {math.ceil(net.max_epochs * k / (self.n + 1)) for k in range(1, self.n + 1)}
+        self.moments_ = moments - {net.max_epochs}  # the end of a short training is not before its end
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         if len(net.history) in self.moments_:
