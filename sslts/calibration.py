@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from sslts.matching import Segments, find_segments, match_segments, pool_labels
-from sslts.segments import CountCalibration, check_labels, labels_to_segments
+from sslts.matching import Segments, find_segments, match_segments, pool_labels, spread_labels
+from sslts.segments import CountCalibration, align_labels, labels_to_segments
 from sslts.segments.counts import LEAST_VARIANCE, find_log_odds
+from sslts.wrapping import find_attribute
 
 OVERLAP = 0.1  # intersection over union from which a predicted segment is a real one: its ends do not matter here
 
@@ -49,11 +50,11 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     True
     """
     labels, proba = list(segmenter.predict(X)), list(segmenter.predict_proba(X))
-    truth = [np.broadcast_to(t, len(p)) for t, p in zip(check_labels(y, argument="y"), labels, strict=True)]
+    truth = spread_labels(align_labels(y, X), list(map(len, labels)))
     flat_true, flat_pred, offsets = pool_labels(truth, labels)
     if not (flat_true >= 0).any():
         raise ValueError("y has no labelled sample: every label is -1. Counts are calibrated on labelled recordings.")
-    background = segmenter.background
+    background = find_attribute(segmenter, "background", 0)
     true, found = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
     cut = [np.where(t < 0, -1, p) for t, p in zip(truth, labels, strict=True)]
     table = labels_to_segments(cut, background=background, proba=proba, classes=segmenter.classes_)

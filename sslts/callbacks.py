@@ -49,12 +49,21 @@ class LossRecorder(Callback):
         for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate"):
             total = self.sums_.get(name)
             net.history.record(name, math.nan if total is None else float(total) / self.counts_[name])
+        self._record_train_loss(net.history)
         shares = self.sums_.get("shares")
         net.history.record("shares", None if shares is None else (shares / self.counts_["shares"]).tolist())
         net.history.record("step", net.step_)
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         net.history.record("seconds", self.seconds_)
         self._clear()
+
+    @staticmethod
+    def _record_train_loss(history: Any) -> None:
+        """Record the loss under the names that skorch's callbacks monitor."""
+        loss = history[-1, "loss"]
+        best = min((epoch["train_loss"] for epoch in history[:-1] if "train_loss" in epoch), default=math.inf)
+        history.record("train_loss", loss)
+        history.record("train_loss_best", loss < best)
 
 
 class StepBar(Callback):

@@ -57,6 +57,11 @@ def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:
 def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
     """Return the weight (K,) of each class in the labelled loss; "balanced" as in scikit-learn, n / (K * count).
 
+    Raises
+    ------
+    ValueError
+        If a class is unknown, or a weight is negative or not finite.
+
     Examples
     --------
     >>> weigh_classes("balanced", np.array([0.8, 0.2]), np.array([0, 1])).tolist()
@@ -68,6 +73,9 @@ def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) ->
         unknown = sorted(set(class_weight) - set(classes.tolist()))
         if unknown:
             raise ValueError(f"class_weight names class {unknown[0]}, y has the classes {classes.tolist()}.")
+        for k, weight in class_weight.items():
+            if not 0 <= weight < np.inf:
+                raise ValueError(f"class_weight={{{k}: {weight!r}}}; give a finite weight of 0 or more for each class.")
         return np.array([class_weight.get(int(k), 1.0) for k in classes], dtype=np.float32)
     return (1 / (len(classes) * shares)).astype(np.float32)
 

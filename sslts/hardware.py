@@ -12,12 +12,24 @@ UNKNOWN = 1 << 33  # bytes that are taken for granted where nothing says how muc
 def choose_device(device: str) -> torch.device:
     """Return the device that ``"auto"`` means: CUDA where there is one, then MPS, else the CPU.
 
+    Raises
+    ------
+    ValueError
+        If this machine has no such device.
+
     Examples
     --------
     >>> choose_device("cpu")
     device(type='cpu')
     """
     if device != "auto":
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(
+                f"device={device!r} is not here ({str(error).splitlines()[0]}); pass 'auto', 'cpu', or a device that "
+                "torch finds on this machine."
+            ) from error
         return torch.device(device)
     if torch.cuda.is_available():
         return torch.device("cuda")

@@ -4,12 +4,12 @@ All recordings lie end to end in one array, in which `offsets` (n + 1,) say wher
 coordinates of that array, so that no segments of different recordings overlap.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from sslts.segments import check_labels, expand_ranges, find_runs
+from sslts.segments import check_labels, expand_ranges, find_runs, is_flat
 
 
 class Segments(NamedTuple):
@@ -57,28 +57,52 @@ def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.nd
     >>> true.tolist(), pred.tolist(), offsets.tolist()
     ([0, -1, 1], [0, -1, 1], [0, 2, 3])
     """
-    true, pred = check_labels(y_true, argument="y_true"), check_labels(y_pred, argument="y_pred", unlabelled=False)
-    if 1 == len(true) < len(pred) == true[0].size and _is_flat(y_true):
-        true = np.split(true[0], len(pred))  # (n,): the next lines treat it as (n, 1)
-    if len(true) != len(pred):
-        raise ValueError(f"y_true has {len(true)} recordings, y_pred has {len(pred)}; give the same recordings.")
-    if all(one.size == 1 for one in true):
-        true = [np.repeat(one, other.size) for one, other in zip(true, pred, strict=True)]
-    for i, (one, other) in enumerate(zip(true, pred, strict=True)):
-        if one.size != other.size:
-            raise ValueError(
-                f"y_true[{i}] has {one.size} samples, y_pred[{i}] has {other.size}; give one label per sample."
-            )
+    pred = check_labels(y_pred, argument="y_pred", unlabelled=False)
+    true = spread_labels(y_true, [one.size for one in pred], argument="y_true", of="y_pred")
     nothing = np.empty(0, dtype=np.int64)
     flat = np.concatenate([nothing, *true])
     return flat, np.where(flat < 0, -1, np.concatenate([nothing, *pred])), np.cumsum([0, *map(len, true)])
 
 
-def _is_flat(labels: Any) -> bool:
-    """Whether labels are plain numbers in a row, (n,) or (T,)."""
-    if isinstance(labels, list | tuple):
-        return len(labels) > 0 and np.ndim(labels[0]) == 0
-    return np.ndim(labels) == 1 and not isinstance(getattr(labels, "index", None), pd.MultiIndex)
+def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", of: str = "X") -> list[np.ndarray]:
+    """Read labels of any form as one array for each recording, a single label as that of every sample.
+
+    Parameters
+    ----------
+    labels : array of shape (n, T), (n,), (n, 1) or (T,), list of (T_i,) and single labels, or Series
+        See `check_labels`; ``(n,)`` is one label for each of several recordings.
+    lengths : sequence of int
+        Samples of each recording.
+    argument, of : str
+        What errors call the labels, and what has these lengths.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (T_i,)
+
+    Raises
+    ------
+    ValueError
+        If these are no labels, or not of as many recordings and samples.
+
+    Examples
+    --------
+    >>> [one.tolist() for one in spread_labels([0, -1], [2, 1])]
+    [[0, 0], [-1]]
+    >>> [one.tolist() for one in spread_labels([[0, 1], -1], [2, 1])]
+    [[0, 1], [-1]]
+    """
+    found = check_labels(labels, argument=argument)
+    if 1 == len(found) < len(lengths) == found[0].size and is_flat(labels):
+        found = np.split(found[0], len(lengths))  # (n,), taken as (n, 1)
+    if len(found) != len(lengths):
+        raise ValueError(f"{argument} has {len(found)} recordings, {of} has {len(lengths)}; give the same recordings.")
+    for i, (one, length) in enumerate(zip(found, lengths, strict=True)):
+        if one.size not in (1, length):
+            raise ValueError(
+                f"{argument}[{i}] has {one.size} samples, {of}[{i}] has {length}; give one label per sample."
+            )
+    return [np.broadcast_to(one, length) for one, length in zip(found, lengths, strict=True)]
 
 
 def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | None) -> Segments:

@@ -14,15 +14,15 @@ No layer here takes statistics over unbounded time at inference.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslts.recipes import Recipe
+from sslts.recipes import Bounds, Recipe
 from sslts.windows import SignalSummary
 
 Network = Callable[[int, int], nn.Module]
@@ -75,10 +75,14 @@ class UNet(Recipe):
     feature_dropout: float = 0.0
     members: int = 1
 
+    _bounds: ClassVar[Mapping[str, Bounds]] = {
+        **dict.fromkeys(("width", "kernel_size", "stem_stride", "members"), Bounds(1, whole=True)),
+        "depth": Bounds(0, whole=True),
+        **dict.fromkeys(("dropout", "feature_dropout"), Bounds(0, 1, included=False)),
+    }
+
     def __call__(self, n_channels: int, n_classes: int) -> nn.Module:
         """Build the module, with random weights from torch's global state."""
-        if self.members < 1:
-            raise ValueError(f"members={self.members} must be 1 or more.")
         modules = [
             UNetModule(
                 n_channels,

@@ -55,10 +55,11 @@ class NormalizedRecordings:
             if np.isnan(self._moments[0, i, 0]):
                 self._moments[:, i] = measure_moments(self.recordings.read_through(i))
             center, scale = self._moments[:, i, :, None]
-            return ((self.recordings.read(i, start, stop) - center) / scale).astype(np.float32)
+            return ((self.recordings.read(i, start, stop, exact=True) - center) / scale).astype(np.float32)
         if self.normalization == "local":
             before = min(self.width, start)
-            x = self.recordings.read(i, start - before, min(stop + self.width, int(self.recordings.lengths[i])))
+            end = min(stop + self.width, int(self.recordings.lengths[i]))
+            x = self.recordings.read(i, start - before, end, exact=True)
             return standardize_locally(x, self.width)[:, before : before + stop - start]
         return self.recordings.read(i, start, stop)
 
@@ -66,7 +67,8 @@ class NormalizedRecordings:
 def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return location and scale of each channel, (C,), of a recording that comes in stretches (C, t).
 
-    A constant channel has scale 1. Sums of squares are joined as by Chan, Golub & LeVeque 1979.
+    A channel whose standard deviation is within its values' rounding is constant, and has scale 1. Sums of squares are
+    joined as by Chan, Golub & LeVeque 1979.
 
     Examples
     --------
@@ -75,15 +77,28 @@ def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     >>> center.tolist(), (scale**2).round(6).tolist()
     ([4.0], [5.0])
     """
-    count, center, squares = 0, np.zeros(1), np.zeros(1)
+    count, center, squares, rounding = 0, np.zeros(1), np.zeros(1), 0.0
     for part in parts:
+        rounding = find_rounding(part)
         mean = part.mean(-1, dtype=np.float64)
         total = count + part.shape[-1]
         moved = mean - center
         squares = squares + ((part - mean[:, None]) ** 2).sum(-1) + moved**2 * (count * part.shape[-1] / total)
         center, count = center + moved * (part.shape[-1] / total), total
     scale = np.sqrt(squares / count)
-    return center, np.where(scale > 1e-7 * np.abs(center), scale, 1.0)
+    return center, np.where(scale > rounding * np.abs(center), scale, 1.0)
+
+
+def find_rounding(x: np.ndarray) -> float:
+    """Return how close, in parts of their size, two values may be and be different by rounding alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> find_rounding(np.ones(1, dtype=np.float32)), find_rounding(np.ones(1))
+    (1e-07, 1e-14)
+    """
+    return 1e-14 if x.dtype == np.float64 else 1e-7
 
 
 def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
@@ -106,7 +121,9 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     >>> standardize_locally(np.array([[1.0, 1.0, 1.0, 1.0]]), 3)
     array([[0., 0., 0., 0.]], dtype=float32)
     """
-    x = x.astype(np.float64)
+    least = 10 * find_rounding(x)
+    offset = x.mean(-1, keepdims=True, dtype=np.float64)  # whatever it is: the squares below are small without it
+    x = x - offset
     size = max(2 * (width // 2) + 1, 3)
 
     def slide(values: np.ndarray) -> np.ndarray:
@@ -116,9 +133,8 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     center = slide(x) / share
     variance = np.maximum(slide(x**2) / share - center**2, 0.0)
     scale = np.sqrt(variance)
-    return np.where(scale > 1e-6 * (np.abs(center) + 1e-30), (x - center) / np.maximum(scale, 1e-30), 0.0).astype(
-        np.float32
-    )
+    varies = scale > np.maximum(least * np.abs(center + offset), 1e-6 * np.abs(center)) + 1e-36
+    return np.where(varies, (x - center) / np.maximum(scale, 1e-30), 0.0).astype(np.float32)
 
 
 class _LengthKeeping(TransformerMixin, BaseEstimator):
@@ -177,7 +193,8 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
             )
         out = []
         for i, source in enumerate(recordings.sources):
-            x = self._map_named(recordings.read(i, missing=self._takes_missing), i).astype(np.float32)
+            x = recordings.read(i, missing=self._takes_missing, exact=True)
+            x = self._map_named(x, i).astype(np.float32)
             flat = recordings.container != "panel" and len(source.shape) == 1
             out.append(x[0] if flat else x)
         return np.stack(out) if _is_table(X) and recordings.has_equal_lengths() else recordings.pack(out)

@@ -8,7 +8,37 @@ replaces a recipe by a changed one; nothing ever mutates it.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple, Self
+
+
+class Bounds(NamedTuple):
+    """Which numbers a field of a recipe may be: from ``least`` to ``most``, or to below it if that is not ``included``.
+
+    Examples
+    --------
+    >>> Bounds(most=1).find_fault(1.5), Bounds(whole=True).find_fault(3)
+    ('give a number from 0 to 1', None)
+    """
+
+    least: float = 0
+    most: float = math.inf
+    included: bool = True
+    whole: bool = False
+
+    def find_fault(self, value: Any) -> str | None:
+        """Return what should be given instead of ``value``; None if it will do."""
+        kind = Integral if self.whole else Real
+        if isinstance(value, kind) and not isinstance(value, bool):
+            size = float(value)
+            if self.least <= size <= self.most and (self.included or size < self.most):
+                return None
+        number = "a whole number" if self.whole else "a number"
+        if self.most == math.inf:
+            return f"give {number} of {self.least} or more"
+        return f"give {number} from {self.least} to {'' if self.included else 'below '}{self.most}"
 
 
 class Recipe:
@@ -22,6 +52,15 @@ class Recipe:
     >>> UNet(width=16).replace(width=8) == UNet(width=8)
     True
     """
+
+    _bounds: ClassVar[Mapping[str, Bounds]] = {}
+
+    def __post_init__(self) -> None:
+        for name, bounds in self._bounds.items():
+            value = getattr(self, name, None)
+            fault = None if value is None else bounds.find_fault(value)
+            if fault:
+                raise ValueError(f"{type(self).__name__}: {name}={value!r}; {fault}.")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the fields by name; with ``deep`` also those of nested recipes, as ``outer__inner``.

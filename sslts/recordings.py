@@ -13,9 +13,18 @@ import numpy as np
 import pandas as pd
 
 from sslts.labels import LabelRuns
-from sslts.segments import check_integers
+from sslts.segments import align_labels, check_integers
 from sslts.sources import READ_SAMPLES, Rows, find_dtype, is_lazy, read_source
-from sslts.values import LARGEST_PLAIN, REAL_KINDS, as_real, describe_unfit, fill_masked, fits_float32, measure_range
+from sslts.values import (
+    LARGEST_PLAIN,
+    REAL_KINDS,
+    as_float,
+    as_real,
+    describe_unfit,
+    fill_masked,
+    fits_float32,
+    measure_range,
+)
 
 Container = Literal["array", "list", "panel"]
 
@@ -34,8 +43,8 @@ class Recordings:
         Channels, the same in every recording.
     container : {"array", "list", "panel"}
         What the user passed, which decides what a prediction is returned as.
-    ids : sequence or None
-        Instance identifiers of a Panel container.
+    index : pandas.MultiIndex or None
+        That of a ``pd-multiindex``, instance and time, on which labels may be given.
 
     Examples
     --------
@@ -51,7 +60,7 @@ class Recordings:
     lengths: np.ndarray
     n_channels: int
     container: Container
-    ids: Sequence[Any] | None = None
+    index: pd.MultiIndex | None = None
     name: str = "X"
 
     def __len__(self) -> int:
@@ -61,8 +70,13 @@ class Recordings:
         """Return whether recording ``i`` is read from elsewhere than memory, stretch by stretch."""
         return is_lazy(self.sources[i])
 
-    def read(self, i: int, start: int = 0, stop: int | None = None, *, missing: bool = False) -> np.ndarray:
+    def read(
+        self, i: int, start: int = 0, stop: int | None = None, *, missing: bool = False, exact: bool = False
+    ) -> np.ndarray:
         """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``.
+
+        With ``exact``, float64 if float32 can't hold what the source can: a signal with a large offset is to be told
+        from that offset before it is rounded.
 
         Raises
         ------
@@ -83,16 +97,20 @@ class Recordings:
                 "file is still there and whole."
             ) from error
         with np.errstate(over="ignore"):  # what is beyond float32's range is named by check_finite, or here
-            part = given.astype(np.float32).reshape(self.n_channels, -1)
+            part = (as_float(given) if exact else given.astype(np.float32)).reshape(self.n_channels, -1)
         if not missing and is_lazy(source) and not np.isfinite(part).all():
             unfit = describe_unfit(given.astype(np.float64).reshape(part.shape))
             raise ValueError(f"{self.name}: recording {i}, at samples {start} to {stop}, {unfit}")
         return part
 
+    def get(self, i: int) -> np.ndarray:
+        """Return recording ``i`` as it was given, in its own type: ``(T_i,)`` or ``(C, T_i)``."""
+        return read_source(self.sources[i], 0, int(self.lengths[i]))
+
     def read_through(self, i: int) -> Iterator[np.ndarray]:
-        """Yield recording ``i`` in stretches that fit into memory, however long it is."""
+        """Yield recording ``i``, exactly, in stretches that fit into memory, however long it is."""
         for start in range(0, int(self.lengths[i]), READ_SAMPLES):
-            yield self.read(i, start, start + READ_SAMPLES)
+            yield self.read(i, start, start + READ_SAMPLES, exact=True)
 
     def check_finite(self, *, missing: bool = False, plain: bool = False) -> None:
         """Raise ValueError that names the first recording that float32 can't hold, and what is wrong with it.
@@ -230,8 +248,8 @@ def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
 
     frames = convert_to(X, to_type="df-list", as_scitype="Panel")
     recordings = _from_list(list(frames), name)
-    ids = list(X.index.get_level_values(0).unique()) if isinstance(X.index, pd.MultiIndex) else None
-    return replace(recordings, container="panel", ids=ids)
+    index = X.index if isinstance(X.index, pd.MultiIndex) else None
+    return replace(recordings, container="panel", index=index)
 
 
 def _from_list(items: list[Any], name: str) -> Recordings:
@@ -359,7 +377,7 @@ def _is_whole_number(item: Any) -> bool:
 
 def _list_labels(y: Any, recordings: Recordings, name: str) -> list[Any]:
     """Return what was given for each recording."""
-    items = list(_iterate_labels(y, recordings))
+    items = list(_iterate_labels(y, recordings, name))
     if len(items) != len(recordings):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: X has {len(recordings)} recordings, "
@@ -379,21 +397,16 @@ def _is_dense(y: Any, recordings: Recordings) -> bool:
     )
 
 
-def _iterate_labels(y: Any, recordings: Recordings) -> Iterator[Any]:
+def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
+    y = align_labels(y, recordings, name)
     if isinstance(y, (pd.Series, pd.DataFrame)) and isinstance(y.index, pd.MultiIndex):
-        column = y.iloc[:, 0] if isinstance(y, pd.DataFrame) else y
-        by_instance = dict(list(column.groupby(level=0, sort=False)))
-        missing = [i for i in recordings.ids or [] if i not in by_instance]
-        if missing:
-            raise ValueError(f"y has no labels for instance {missing[0]!r} of X; mark unlabelled samples with -1.")
-        ids = recordings.ids if recordings.ids is not None else list(by_instance)
-        return (by_instance[i].to_numpy() for i in ids)
+        return iter(align_labels(y, y, name))  # recordings without an index: in the order of the labels
     if isinstance(y, (pd.Series, pd.DataFrame)):
         y = y.to_numpy()
     if is_lazy(y) and len(y.shape) == 2:
         return iter(Rows(y))
     if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
-        raise ValueError(f"y is a single value ({y!r}); expected labels for every recording.")
+        raise ValueError(f"{name} is a single value ({y!r}); expected labels for every recording.")
     return iter(y)
 
 

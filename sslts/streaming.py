@@ -15,6 +15,7 @@ from sslts.prediction import find_halo, predict_batch
 from sslts.preprocessing import standardize_locally
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.tables import make_table
+from sslts.values import as_float
 
 
 class StreamSegmenter:
@@ -247,7 +248,7 @@ class StreamSegmenter:
             raise ValueError(
                 f"chunk holds {int(broken.sum())} NaN or infinite values, the first at sample {at}; mend it."
             )
-        return x.astype(np.float32)
+        return as_float(x)
 
     def _advance(self, stop: int, seen: int) -> pd.DataFrame:
         """Ask the network about samples ``done`` to ``stop``, of which those up to ``seen`` can matter."""

@@ -8,14 +8,16 @@ asked in steps, because views move time in between: ``observe`` sees the teacher
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from numbers import Real
+from typing import ClassVar, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sslts.recipes import Recipe
+from sslts.recipes import Bounds, Recipe
 
 MOMENTUM = 0.99  # of all running statistics; a step sees many samples
 
@@ -81,6 +83,8 @@ class Threshold(Recipe, ABC):
     """
 
     alignment: Literal["uniform", "labeled"] | None = field(default=None, kw_only=True)
+
+    _bounds: ClassVar[Mapping[str, Bounds]] = {"tau": Bounds(most=1), "fairness": Bounds()}
 
     def build(self, n_classes: int, prior: Tensor | None = None) -> ThresholdModule:
         """Return the module that weighs probabilities of ``n_classes`` classes.
@@ -449,4 +453,4 @@ def as_threshold(threshold: float | Threshold) -> Threshold:
     >>> as_threshold(0.8)
     FixedThreshold(alignment=None, tau=0.8)
     """
-    return threshold if isinstance(threshold, Threshold) else FixedThreshold(float(threshold))
+    return FixedThreshold(float(threshold)) if isinstance(threshold, Real) else cast(Threshold, threshold)

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from skorch import NeuralNet
+from skorch.dataset import unpack_data
+from skorch.utils import to_tensor
 from torch import Tensor, nn
 
 from sslts.averaging import AveragedModule
@@ -200,7 +203,8 @@ class SegmentationNet(NeuralNet):
         self.precision = precision
         self.foreign = foreign
         self.seed = seed
-        super().__init__(module, criterion, max_epochs=math.ceil(max_steps / log_every), train_split=None, **kwargs)
+        epochs = math.ceil(max_steps / log_every)
+        super().__init__(module, criterion, max_epochs=epochs, train_split=None, predict_nonlinearity=None, **kwargs)
 
     def initialize_module(self) -> SegmentationNet:
         """Build the student, and its average."""
@@ -239,9 +243,9 @@ class SegmentationNet(NeuralNet):
             epochs = 0 if self.step_ >= self.max_steps else self.max_epochs - self.step_ // self.log_every
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:  # noqa: ARG002
-        """Return whole batches, indexed at once."""
-        return _Steps(dataset, self)
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Return whole batches, indexed at once; of what is not trained on, those of skorch."""
+        return _Steps(dataset, self) if training else super().get_iterator(dataset, training=False)
 
     def autocast(self) -> Any:
         """Return the context in which the network computes."""
@@ -267,6 +271,19 @@ class SegmentationNet(NeuralNet):
         with self.autocast():
             logits = self.teacher_(x)
         return logits.float().softmax(1)
+
+    def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:  # noqa: ARG002
+        """Return the averaged network's probabilities (B, K, T) of a batch of skorch's: what `predict_proba` joins."""
+        x, _ = unpack_data(batch)
+        return self.ask_teacher(to_tensor(x, self.device).float())
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return class indices (n, T) of signals (n, C, T) as the network sees them, normalised.
+
+        For callbacks that look at other recordings while the net is trained. A fitted segmenter's ``predict`` takes
+        recordings as they are, of any length, and returns its classes.
+        """
+        return self.predict_proba(X).argmax(1)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:  # noqa: ARG002
         """Make one forward and backward pass; raise before a step that would spoil the weights."""

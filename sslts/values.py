@@ -95,6 +95,17 @@ def _convert(item: Any, place: str) -> np.ndarray:
         raise ValueError(f"{place} can't be read as an array: {error}") from error
 
 
+def as_float(values: np.ndarray) -> np.ndarray:
+    """Return real numbers as float32, or as float64 if they are of a type that float32 can't hold exactly.
+
+    Examples
+    --------
+    >>> as_float(np.ones(1, dtype="int16")).dtype, as_float(np.ones(1, dtype="int64")).dtype
+    (dtype('float32'), dtype('float64'))
+    """
+    return values.astype(np.float32 if np.can_cast(values.dtype, np.float32) else np.float64)
+
+
 def fill_masked(values: np.ma.MaskedArray) -> np.ndarray:
     """Return the values with NaN where they are masked; integers become float64 then.
 

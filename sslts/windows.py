@@ -46,7 +46,10 @@ class SignalSummary:
     recording_length: int
 
     def choose_window_length(self, stem_stride: int, multiple: int) -> int:
-        """Return the window length: many segments long, no longer than most recordings, a multiple of ``multiple``."""
+        """Return the window length: many segments long, about as long as the typical recording at most.
+
+        It is rounded to a multiple of ``multiple``, up or down.
+        """
         wanted = min(SEGMENTS_PER_WINDOW * self.segment_length, CELLS_PER_WINDOW * stem_stride, self.recording_length)
         return max(multiple, round(wanted / multiple) * multiple)
 

@@ -38,7 +38,7 @@ class TestReliabilityCurve:
     @pytest.mark.parametrize(
         ("args", "options", "message"),
         [
-            (([0, 1], np.ones((3, 2))), {}, r"y_proba\[0\] has shape \(3, 2\); y_true\[0\] needs \(2, K\)"),
+            (([0, 1], np.ones((3, 2))), {}, r"y_true\[0\] has 2 samples, y_proba\[0\] has 3"),
             (([[0, 1]], [np.ones((2, 2))] * 2), {}, "y_true has 1 recordings, y_proba has 2"),
             (([0, 1], np.ones((2, 2))), {"classes": [0, 1, 2]}, "does not name the 2 columns"),
             (([0, 1], np.ones((2, 2))), {"label": 7}, "label=7 is no column of y_proba"),

@@ -38,7 +38,7 @@ class ValueFunction(Augmenter):
     function: Callable[[Tensor], Tensor]
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: ARG002, D102
-        return tracks.replace(x=self.function(tracks.x))
+        return tracks.replace(x=self.function(tracks.x.clone()))  # a function may change what it is given
 
 
 @dataclass(frozen=True)

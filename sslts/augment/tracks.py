@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from sslts.recipes import Recipe
+from sslts.recipes import Bounds, Recipe
 from sslts.recordings import Recordings, as_labels, as_recordings
 
 
@@ -139,6 +139,8 @@ class Augmenter(Recipe, ABC):
     >>> X.tolist(), y.tolist()
     ([[3.0, 2.0, 1.0, 0.0]], [[1, 0, 0, 0]])
     """
+
+    _bounds: ClassVar[Mapping[str, Bounds]] = {"p": Bounds(most=1), "magnitude": Bounds()}
 
     @abstractmethod
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:

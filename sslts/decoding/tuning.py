@@ -14,7 +14,9 @@ from sslts.decoding.decoder import Argmax, Decoder, decode_recordings, prepare_d
 from sslts.decoding.hysteresis import Hysteresis
 from sslts.decoding.statistics import SegmentStatistics
 from sslts.decoding.viterbi import DurationViterbi
-from sslts.segments import check_labels
+from sslts.matching import spread_labels
+from sslts.segments import align_labels
+from sslts.wrapping import find_attribute
 
 Metric = Callable[..., Any]
 _SCORINGS: dict[str, Metric] = {
@@ -100,11 +102,11 @@ def compare_decoders(
     if metric is None:
         raise ValueError(f"scoring={scoring!r}; give one of {sorted(_SCORINGS)}, or a function.")
     probas = list(segmenter.predict_proba(X))
-    truth = _read_truth(segmenter, y, probas)
+    truth = _read_truth(segmenter, align_labels(y, X), probas)
     rows = []
     for decoder in decoders:
         found = _decode_all(segmenter, decoder, probas)
-        score = metric(truth, found, background=segmenter.background)
+        score = metric(truth, found, background=find_attribute(segmenter, "background", 0))
         row = {"decoder": decoder, "score": score, "mean_iou": metrics.mean_iou(truth, found)}
         rows.append(row | ({} if callable(scoring) else _score_classes(segmenter, metric, truth, found)))
     return pd.DataFrame(rows)
@@ -162,11 +164,12 @@ def tune_decoder(
     """
     if not 0 <= max_iou_loss <= 1:
         raise ValueError(f"max_iou_loss={max_iou_loss!r}; give a share from 0 to 1.")
-    tried = [Argmax(), *(suggest_decoders(segmenter.statistics_) if decoders is None else decoders)]
+    statistics = find_attribute(segmenter, "statistics_")
+    tried = [Argmax(), *(suggest_decoders(statistics) if decoders is None else decoders)]
     table = compare_decoders(segmenter, X, y, tried, scoring)
     least = table["mean_iou"].iloc[0] - max_iou_loss
     best = _pick_best(table, least)
-    refined = _refine(table, segmenter.statistics_, least) if decoders is None else []
+    refined = _refine(table, statistics, least) if decoders is None else []
     if refined:
         table = compare_decoders(segmenter, X, y, [best, *refined], scoring)
         best = _pick_best(table, least)
@@ -200,10 +203,7 @@ def _refine(table: pd.DataFrame, statistics: SegmentStatistics, least: float) ->
 
 
 def _read_truth(segmenter: Any, y: Any, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
-    truth = check_labels(y, argument="y")
-    if len(truth) != len(probas):
-        raise ValueError(f"y has {len(truth)} recordings, X has {len(probas)}; give labels for each recording.")
-    truth = [np.repeat(t, len(p)) if len(t) == 1 else t for t, p in zip(truth, probas, strict=True)]
+    truth = spread_labels(y, list(map(len, probas)))
     found = np.unique(np.concatenate([np.unique(t) for t in truth])) if truth else np.empty(0)
     if not (found >= 0).any():
         raise ValueError("y has no labelled sample: every label is -1. A decoder is chosen on labelled recordings.")
@@ -214,7 +214,7 @@ def _read_truth(segmenter: Any, y: Any, probas: Sequence[np.ndarray]) -> list[np
 
 
 def _decode_all(segmenter: Any, decoder: Decoder, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
-    prepared = prepare_decoder(decoder, segmenter.statistics_)
+    prepared = prepare_decoder(decoder, find_attribute(segmenter, "statistics_"))
     return [segmenter.classes_[found] for _, _, found in decode_recordings(prepared, enumerate(probas))]
 
 
@@ -223,7 +223,8 @@ def _score_classes(
 ) -> dict[str, float]:
     """Return the score of each class that is not background, all others taken as background."""
     scores = {}
-    for k in segmenter.classes_[segmenter.classes_ != segmenter.background].tolist():
+    background = find_attribute(segmenter, "background", 0)
+    for k in segmenter.classes_[segmenter.classes_ != background].tolist():
         alone = [[isolate_class(one, k) for one in side] for side in (truth, found)]
         scores[f"score_{k}"] = metric(*alone, background=0)
     return scores

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sslts.matching import spread_labels
 from sslts.segments import check_labels
 
 
@@ -78,12 +79,13 @@ def bootstrap_interval(
     >>> round(found.estimate, 3), found.low < found.estimate < found.high
     (0.778, True)
     """
-    truth, predicted = check_labels(y_true, argument="y_true"), check_labels(y_pred, argument="y_pred")
+    predicted = check_labels(y_pred, argument="y_pred")
+    truth = spread_labels(y_true, list(map(len, predicted)), argument="y_true", of="y_pred")
 
     def score(rows: np.ndarray) -> float:
         return metric([truth[i] for i in rows], [predicted[i] for i in rows])
 
-    return _resample(score, len(truth), len(predicted), groups, level, n_resamples, random_state)
+    return _resample(score, len(truth), groups, level, n_resamples, random_state)
 
 
 def bootstrap_difference(
@@ -130,10 +132,8 @@ def bootstrap_difference(
     >>> bootstrap_difference(mean_iou, y_true, y_pred, [[0, 1, 1, 1]] * 4, n_resamples=200).estimate > 0
     True
     """
-    truth, predicted, baseline = (
-        check_labels(labels, argument=name)
-        for labels, name in ((y_true, "y_true"), (y_pred, "y_pred"), (y_baseline, "y_baseline"))
-    )
+    predicted, baseline = check_labels(y_pred, argument="y_pred"), check_labels(y_baseline, argument="y_baseline")
+    truth = spread_labels(y_true, list(map(len, predicted)), argument="y_true", of="y_pred")
 
     def score(rows: np.ndarray) -> float:
         true = [truth[i] for i in rows]
@@ -141,20 +141,17 @@ def bootstrap_difference(
 
     if len(baseline) != len(truth):
         raise ValueError(f"y_baseline has {len(baseline)} recordings, y_true has {len(truth)}; give the same.")
-    return _resample(score, len(truth), len(predicted), groups, level, n_resamples, random_state)
+    return _resample(score, len(truth), groups, level, n_resamples, random_state)
 
 
 def _resample(
     score: Callable[[np.ndarray], float],
     n: int,
-    n_predicted: int,
     groups: Sequence[Any] | None,
     level: float,
     n_resamples: int,
     random_state: int | np.random.Generator | None,
 ) -> Interval:
-    if n != n_predicted:
-        raise ValueError(f"y_true has {n} recordings, y_pred has {n_predicted}; give the same recordings.")
     if groups is not None and len(groups) != n:
         raise ValueError(f"groups has {len(groups)} entries, y_true has {n} recordings; give one for each.")
     if not 0 < level < 1:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sslts.matching import spread_labels
 from sslts.metrics.averages import warn_empty
-from sslts.segments import check_labels
 
 
 def reliability_curve(
@@ -121,16 +121,12 @@ def expected_calibration_error(
 
 def _pool(y_true: Any, y_proba: Any, classes: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lay the labelled samples of all recordings end to end: truth (N,), probabilities (N, K), classes (K,)."""
-    truth = check_labels(y_true, argument="y_true")
-    if len(truth) == 1 and np.ndim(y_proba[0]) == 1:
-        y_proba = [y_proba]
-    if len(truth) != len(y_proba):
-        raise ValueError(f"y_true has {len(truth)} recordings, y_proba has {len(y_proba)}; give the same recordings.")
-    kept: list[np.ndarray] = []
-    for i, (labels, table) in enumerate(zip(truth, map(np.asarray, y_proba), strict=True)):
-        if table.ndim != 2 or len(table) != len(labels):
-            raise ValueError(f"y_proba[{i}] has shape {table.shape}; y_true[{i}] needs ({len(labels)}, K).")
-        kept.append(table[labels >= 0])
+    tables = [np.asarray(table) for table in ([y_proba] if len(y_proba) and np.ndim(y_proba[0]) == 1 else y_proba)]
+    for i, table in enumerate(tables):
+        if table.ndim != 2:
+            raise ValueError(f"y_proba[{i}] has shape {table.shape}; give (T, K), the probability of each class.")
+    truth = spread_labels(y_true, list(map(len, tables)), argument="y_true", of="y_proba")
+    kept = [table[labels >= 0] for labels, table in zip(truth, tables, strict=True)]
     n_columns = kept[0].shape[1] if kept else 0
     ids = np.arange(n_columns) if classes is None else np.asarray(classes)
     if ids.shape != (n_columns,):

@@ -3,13 +3,14 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
 from typing import Any
 
 from sslts.metrics.confidence import expected_calibration_error
 from sslts.metrics.events import covering, edit_score, event_f1, segment_f1
 from sslts.metrics.measures import boundary_error, count_error, duration_error
 from sslts.metrics.samples import frame_f1, mean_iou
+from sslts.segments import align_labels
+from sslts.wrapping import find_attribute
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,10 +71,10 @@ class SegmentationScorer:
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Score what `estimator` predicts for `X` against the truth `y` (labels, -1 = unlabelled)."""
         known = inspect.signature(self.function).parameters
-        options = {"background": _background_of(estimator)} if "background" in known else {}
+        options = {"background": find_attribute(estimator, "background", 0)} if "background" in known else {}
         if self.response == "predict_proba" and "classes" in known:
             options["classes"] = estimator.classes_
-        return self.sign * float(self.function(y, getattr(estimator, self.response)(X), **options))
+        return self.sign * float(self.function(align_labels(y, X), getattr(estimator, self.response)(X), **options))
 
 
 def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None = None) -> SegmentationScorer:
@@ -96,18 +97,25 @@ def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None 
     >>> make_event_f1_scorer(5)
     SegmentationScorer(event_f1(onset_tolerance=5, offset_tolerance=None))
     """
-    function = partial(event_f1, onset_tolerance=onset_tolerance, offset_tolerance=offset_tolerance)
     name = f"event_f1(onset_tolerance={onset_tolerance!r}, offset_tolerance={offset_tolerance!r})"
-    return SegmentationScorer(function, name=name)
+    return SegmentationScorer(_EventF1(onset_tolerance, offset_tolerance), name=name)
 
 
-def _background_of(estimator: Any) -> int | None:
-    """Read `background` from the estimator or from what it wraps."""
-    while estimator is not None and not hasattr(estimator, "background"):
-        steps = getattr(estimator, "steps", None)
-        inner = (getattr(estimator, name, None) for name in ("best_estimator_", "estimator_", "estimator"))
-        estimator = steps[-1][1] if steps else next((one for one in inner if one is not None), None)
-    return 0 if estimator is None else estimator.background
+@dataclass(frozen=True)
+class _EventF1:
+    """`event_f1` with tolerances; unlike a partial function, equal by value."""
+
+    onset_tolerance: float
+    offset_tolerance: float | None
+
+    def __call__(self, y_true: Any, y_pred: Any, *, background: int | None = 0) -> Any:
+        return event_f1(
+            y_true,
+            y_pred,
+            onset_tolerance=self.onset_tolerance,
+            offset_tolerance=self.offset_tolerance,
+            background=background,
+        )
 
 
 def _count_mae(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:

@@ -74,7 +74,12 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
         return np.concatenate(labels).reshape(like.shape)
     if _is_one_each(like):
         return np.concatenate(labels)
-    return labels
+    if not isinstance(like, np.ndarray):
+        return labels
+    out = np.empty(len(labels), dtype=object)
+    for i, one in enumerate(labels):
+        out[i] = one
+    return out
 
 
 def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = "groups") -> np.ndarray | None:

@@ -7,8 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts.matching import spread_labels
 from sslts.plotting.style import color_classes, make_axes
-from sslts.segments import count_segments, labels_to_segments
+from sslts.segments import align_labels, check_labels, count_segments, labels_to_segments
+from sslts.wrapping import find_attribute
 
 
 class CountDisplay:
@@ -61,7 +63,8 @@ class CountDisplay:
         -------
         CountDisplay
         """
-        return cls.from_predictions(y, segmenter.predict(X), background=segmenter.background, names=names, ax=ax)
+        background = find_attribute(segmenter, "background", 0)
+        return cls.from_predictions(align_labels(y, X), segmenter.predict(X), background=background, names=names, ax=ax)
 
     @classmethod
     def from_predictions(
@@ -91,8 +94,9 @@ class CountDisplay:
         CountDisplay
         """
         true, pred = [], []
-        for t, p in zip(y_true, y_pred, strict=True):
-            labels = np.broadcast_to(t, np.shape(p))
+        predicted = check_labels(y_pred, argument="y_pred")
+        truth = spread_labels(y_true, list(map(len, predicted)), argument="y_true", of="y_pred")
+        for labels, p in zip(truth, predicted, strict=True):
             if (labels >= 0).any():
                 true.append(labels)
                 pred.append(np.where(labels < 0, -1, p))

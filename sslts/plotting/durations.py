@@ -7,8 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts.matching import spread_labels
 from sslts.plotting.style import color_classes, split_axes
-from sslts.segments import labels_to_segments
+from sslts.segments import align_labels, check_labels, labels_to_segments
+from sslts.wrapping import find_attribute
 
 
 class DurationDisplay:
@@ -76,8 +78,14 @@ class DurationDisplay:
         -------
         DurationDisplay
         """
-        options = {"background": segmenter.background, "sampling_rate": segmenter.sampling_rate}
-        return cls.from_predictions(y, segmenter.predict(X), **options, names=names, ax=ax)
+        return cls.from_predictions(
+            align_labels(y, X),
+            segmenter.predict(X),
+            background=find_attribute(segmenter, "background", 0),
+            sampling_rate=find_attribute(segmenter, "sampling_rate"),
+            names=names,
+            ax=ax,
+        )
 
     @classmethod
     def from_predictions(
@@ -113,9 +121,10 @@ class DurationDisplay:
         """
         true = None
         if y_true is not None:
-            true = labels_to_segments(y_true, background=background, sampling_rate=sampling_rate)
-            pairs = zip(y_true, y_pred, strict=True)
-            y_pred = [np.where(np.broadcast_to(t, np.shape(p)) < 0, -1, p) for t, p in pairs]
+            y_pred = check_labels(y_pred, argument="y_pred")
+            truth = spread_labels(y_true, list(map(len, y_pred)), argument="y_true", of="y_pred")
+            true = labels_to_segments(truth, background=background, sampling_rate=sampling_rate)
+            y_pred = [np.where(t < 0, -1, p) for t, p in zip(truth, y_pred, strict=True)]
         predicted = labels_to_segments(y_pred, background=background, sampling_rate=sampling_rate)
         return cls(predicted, true=true, names=names).plot(ax=ax)
 

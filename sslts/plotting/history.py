@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
+from sslts.matching import spread_labels
 from sslts.plotting.style import color_classes, split_axes
-from sslts.segments import check_labels
+from sslts.segments import align_labels
+from sslts.wrapping import find_attribute, find_owner
 
 
 class TrainingHistoryDisplay:
@@ -69,7 +72,9 @@ class TrainingHistoryDisplay:
         TrainingHistoryDisplay
         """
         accuracy = None if X is None or y_hidden is None else _check_pseudo_labels(segmenter, X, y_hidden)
-        return cls(segmenter.history_, accuracy=accuracy, background=segmenter.background).plot(ax=ax)
+        trained = find_owner(segmenter, "training_set_")  # not the one whose history is of rounds
+        background = find_attribute(segmenter, "background", 0)
+        return cls(trained.history_, accuracy=accuracy, background=background).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw.
@@ -138,11 +143,13 @@ class TrainingHistoryDisplay:
 
 def _check_pseudo_labels(segmenter: Any, X: Any, y_hidden: Any) -> pd.Series:
     """Return, for each class, the share of right labels where the teacher is confident."""
-    threshold = getattr(segmenter, "threshold", 0.0)
-    least = float(getattr(threshold, "threshold", threshold) or 0.0)
+    threshold = find_attribute(segmenter, "threshold")
+    least = getattr(threshold, "tau", threshold)
+    least = float(least) if isinstance(least, Real) else 0.0  # of those that have a threshold at all
     rows = []
-    for labels, proba in zip(check_labels(y_hidden, argument="y_hidden"), segmenter.predict_proba(X), strict=True):
-        labels = np.broadcast_to(labels, len(proba))
+    probas = list(segmenter.predict_proba(X))
+    truth = spread_labels(align_labels(y_hidden, X, "y_hidden"), list(map(len, probas)), argument="y_hidden")
+    for labels, proba in zip(truth, probas, strict=True):
         sure = (proba.max(1) >= least) & (labels >= 0)
         rows.append(np.stack([segmenter.classes_[proba[sure].argmax(1)], labels[sure]]))
     said, true = np.concatenate(rows, axis=1)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sslts.metrics import expected_calibration_error, reliability_curve
 from sslts.plotting.style import split_axes
+from sslts.segments import align_labels
 
 
 class ReliabilityDisplay:
@@ -68,7 +69,9 @@ class ReliabilityDisplay:
         ReliabilityDisplay
         """
         proba = segmenter.predict_proba(X)
-        return cls.from_predictions(y, proba, classes=segmenter.classes_, n_bins=n_bins, name=name, ax=ax)
+        return cls.from_predictions(
+            align_labels(y, X), proba, classes=segmenter.classes_, n_bins=n_bins, name=name, ax=ax
+        )
 
     @classmethod
     def from_predictions(

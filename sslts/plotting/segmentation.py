@@ -7,7 +7,9 @@ from typing import Any, Self
 import numpy as np
 
 from sslts.plotting.style import color_classes, split_axes, thin_curve
+from sslts.recordings import as_labels, as_recordings
 from sslts.segments import check_sampling_rate, find_runs
+from sslts.wrapping import find_attribute
 
 
 class SegmentationDisplay:
@@ -108,16 +110,24 @@ class SegmentationDisplay:
         Returns
         -------
         SegmentationDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no such recording, or the stretch is empty.
         """
-        x = np.asarray(X[recording])
+        recordings = as_recordings(X)
+        if not 0 <= recording < len(recordings):
+            raise ValueError(f"recording={recording!r}; X has the recordings 0 to {len(recordings) - 1}.")
+        x = recordings.get(recording)
         return cls.from_predictions(
             x,
-            y_true=None if y is None else np.broadcast_to(np.asarray(y[recording]), x.shape[-1]),
+            y_true=None if y is None else as_labels(y, recordings)[recording],
             y_pred=segmenter.predict([x])[0],
             proba=segmenter.predict_proba([x])[0],
             classes=segmenter.classes_,
-            background=segmenter.background,
-            sampling_rate=segmenter.sampling_rate,
+            background=find_attribute(segmenter, "background", 0),
+            sampling_rate=find_attribute(segmenter, "sampling_rate"),
             start=start,
             stop=stop,
             names=names,

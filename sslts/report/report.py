@@ -19,8 +19,9 @@ from sslts.plotting import (
     SegmentationDisplay,
     TrainingHistoryDisplay,
 )
+from sslts.recordings import as_labels, as_recordings
 from sslts.report.page import draw_for_page, make_figure, make_page, make_table
-from sslts.segments import check_labels
+from sslts.wrapping import find_attribute, find_owner
 
 N_RESAMPLES = 300
 
@@ -83,8 +84,8 @@ def write_report(
     ...     write_report(segmenter, X[4:], y[4:], f"{folder}/report.html", n_worst=1).name
     'report.html'
     """
-    signals = [np.asarray(x) for x in X]
-    truth = [np.broadcast_to(t, x.shape[-1]) for t, x in zip(check_labels(y, argument="y"), signals, strict=True)]
+    recordings = as_recordings(X)
+    signals, truth = [recordings.get(i) for i in range(len(recordings))], as_labels(y, recordings)
     kept = [i for i, labels in enumerate(truth) if (labels >= 0).any()]
     if len(kept) < 2:
         raise ValueError(
@@ -117,8 +118,8 @@ def write_report(
 
 
 def _describe_fit(segmenter: Any) -> str:
-    fitted = getattr(segmenter, "segmenter_", segmenter)
-    facts = getattr(fitted, "training_set_", {})
+    fitted = find_owner(segmenter, "training_set_")
+    facts = fitted.training_set_
     rows = {
         "recordings": facts.get("recordings"),
         "with labels": facts.get("labeled_recordings"),
@@ -135,7 +136,7 @@ def _describe_fit(segmenter: Any) -> str:
 def _compare(
     segmenter: Any, truth: list[Any], predicted: list[Any], base: list[Any] | None, groups: Sequence[Any] | None
 ) -> str:
-    background = segmenter.background
+    background = find_attribute(segmenter, "background", 0)
     scores: dict[str, Callable[[Any, Any], float]] = {
         "mean IoU": metrics.mean_iou,
         "segment F1": lambda t, p: metrics.segment_f1_scorer.function(t, p, background=background),
@@ -173,7 +174,7 @@ def _judge(gain: metrics.Interval) -> str:
 
 
 def _judge_classes(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict[int, str]) -> str:
-    background, rate = segmenter.background, segmenter.sampling_rate
+    background, rate = find_attribute(segmenter, "background", 0), find_attribute(segmenter, "sampling_rate")
     unit = "ms" if rate else "samples"
     ends = metrics.boundary_error(truth, predicted, background=background, sampling_rate=rate) * (1000 if rate else 1)
     table = pd.DataFrame(
@@ -192,7 +193,7 @@ def _judge_classes(segmenter: Any, truth: list[Any], predicted: list[Any], names
 
 
 def _measure(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict[int, str]) -> str:
-    background, rate = segmenter.background, segmenter.sampling_rate
+    background, rate = find_attribute(segmenter, "background", 0), find_attribute(segmenter, "sampling_rate")
     unit = "s" if rate else "samples"
     rows: dict[str, dict[str, float]] = {}
     for k in segmenter.classes_[segmenter.classes_ != background]:
@@ -233,9 +234,8 @@ def _judge_probabilities(segmenter: Any, truth: list[Any], proba: list[Any]) -> 
 
 
 def _show_training(segmenter: Any) -> str:
-    fitted = getattr(segmenter, "segmenter_", segmenter)
     caption = "Losses; the share of unlabelled samples that were believed, and of which classes"
-    return make_figure(TrainingHistoryDisplay.from_estimator(fitted).figure_, caption)
+    return make_figure(TrainingHistoryDisplay.from_estimator(segmenter).figure_, caption)
 
 
 def _draw_worst(
@@ -257,8 +257,8 @@ def _draw_worst(
             y_pred=predicted[i],
             proba=proba[i],
             classes=segmenter.classes_,
-            background=segmenter.background,
-            sampling_rate=segmenter.sampling_rate,
+            background=find_attribute(segmenter, "background", 0),
+            sampling_rate=find_attribute(segmenter, "sampling_rate"),
             names=names,
         )
         figures.append(make_figure(display.figure_, f"Recording {numbers[i]}, mean IoU {scores[i]:.3f}"))

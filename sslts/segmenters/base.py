@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names
+from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 
 from sslts.batches import WindowDataset
@@ -87,7 +88,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "weak": [callable, HasMethods("fit_transform"), None],
-        "strong": [callable, HasMethods("fit_transform"), list, tuple, None],
+        "strong": [callable, HasMethods("fit_transform"), None],
         "network": [callable],
         "decoder": [HasMethods("start")],
         "normalization": NORMALIZATIONS,
@@ -222,8 +223,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
 
     def _find_start(self, n_channels: int) -> Start | None:
         """Return what training starts from, if anything: the own weights, or those of ``init``."""
-        start = self if self.warm_start and hasattr(self, "net_") else self.init
-        return None if start is None else read_start(start, n_channels)
+        if self.warm_start and hasattr(self, "net_"):
+            return read_start(self, n_channels, "warm_start")
+        return None if self.init is None else read_start(self.init, n_channels)
 
     def _choose_settings(self, recordings: Recordings, labels: LabelRuns, start: Start | None) -> None:
         """Derive from the signal what was left open: the network's stride, the window, device and precision."""
@@ -271,7 +273,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             module=_Given(module),
             criterion=_Given(criterion),
             ema_decay=self.ema_decay,
-            max_steps=self.max_steps,
+            max_steps=int(self.max_steps),  # torch's schedule wants no NumPy integer
             log_every=max(1, math.ceil(self.max_steps / HISTORY_ROWS)),
             precision=self.precision_,
             foreign=not is_shipped([self.network_, *(getattr(self, name, None) for name in DRAWING)]),
@@ -293,7 +295,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         return net
 
     def _make_callbacks(self, saver: Checkpoint | None) -> list[Any]:
-        found: list[Any] = [("losses", LossRecorder()), ("schedule", make_schedule(self.lr, self.max_steps))]
+        found: list[Any] = [("losses", LossRecorder())]
+        own = [callback[1] if isinstance(callback, tuple) else callback for callback in self.callbacks or []]
+        if not any(isinstance(callback, LRScheduler) for callback in own):  # whose schedule replaces the one cycle
+            found.append(("schedule", make_schedule(self.lr, int(self.max_steps))))
         found += self.callbacks or []
         if saver is not None:
             found.append(("checkpoint", saver))  # behind those whose state it keeps

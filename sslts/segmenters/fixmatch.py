@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import torch
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import HasMethods, Interval
 from torch import Tensor, nn
 
 from sslts.augment import RandAugment, Rescale, Tracks, apply_view
@@ -53,6 +53,8 @@ class FixMatchLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.weak, self.strong = weak, list(strong) if isinstance(strong, (list, tuple)) else [strong]
+        if not self.strong:
+            raise ValueError(f"strong={strong!r} holds no view; pass at least one, or None for none.")
         self.threshold, self.lambda_u = threshold, lambda_u
         self.register_buffer("class_weight", class_weight)
 
@@ -216,9 +218,10 @@ class FixMatchSegmenter(NetworkSegmenter):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetworkSegmenter._parameter_constraints,
-        "threshold": [Interval(Real, 0, 1, closed="both"), Threshold],
+        "threshold": [Interval(Real, 0, 1, closed="both"), Threshold, HasMethods("build")],
         "lambda_u": [Interval(Real, 0, None, closed="left")],
         "mu": [Interval(Real, 0, None, closed="neither")],
+        "strong": [callable, HasMethods("fit_transform"), list, tuple, None],
     }
 
     def __init__(

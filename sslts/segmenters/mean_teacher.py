@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import torch
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import Interval
 from torch import Tensor, nn
 
 from sslts.augment import RandAugment, Rescale, apply_view
@@ -232,7 +232,6 @@ class MeanTeacherSegmenter(NetworkSegmenter):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetworkSegmenter._parameter_constraints,
-        "strong": [callable, HasMethods("fit_transform"), None],
         "lambda_u": [Interval(Real, 0, None, closed="left")],
         "ramp_up": [Interval(Real, 0, 1, closed="both")],
         "consistency": [callable],

@@ -57,8 +57,9 @@ class SavableNetwork(Savable):
             return
         state = fitted.pop("net_")
         super()._set_fitted(fitted)
+        if self.device != "auto":
+            check_device(self.device)
         self._choose_hardware(torch.device(self.device_))
-        check_device(self.device_)
         n_classes, weights = len(self.classes_), state["weights"]
         check_sizes(self.network_, self.n_channels_, n_classes, weights["student"])
         module = build_module(self.network_, self.n_channels_, n_classes, state["seed"])

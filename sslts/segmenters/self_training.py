@@ -155,6 +155,27 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         self.labels_, self.history_ = saved.labels, pd.DataFrame(saved.rows)
         return self
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the segmenter too, as ``segmenter__max_steps=400``.
+
+        Parameters
+        ----------
+        **params : dict
+            ``name=value``; a parameter of the segmenter is set on what ``segmenter=None`` stands for if there is none.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        if params.get("segmenter", self.segmenter) is None and any(name.startswith("segmenter__") for name in params):
+            params["segmenter"] = SupervisedSegmenter()
+        return super().set_params(**params)
+
     def predict(self, X: Any, out: Any = None) -> Any:
         """Return the label of each sample, as the last segmenter's ``predict``."""
         return self._get_segmenter().predict(X, out)
@@ -177,9 +198,34 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         return getattr(self._get_base(), "background", 0)
 
     @property
+    def sampling_rate(self) -> float | None:
+        """The segmenter's samples per second."""
+        return getattr(self._get_base(), "sampling_rate", None)
+
+    @property
     def n_features_in_(self) -> int:
         """Features in ``fit``, as scikit-learn counts them."""
         return self._get_segmenter().n_features_in_
+
+    @property
+    def n_channels_(self) -> int:
+        """Channels in ``fit``."""
+        return self._get_segmenter().n_channels_
+
+    @property
+    def window_length_(self) -> int:
+        """Samples of the last segmenter's training windows."""
+        return self._get_segmenter().window_length_
+
+    @property
+    def net_(self) -> Any:
+        """The last segmenter's skorch net."""
+        return self._get_segmenter().net_
+
+    @property
+    def statistics_(self) -> Any:
+        """Lengths and neighbours of the segments that the last segmenter was fitted on, for decoders."""
+        return self._get_segmenter().statistics_
 
     def _get_base(self) -> Any:
         return SupervisedSegmenter() if self.segmenter is None else self.segmenter

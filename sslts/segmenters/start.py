@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sslts.networks import Network
 
-if TYPE_CHECKING:
-    from sslts.segmenters.base import NetworkSegmenter
+_SAME = "pass the same `network`, or"
+_MENDS = {"init": "init=None", "warm_start": "warm_start=False"}
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class Start:
     adapted: Network
     weights: dict[str, Tensor]
     n_classes: int
+    name: str = "init"
 
 
-def read_start(segmenter: NetworkSegmenter, n_channels: int) -> Start:
-    """Return what training can start from.
+def read_start(segmenter: Any, n_channels: int, name: str = "init") -> Start:
+    """Return what training can start from; ``name`` is the parameter that asks for it.
 
     Raises
     ------
@@ -49,14 +51,21 @@ def read_start(segmenter: NetworkSegmenter, n_channels: int) -> Start:
     >>> read_start(SupervisedSegmenter(max_steps=1).fit(X, y), n_channels=1).n_classes
     2
     """
-    check_is_fitted(segmenter, "net_")
-    if segmenter.n_channels_ != n_channels:
+    fitted = getattr(segmenter, "segmenter_", segmenter)  # what self-training fitted last
+    try:
+        check_is_fitted(fitted, "net_")
+    except NotFittedError as error:
+        raise NotFittedError(
+            f"{name}: this {type(segmenter).__name__} is not fitted; pass a fitted segmenter. scikit-learn's searches "
+            "make unfitted copies of the values of a grid: there, wrap it in sklearn.frozen.FrozenEstimator."
+        ) from error
+    if fitted.n_channels_ != n_channels:
         raise ValueError(
-            f"init was fitted on {segmenter.n_channels_} channels, X has {n_channels}; "
-            "pass init=None or recordings of the same channels."
+            f"{name}: the model to start from was fitted on {fitted.n_channels_} channels, X has {n_channels}; "
+            f"pass {_MENDS[name]}, or recordings of the same channels."
         )
-    weights = segmenter.net_.teacher_.module.state_dict()
-    return Start(segmenter.recipe_, segmenter.network_, weights, len(segmenter.classes_))
+    weights = fitted.net_.teacher_.module.state_dict()
+    return Start(fitted.recipe_, fitted.network_, weights, len(fitted.classes_), name)
 
 
 def load_weights(module: nn.Module, start: Start, n_classes: int) -> None:
@@ -76,13 +85,13 @@ def load_weights(module: nn.Module, start: Start, n_classes: int) -> None:
     """
     own = module.state_dict()
     if set(start.weights) != set(own):
-        raise ValueError("init has another network; pass the same `network`, or init=None.")
+        raise ValueError(f"{start.name}: the model to start from has another network; {_SAME} {_MENDS[start.name]}.")
     same = {name: value for name, value in start.weights.items() if value.shape == own[name].shape}
     for name in set(own) - set(same):
         sizes = tuple(own[name].shape), tuple(start.weights[name].shape)
         if sizes != ((n_classes, *sizes[0][1:]), (start.n_classes, *sizes[0][1:])):
             raise ValueError(
-                f"init has a network of other sizes ({name} is {sizes[1]}, not {sizes[0]}); pass the same `network`, "
-                "or init=None."
+                f"{start.name}: the model to start from has a network of other sizes ({name} is {sizes[1]}, not "
+                f"{sizes[0]}); {_SAME} {_MENDS[start.name]}."
             )
     module.load_state_dict(same, strict=False)

@@ -11,12 +11,21 @@ a count is.
 
 from sslts.segments.algebra import clip_segments, filter_segments, merge_segments, shift_segments
 from sslts.segments.counts import CountCalibration
-from sslts.segments.labels import check_integers, check_labels, check_sampling_rate, expand_ranges, find_runs
+from sslts.segments.labels import (
+    align_labels,
+    check_integers,
+    check_labels,
+    check_sampling_rate,
+    expand_ranges,
+    find_runs,
+    is_flat,
+)
 from sslts.segments.summary import summarize
 from sslts.segments.tables import count_segments, labels_to_segments, segments_to_labels
 
 __all__ = [
     "CountCalibration",
+    "align_labels",
     "check_integers",
     "check_labels",
     "check_sampling_rate",
@@ -25,6 +34,7 @@ __all__ = [
     "expand_ranges",
     "filter_segments",
     "find_runs",
+    "is_flat",
     "labels_to_segments",
     "merge_segments",
     "segments_to_labels",

@@ -84,7 +84,8 @@ def check_labels(labels: Any, *, argument: str = "labels", unlabelled: bool = Tr
     Parameters
     ----------
     labels : array of shape (n, T) or (T,), list or object array of (T_i,), or pandas.Series
-        Integers, or floats with whole values. A one-dimensional array, or a flat list of numbers, is one recording.
+        Integers, or floats with whole values. A one-dimensional array, or a flat list of numbers, is one recording; a
+        number among arrays is one label for the whole of a recording, and comes back as an array of one.
         A Series on a multi-index ``(instance, time)`` is cut by instance, in order of appearance.
     argument : str, default="labels"
         What error messages call `labels`.
@@ -109,7 +110,10 @@ def check_labels(labels: Any, *, argument: str = "labels", unlabelled: bool = Tr
     [[0, 1, 1], [2, -1]]
     """
     lowest = -1 if unlabelled else 0
-    return [check_integers(one, f"{argument}[{i}]", lowest) for i, one in enumerate(_recordings(labels, argument))]
+    return [
+        check_integers(one, f"{argument}[{i}]", lowest, squeeze=True)
+        for i, one in enumerate(_recordings(labels, argument))
+    ]
 
 
 def _recordings(labels: Any, argument: str) -> list[Any]:
@@ -124,6 +128,8 @@ def _recordings(labels: Any, argument: str) -> list[Any]:
         return [group.to_numpy() for _, group in groups]
     if not isinstance(labels, list | tuple):
         array = np.asarray(labels)
+        if array.ndim == 3 and array.shape[1] == 1:
+            array = array[:, 0]
         if array.ndim not in (1, 2):
             raise ValueError(
                 f"{argument} has shape {array.shape}; give an (n, T) array, a list of (T_i,) arrays, or one (T,) array."
@@ -131,9 +137,78 @@ def _recordings(labels: Any, argument: str) -> list[Any]:
         if array.ndim == 2 or array.dtype != object:
             return list(np.atleast_2d(array))
         labels = array
-    if len(labels) and np.ndim(labels[0]) == 0:
-        return [labels]
-    return list(labels)
+    return [labels] if len(labels) and is_flat(labels) else list(labels)
+
+
+def is_flat(labels: Any) -> bool:
+    """Return whether labels are plain numbers in a row, ``(n,)`` or ``(T,)``, or none at all.
+
+    Examples
+    --------
+    >>> is_flat([0, 1]), is_flat([0, [1, 1]]), is_flat(np.zeros((2, 2)))
+    (True, False, False)
+    """
+    if isinstance(labels, list | tuple) or (isinstance(labels, np.ndarray) and labels.dtype == object):
+        examples = {type(one): one for one in labels}.values()  # one of each type
+        return getattr(labels, "ndim", 1) == 1 and all(np.ndim(one) == 0 for one in examples)
+    return np.ndim(labels) == 1 and not isinstance(getattr(labels, "index", None), pd.MultiIndex)
+
+
+def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
+    """Return labels on a ``pd-multiindex`` in the order of the recordings; other labels as they are.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels; a Series, or a DataFrame of one column, on ``(instance, time)`` is put in order.
+    X : array-like
+        The recordings; what is no DataFrame on a multi-index has no order of its own.
+    argument : str, default="y"
+        What error messages call `y`.
+
+    Returns
+    -------
+    list of ndarray, or ``y``
+
+    Raises
+    ------
+    ValueError
+        If ``y`` lacks labels for an instance or a time of ``X``, has several for one, or has several columns.
+
+    Examples
+    --------
+    >>> index = pd.MultiIndex.from_product([["b", "a"], [0, 1]])
+    >>> X, y = pd.DataFrame({"x": [0.0, 1.0, 2.0, 3.0]}, index), pd.Series([0, 1, 2, 3], index)
+    >>> [labels.tolist() for labels in align_labels(y[::-1], X)]
+    [[0, 1], [2, 3]]
+    """
+    index = getattr(X, "index", None)
+    if not isinstance(index, pd.MultiIndex) or not isinstance(getattr(y, "index", None), pd.MultiIndex):
+        return y
+    if isinstance(y, pd.DataFrame):
+        if y.shape[1] != 1:
+            raise ValueError(f"{argument} has {y.shape[1]} columns; give one column of labels, or a Series.")
+        y = y.iloc[:, 0]
+    if not y.index.equals(index):
+        if not y.index.is_unique:
+            raise ValueError(
+                f"{argument} has several labels for {y.index[y.index.duplicated()][0]}; give one for each."
+            )
+        at = y.index.get_indexer(index)
+        if (at < 0).any():
+            missing = index[at < 0][0]
+            instance = missing[0] if isinstance(missing, tuple) else missing
+            if instance not in y.index.get_level_values(0):
+                raise ValueError(
+                    f"{argument} has no labels for instance {instance!r} of X; mark unlabelled samples with -1."
+                )
+            raise ValueError(
+                f"{argument} has no label at {missing}, where X has a sample: give a label for each row of X, on the "
+                "same index; mark unlabelled samples with -1."
+            )
+        y = y.iloc[at]
+    level = list(range(index.nlevels - 1))
+    return [part.to_numpy() for _, part in y.groupby(level=level, sort=False, dropna=False)]
 
 
 def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool = False) -> np.ndarray:

@@ -83,17 +83,19 @@ def summarize(
     columns = read_columns(segments)
     check_rows(segments, columns, sizes)
     _check_options(by, level, segments, calibration)
-    step = _find_step(period, rate, sizes)
+    edges = _find_edges(period, rate, sizes)
     wanted = np.unique(columns[3]) if labels is None else np.asarray(labels, dtype=np.int64)
     order = np.lexsort((columns[1], columns[0]))
     recording, start, end, label = (column[order] for column in columns)
-    rows = _list_rows(sizes, step, wanted)
+    rows = _list_rows(sizes, edges, wanted)
     length, interval = (end - start) / rate, _find_intervals(recording, start, label) / rate
     score = segments["score"].to_numpy(dtype=np.float64)[order] if "score" in segments else np.full(order.size, np.nan)
     curves = {int(k): CountCalibration() if calibration is None else calibration[int(k)] for k in wanted}
-    counted = pd.DataFrame({"recording": recording, "period": start // step, "label": label, "length": length})
+    counted = pd.DataFrame(
+        {"recording": recording, "period": _find_period(start, edges), "label": label, "length": length}
+    )
     counted = counted.assign(interval=interval, **_estimate(score, label, curves))
-    shared = _share_lengths(recording, start, end, label, step, rate)
+    shared = _share_lengths(recording, start, end, label, edges, rate)
     known = [table[table["label"].isin(wanted)] for table in (counted, shared)]
     return _gather(rows, *known, by=list(by), rate=rate, reach={k: c.find_reach(level) for k, c in curves.items()})
 
@@ -111,22 +113,30 @@ def _check_options(
         raise ValueError(f"calibration has no entry for label {missing[0]}; it has {sorted(calibration or {})}.")
 
 
-def _find_step(period: float | None, rate: float, sizes: np.ndarray) -> int:
-    """Return the samples of a period."""
+def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndarray:
+    """Return the first sample of each period, and the one behind the last, of the longest recording.
+
+    A period that is no whole number of samples does not drift: its edges are rounded, each by itself.
+    """
+    longest = max(int(sizes.max(initial=1)), 1)
     if period is None:
-        return max(int(sizes.max(initial=1)), 1)
-    step = round(period * rate) if np.isfinite(period) else 0
+        return np.array([0, longest])
+    step = period * rate if np.isfinite(period) else 0.0
     if step < 1:
         raise ValueError(f"period={period!r} is shorter than a sample; give seconds with sampling_rate, else samples.")
-    return step
+    return np.ceil(np.arange(np.ceil(longest / step) + 1) * step - 1e-6).astype(np.int64)
 
 
-def _list_rows(sizes: np.ndarray, step: int, labels: np.ndarray) -> pd.DataFrame:
+def _find_period(sample: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.searchsorted(edges, sample, side="right") - 1
+
+
+def _list_rows(sizes: np.ndarray, edges: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     """Return a row for each recording, period and label, with the samples of the period."""
-    n_periods = np.maximum(-(-sizes // step), 1)
+    n_periods = _find_period(np.maximum(sizes - 1, 0), edges) + 1
     recording = np.repeat(np.arange(sizes.size), n_periods)
     period = expand_ranges(np.zeros(sizes.size, dtype=np.int64), n_periods)
-    time = np.minimum(step, sizes[recording] - period * step)
+    time = np.minimum(edges[period + 1], sizes[recording]) - edges[period]
     k = labels.size
     table = {"recording": np.repeat(recording, k), "period": np.repeat(period, k), "label": np.tile(labels, len(time))}
     return pd.DataFrame({**table, "time": np.repeat(time, k)})
@@ -152,13 +162,13 @@ def _estimate(score: np.ndarray, label: np.ndarray, curves: Mapping[int, CountCa
 
 
 def _share_lengths(
-    recording: np.ndarray, start: np.ndarray, end: np.ndarray, label: np.ndarray, step: int, rate: float
+    recording: np.ndarray, start: np.ndarray, end: np.ndarray, label: np.ndarray, edges: np.ndarray, rate: float
 ) -> pd.DataFrame:
     """Return a row for each period that a segment reaches into, with how much of it lies there."""
-    first, last = start // step, (end - 1) // step
+    first, last = _find_period(start, edges), _find_period(end - 1, edges)
     which = np.repeat(np.arange(start.size), last - first + 1)
     period = expand_ranges(first, last - first + 1)
-    inside = np.minimum(end[which], (period + 1) * step) - np.maximum(start[which], period * step)
+    inside = np.minimum(end[which], edges[period + 1]) - np.maximum(start[which], edges[period])
     return pd.DataFrame(
         {"recording": recording[which], "period": period, "label": label[which], "inside": inside / rate}
     )

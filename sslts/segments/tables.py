@@ -197,11 +197,12 @@ def read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
         raise ValueError(f"segments has no column {missing[0]!r}; give recording, start, end and label.")
     columns = []
     for name in names:
-        values = segments[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        values = pd.to_numeric(segments[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         broken = np.flatnonzero(~np.isfinite(values) | (values != np.round(values)))
         if broken.size:
             raise ValueError(
-                f"segments row {segments.index[broken[0]]}: {name} is {values[broken[0]]}; give a whole number."
+                f"segments row {segments.index[broken[0]]}: {name} is {segments[name].iloc[broken[0]]!r}; "
+                "give a whole number."
             )
         columns.append(values.astype(np.int64))
     return columns

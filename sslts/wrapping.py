@@ -1,0 +1,47 @@
+"""What an estimator wraps: pipelines, searches and meta-estimators around a fitted segmenter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_INNER = ("best_estimator_", "segmenter_", "estimator_", "estimator")
+
+
+def find_owner(estimator: Any, name: str) -> Any:
+    """Return the estimator that has an attribute: this one, or what it wraps, from the outside in; None if none has.
+
+    A pipeline wraps its last step, a search its best estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+    name : str
+        Of the attribute.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sslts import FixMatchSegmenter
+    >>> from sslts.preprocessing import RecordingStandardizer
+    >>> pipeline = make_pipeline(RecordingStandardizer(), FixMatchSegmenter(background=3))
+    >>> find_owner(pipeline, "background").background, find_owner(pipeline, "no_such_name")
+    (3, None)
+    """
+    while estimator is not None and not hasattr(estimator, name):
+        steps = getattr(estimator, "steps", None)
+        inner = (getattr(estimator, attribute, None) for attribute in _INNER)
+        estimator = steps[-1][1] if steps else next((one for one in inner if one is not None), None)
+    return estimator
+
+
+def find_attribute(estimator: Any, name: str, default: Any = None) -> Any:
+    """Return an attribute of the estimator, or of what it wraps; ``default`` if none has it.
+
+    Examples
+    --------
+    >>> from sslts import FixMatchSegmenter, SelfTrainingSegmenter
+    >>> find_attribute(SelfTrainingSegmenter(FixMatchSegmenter(background=3)), "background", 0)
+    3
+    """
+    owner = find_owner(estimator, name)
+    return default if owner is None else getattr(owner, name)
