@@ -80,7 +80,8 @@ def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     count, center, squares, rounding = 0, np.zeros(1), np.zeros(1), 0.0
     for part in parts:
         rounding = find_rounding(part)
-        mean = part.mean(-1, dtype=np.float64)
+        first = part[:, 0].astype(np.float64)
+        mean = first + (part - first[:, None]).mean(-1)  # of a constant, that constant exactly
         total = count + part.shape[-1]
         moved = mean - center
         squares = squares + ((part - mean[:, None]) ** 2).sum(-1) + moved**2 * (count * part.shape[-1] / total)

@@ -117,3 +117,9 @@ def test_two_threads_do_not_mix_their_global_states():
     alone = [draw(seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(draw, range(4))) == alone
+
+
+def test_a_function_may_change_what_it_is_given():
+    tracks = Tracks(torch.ones(2, 1, 3), torch.zeros(2, 3).long(), torch.ones(2, 3).bool())
+    assert (apply_view(lambda x: x.mul_(2), tracks, torch.Generator()).x == 2).all()
+    assert (tracks.x == 1).all()

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
 
+from sslts import SupervisedSegmenter
 from sslts.callbacks import make_schedule
+from sslts.datasets import make_recordings
+from sslts.metrics import mean_iou
+from sslts.networks import UNet
+from sslts.preprocessing import RecordingStandardizer
 
 
 def test_the_schedule_rises_and_falls():
@@ -28,3 +34,48 @@ def test_the_schedule_of_the_shortest_fits(max_steps):
     for _ in range(max_steps):
         optimizer.step()
         policy.step()
+
+
+SMALL = {"network": UNet(width=4, depth=1), "batch_size": 4, "precision": "float32", "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return make_recordings(6, n_samples=300, random_state=0)
+
+
+class Watch(Callback):
+    """Score other recordings, as the FAQ shows."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("valid_iou", mean_iou(self.y, net.predict(self.X)))
+
+
+class TestCallbacksOfSkorch:
+    def test_early_stopping_by_other_recordings(self, recordings):
+        X, y = recordings
+        watch = Watch(RecordingStandardizer().fit_transform(X)[:, None], y)
+        stop = EarlyStopping("valid_iou", lower_is_better=False, patience=2, threshold=2.0)
+        segmenter = SupervisedSegmenter(**SMALL, max_steps=20, callbacks=[watch, stop]).fit(X, y)
+        assert segmenter.net_.step_ < 20
+        assert segmenter.net_.history[-1, "valid_iou"] == pytest.approx(segmenter.score(X, y))
+
+    def test_the_training_loss_can_be_monitored(self, recordings, tmp_path):
+        checkpoint = Checkpoint(monitor="train_loss_best", dirname=tmp_path)
+        segmenter = SupervisedSegmenter(**SMALL, max_steps=6, callbacks=[checkpoint]).fit(*recordings)
+        history = segmenter.net_.history
+        losses, best = history[:, "train_loss"], history[:, "train_loss_best"]
+        assert losses == history[:, "loss"]
+        assert best == [loss < min([np.inf, *losses[:i]]) for i, loss in enumerate(losses)]
+        assert list(tmp_path.iterdir())
+
+    def test_a_schedule_of_ones_own_replaces_the_one_cycle(self, recordings):
+        schedule = LRScheduler("StepLR", step_size=1, gamma=0.5)
+        segmenter = SupervisedSegmenter(**SMALL, max_steps=3, lr=1e-2, callbacks=[("mine", schedule)]).fit(*recordings)
+        assert segmenter.history_["lr"].tolist() == pytest.approx([1e-2, 5e-3, 2.5e-3], rel=0.51)
+        assert segmenter.history_["lr"].is_monotonic_decreasing
+        ratio = segmenter.history_["lr"].to_numpy()
+        assert ratio[1:] / ratio[:-1] == pytest.approx([0.5, 0.5])

@@ -30,3 +30,9 @@ def test_weights_by_class():
 def test_nothing_labelled():
     with pytest.raises(ValueError, match="no labelled sample"):
         find_classes(np.array([-1]))
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan"), float("inf")])
+def test_an_impossible_weight_is_refused(weight):
+    with pytest.raises(ValueError, match="class_weight={1: .*finite weight"):
+        weigh_classes({1: weight}, np.array([0.5, 0.5]), np.array([0, 1]))

@@ -19,3 +19,9 @@ def test_precision_follows_the_flags(monkeypatch, avx512, amx, wanted):
 def test_a_device_that_was_asked_for_is_taken():
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device("auto").type in {"cpu", "cuda", "mps"}
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_here_is_named(device):
+    with pytest.raises(ValueError, match=f"device='{device}' is not here"):
+        choose_device(device)

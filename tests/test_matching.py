@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslts.matching import compare, match_segments, pool_labels
+from sslts.matching import compare, match_segments, pool_labels, spread_labels
 
 LABELS = st.lists(st.integers(0, 2), min_size=10, max_size=10)
 
@@ -72,3 +72,30 @@ def test_pairs_are_indices():
     t, p = match_segments(found.true, found.pred, 0.5)
     np.testing.assert_array_equal(np.sort(t), [0, 1])
     np.testing.assert_array_equal(t, p)
+
+
+@given(st.lists(st.lists(st.integers(-1, 3), min_size=1, max_size=9), min_size=1, max_size=5), st.data())
+def test_one_label_for_a_recording_is_that_of_each_sample(dense, data):
+    lengths = [len(labels) for labels in dense]
+    whole = data.draw(st.lists(st.booleans(), min_size=len(dense), max_size=len(dense)))
+    mixed = [labels[0] if one else labels for labels, one in zip(dense, whole, strict=True)]
+    wanted = [[labels[0]] * len(labels) if one else labels for labels, one in zip(dense, whole, strict=True)]
+    if all(whole) and len(dense) == 1:
+        mixed = [[mixed[0]]]  # a bare number in a list would be a recording of one sample
+    assert [found.tolist() for found in spread_labels(mixed, lengths)] == wanted
+
+
+@pytest.mark.parametrize("labels", [[3, -1], np.array([3, -1]), np.array([[3], [-1]]), [[3], -1]])
+def test_every_form_of_one_label_each(labels):
+    assert [found.tolist() for found in spread_labels(labels, [2, 3])] == [[3, 3], [-1, -1, -1]]
+
+
+def test_an_axis_for_one_channel_is_dropped():
+    assert [found.tolist() for found in spread_labels(np.array([[[0, 1]], [[1, 1]]]), [2, 2])] == [[0, 1], [1, 1]]
+
+
+def test_other_recordings_are_refused():
+    with pytest.raises(ValueError, match="y has 1 recordings, X has 2"):
+        spread_labels([[0, 1]], [2, 2])
+    with pytest.raises(ValueError, match=r"y\[1\] has 3 samples, X\[1\] has 2"):
+        spread_labels([[0, 1], [0, 1, 1]], [2, 2])

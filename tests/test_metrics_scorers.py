@@ -1,10 +1,14 @@
+import pickle
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, KFold
 
 from sslts import metrics
 from sslts.metrics import SegmentationScorer, make_event_f1_scorer
+from sslts.segments import align_labels
 
 SCORERS = {
     "mean_iou": metrics.mean_iou_scorer,
@@ -72,3 +76,38 @@ def test_probabilities_come_with_the_names_of_their_columns(labels):
 def test_an_unknown_response_is_refused():
     with pytest.raises(ValueError, match="response='transform'; give 'predict' or 'predict_proba'"):
         SegmentationScorer(metrics.mean_iou, response="transform")
+
+
+def test_scorers_are_equal_by_value():
+    assert make_event_f1_scorer(3, 2) == pickle.loads(pickle.dumps(make_event_f1_scorer(3, 2)))
+    assert make_event_f1_scorer(3) != make_event_f1_scorer(4)
+
+
+class TestLabelsOnAnIndex:
+    """Labels on ``(instance, time)`` belong to the recordings of the same index, in whatever order they come."""
+
+    @pytest.fixture
+    def panel(self, labels):
+        index = pd.MultiIndex.from_product([list("fbdace"), range(labels.shape[1])])
+        return pd.DataFrame({"x": labels.ravel()}, index), pd.Series(labels.ravel(), index)
+
+    @pytest.mark.parametrize("order", [lambda y: y, lambda y: y[::-1], lambda y: y.sort_index()])
+    def test_their_order_does_not_matter(self, panel, order):
+        X, y = panel
+
+        class Knowing:
+            def predict(self, X):
+                return X["x"].to_numpy().reshape(6, -1)
+
+        assert metrics.mean_iou_scorer(Knowing(), X, order(y)) == 1
+
+    def test_another_index_is_refused(self, panel):
+        X, y = panel
+        with pytest.raises(ValueError, match="y has no label at .*same index"):
+            align_labels(y.set_axis(y.index.set_levels(y.index.levels[1] + 7, level=1)), X)
+        with pytest.raises(ValueError, match="no labels for instance 'f'"):
+            align_labels(y[y.index.get_level_values(0) != "f"], X)
+        with pytest.raises(ValueError, match="several labels for"):
+            align_labels(pd.concat([y, y]), X)
+        with pytest.raises(ValueError, match="2 columns"):
+            align_labels(pd.DataFrame({"a": y, "b": y}), X)

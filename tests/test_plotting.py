@@ -1,3 +1,5 @@
+import copy
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -5,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
 
 from sslts import FixMatchSegmenter
 from sslts.datasets import make_recordings
@@ -17,6 +20,8 @@ from sslts.plotting import (
     TrainingHistoryDisplay,
 )
 from sslts.plotting.style import POINTS, color_classes, thin_curve
+from sslts.preprocessing import RecordingStandardizer
+from sslts.thresholds import FixedThreshold
 
 
 @pytest.fixture(autouse=True)
@@ -207,3 +212,65 @@ class TestLabelEfficiency:
     def test_bad_input(self, options, words):
         with pytest.raises(ValueError, match=words):
             LabelEfficiencyDisplay(self.make_curve(), **options).plot()
+
+
+class TestWhateverIsPassed:
+    """Displays take what estimators take: any container, any form of labels, any wrapper around a segmenter."""
+
+    @staticmethod
+    def containers(X, y):
+        index = pd.MultiIndex.from_product([range(len(X)), range(X.shape[1])])
+        return {
+            "list": (list(X), list(y)),
+            "frame": (pd.DataFrame(X), pd.DataFrame(y)),
+            "df-list": ([pd.DataFrame({"x": x}) for x in X], y),
+            "nested_univ": (pd.DataFrame({"x": [pd.Series(x) for x in X]}), y),
+            "pd-multiindex": (pd.DataFrame({"x": X.ravel()}, index), pd.Series(y.ravel(), index)[::-1]),
+        }
+
+    @pytest.mark.parametrize("kind", ["list", "frame", "df-list", "nested_univ", "pd-multiindex"])
+    def test_containers(self, fitted, kind):
+        segmenter, X, y = fitted
+        given, labels = self.containers(X, y)[kind]
+        wanted, found = (CountDisplay.from_estimator(segmenter, *pair) for pair in ((X, y), (given, labels)))
+        pd.testing.assert_frame_equal(found.true, wanted.true)
+        pd.testing.assert_frame_equal(found.predicted, wanted.predicted)
+        np.testing.assert_array_equal(
+            SegmentationDisplay.from_estimator(segmenter, given, labels, recording=2).y_true, y[2]
+        )
+        assert len(DurationDisplay.from_estimator(segmenter, given, labels).true) > 0
+        error = ReliabilityDisplay.from_estimator(segmenter, given, labels).error
+        assert error == ReliabilityDisplay.from_estimator(segmenter, X, y).error
+
+    @pytest.mark.parametrize("labels", [[0, 1, 2, -1, 0, 1], np.array([[0], [1], [2], [-1], [0], [1]])])
+    def test_one_label_for_a_recording(self, fitted, labels):
+        segmenter, X, _ = fitted
+        assert CountDisplay.from_estimator(segmenter, X, labels).true.to_numpy().sum() == 3
+        assert DurationDisplay.from_estimator(segmenter, X, labels).true["length"].tolist() == [400] * 3
+        assert set(SegmentationDisplay.from_estimator(segmenter, X, labels, recording=1).y_true) == {1}
+
+    def test_wrappers(self, fitted):
+        _, X, y = fitted
+        segmenter = FixMatchSegmenter(max_steps=2, random_state=0, sampling_rate=50, background=None)
+        wrapped = make_pipeline(RecordingStandardizer(), segmenter).fit(X, y)
+        display = SegmentationDisplay.from_estimator(wrapped, X, y)
+        assert (display.background, display.sampling_rate) == (None, 50)
+        assert 0 in CountDisplay.from_estimator(wrapped, X, y).true.columns
+        assert "duration" in DurationDisplay.from_estimator(wrapped, X, y).true
+        assert len(TrainingHistoryDisplay.from_estimator(wrapped, X, y).history) == 2
+
+    def test_no_such_recording(self, fitted):
+        with pytest.raises(ValueError, match="recording=9; X has the recordings 0 to 5"):
+            SegmentationDisplay.from_estimator(*fitted, recording=9)
+
+    def test_pseudo_labels_of_a_threshold_object(self, fitted):
+        segmenter, X, y = fitted
+        said, alike = (
+            TrainingHistoryDisplay.from_estimator(clone_fitted(segmenter, threshold), X, y).accuracy
+            for threshold in (0.4, FixedThreshold(0.4))
+        )
+        pd.testing.assert_series_equal(said, alike)
+
+
+def clone_fitted(segmenter, threshold):
+    return copy.copy(segmenter).set_params(threshold=threshold)

@@ -116,7 +116,9 @@ class TestFillGaps:
             np.testing.assert_array_equal(got, want)
 
     @given(
-        x=st.lists(st.one_of(st.floats(-1e3, 1e3, width=32), st.just(np.nan)), min_size=1, max_size=40),
+        x=st.lists(
+            st.one_of(st.floats(-1e3, 1e3, width=32, allow_subnormal=False), st.just(np.nan)), min_size=1, max_size=40
+        ),
         method=st.sampled_from(["linear", "hold"]),
         max_length=st.one_of(st.none(), st.integers(1, 5)),
     )
@@ -191,3 +193,28 @@ def test_local_normalisation_is_that_of_the_stretch_around():
     assert out[0, 30] == pytest.approx((x[0, 30] - part.mean()) / part.std(), rel=1e-5)
     part = x[0, :6]  # cut at the end, not padded
     assert out[0, 0] == pytest.approx((x[0, 0] - part.mean()) / part.std(), rel=1e-5)
+
+
+class TestALargeOffset:
+    """float32 has seven digits: what float64 and int64 hold beyond is not lost before the offset is."""
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.int64])
+    @pytest.mark.parametrize("normalization", ["recording", "local"])
+    def test_it_does_not_matter(self, normalization, dtype):
+        x = np.round(1000 * make((1, 400))).astype(dtype)
+        seen, moved = (
+            NormalizedRecordings(as_recordings(given), normalization, width=50).read(0) for given in (x, x + 10**12)
+        )
+        np.testing.assert_allclose(moved, seen, atol=1e-3)
+
+    def test_nor_to_the_transformer(self):
+        x = make((2, 400))
+        np.testing.assert_allclose(
+            RecordingStandardizer().fit_transform(x + 1e8), RecordingStandardizer().fit_transform(x), atol=1e-6
+        )
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("normalization", ["recording", "local"])
+    def test_a_constant_is_constant(self, normalization, dtype):
+        x = np.full((1, 400), 0.1 + 1e7, dtype=dtype)
+        assert not NormalizedRecordings(as_recordings(x), normalization, width=50).read(0).any()

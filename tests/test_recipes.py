@@ -3,6 +3,7 @@
 import dataclasses
 import pickle
 
+import numpy as np
 import pytest
 from sklearn.base import clone
 
@@ -78,3 +79,25 @@ class TestTuples:
     def test_another_number_is_an_error(self, name):
         with pytest.raises(ValueError, match="steps has no item .* its 2 items are numbered from 0"):
             self.view.replace(**{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: UNet(width=0), "UNet: width=0; give a whole number of 1 or more"),
+        (lambda: UNet(depth=1.5), "depth=1.5; give a whole number of 0 or more"),
+        (lambda: UNet(dropout=1.0), "dropout=1.0; give a number from 0 to below 1"),
+        (lambda: UNet().replace(members=0), "members=0"),
+        (lambda: Jitter(p=2), "Jitter: p=2; give a number from 0 to 1"),
+        (lambda: RandAugment(magnitude=-1), "magnitude=-1; give a number of 0 or more"),
+        (lambda: FixedThreshold("high"), "tau='high'; give a number from 0 to 1"),
+        (lambda: FixedThreshold(float("nan")), "tau=nan"),
+    ],
+)
+def test_what_can_not_be_is_refused_by_name(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert UNet(width=np.int64(8), dropout=np.float32(0.5)) == UNet(width=8, dropout=0.5)

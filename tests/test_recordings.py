@@ -168,3 +168,21 @@ def test_masked_values_are_missing():
     X = np.ma.masked_equal(np.array([[1.0, 2.0], [3.0, 9.0]]), 9.0)
     with pytest.raises(ValueError, match="recording 1 has 1 NaN"):
         as_recordings(X).check_finite()
+
+
+@pytest.mark.parametrize(("dtype", "exact"), [("int16", "float32"), ("float32", "float32"), ("int32", "float64")])
+def test_what_float32_can_not_hold_is_read_exactly_if_asked(dtype, exact):
+    recordings = as_recordings(np.arange(6, dtype=dtype).reshape(2, 3))
+    assert recordings.read(0).dtype == np.float32
+    assert recordings.read(0, exact=True).dtype == exact
+    assert recordings.get(1).dtype == dtype
+    assert recordings.get(1).tolist() == [3, 4, 5]
+
+
+def test_labels_on_the_index_of_the_recordings_are_read_in_their_order():
+    index = pd.MultiIndex.from_product([["b", "a"], range(3)])
+    X, y = pd.DataFrame({"x": np.arange(6.0)}, index), pd.Series(np.arange(6), index)
+    for labeled in (y, y[::-1], y.sort_index(), y.to_frame()):
+        assert [labels.tolist() for labels in as_labels(labeled, as_recordings(X))] == [[0, 1, 2], [3, 4, 5]]
+    with pytest.raises(ValueError, match="2 columns"):
+        as_labels(pd.DataFrame({"a": y, "b": y}), as_recordings(X))

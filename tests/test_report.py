@@ -3,10 +3,13 @@ import shutil
 import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
 
 from sslts import FixMatchSegmenter, SupervisedSegmenter, metrics
 from sslts.datasets import make_recordings
+from sslts.preprocessing import RecordingStandardizer
 from sslts.report import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -107,3 +110,14 @@ def test_a_browser_shows_the_figures(written, tmp_path):
     figures = read_figures(shown.stdout)
     assert len(figures) > 20
     check_figures(figures, written)
+
+
+def test_a_pipeline_and_labels_on_an_index(tmp_path):
+    X, y = make_recordings(6, n_samples=300, random_state=0)
+    index = pd.MultiIndex.from_product([range(6), range(300)])
+    fitted = make_pipeline(RecordingStandardizer(), SupervisedSegmenter(max_steps=2, random_state=0)).fit(X, y)
+    given = pd.DataFrame({"x": X.ravel()}, index), pd.Series(y.ravel(), index)[::-1]
+    pages = [write_report(fitted, *pair, tmp_path / "report.html", n_worst=1).read_text() for pair in (given, (X, y))]
+    figures, wanted = map(read_figures, pages)
+    assert figures == wanted
+    assert figures["scores/mean IoU/value"] == f"{metrics.mean_iou(y, fitted.predict(X)):.3f}"

@@ -355,16 +355,16 @@ class TestStart:
         with pytest.raises(NotFittedError):
             make_segmenter(init=make_segmenter()).fit(X, y)
         fitted = make_segmenter().fit(X, y)
-        with pytest.raises(ValueError, match="init was fitted on 1 channels, X has 2"):
+        with pytest.raises(ValueError, match="init: the model to start from was fitted on 1 channels, X has 2"):
             make_segmenter(init=fitted).fit(np.stack([X, X], 1), y)
-        with pytest.raises(ValueError, match="init has"):
+        with pytest.raises(ValueError, match="init: the model to start from has"):
             make_segmenter(init=fitted, network=TINY.replace(width=12)).fit(X, y)
 
     def test_another_network_with_other_classes_is_refused_too(self, make_segmenter, labeled):
         X, y = labeled
         fitted = make_segmenter().fit(X, y)
         third = np.where(y == 1, 1 + (np.arange(600) > 300), 0)
-        with pytest.raises(ValueError, match="init has a network of other sizes"):
+        with pytest.raises(ValueError, match="init: the model to start from has a network of other sizes"):
             make_segmenter(init=fitted, network=TINY.replace(width=12)).fit(X, third)
 
     def test_warm_start_with_another_class_or_another_network(self, make_segmenter, labeled):
@@ -372,7 +372,7 @@ class TestStart:
         segmenter = make_segmenter(warm_start=True).fit(X, y)
         segmenter.fit(X, np.where(y == 1, 1 + (np.arange(600) > 300), 0))
         assert segmenter.predict_proba(X).shape[-1] == 3
-        with pytest.raises(ValueError, match="init has a network of other sizes"):
+        with pytest.raises(ValueError, match="init: the model to start from has a network of other sizes"):
             segmenter.set_params(network__width=12).fit(X, y)
 
     def test_a_fit_that_fails_leaves_no_old_model(self, make_segmenter, labeled):

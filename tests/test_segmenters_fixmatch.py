@@ -171,3 +171,8 @@ def test_unlabelled_recordings_teach_what_one_label_does_not():
 
 def test_a_plain_augmenter_is_a_view(partly):
     FixMatchSegmenter(weak=None, strong=Jitter(), max_steps=1, network=TINY).fit(*partly)
+
+
+def test_an_empty_list_of_strong_views_is_refused(partly):
+    with pytest.raises(ValueError, match=r"strong=\[\] holds no view"):
+        FixMatchSegmenter(strong=[], network=TINY, max_steps=1).fit(*partly)

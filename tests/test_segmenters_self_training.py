@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils.estimator_checks import check_estimator
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
+from sslts.datasets import make_recordings
 from sslts.metrics import mean_iou_scorer
 from sslts.segmenters.self_training import KeepCheckpoints, measure_agreement
 
@@ -162,3 +163,32 @@ class TestAsAnEstimator:
     def test_parameters_are_checked(self, mixed, params, message):
         with pytest.raises(ValueError, match=message):
             SelfTrainingSegmenter(FAST, **params).fit(*mixed)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_recordings(6, n_samples=300, random_state=0)
+    few = np.where(np.arange(6)[:, None] < 3, y, -1)
+    return SelfTrainingSegmenter(clone(FAST).set_params(max_steps=2, sampling_rate=10)).fit(X, few), X, few
+
+
+class TestAmongTheOthers:
+    """It takes part where the other segmenters do."""
+
+    def test_it_has_their_attributes(self, fitted):
+        segmenter, _, _ = fitted
+        for name in ("n_channels_", "window_length_", "net_", "statistics_", "sampling_rate", "background"):
+            assert getattr(segmenter, name) == getattr(segmenter.segmenter_, name)
+        assert not hasattr(SelfTrainingSegmenter(), "net_")
+
+    def test_another_can_start_from_it(self, fitted):
+        segmenter, X, y = fitted
+        later = clone(FAST).set_params(init=segmenter, max_steps=1, lr=1e-12).fit(X, y)
+        np.testing.assert_allclose(later.predict_proba(X), segmenter.predict_proba(X), atol=1e-2)
+
+    def test_the_default_can_be_tuned_by_nested_names(self):
+        segmenter = SelfTrainingSegmenter().set_params(segmenter__max_steps=3, segmenter__network__width=4)
+        assert segmenter.segmenter.max_steps == 3
+        assert segmenter.segmenter.network.width == 4
+        with pytest.raises(ValueError, match="Invalid parameter"):
+            SelfTrainingSegmenter().set_params(nonsense=3)

@@ -160,3 +160,13 @@ class TestErrors:
     def test_what_makes_no_sense_is_refused(self, change, options, message):
         with pytest.raises(ValueError, match=message):
             summarize(self.table.assign(**change), [4], **options)
+
+
+def test_periods_of_a_part_of_a_sample_do_not_drift():
+    """A period of 1.5 s at 3 Hz is 4.5 samples: two of them are nine."""
+    table = labels_to_segments([[0, 1] * 90])
+    found = summarize(table, [180], period=1.5, sampling_rate=3)
+    assert len(found) == 40
+    assert found["time"].sum() == pytest.approx(60)
+    assert set((found["time"] * 3).round(6)) == {4, 5}
+    assert (table["start"].to_numpy() < 4.5).sum() == found["count"].iloc[0]

@@ -261,3 +261,12 @@ def test_the_curriculum_starts_low_and_rises():
     for _ in range(math.ceil(3 / NEW)):
         module.observe(proba, torch.ones(1, 5).bool())
     assert module(low).item() == 0
+
+
+def test_what_builds_a_module_is_a_threshold(partly):
+    class Own:
+        def build(self, n_classes, prior=None):
+            return FixedThreshold(0.0).build(n_classes)
+
+    segmenter = FixMatchSegmenter(threshold=Own(), network=TINY, max_steps=2, batch_size=4, random_state=0).fit(*partly)
+    assert segmenter.history_["mask_rate"].iloc[-1] == 1

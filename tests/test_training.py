@@ -1,10 +1,15 @@
 """The average follows, and seeds leave no trace."""
 
+import numpy as np
 import pytest
 import torch
 from conftest import TINY
+from sklearn.base import clone
 
-from sslts import FixMatchSegmenter
+from sslts import FixMatchSegmenter, SupervisedSegmenter
+from sslts.datasets import make_recordings
+from sslts.networks import UNet
+from sslts.preprocessing import RecordingStandardizer
 from sslts.training import AveragedModule, seed_torch
 
 
@@ -72,3 +77,25 @@ class TestBatchStatistics:
         student, teacher = net.module_.state_dict(), net.teacher_.module.state_dict()
         assert all(torch.equal(student[name], teacher[name]) for name in student)
         assert not net.teacher_.training
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_recordings(4, n_samples=300, n_channels=2, random_state=0)
+    options = {"network": UNet(width=4, depth=1), "max_steps": 3, "batch_size": 4, "precision": "float32"}
+    return SupervisedSegmenter(**options, random_state=0).fit(X, y), X
+
+
+class TestTheNetAsSkorchHasIt:
+    def test_it_predicts_as_the_segmenter_does(self, fitted):
+        segmenter, X = fitted
+        seen = RecordingStandardizer().fit_transform(X)
+        proba = segmenter.net_.predict_proba(seen.astype(np.float64))
+        np.testing.assert_allclose(proba.transpose(0, 2, 1), segmenter.predict_proba(X), atol=1e-6)
+        np.testing.assert_array_equal(segmenter.classes_[segmenter.net_.predict(seen)], segmenter.predict(X))
+
+    def test_steps_may_be_counted_in_numpy(self, fitted):
+        segmenter, X = fitted
+        y = np.zeros((4, 300), dtype=int)
+        y[:, :100] = 1
+        assert clone(segmenter).set_params(max_steps=np.int64(2)).fit(X, y).net_.step_ == 2
