@@ -123,6 +123,7 @@ FINITE = {
     "float16": lambda: (X.astype(np.float16), Y),
     "integers": lambda: ((X * 9).astype(np.int32), Y),
     "booleans": lambda: (X > 0, Y),
+    "float64 or integers with a large offset": lambda: ((X * 1000).astype(np.int64) + 10**12, Y),
     "constant recordings": lambda: (np.full((4, 40), 7e8), Y),
     "recordings of one sample": lambda: (X[:, :1], Y[:, :1]),
     "recordings shorter than a window": lambda: (
@@ -133,6 +134,7 @@ FINITE = {
     "floats with whole values": lambda: (X, Y.astype(np.float32) - 1 + (np.arange(40) > 3)),
     "booleans as labels": lambda: (X, Y.astype(bool)),
     "one label for each recording": lambda: (X, np.array([0, 1, -1, 1])),
+    "one label for some recordings, labels for each sample of others": lambda: (X, [Y[0], 1, -1, Y[3]]),
 }
 
 
@@ -194,11 +196,19 @@ REFUSED = {
     "objects as labels": lambda: [(X, spoil_label(Code(), object)), (X, [[0] * 39 + [Code()]] * 4), (X, hold_code(Y))],
     "another length than the recording": lambda: [(X, Y[:, :-1]), (list(X), [y[:-1] for y in Y])],
     "another number of recordings": lambda: [(X, Y[:3]), (list(X), list(Y[:3]))],
+    "a Series on another index than `X`": lambda: [
+        (put_on_index(X, 0), put_on_index(Y, 1)["value"]),
+    ],
     "a single value": lambda: [(X, 1), (X, "1")],
     "nothing but -1": lambda: [(X, np.full_like(Y, -1)), (X, [-1] * 4)],
     "None": lambda: [(X, None)],
     "more than 1000 classes": lambda: [(np.zeros((10, 1000)), np.arange(10_000).reshape(10, 1000))],
 }
+
+
+def put_on_index(values, first):
+    index = pd.MultiIndex.from_product([range(len(values)), range(first, first + values.shape[1])])
+    return pd.DataFrame({"value": values.ravel()}, index)
 
 
 def spoil_label(value, dtype=np.int64):
@@ -268,6 +278,13 @@ class TestLabels:
         fitted = make_segmenter().fit(X, np.where(truth == 2, -1, truth))
         assert fitted.classes_.tolist() == [0, 1]
         assert fitted.score(X, truth) < fitted.score(X, np.where(truth == 2, -1, truth))
+
+    def test_another_order(self, wanted):
+        """Row: a Series on the index of `X`, in another order"""
+        frame, series = put_on_index(X, 0), put_on_index(Y, 0)["value"]
+        fitted = make_segmenter().fit(frame, series[::-1])
+        np.testing.assert_array_equal(fitted.predict_proba(frame), wanted)
+        assert fitted.score(frame, series[::-1]) == fitted.score(X, Y)
 
     def test_one_class(self):
         """Row: one class only"""

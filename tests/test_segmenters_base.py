@@ -372,7 +372,7 @@ class TestStart:
         segmenter = make_segmenter(warm_start=True).fit(X, y)
         segmenter.fit(X, np.where(y == 1, 1 + (np.arange(600) > 300), 0))
         assert segmenter.predict_proba(X).shape[-1] == 3
-        with pytest.raises(ValueError, match="init: the model to start from has a network of other sizes"):
+        with pytest.raises(ValueError, match="warm_start: the model to start from has a network of other sizes"):
             segmenter.set_params(network__width=12).fit(X, y)
 
     def test_a_fit_that_fails_leaves_no_old_model(self, make_segmenter, labeled):
