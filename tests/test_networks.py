@@ -107,8 +107,8 @@ class TestMembers:
 
     def test_one_is_no_ensemble(self):
         assert not isinstance(SMALL(1, 2), Ensemble)
-        with pytest.raises(ValueError, match="members=0 must be 1 or more"):
-            SMALL.replace(members=0)(1, 2)
+        with pytest.raises(ValueError, match="members=0; give a whole number of 1 or more"):
+            SMALL.replace(members=0)
 
     def test_pieces_of_a_recording_give_what_one_pass_gives(self):
         module = build(self.recipe)

@@ -121,6 +121,9 @@ class TestCheckLabels:
         assert check_labels(np.zeros((0, 5), dtype=int)) == []
         assert [one.tolist() for one in check_labels([[], [1]])] == [[], [1]]
 
+    def test_one_label_among_labels_of_samples(self):
+        assert [one.tolist() for one in check_labels([0, [1, 2]])] == [[0], [1, 2]]
+
     @pytest.mark.parametrize(
         ("labels", "message"),
         [
@@ -131,7 +134,6 @@ class TestCheckLabels:
             (np.array([["0", "1"]]), r"y\[0\] is not numeric"),
             ([np.zeros((2, 3))], r"y\[0\] has shape \(2, 3\)"),
             (np.zeros((2, 3, 4)), r"y has shape \(2, 3, 4\)"),
-            ([0, [1, 2]], r"y\[0\] is not numeric"),
         ],
     )
     def test_errors_name_argument_recording_and_sample(self, labels, message):

@@ -200,10 +200,8 @@ def read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
         values = pd.to_numeric(segments[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         broken = np.flatnonzero(~np.isfinite(values) | (values != np.round(values)))
         if broken.size:
-            raise ValueError(
-                f"segments row {segments.index[broken[0]]}: {name} is {segments[name].iloc[broken[0]]!r}; "
-                "give a whole number."
-            )
+            row, value = segments.index[broken[0]], segments[name].iloc[broken[0]]
+            raise ValueError(f"segments row {row}: {name} is {value}; give a whole number.")
         columns.append(values.astype(np.int64))
     return columns
 
