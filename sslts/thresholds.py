@@ -7,6 +7,7 @@ asked in steps, because views move time in between: ``observe`` sees the teacher
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,6 +75,10 @@ class Threshold(Recipe, ABC):
         Distribution alignment (Berthelot et al. 2020, ReMixMatch): the teacher's probabilities are multiplied by what
         the classes' shares should be over what they are on a running average. "labeled" takes the shares of the
         labelled samples.
+    alignment_limit : float
+        What a class' probability is multiplied or divided by at most, 1 or more. The labelled recordings' shares may
+        not be those of the others: a limit of 2 mends a teacher that neglects a class, and does not insist on shares
+        that are far off.
 
     Examples
     --------
@@ -83,8 +88,9 @@ class Threshold(Recipe, ABC):
     """
 
     alignment: Literal["uniform", "labeled"] | None = field(default=None, kw_only=True)
+    alignment_limit: float = field(default=math.inf, kw_only=True)
 
-    _bounds: ClassVar[Mapping[str, Bounds]] = {"tau": Bounds(most=1), "fairness": Bounds()}
+    _bounds: ClassVar[Mapping[str, Bounds]] = {"tau": Bounds(most=1), "fairness": Bounds(), "alignment_limit": Bounds(1)}
 
     def build(self, n_classes: int, prior: Tensor | None = None) -> ThresholdModule:
         """Return the module that weighs probabilities of ``n_classes`` classes.
@@ -103,7 +109,7 @@ class Threshold(Recipe, ABC):
         if self.alignment is None:
             return self._build(n_classes, prior)
         expected = expect_shares("alignment", self.alignment, n_classes, prior, optional=True)
-        return _AlignedModule(self._build(n_classes, prior), expected)
+        return _AlignedModule(self._build(n_classes, prior), expected, self.alignment_limit)
 
     @abstractmethod
     def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:
@@ -165,9 +171,9 @@ class _AlignedModule(ThresholdModule):
     share: Tensor
     prior: Tensor
 
-    def __init__(self, inner: ThresholdModule, prior: Tensor) -> None:
+    def __init__(self, inner: ThresholdModule, prior: Tensor, limit: float) -> None:
         super().__init__()
-        self.inner, self.needs_labeled = inner, inner.needs_labeled
+        self.inner, self.needs_labeled, self.limit = inner, inner.needs_labeled, limit
         self.register_buffer("prior", prior)
         self.register_buffer("share", prior.clone())
 
@@ -176,7 +182,8 @@ class _AlignedModule(ThresholdModule):
         self.inner.observe(self.align(proba), valid, labeled)
 
     def align(self, proba: Tensor) -> Tensor:
-        aligned = proba * (self.prior / self.share.clamp(min=1e-6))[:, None]
+        factor = (self.prior / self.share.clamp(min=1e-6)).clamp(1 / self.limit, self.limit)
+        aligned = proba * factor[:, None]
         return aligned / aligned.sum(1, keepdim=True).clamp(min=1e-12)
 
     def forward(self, proba: Tensor) -> Tensor:
@@ -451,6 +458,6 @@ def as_threshold(threshold: float | Threshold) -> Threshold:
     Examples
     --------
     >>> as_threshold(0.8)
-    FixedThreshold(alignment=None, tau=0.8)
+    FixedThreshold(alignment=None, alignment_limit=inf, tau=0.8)
     """
     return FixedThreshold(float(threshold)) if isinstance(threshold, Real) else cast(Threshold, threshold)

@@ -270,3 +270,29 @@ def test_what_builds_a_module_is_a_threshold(partly):
 
     segmenter = FixMatchSegmenter(threshold=Own(), network=TINY, max_steps=2, batch_size=4, random_state=0).fit(*partly)
     assert segmenter.history_["mask_rate"].iloc[-1] == 1
+
+
+class TestTheLimitOfAlignment:
+    PRIOR = torch.tensor([0.5, 0.5])
+
+    @staticmethod
+    def align(limit, share):
+        """Return the probability of class 1 of a sample at 0.5, after a class of ``share`` was seen for long."""
+        module = FixedThreshold(0.5, alignment="labeled", alignment_limit=limit).build(2, TestTheLimitOfAlignment.PRIOR)
+        seen = torch.tensor([1 - share, share])[None, :, None].expand(1, 2, 9)
+        for _ in range(2000):
+            module.observe(seen, torch.ones(1, 9).bool())
+        return module.align(torch.full((1, 2, 1), 0.5))[0, 1, 0].item()
+
+    def test_within_it_classes_become_as_frequent_as_they_should_be(self):
+        assert self.align(math.inf, 0.1) == pytest.approx(5 / (5 + 0.5 / 0.9), abs=1e-3)
+        assert self.align(10, 0.1) == self.align(math.inf, 0.1)
+
+    def test_beyond_it_probabilities_are_changed_no_further(self):
+        assert self.align(2, 0.1) == pytest.approx(2 / (2 + 0.5 / 0.9), abs=1e-3)
+        assert self.align(2, 0.001) == pytest.approx(2 / (2 + 0.5 / 0.999), abs=1e-3)
+        assert self.align(1, 0.1) == 0.5
+
+    def test_it_is_one_or_more(self):
+        with pytest.raises(ValueError, match="alignment_limit=0.5; give a number of 1 or more"):
+            FixedThreshold(alignment_limit=0.5)
