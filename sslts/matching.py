@@ -57,11 +57,28 @@ def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.nd
     >>> true.tolist(), pred.tolist(), offsets.tolist()
     ([0, -1, 1], [0, -1, 1], [0, 2, 3])
     """
-    pred = check_labels(y_pred, argument="y_pred", unlabelled=False)
-    true = spread_labels(y_true, [one.size for one in pred], argument="y_true", of="y_pred")
+    true, pred = pair_labels(y_true, y_pred)
     nothing = np.empty(0, dtype=np.int64)
     flat = np.concatenate([nothing, *true])
     return flat, np.where(flat < 0, -1, np.concatenate([nothing, *pred])), np.cumsum([0, *map(len, true)])
+
+
+def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Read truth and prediction, one array of each for each recording.
+
+    Raises
+    ------
+    ValueError
+        If they differ in shape or are not labels; ``name`` is what the error calls the prediction.
+
+    Examples
+    --------
+    >>> true, pred = pair_labels([[0, 1], -1], [[0, 0], [1]])
+    >>> [one.tolist() for one in true], [one.tolist() for one in pred]
+    ([[0, 1], [-1]], [[0, 0], [1]])
+    """
+    pred = check_labels(y_pred, argument=name, unlabelled=False)
+    return spread_labels(y_true, [one.size for one in pred], argument="y_true", of=name), pred
 
 
 def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", of: str = "X") -> list[np.ndarray]:
@@ -92,7 +109,7 @@ def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", o
     >>> [one.tolist() for one in spread_labels([[0, 1], -1], [2, 1])]
     [[0, 1], [-1]]
     """
-    found = check_labels(labels, argument=argument)
+    found = check_labels(labels, argument=argument, single=True)
     if 1 == len(found) < len(lengths) == found[0].size and is_flat(labels):
         found = np.split(found[0], len(lengths))  # (n,), taken as (n, 1)
     if len(found) != len(lengths):

@@ -123,9 +123,15 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     array([[0., 0., 0., 0.]], dtype=float32)
     """
     least = 10 * find_rounding(x)
-    offset = x.mean(-1, keepdims=True, dtype=np.float64)  # whatever it is: the squares below are small without it
-    x = x - offset
     size = max(2 * (width // 2) + 1, 3)
+    low, high = (
+        extreme(x, size, axis=-1, mode="nearest") for extreme in (ndimage.minimum_filter1d, ndimage.maximum_filter1d)
+    )
+    spread = (high - low).astype(np.float64)
+    varies = spread > least * np.maximum(np.abs(low), np.abs(high))
+    if x.dtype == np.float64:  # squares of values far from zero would leave nothing of their differences
+        x = x - np.partition(x, x.shape[-1] // 2, axis=-1)[:, [x.shape[-1] // 2]]
+    x = x.astype(np.float64)
 
     def slide(values: np.ndarray) -> np.ndarray:
         return ndimage.uniform_filter1d(values, size, axis=-1, mode="constant")
@@ -133,9 +139,9 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     share = slide(np.ones_like(x[:1]))
     center = slide(x) / share
     variance = np.maximum(slide(x**2) / share - center**2, 0.0)
-    scale = np.sqrt(variance)
-    varies = scale > np.maximum(least * np.abs(center + offset), 1e-6 * np.abs(center)) + 1e-36
-    return np.where(varies, (x - center) / np.maximum(scale, 1e-30), 0.0).astype(np.float32)
+    # No values of such a spread have less: what rounding makes of the variance is not divided by.
+    scale = np.maximum(np.sqrt(variance), spread / np.sqrt(2 * size))
+    return np.where(varies, (x - center) / np.where(varies, scale, 1.0), 0.0).astype(np.float32)
 
 
 class _LengthKeeping(TransformerMixin, BaseEstimator):

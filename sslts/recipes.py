@@ -30,15 +30,13 @@ class Bounds(NamedTuple):
 
     def find_fault(self, value: Any) -> str | None:
         """Return what should be given instead of ``value``; None if it will do."""
-        kind = Integral if self.whole else Real
-        if isinstance(value, kind) and not isinstance(value, bool):
-            size = float(value)
-            if self.least <= size <= self.most and (self.included or size < self.most):
-                return None
-        number = "a whole number" if self.whole else "a number"
+        number: Any = value if isinstance(value, Integral if self.whole else Real) else math.nan
+        if self.least <= number <= self.most and (self.included or number < self.most) and value is not True:
+            return None
+        what = "a whole number" if self.whole else "a number"
         if self.most == math.inf:
-            return f"give {number} of {self.least} or more"
-        return f"give {number} from {self.least} to {'' if self.included else 'below '}{self.most}"
+            return f"give {what} of {self.least} or more"
+        return f"give {what} from {self.least} to {'' if self.included else 'below '}{self.most}"
 
 
 class Recipe:
@@ -56,6 +54,8 @@ class Recipe:
     _bounds: ClassVar[Mapping[str, Bounds]] = {}
 
     def __post_init__(self) -> None:
+        if not _is_ours(self):  # whose fields of the same names may mean something else
+            return
         for name, bounds in self._bounds.items():
             value = getattr(self, name, None)
             fault = None if value is None else bounds.find_fault(value)
@@ -111,9 +111,13 @@ def is_shipped(value: Any) -> bool:
         return True
     if isinstance(value, (tuple, list)):
         return all(map(is_shipped, value))
-    if not isinstance(value, Recipe) or type(value).__module__.partition(".")[0] != __package__:
+    if not isinstance(value, Recipe) or not _is_ours(value):
         return False
     return all(map(is_shipped, value.get_params(deep=False).values()))
+
+
+def _is_ours(recipe: Recipe) -> bool:
+    return type(recipe).__module__.partition(".")[0] == __package__
 
 
 def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

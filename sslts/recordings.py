@@ -16,6 +16,7 @@ from sslts.labels import LabelRuns
 from sslts.segments import align_labels, check_integers
 from sslts.sources import READ_SAMPLES, Rows, find_dtype, is_lazy, read_source
 from sslts.values import (
+    LARGEST,
     LARGEST_PLAIN,
     REAL_KINDS,
     as_float,
@@ -96,11 +97,14 @@ class Recordings:
                 f"{self.name}: recording {i} could not be read at samples {start} to {stop}: {error}. Look whether its "
                 "file is still there and whole."
             ) from error
-        with np.errstate(over="ignore"):  # what is beyond float32's range is named by check_finite, or here
+        with np.errstate(over="ignore"):  # what is beyond float32's range is named by check_finite, or below
             part = (as_float(given) if exact else given.astype(np.float32)).reshape(self.n_channels, -1)
-        if not missing and is_lazy(source) and not np.isfinite(part).all():
-            unfit = describe_unfit(given.astype(np.float64).reshape(part.shape))
-            raise ValueError(f"{self.name}: recording {i}, at samples {start} to {stop}, {unfit}")
+        if is_lazy(source):
+            fits = np.abs(part) <= LARGEST  # which NaN does not
+            if not (fits | ~np.isfinite(given.reshape(part.shape)) if missing else fits).all():
+                values = given.astype(np.float64).reshape(part.shape)
+                unfit = describe_unfit(np.nan_to_num(values, posinf=0, neginf=0) if missing else values)
+                raise ValueError(f"{self.name}: recording {i}, at samples {start} to {stop}, {unfit}")
         return part
 
     def get(self, i: int) -> np.ndarray:

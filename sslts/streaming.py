@@ -150,7 +150,8 @@ class StreamSegmenter:
             taken then; the stream can go on.
         """
         x = self._read_chunk(chunk)
-        self.x = np.concatenate([self.x, x], axis=1)
+        if x.shape[1]:  # nothing, as a list, would be float64
+            self.x = np.concatenate([self.x, x], axis=1)
         tables = [self._tabulate(self.growing.push(self.growing.proba[:0], np.empty(0, dtype=np.int64)))]
         end = self.seen
         while end - self.margin - self.halo - self.done >= self.block:

@@ -90,7 +90,11 @@ class Threshold(Recipe, ABC):
     alignment: Literal["uniform", "labeled"] | None = field(default=None, kw_only=True)
     alignment_limit: float = field(default=math.inf, kw_only=True)
 
-    _bounds: ClassVar[Mapping[str, Bounds]] = {"tau": Bounds(most=1), "fairness": Bounds(), "alignment_limit": Bounds(1)}
+    _bounds: ClassVar[Mapping[str, Bounds]] = {
+        "tau": Bounds(most=1),
+        "fairness": Bounds(),
+        "alignment_limit": Bounds(1),
+    }
 
     def build(self, n_classes: int, prior: Tensor | None = None) -> ThresholdModule:
         """Return the module that weighs probabilities of ``n_classes`` classes.

@@ -15,7 +15,7 @@ _PLAIN = frozenset(
     | {scalar for scalar in np.sctypeDict.values() if np.dtype(scalar).kind in REAL_KINDS}
 )
 LARGEST_PLAIN = 1e12  # whose square, times the number of values in a batch, float32 still holds
-_LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
+LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
 
 
 def as_real(item: Any, place: str, *, depth: int = 2) -> Any:
@@ -165,7 +165,7 @@ def measure_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return values.min(-1), values.max(-1)
 
 
-def fits_float32(low: np.ndarray, high: np.ndarray, *, largest: float = _LARGEST) -> np.ndarray:
+def fits_float32(low: np.ndarray, high: np.ndarray, *, largest: float = LARGEST) -> np.ndarray:
     """Return whether values from ``low`` to ``high`` are finite and not all lost in float32, elementwise.
 
     Values are to be no larger than ``largest``; if all are closer to zero than float32's smallest normal number, they
@@ -195,12 +195,12 @@ def describe_unfit(values: np.ndarray) -> str:
             "long gaps can be set to -1), or cut these stretches out."
         )
     peak = np.abs(values).max(-1)
-    if (peak <= _LARGEST).all() and (peak > LARGEST_PLAIN).any():
+    if (peak <= LARGEST).all() and (peak > LARGEST_PLAIN).any():
         return (
             f"has values of {float(peak.max()):.3g}; with normalization=None, at most {LARGEST_PLAIN:.3g} can be "
             "computed with. Pass normalization='recording', or multiply the recordings by a constant."
         )
     return (
-        f"has values of {float(peak.max()) if (peak > _LARGEST).any() else float(peak[(peak > 0)].min()):.3g}, out of "
-        f"the range of float32 ({_SMALLEST:.3g} to {_LARGEST:.3g}). Multiply the recordings by a constant."
+        f"has values of {float(peak.max()) if (peak > LARGEST).any() else float(peak[(peak > 0)].min()):.3g}, out of "
+        f"the range of float32 ({_SMALLEST:.3g} to {LARGEST:.3g}). Multiply the recordings by a constant."
     )

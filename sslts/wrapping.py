@@ -45,3 +45,28 @@ def find_attribute(estimator: Any, name: str, default: Any = None) -> Any:
     """
     owner = find_owner(estimator, name)
     return default if owner is None else getattr(owner, name)
+
+
+def find_fitted(estimator: Any, argument: str = "segmenter") -> Any:
+    """Return the fitted segmenter in an estimator: the one whose network was trained.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If there is none; the message names ``argument``.
+
+    Examples
+    --------
+    >>> from sslts import FixMatchSegmenter
+    >>> find_fitted(FixMatchSegmenter(), "init")
+    Traceback (most recent call last):
+    ...
+    sklearn.exceptions.NotFittedError: init: there is no fitted segmenter in this FixMatchSegmenter; fit it first.
+    """
+    owner = find_owner(estimator, "training_set_")
+    if owner is None:
+        from sklearn.exceptions import NotFittedError
+
+        kind = type(estimator).__name__
+        raise NotFittedError(f"{argument}: there is no fitted segmenter in this {kind}; fit it first.")
+    return owner

@@ -64,5 +64,5 @@ class TestDifference:
         assert bootstrap_difference(share_right, *recordings, recordings[1]) == (0, 0, 0)
 
     def test_a_baseline_of_other_recordings_is_refused(self, recordings):
-        with pytest.raises(ValueError, match="y_baseline has 3 recordings, y_true has 40"):
+        with pytest.raises(ValueError, match="y_true has 40 recordings, y_baseline has 3"):
             bootstrap_difference(share_right, *recordings, recordings[1][:3])

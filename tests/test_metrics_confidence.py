@@ -71,3 +71,8 @@ class TestExpectedCalibrationError:
     def test_nothing_labelled_is_nan_with_a_warning(self):
         with pytest.warns(UserWarning, match="y_true is all -1"):
             assert np.isnan(expected_calibration_error([-1, -1], np.ones((2, 2)) / 2))
+
+
+def test_tables_without_classes_are_refused():
+    with pytest.raises(ValueError, match=r"y_proba\[0\] has shape \(2,\)"):
+        expected_calibration_error([[0, 1], [1, 0, 1]], [np.ones(2), np.ones(3)])

@@ -111,3 +111,6 @@ class TestLabelsOnAnIndex:
             align_labels(pd.concat([y, y]), X)
         with pytest.raises(ValueError, match="2 columns"):
             align_labels(pd.DataFrame({"a": y, "b": y}), X)
+
+        with pytest.raises(ValueError, match="y is on an index of 3 levels, X of 2"):
+            align_labels(pd.concat({"a": y}), X)

@@ -259,6 +259,13 @@ class TestWhateverIsPassed:
         assert "duration" in DurationDisplay.from_estimator(wrapped, X, y).true
         assert len(TrainingHistoryDisplay.from_estimator(wrapped, X, y).history) == 2
 
+    def test_labels_of_other_recordings_are_not_read(self, fitted):
+        segmenter, X, y = fitted
+        labels = [*y[:2], None, None, None, y[5]]
+        for i in (0, -1):
+            display = SegmentationDisplay.from_estimator(segmenter, X, labels, recording=i)
+            np.testing.assert_array_equal(display.y_true, y[i])
+
     def test_no_such_recording(self, fitted):
         with pytest.raises(ValueError, match="recording=9; X has the recordings 0 to 5"):
             SegmentationDisplay.from_estimator(*fitted, recording=9)

@@ -218,3 +218,28 @@ class TestALargeOffset:
     def test_a_constant_is_constant(self, normalization, dtype):
         x = np.full((1, 400), 0.1 + 1e7, dtype=dtype)
         assert not NormalizedRecordings(as_recordings(x), normalization, width=50).read(0).any()
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_what_lies_far_away_in_time_does_not_matter(self, dtype):
+        """A sensor that comes off half way leaves the first half as it was."""
+        x = np.random.default_rng(0).normal(0, 0.1, 4000).astype(dtype)
+        x[2500:] = 2e6
+        seen = NormalizedRecordings(as_recordings(x[None]), "local", width=50)
+        np.testing.assert_allclose(seen.read(0)[:, 500:1500], seen.read(0, 500, 1500), atol=1e-4)
+        assert seen.read(0)[:, :2000].std() == pytest.approx(1, abs=0.05)
+        assert not seen.read(0)[:, 2600:].any()
+
+    @pytest.mark.parametrize("normalization", ["recording", "local", None])
+    def test_a_file_with_values_beyond_float32_is_refused(self, normalization, tmp_path):
+        x = np.memmap(tmp_path / "x", "float64", "w+", shape=(1, 400))
+        x[0, 50] = 1e300
+        with pytest.raises(ValueError, match=r"X: recording 0, at samples .* 1e\+300, out of the range of float32"):
+            NormalizedRecordings(as_recordings(x), normalization, width=50).read(0)
+        for transformer in (RecordingStandardizer(), FillGaps()):
+            with pytest.raises(ValueError, match="out of the range of float32"):
+                transformer.fit_transform(x)
+
+    def test_a_file_with_gaps_can_be_filled(self, tmp_path):
+        x = np.memmap(tmp_path / "x", "float64", "w+", shape=(1, 400))
+        x[0, 50:60] = np.nan, *[np.inf] * 9
+        assert not FillGaps().fit_transform(x).any()

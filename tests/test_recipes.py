@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sslts.augment import Compose, CutMix, Jitter, RandAugment, Rescale
+from sslts.augment import Augmenter, Compose, CutMix, Jitter, RandAugment, Rescale
 from sslts.networks import UNet
 from sslts.recipes import replace_nested, split_nested
 from sslts.thresholds import FixedThreshold
@@ -101,3 +101,19 @@ def test_what_can_not_be_is_refused_by_name(make, message):
 
 def test_numbers_of_numpy_are_numbers():
     assert UNet(width=np.int64(8), dropout=np.float32(0.5)) == UNet(width=8, dropout=0.5)
+
+
+def test_fields_of_ones_own_are_ones_own():
+    @dataclasses.dataclass(frozen=True)
+    class Own(Augmenter):
+        magnitude: tuple = (0.5, 2.0)
+        p: float = -3
+
+        def __call__(self, tracks, generator):
+            return tracks
+
+    assert Own().replace(p=-4).p == -4
+
+
+def test_a_number_of_any_size_is_a_number():
+    assert UNet(stem_stride=10**400).stem_stride == 10**400

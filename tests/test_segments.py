@@ -122,7 +122,9 @@ class TestCheckLabels:
         assert [one.tolist() for one in check_labels([[], [1]])] == [[], [1]]
 
     def test_one_label_among_labels_of_samples(self):
-        assert [one.tolist() for one in check_labels([0, [1, 2]])] == [[0], [1, 2]]
+        for one in (0, np.array(0), np.int64(0)):
+            assert [found.tolist() for found in check_labels([one, [1, 2]], single=True)] == [[0], [1, 2]]
+            assert [found.tolist() for found in check_labels([np.array([1, 2]), one], single=True)] == [[1, 2], [0]]
 
     @pytest.mark.parametrize(
         ("labels", "message"),
@@ -134,6 +136,7 @@ class TestCheckLabels:
             (np.array([["0", "1"]]), r"y\[0\] is not numeric"),
             ([np.zeros((2, 3))], r"y\[0\] has shape \(2, 3\)"),
             (np.zeros((2, 3, 4)), r"y has shape \(2, 3, 4\)"),
+            ([[1, 2], 0], r"y\[1\] has shape \(\); give one label per sample"),
         ],
     )
     def test_errors_name_argument_recording_and_sample(self, labels, message):

@@ -192,3 +192,19 @@ class TestErrors:
         segmenter = SupervisedSegmenter(network=network, max_steps=1, normalization=None, random_state=0).fit(X, y)
         with pytest.raises(ValueError, match="does not name its stride and receptive_field"):
             StreamSegmenter(segmenter)
+
+
+def test_a_chunk_of_nothing_changes_nothing(fitted):
+    segmenter = fitted["local"].set_params(decoder=Argmax())
+    rng = np.random.default_rng(0)
+    x = (1000 + 6e-5 * rng.integers(2, size=900)).astype(np.float32)  # constant but for rounding
+    x[500:560] += SIGNAL[500:560].astype(np.float32)
+    plain, idle = StreamSegmenter(segmenter), StreamSegmenter(segmenter)
+    idle.push([])
+    pd.testing.assert_frame_equal(run(idle, x, [300]), run(plain, x, [300]))
+
+
+def test_a_stream_with_a_large_offset(fitted):
+    segmenter = fitted["local"].set_params(decoder=Argmax())
+    found, moved = (run(StreamSegmenter(segmenter), SIGNAL.astype(np.float64) + offset, [300]) for offset in (0, 1e8))
+    pd.testing.assert_frame_equal(moved, found, atol=1e-3)

@@ -1,6 +1,9 @@
 """What an attribute is asked of, when an estimator wraps another."""
 
+import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -9,8 +12,9 @@ from sslts.datasets import make_recordings
 from sslts.metrics import mean_iou_scorer
 from sslts.model_selection import LabeledKFold
 from sslts.networks import UNet
+from sslts.plotting import TrainingHistoryDisplay
 from sslts.preprocessing import RecordingStandardizer
-from sslts.wrapping import find_attribute, find_owner
+from sslts.wrapping import find_attribute, find_fitted, find_owner
 
 SMALL = SupervisedSegmenter(
     network=UNet(width=4, depth=1), max_steps=2, batch_size=4, background=3, sampling_rate=50, random_state=0
@@ -43,3 +47,22 @@ def test_the_outermost_that_has_it_answers():
 def test_without_it_there_is_the_default():
     assert find_owner(FixMatchSegmenter(), "no_such_name") is None
     assert find_attribute(make_pipeline(RecordingStandardizer()), "background", 0) == 0
+
+
+def test_self_training_sees_through_a_pipeline():
+    segmenter = SelfTrainingSegmenter(make_pipeline(RecordingStandardizer(), SMALL))
+    assert (segmenter.background, segmenter.sampling_rate) == (3, 50)
+
+
+def test_a_fitted_pipeline_is_a_start():
+    X, y = make_recordings(6, n_samples=300, random_state=0)
+    fitted = make_pipeline(RecordingStandardizer(), SMALL).fit(X, y)
+    later = clone(SMALL).set_params(init=fitted, lr=1e-12, max_steps=1).fit(X, y)
+    np.testing.assert_allclose(later.predict_proba(X), fitted.predict_proba(X), atol=1e-2)
+
+
+def test_what_is_not_fitted_is_named():
+    with pytest.raises(NotFittedError, match="init: there is no fitted segmenter in this FixMatchSegmenter"):
+        find_fitted(FixMatchSegmenter(), "init")
+    with pytest.raises(NotFittedError, match="segmenter: there is no fitted segmenter in this Pipeline"):
+        TrainingHistoryDisplay.from_estimator(make_pipeline(RecordingStandardizer()))

@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sslts.matching import spread_labels
-from sslts.segments import check_labels
+from sslts.matching import pair_labels
 
 
 class Interval(NamedTuple):
@@ -79,8 +78,7 @@ def bootstrap_interval(
     >>> round(found.estimate, 3), found.low < found.estimate < found.high
     (0.778, True)
     """
-    predicted = check_labels(y_pred, argument="y_pred")
-    truth = spread_labels(y_true, list(map(len, predicted)), argument="y_true", of="y_pred")
+    truth, predicted = pair_labels(y_true, y_pred)
 
     def score(rows: np.ndarray) -> float:
         return metric([truth[i] for i in rows], [predicted[i] for i in rows])
@@ -132,15 +130,13 @@ def bootstrap_difference(
     >>> bootstrap_difference(mean_iou, y_true, y_pred, [[0, 1, 1, 1]] * 4, n_resamples=200).estimate > 0
     True
     """
-    predicted, baseline = check_labels(y_pred, argument="y_pred"), check_labels(y_baseline, argument="y_baseline")
-    truth = spread_labels(y_true, list(map(len, predicted)), argument="y_true", of="y_pred")
+    truth, predicted = pair_labels(y_true, y_pred)
+    _, baseline = pair_labels(truth, y_baseline, name="y_baseline")
 
     def score(rows: np.ndarray) -> float:
         true = [truth[i] for i in rows]
         return metric(true, [predicted[i] for i in rows]) - metric(true, [baseline[i] for i in rows])
 
-    if len(baseline) != len(truth):
-        raise ValueError(f"y_baseline has {len(baseline)} recordings, y_true has {len(truth)}; give the same.")
     return _resample(score, len(truth), groups, level, n_resamples, random_state)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sslts.matching import spread_labels
 from sslts.metrics.averages import warn_empty
+from sslts.segments import check_labels
 
 
 def reliability_curve(
@@ -121,7 +122,10 @@ def expected_calibration_error(
 
 def _pool(y_true: Any, y_proba: Any, classes: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lay the labelled samples of all recordings end to end: truth (N,), probabilities (N, K), classes (K,)."""
-    tables = [np.asarray(table) for table in ([y_proba] if len(y_proba) and np.ndim(y_proba[0]) == 1 else y_proba)]
+    alone = (
+        len(y_proba) > 0 and np.ndim(y_proba[0]) == 1 and len(check_labels(y_true, argument="y_true", single=True)) == 1
+    )
+    tables = [np.asarray(table) for table in ([y_proba] if alone else y_proba)]
     for i, table in enumerate(tables):
         if table.ndim != 2:
             raise ValueError(f"y_proba[{i}] has shape {table.shape}; give (T, K), the probability of each class.")

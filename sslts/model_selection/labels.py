@@ -34,7 +34,7 @@ def read_labels(y: Any) -> list[np.ndarray]:
         raise ValueError("y holds no recording; pass at least one.")
     if _is_one_each(y):
         return list(check_integers(np.asarray(y), "y").reshape(-1, 1))
-    return check_labels(y, argument="y")
+    return check_labels(y, argument="y", single=True)
 
 
 def _is_one_each(y: Any) -> bool:

@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.matching import spread_labels
+from sslts.matching import pair_labels
 from sslts.plotting.style import color_classes, make_axes
-from sslts.segments import align_labels, check_labels, count_segments, labels_to_segments
+from sslts.segments import align_labels, count_segments, labels_to_segments
 from sslts.wrapping import find_attribute
 
 
@@ -94,9 +94,7 @@ class CountDisplay:
         CountDisplay
         """
         true, pred = [], []
-        predicted = check_labels(y_pred, argument="y_pred")
-        truth = spread_labels(y_true, list(map(len, predicted)), argument="y_true", of="y_pred")
-        for labels, p in zip(truth, predicted, strict=True):
+        for labels, p in zip(*pair_labels(y_true, y_pred), strict=True):
             if (labels >= 0).any():
                 true.append(labels)
                 pred.append(np.where(labels < 0, -1, p))

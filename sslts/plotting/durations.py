@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.matching import spread_labels
+from sslts.matching import pair_labels
 from sslts.plotting.style import color_classes, split_axes
-from sslts.segments import align_labels, check_labels, labels_to_segments
+from sslts.segments import align_labels, labels_to_segments
 from sslts.wrapping import find_attribute
 
 
@@ -121,8 +121,7 @@ class DurationDisplay:
         """
         true = None
         if y_true is not None:
-            y_pred = check_labels(y_pred, argument="y_pred")
-            truth = spread_labels(y_true, list(map(len, y_pred)), argument="y_true", of="y_pred")
+            truth, y_pred = pair_labels(y_true, y_pred)
             true = labels_to_segments(truth, background=background, sampling_rate=sampling_rate)
             y_pred = [np.where(t < 0, -1, p) for t, p in zip(truth, y_pred, strict=True)]
         predicted = labels_to_segments(y_pred, background=background, sampling_rate=sampling_rate)

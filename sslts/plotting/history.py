@@ -11,7 +11,7 @@ import pandas as pd
 from sslts.matching import spread_labels
 from sslts.plotting.style import color_classes, split_axes
 from sslts.segments import align_labels
-from sslts.wrapping import find_attribute, find_owner
+from sslts.wrapping import find_attribute, find_fitted
 
 
 class TrainingHistoryDisplay:
@@ -72,7 +72,7 @@ class TrainingHistoryDisplay:
         TrainingHistoryDisplay
         """
         accuracy = None if X is None or y_hidden is None else _check_pseudo_labels(segmenter, X, y_hidden)
-        trained = find_owner(segmenter, "training_set_")  # not the one whose history is of rounds
+        trained = find_fitted(segmenter)  # not the one whose history is of rounds
         background = find_attribute(segmenter, "background", 0)
         return cls(trained.history_, accuracy=accuracy, background=background).plot(ax=ax)
 
@@ -143,7 +143,7 @@ class TrainingHistoryDisplay:
 
 def _check_pseudo_labels(segmenter: Any, X: Any, y_hidden: Any) -> pd.Series:
     """Return, for each class, the share of right labels where the teacher is confident."""
-    threshold = find_attribute(segmenter, "threshold")
+    threshold = getattr(find_fitted(segmenter), "threshold", None)
     least = getattr(threshold, "tau", threshold)
     least = float(least) if isinstance(least, Real) else 0.0  # of those that have a threshold at all
     rows = []

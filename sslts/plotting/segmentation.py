@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from sslts.plotting.style import color_classes, split_axes, thin_curve
 from sslts.recordings import as_labels, as_recordings
-from sslts.segments import check_sampling_rate, find_runs
+from sslts.segments import align_labels, check_sampling_rate, find_runs
 from sslts.wrapping import find_attribute
 
 
@@ -117,12 +118,13 @@ class SegmentationDisplay:
             If there is no such recording, or the stretch is empty.
         """
         recordings = as_recordings(X)
-        if not 0 <= recording < len(recordings):
-            raise ValueError(f"recording={recording!r}; X has the recordings 0 to {len(recordings) - 1}.")
-        x = recordings.get(recording)
+        n = len(recordings)
+        if not -n <= recording < n:
+            raise ValueError(f"recording={recording!r}; X has the recordings 0 to {n - 1}.")
+        x = recordings.get(recording % n)
         return cls.from_predictions(
             x,
-            y_true=None if y is None else as_labels(y, recordings)[recording],
+            y_true=None if y is None else _read_labels(align_labels(y, X), recording % n, n, x),
             y_pred=segmenter.predict([x])[0],
             proba=segmenter.predict_proba([x])[0],
             classes=segmenter.classes_,
@@ -293,3 +295,11 @@ class SegmentationDisplay:
         ax.set_ylim(-0.04, 1.04)
         ax.set_ylabel("probability")
         ax.spines[["top", "right"]].set_visible(False)
+
+
+def _read_labels(y: Any, i: int, n: int, x: np.ndarray) -> np.ndarray:
+    """Return the labels of the samples of recording ``i`` of ``n``, of signal ``x``; those of others are not read."""
+    y = y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y
+    if len(y) != n:
+        raise ValueError(f"y has {len(y)} recordings, X has {n}; give labels for each recording.")
+    return as_labels([y[i]], as_recordings([x]))[0]

@@ -21,7 +21,7 @@ from sslts.plotting import (
 )
 from sslts.recordings import as_labels, as_recordings
 from sslts.report.page import draw_for_page, make_figure, make_page, make_table
-from sslts.wrapping import find_attribute, find_owner
+from sslts.wrapping import find_attribute, find_fitted
 
 N_RESAMPLES = 300
 
@@ -118,7 +118,7 @@ def write_report(
 
 
 def _describe_fit(segmenter: Any) -> str:
-    fitted = find_owner(segmenter, "training_set_")
+    fitted = find_fitted(segmenter)
     facts = fitted.training_set_
     rows = {
         "recordings": facts.get("recordings"),

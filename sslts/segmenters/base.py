@@ -297,7 +297,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
     def _make_callbacks(self, saver: Checkpoint | None) -> list[Any]:
         found: list[Any] = [("losses", LossRecorder())]
         own = [callback[1] if isinstance(callback, tuple) else callback for callback in self.callbacks or []]
-        if not any(isinstance(callback, LRScheduler) for callback in own):  # whose schedule replaces the one cycle
+        kinds = [callback if isinstance(callback, type) else type(callback) for callback in own]
+        if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
             found.append(("schedule", make_schedule(self.lr, int(self.max_steps))))
         found += self.callbacks or []
         if saver is not None:

@@ -218,7 +218,7 @@ class FixMatchSegmenter(NetworkSegmenter):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetworkSegmenter._parameter_constraints,
-        "threshold": [Interval(Real, 0, 1, closed="both"), Threshold, HasMethods("build")],
+        "threshold": [Interval(Real, 0, 1, closed="both"), HasMethods("build")],
         "lambda_u": [Interval(Real, 0, None, closed="left")],
         "mu": [Interval(Real, 0, None, closed="neither")],
         "strong": [callable, HasMethods("fit_transform"), list, tuple, None],

@@ -183,7 +183,7 @@ class PseudoLabelSegmenter(NetworkSegmenter):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **NetworkSegmenter._parameter_constraints,
-        "threshold": [Interval(Real, 0, 1, closed="both"), Threshold, HasMethods("build"), None],
+        "threshold": [Interval(Real, 0, 1, closed="both"), HasMethods("build"), None],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "ramp": [tuple, list],
         "mu": [Interval(Real, 0, None, closed="neither")],

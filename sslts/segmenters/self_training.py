@@ -21,6 +21,7 @@ from sslts.persistence.checkpoints import SavedRounds
 from sslts.persistence.models import Savable
 from sslts.recordings import Recordings, as_labels, as_recordings, check_given
 from sslts.segmenters.supervised import SupervisedSegmenter
+from sslts.wrapping import find_attribute
 
 N_CHECKPOINTS = 3
 
@@ -195,12 +196,12 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
     @property
     def background(self) -> int | None:
         """The segmenter's class that is not a segment."""
-        return getattr(self._get_base(), "background", 0)
+        return find_attribute(self._get_base(), "background", 0)
 
     @property
     def sampling_rate(self) -> float | None:
         """The segmenter's samples per second."""
-        return getattr(self._get_base(), "sampling_rate", None)
+        return find_attribute(self._get_base(), "sampling_rate")
 
     @property
     def n_features_in_(self) -> int:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sslts.networks import Network
+from sslts.wrapping import find_fitted
 
 _SAME = "pass the same `network`, or"
 _MENDS = {"init": "init=None", "warm_start": "warm_start=False"}
@@ -51,14 +51,13 @@ def read_start(segmenter: Any, n_channels: int, name: str = "init") -> Start:
     >>> read_start(SupervisedSegmenter(max_steps=1).fit(X, y), n_channels=1).n_classes
     2
     """
-    fitted = getattr(segmenter, "segmenter_", segmenter)  # what self-training fitted last
     try:
-        check_is_fitted(fitted, "net_")
+        fitted = find_fitted(segmenter, name)
     except NotFittedError as error:
         raise NotFittedError(
-            f"{name}: this {type(segmenter).__name__} is not fitted; pass a fitted segmenter. scikit-learn's searches "
-            "make unfitted copies of the values of a grid: there, wrap it in sklearn.frozen.FrozenEstimator."
-        ) from error
+            f"{error} scikit-learn's searches make unfitted copies of the values of a grid: there, wrap it in "
+            "sklearn.frozen.FrozenEstimator."
+        ) from None
     if fitted.n_channels_ != n_channels:
         raise ValueError(
             f"{name}: the model to start from was fitted on {fitted.n_channels_} channels, X has {n_channels}; "

@@ -78,19 +78,22 @@ def expand_ranges(starts: ArrayLike, lengths: ArrayLike) -> np.ndarray:
     return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
 
 
-def check_labels(labels: Any, *, argument: str = "labels", unlabelled: bool = True) -> list[np.ndarray]:
+def check_labels(
+    labels: Any, *, argument: str = "labels", unlabelled: bool = True, single: bool = False
+) -> list[np.ndarray]:
     """Turn labels in any accepted form into a list, one integer array per recording.
 
     Parameters
     ----------
     labels : array of shape (n, T) or (T,), list or object array of (T_i,), or pandas.Series
-        Integers, or floats with whole values. A one-dimensional array, or a flat list of numbers, is one recording; a
-        number among arrays is one label for the whole of a recording, and comes back as an array of one.
-        A Series on a multi-index ``(instance, time)`` is cut by instance, in order of appearance.
+        Integers, or floats with whole values. A one-dimensional array, or a flat list of numbers, is one recording. A
+        Series on a multi-index ``(instance, time)`` is cut by instance, in order of appearance.
     argument : str, default="labels"
         What error messages call `labels`.
     unlabelled : bool, default=True
         Whether -1 is allowed.
+    single : bool, default=False
+        Whether a number among arrays, one label for the whole of a recording, is taken as an array of one.
 
     Returns
     -------
@@ -111,7 +114,7 @@ def check_labels(labels: Any, *, argument: str = "labels", unlabelled: bool = Tr
     """
     lowest = -1 if unlabelled else 0
     return [
-        check_integers(one, f"{argument}[{i}]", lowest, squeeze=True)
+        check_integers(one, f"{argument}[{i}]", lowest, squeeze=single)
         for i, one in enumerate(_recordings(labels, argument))
     ]
 
@@ -119,13 +122,7 @@ def check_labels(labels: Any, *, argument: str = "labels", unlabelled: bool = Tr
 def _recordings(labels: Any, argument: str) -> list[Any]:
     """Cut labels into recordings, without looking at the values."""
     if isinstance(labels, pd.Series | pd.DataFrame) and isinstance(labels.index, pd.MultiIndex):
-        if isinstance(labels, pd.DataFrame):
-            if labels.shape[1] != 1:
-                raise ValueError(f"{argument} has {labels.shape[1]} columns; give one column of labels, or a Series.")
-            labels = labels.iloc[:, 0]
-        instance = list(range(labels.index.nlevels - 1))
-        groups = labels.groupby(level=instance, sort=False, dropna=False)
-        return [group.to_numpy() for _, group in groups]
+        return _split_instances(_take_column(labels, argument))
     if not isinstance(labels, list | tuple):
         array = np.asarray(labels)
         if array.ndim == 3 and array.shape[1] == 1:
@@ -149,8 +146,12 @@ def is_flat(labels: Any) -> bool:
     (True, False, False)
     """
     if isinstance(labels, list | tuple) or (isinstance(labels, np.ndarray) and labels.dtype == object):
-        examples = {type(one): one for one in labels}.values()  # one of each type
-        return getattr(labels, "ndim", 1) == 1 and all(np.ndim(one) == 0 for one in examples)
+        if getattr(labels, "ndim", 1) != 1:
+            return False
+        by_type = {type(one): one for one in labels}  # of plain numbers, one of each type tells
+        if not by_type.keys() & {np.ndarray, list, tuple}:
+            return all(np.ndim(one) == 0 for one in by_type.values())
+        return all(np.ndim(one) == 0 for one in labels)
     return np.ndim(labels) == 1 and not isinstance(getattr(labels, "index", None), pd.MultiIndex)
 
 
@@ -185,10 +186,9 @@ def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
     index = getattr(X, "index", None)
     if not isinstance(index, pd.MultiIndex) or not isinstance(getattr(y, "index", None), pd.MultiIndex):
         return y
-    if isinstance(y, pd.DataFrame):
-        if y.shape[1] != 1:
-            raise ValueError(f"{argument} has {y.shape[1]} columns; give one column of labels, or a Series.")
-        y = y.iloc[:, 0]
+    y = _take_column(y, argument)
+    if y.index.nlevels != index.nlevels:
+        raise ValueError(f"{argument} is on an index of {y.index.nlevels} levels, X of {index.nlevels}; give the same.")
     if not y.index.equals(index):
         if not y.index.is_unique:
             raise ValueError(
@@ -207,8 +207,20 @@ def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
                 "same index; mark unlabelled samples with -1."
             )
         y = y.iloc[at]
-    level = list(range(index.nlevels - 1))
-    return [part.to_numpy() for _, part in y.groupby(level=level, sort=False, dropna=False)]
+    return _split_instances(y)
+
+
+def _take_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Series:
+    if isinstance(labels, pd.Series):
+        return labels
+    if labels.shape[1] != 1:
+        raise ValueError(f"{argument} has {labels.shape[1]} columns; give one column of labels, or a Series.")
+    return labels.iloc[:, 0]
+
+
+def _split_instances(labels: pd.Series) -> list[np.ndarray]:
+    level = list(range(labels.index.nlevels - 1))
+    return [part.to_numpy() for _, part in labels.groupby(level=level, sort=False, dropna=False)]
 
 
 def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool = False) -> np.ndarray:
