@@ -76,9 +76,8 @@ class Threshold(Recipe, ABC):
         the classes' shares should be over what they are on a running average. "labeled" takes the shares of the
         labelled samples.
     alignment_limit : float
-        What a class' probability is multiplied or divided by at most, 1 or more. The labelled recordings' shares may
-        not be those of the others: a limit of 2 mends a teacher that neglects a class, and does not insist on shares
-        that are far off.
+        What a class' probability is multiplied or divided by at most, 1 or more; for shares that are not quite those
+        of the unlabelled recordings.
 
     Examples
     --------

@@ -68,6 +68,14 @@ def make_states(n_recordings: int, random_state: int) -> tuple[list[np.ndarray],
     return X, y
 
 
+def make_uneven(n_recordings: int, random_state: int) -> tuple[np.ndarray, np.ndarray]:
+    """Make recordings in which the pattern fills 2 % of the time, but for the first two of a training set: 30 %."""
+    X, y = make_recordings(n_recordings, share=0.02, random_state=random_state)
+    if n_recordings == N_TRAIN:
+        X[:N_LABELED], y[:N_LABELED] = make_recordings(N_LABELED, share=0.3, random_state=random_state + 500)
+    return X, y
+
+
 def make_kind(**params: Any) -> Callable[[int, int], tuple[Any, Any]]:
     """Return a function of the number of recordings and the seed."""
     return lambda n, seed: make_recordings(n, random_state=seed, **params)
@@ -77,6 +85,7 @@ KINDS: dict[str, tuple[str, Callable[[int, int], tuple[Any, Any]]]] = {
     "short": ("patterns of 8 samples, ragged recordings", make_kind(segment_length=8, n_samples=(600, 2000))),
     "long": ("patterns of 300 samples, ragged recordings", make_kind(segment_length=300, n_samples=(6000, 12000))),
     "rare": ("the pattern fills 1 % of the time", make_kind(share=0.01, n_samples=12000)),
+    "uneven": ("the labelled recordings hold 15 times as much of the pattern as the others", make_uneven),
     "five": ("five kinds of pattern", make_kind(n_classes=6, segment_length=60, n_samples=4000)),
     "channels": ("three channels", make_kind(n_channels=3)),
     "noise": ("noise as strong as the pattern", make_kind(noise=0.6)),
@@ -99,11 +108,13 @@ def run(key: dict[str, Any]) -> dict[str, Any]:
     segmenter.fit(X, few)
     seconds = time.perf_counter() - begun
     predicted = segmenter.predict(X_test)
+    counts = metrics.count_error(y_test, predicted, background=background)
     return {
         **key,
         "mean_iou": metrics.mean_iou(y_test, predicted),
         "segment_f1": metrics.segment_f1(y_test, predicted, background=background),
-        "count_mae": metrics.count_error(y_test, predicted, background=background).mae,
+        "count_mae": counts.mae,
+        "count_bias": counts.bias,
         "fit_seconds": seconds,
         **describe_fit(segmenter),
     }

@@ -53,6 +53,7 @@ COMPARED: list[tuple[str, dict[str, str]]] = [
     ("fixmatch", {"threshold": "0.95"}),
     ("fixmatch", {"ema_decay": "0"}),
     ("fixmatch", {"threshold": "thresholds.FixedThreshold(0.8, alignment='labeled')"}),
+    ("fixmatch", {"threshold": "thresholds.FixedThreshold(0.8, alignment='labeled', alignment_limit=2)"}),
     ("fixmatch", {"threshold": "thresholds.CurriculumThreshold()"}),
     ("fixmatch", {"threshold": "thresholds.CurriculumThreshold(expected='labeled')"}),
     ("fixmatch", {"threshold": "thresholds.SelfAdaptiveThreshold()"}),
@@ -154,12 +155,16 @@ def make_tables(results: list[dict[str, Any]]) -> str:
     frame = pd.DataFrame([{**r, "setting": json.dumps(r["params"])} for r in results if r["subset"] == "test"])
     pair = frame[frame["method"].isin(["supervised", "fixmatch"])]
     parts = []
+    alone = pair[(pair["method"] == "supervised") & (pair["setting"] == "{}")]
     for setting, same in sorted(pair.groupby("setting"), key=lambda group: group[0] != "{}"):  # the defaults first
         if setting != "{}" and set(same["patients"]) == {N_COMPARED}:
             continue  # it stands in the comparison below
+        if not (same["method"] == "supervised").any():  # labels alone have no such parameter
+            shown = alone["protocol"].isin(same["protocol"]) & alone["patients"].isin([*same["patients"], N_TRAIN])
+            same = pd.concat([same, alone[shown]])
         for protocol, part in same.groupby("protocol", sort=False):
             named = ", ".join(f"`{name}={value}`" for name, value in json.loads(setting).items())
-            title = f"### Protocol `{protocol}`, " + (f"the former defaults: {named}" if named else "the defaults")
+            title = f"### Protocol `{protocol}`, {f'with {named}' if named else 'the defaults'}"
             parts.append(f"{title}\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}")
     compared = frame[(frame["patients"] == N_COMPARED) & (frame["protocol"] == "semisegecg")]
     title = f"### Every method and threshold, {N_COMPARED} labelled patients, protocol `semisegecg`"
