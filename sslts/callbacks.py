@@ -112,7 +112,7 @@ def make_schedule(lr: float, max_steps: int) -> LRScheduler:
         partial(
             torch.optim.lr_scheduler.OneCycleLR,
             max_lr=lr,
-            total_steps=max_steps + 1,
+            total_steps=int(max_steps) + 1,  # torch takes no NumPy integer
             pct_start=max(min(0.1, 200 / max_steps), 1 / max_steps),
         ),
         step_every="batch",

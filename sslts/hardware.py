@@ -23,17 +23,31 @@ def choose_device(device: str) -> torch.device:
     device(type='cpu')
     """
     if device != "auto":
-        try:
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
+        absence = explain_absence(device)
+        if absence:
             raise ValueError(
-                f"device={device!r} is not here ({str(error).splitlines()[0]}); pass 'auto', 'cpu', or a device that "
-                "torch finds on this machine."
-            ) from error
+                f"device={device!r} is not here ({absence}); pass 'auto', 'cpu', or a device that torch finds on this "
+                "machine."
+            )
         return torch.device(device)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def explain_absence(device: str) -> str | None:
+    """Return why this machine has no such device, in torch's words; None if it has.
+
+    Examples
+    --------
+    >>> explain_absence("cpu") is None, explain_absence("abacus") is None
+    (True, False)
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        return str(error).splitlines()[0]
+    return None
 
 
 def choose_precision(precision: str, device: torch.device) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.segments import check_integers, check_labels
+from sslts.segments import check_integers, check_labels, is_flat
 
 
 def read_labels(y: Any) -> list[np.ndarray]:
@@ -32,18 +32,9 @@ def read_labels(y: Any) -> list[np.ndarray]:
         y = y.to_numpy()
     if not len(y):
         raise ValueError("y holds no recording; pass at least one.")
-    if _is_one_each(y):
+    if is_flat(y):
         return list(check_integers(np.asarray(y), "y").reshape(-1, 1))
     return check_labels(y, argument="y", single=True)
-
-
-def _is_one_each(y: Any) -> bool:
-    """Return whether there is one label for a whole recording: ``(n,)``, not ``(n, T)`` or a list of arrays."""
-    if isinstance(y, (pd.Series, pd.DataFrame)):
-        return False
-    if isinstance(y, np.ndarray) and y.dtype != object:
-        return y.ndim == 1
-    return all(np.ndim(labels) == 0 for labels in y)
 
 
 def return_labels(labels: list[np.ndarray], like: Any) -> Any:
@@ -72,7 +63,7 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
         return type(like)(flat.reshape(np.shape(like)), like.index)
     if isinstance(like, np.ndarray) and like.dtype != object:
         return np.concatenate(labels).reshape(like.shape)
-    if _is_one_each(like):
+    if is_flat(like):
         return np.concatenate(labels)
     if not isinstance(like, np.ndarray):
         return labels

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sslts.hardware import explain_absence
 from sslts.networks import Network
 from sslts.persistence.files import PersistenceError
 from sslts.recipes import is_shipped
@@ -96,9 +97,6 @@ def check_device(device: str) -> None:
     ...
     sslts.persistence.files.PersistenceError: the model is for device='abacus', which is not here ...
     """
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise PersistenceError(
-            f"the model is for device={device!r}, which is not here ({str(error).splitlines()[0]}); pass device='cpu'."
-        ) from error
+    absence = explain_absence(device)
+    if absence:
+        raise PersistenceError(f"the model is for device={device!r}, which is not here ({absence}); pass device='cpu'.")

@@ -71,8 +71,10 @@ class TrainingHistoryDisplay:
         -------
         TrainingHistoryDisplay
         """
-        accuracy = None if X is None or y_hidden is None else _check_pseudo_labels(segmenter, X, y_hidden)
         trained = find_fitted(segmenter)  # not the one whose history is of rounds
+        accuracy = None
+        if X is not None and y_hidden is not None:
+            accuracy = _check_pseudo_labels(segmenter, getattr(trained, "threshold", None), X, y_hidden)
         background = find_attribute(segmenter, "background", 0)
         return cls(trained.history_, accuracy=accuracy, background=background).plot(ax=ax)
 
@@ -141,9 +143,8 @@ class TrainingHistoryDisplay:
         ax.set_ylabel("class")
 
 
-def _check_pseudo_labels(segmenter: Any, X: Any, y_hidden: Any) -> pd.Series:
+def _check_pseudo_labels(segmenter: Any, threshold: Any, X: Any, y_hidden: Any) -> pd.Series:
     """Return, for each class, the share of right labels where the teacher is confident."""
-    threshold = getattr(find_fitted(segmenter), "threshold", None)
     least = getattr(threshold, "tau", threshold)
     least = float(least) if isinstance(least, Real) else 0.0  # of those that have a threshold at all
     rows = []

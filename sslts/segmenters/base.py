@@ -273,7 +273,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             module=_Given(module),
             criterion=_Given(criterion),
             ema_decay=self.ema_decay,
-            max_steps=int(self.max_steps),  # torch's schedule wants no NumPy integer
+            max_steps=self.max_steps,
             log_every=max(1, math.ceil(self.max_steps / HISTORY_ROWS)),
             precision=self.precision_,
             foreign=not is_shipped([self.network_, *(getattr(self, name, None) for name in DRAWING)]),
@@ -299,7 +299,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         own = [callback[1] if isinstance(callback, tuple) else callback for callback in self.callbacks or []]
         kinds = [callback if isinstance(callback, type) else type(callback) for callback in own]
         if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
-            found.append(("schedule", make_schedule(self.lr, int(self.max_steps))))
+            found.append(("schedule", make_schedule(self.lr, self.max_steps)))
         found += self.callbacks or []
         if saver is not None:
             found.append(("checkpoint", saver))  # behind those whose state it keeps

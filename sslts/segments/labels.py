@@ -146,12 +146,7 @@ def is_flat(labels: Any) -> bool:
     (True, False, False)
     """
     if isinstance(labels, list | tuple) or (isinstance(labels, np.ndarray) and labels.dtype == object):
-        if getattr(labels, "ndim", 1) != 1:
-            return False
-        by_type = {type(one): one for one in labels}  # of plain numbers, one of each type tells
-        if not by_type.keys() & {np.ndarray, list, tuple}:
-            return all(np.ndim(one) == 0 for one in by_type.values())
-        return all(np.ndim(one) == 0 for one in labels)
+        return getattr(labels, "ndim", 1) == 1 and all(np.ndim(one) == 0 for one in labels)
     return np.ndim(labels) == 1 and not isinstance(getattr(labels, "index", None), pd.MultiIndex)
 
 
