@@ -58,7 +58,7 @@ valid = torch.ones(1, 400).bool()
 for _ in range(300):
     proba = make_probabilities(generator)
     for module in modules.values():
-        module.observe(proba, valid, labeled=proba[0].T)
+        module.observe(proba, valid, labeled=(proba, valid))
 
 # %%
 # The weights. Boundaries are never certain; a high threshold drops them, and the rarer class altogether.

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from sslts.recipes import Bounds, Recipe
 
 MOMENTUM = 0.99  # of all running statistics; a step sees many samples
+Labeled = tuple[Tensor, Tensor]
 
 
 class ThresholdModule(nn.Module, ABC):
@@ -40,16 +41,16 @@ class ThresholdModule(nn.Module, ABC):
     needs_labeled = False
 
     @torch.no_grad()
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:
-        """Update running statistics.
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:
+        """Update running statistics, without a question to the host: a GPU would have to be waited for.
 
         Parameters
         ----------
         proba : Tensor, shape (B, K, T)
             The teacher's probabilities of unlabelled windows.
         valid : Tensor of bool, shape (B, T)
-        labeled : Tensor or None, shape (N, K)
-            The teacher's probabilities of labelled samples; given if ``needs_labeled``.
+        labeled : (Tensor, Tensor of bool) or None, shapes (B', K, T') and (B', T')
+            Its probabilities of labelled windows, and which of the samples are labelled; given if ``needs_labeled``.
         """
 
     def align(self, proba: Tensor) -> Tensor:
@@ -170,6 +171,11 @@ def average_samples(proba: Tensor, valid: Tensor) -> Tensor:
     return (proba * valid[:, None]).sum((0, 2)) / valid.sum().clamp(min=1)
 
 
+def _average(values: Tensor, valid: Tensor) -> Tensor:
+    """Return the mean of values (B, T) over valid samples; zero where there is none."""
+    return (values * valid).sum() / valid.sum().clamp(min=1)
+
+
 class _AlignedModule(ThresholdModule):
     share: Tensor
     prior: Tensor
@@ -180,7 +186,7 @@ class _AlignedModule(ThresholdModule):
         self.register_buffer("prior", prior)
         self.register_buffer("share", prior.clone())
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:
         self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
         self.inner.observe(self.align(proba), valid, labeled)
 
@@ -240,7 +246,7 @@ class _CurriculumModule(ThresholdModule):
         self.register_buffer("expected", expected)
         self.register_buffer("share", torch.zeros_like(expected))
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
         top, label = proba.max(1)  # several times faster than argmax over this axis
         confident = F.one_hot(label, len(self.share)).movedim(2, 1) * (top >= self.tau)[:, None]
         self.share.lerp_(average_samples(confident, valid), 1 - MOMENTUM)
@@ -300,9 +306,9 @@ class _SelfAdaptiveModule(ThresholdModule):
         self.register_buffer("share", expected.clone())
         self.register_buffer("histogram", expected.clone())
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
         confidence, label = proba.max(1)
-        self.confidence.lerp_((confidence * valid).sum() / valid.sum().clamp(min=1), 1 - MOMENTUM)
+        self.confidence.lerp_(_average(confidence, valid), 1 - MOMENTUM)
         self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
         self.histogram.lerp_(_count_classes(label, valid.to(proba.dtype), len(self.share)), 1 - MOMENTUM)
 
@@ -375,11 +381,13 @@ class _SoftModule(ThresholdModule):
         self.register_buffer("mean", torch.tensor(1 / n_classes))
         self.register_buffer("variance", torch.tensor(1.0))
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
-        confidence = proba.amax(1)[valid]
-        if len(confidence) > 1:
-            self.mean.lerp_(confidence.mean(), 1 - MOMENTUM)
-            self.variance.lerp_(confidence.var(), 1 - MOMENTUM)
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+        confidence, count = proba.amax(1), valid.sum()
+        mean = _average(confidence, valid)
+        variance = ((confidence - mean).square() * valid).sum() / (count - 1).clamp(min=1)  # unbiased
+        pace = (1 - MOMENTUM) * (count > 1)
+        self.mean.lerp_(mean, pace)
+        self.variance.lerp_(variance, pace)
 
     def forward(self, proba: Tensor) -> Tensor:
         below = (proba.amax(1) - self.mean).clamp(max=0)
@@ -419,9 +427,10 @@ class _RelativeModule(ThresholdModule):
         self.tau = tau
         self.register_buffer("confidence", torch.tensor(1.0))
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Tensor | None = None) -> None:  # noqa: ARG002
-        if labeled is not None and len(labeled):
-            self.confidence.copy_(labeled.amax(1).mean())
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+        if labeled is not None:
+            answer, known = labeled
+            self.confidence.copy_(torch.where(known.any(), _average(answer.amax(1), known), self.confidence))
 
     def forward(self, proba: Tensor) -> Tensor:
         return (proba.amax(1) >= self.tau * self.confidence).to(proba.dtype)
@@ -444,7 +453,7 @@ class RelativeThreshold(Threshold):
     >>> import torch
     >>> module = RelativeThreshold(0.9).build(n_classes=2)
     >>> proba, valid = torch.tensor([[[0.8], [0.2]]]), torch.ones(1, 1).bool()
-    >>> module.observe(proba, valid, labeled=torch.tensor([[0.85, 0.15]]))
+    >>> module.observe(proba, valid, labeled=(torch.tensor([[[0.85], [0.15]]]), valid))
     >>> module(proba).tolist()  # 0.8 >= 0.9 * 0.85
     [[1.0]]
     """

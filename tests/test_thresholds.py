@@ -41,7 +41,7 @@ class TestEveryThreshold:
         proba, valid = make_proba()
         module = threshold.build(3)
         for _ in range(5):
-            module.observe(proba, valid, labeled=flatten_tensor(proba))
+            module.observe(proba, valid, labeled=(proba, valid))
             weight = module(proba)
         assert weight.shape == (3, 40)
         assert ((weight >= 0) & (weight <= 1)).all()
@@ -49,7 +49,7 @@ class TestEveryThreshold:
     def test_a_more_confident_sample_is_believed_at_least_as_much(self, threshold):
         proba, valid = make_proba()
         module = threshold.build(3)
-        module.observe(proba, valid, labeled=flatten_tensor(proba))
+        module.observe(proba, valid, labeled=(proba, valid))
         scale = torch.linspace(1 / 3, 1, 50)
         line = torch.stack([scale, (1 - scale) / 2, (1 - scale) / 2])[None]
         assert (module(line).diff() >= 0).all()
@@ -64,13 +64,13 @@ class TestEveryThreshold:
     def test_nothing_valid_is_no_harm(self, threshold):
         proba, valid = make_proba()
         module = threshold.build(3)
-        module.observe(proba, valid & False, labeled=proba.new_zeros(0, 3))
+        module.observe(proba, valid & False, labeled=(proba, valid & False))
         assert module(proba).isfinite().all()
 
     def test_its_statistics_are_part_of_its_state(self, threshold):
         proba, valid = make_proba()
         module, other = threshold.build(3), threshold.build(3)
-        module.observe(proba, valid, labeled=flatten_tensor(proba))
+        module.observe(proba, valid, labeled=(proba, valid))
         other.load_state_dict(module.state_dict())
         torch.testing.assert_close(module(proba), other(proba))
 
@@ -87,10 +87,6 @@ class TestEveryThreshold:
         policy = threshold.replace(alignment=alignment)
         segmenter = FixMatchSegmenter(threshold=policy, max_steps=2, batch_size=4, network=TINY, random_state=0)
         assert np.isfinite(segmenter.fit(*partly).predict_proba(partly[0])).all()
-
-
-def flatten_tensor(proba):
-    return proba.movedim(1, 2).flatten(0, 1)
 
 
 def test_a_sample_is_believed_from_the_threshold_on():
@@ -205,10 +201,10 @@ def test_soft_is_softmatch():
 
 def test_relative_is_adamatch():
     proba, valid = make_proba()
-    labeled = flatten_tensor(make_proba(seed=1)[0])
+    labeled, known = make_proba(seed=1)
     module = RelativeThreshold(0.9).build(3)
-    module.observe(proba, valid, labeled)
-    tau = 0.9 * labeled.amax(1).mean()
+    module.observe(proba, valid, labeled=(labeled, known))
+    tau = 0.9 * torch.from_numpy(flatten(labeled, known)).amax(1).mean()
     torch.testing.assert_close(module(proba), (proba.amax(1) >= tau).float())
     assert module.needs_labeled
 

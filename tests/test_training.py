@@ -6,11 +6,23 @@ import torch
 from conftest import TINY
 from sklearn.base import clone
 
-from sslts import FixMatchSegmenter, SupervisedSegmenter
+from sslts import FixMatchSegmenter, MeanTeacherSegmenter, PseudoLabelSegmenter, SupervisedSegmenter
+from sslts.augment import FrequencyMask, RandAugment, Reverse, SomeOf, TimeWarp, Tracks
+from sslts.batches import Batch
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
 from sslts.preprocessing import RecordingStandardizer
-from sslts.training import AveragedModule, seed_torch
+from sslts.segmenters import BoundaryConsistency
+from sslts.thresholds import (
+    CurriculumThreshold,
+    FixedThreshold,
+    RelativeThreshold,
+    SelfAdaptiveThreshold,
+    SoftThreshold,
+)
+from sslts.training import AveragedModule, Step, seed_torch
+
+THRESHOLDS = [FixedThreshold, CurriculumThreshold, SelfAdaptiveThreshold, SoftThreshold, RelativeThreshold]
 
 
 def test_the_average_warms_up_and_includes_batch_statistics():
@@ -99,3 +111,38 @@ class TestTheNetAsSkorchHasIt:
         y = np.zeros((4, 300), dtype=int)
         y[:, :100] = 1
         assert clone(segmenter).set_params(max_steps=np.int64(2)).fit(X, y).net_.step_ == 2
+
+
+@pytest.mark.parametrize(
+    "segmenter",
+    [
+        SupervisedSegmenter(),
+        FixMatchSegmenter(strong=[RandAugment(), SomeOf((TimeWarp(), Reverse(), FrequencyMask()), n=(1, 2))]),
+        *(FixMatchSegmenter(threshold=threshold(alignment="labeled")) for threshold in THRESHOLDS),
+        FixMatchSegmenter(threshold=SelfAdaptiveThreshold(fairness=0.05)),
+        PseudoLabelSegmenter(threshold=RelativeThreshold()),
+        MeanTeacherSegmenter(),
+        MeanTeacherSegmenter(consistency=BoundaryConsistency()),
+    ],
+    ids=lambda segmenter: repr(segmenter)[:100],
+)
+def test_views_and_losses_ask_the_host_nothing(segmenter):
+    """On the device "meta" there are shapes and no values: it raises where a GPU would have to be waited for."""
+    network = UNet(width=4, depth=2, stem_stride=2, feature_dropout=0.1, members=2)(1, 3).to("meta")
+    average = AveragedModule(network, decay=0.9)
+    loss = segmenter._make_criterion(torch.ones(3), torch.tensor([0.5, 0.3, 0.2])).to("meta")
+    windows = Tracks(
+        *(part.to("meta") for part in (torch.zeros(4, 1, 200), torch.zeros(4, 200).long(), torch.ones(4, 200).bool()))
+    )
+
+    def student(*views):
+        return network(torch.cat(views)).split([len(view) for view in views])
+
+    def teacher(x):
+        return average(x).softmax(1)
+
+    for progress in (0.0, 1.0):
+        step = Step(student, teacher, torch.Generator(), progress)
+        loss(Batch(windows, windows.hide_labels()), step).loss.backward()
+        average.update_parameters(network, step=1)
+    assert network.members[0].head.weight.grad.is_meta

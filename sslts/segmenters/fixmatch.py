@@ -12,7 +12,7 @@ import torch
 from sklearn.utils._param_validation import HasMethods, Interval
 from torch import Tensor, nn
 
-from sslts.augment import RandAugment, Rescale, Tracks, apply_view
+from sslts.augment import RandAugment, Rescale, apply_view
 from sslts.decoding import Argmax, Decoder
 from sslts.networks import Network, UNet
 from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy, rise
@@ -36,6 +36,7 @@ class FixMatchLoss(nn.Module):
     --------
     At the end of a training, with a student that knows nothing and a teacher that is sure of three samples out of four:
 
+    >>> from sslts.augment import Tracks
     >>> threshold = as_threshold(0.8).build(n_classes=2)
     >>> loss = FixMatchLoss(weak=None, strong=None, threshold=threshold, lambda_u=1.0, class_weight=None)
     >>> windows = Tracks(torch.zeros(1, 1, 4), torch.tensor([[0, 0, 1, -1]]), torch.ones(1, 4).bool())
@@ -71,7 +72,8 @@ class FixMatchLoss(nn.Module):
         # Unlabelled: q_b = p_m(y | alpha(u_b)), the teacher's answer to the weak view, moves along with A(u_b).
         weak = apply_view(self.weak, batch.unlabeled, step.generator)
         proba = step.teacher(weak.x)
-        self.threshold.observe(proba, weak.valid, ask_labeled(step, known) if self.threshold.needs_labeled else None)
+        answer = (step.teacher(known.x), known.target >= 0) if self.threshold.needs_labeled else None
+        self.threshold.observe(proba, weak.valid, labeled=answer)
         weak = weak.replace(target=self.threshold.align(proba))
         views = [apply_view(strong, weak, step.generator) for strong in self.strong]
 
@@ -90,19 +92,6 @@ class FixMatchLoss(nn.Module):
         unlabeled_loss = rise(step.progress, *RAMP) * torch.stack(terms).mean()
         mask_rate, shares = describe_pseudo_labels(views[0].target, weights[0], views[0].valid)
         return Losses(labeled_loss + self.lambda_u * unlabeled_loss, labeled_loss, unlabeled_loss, mask_rate, shares)
-
-
-def ask_labeled(step: Step, known: Tracks) -> Tensor:
-    """Return the teacher's probabilities (N, K) of the labelled samples of a view.
-
-    Examples
-    --------
-    >>> known = Tracks(torch.zeros(1, 1, 3), torch.tensor([[0, -1, 1]]), torch.ones(1, 3).bool())
-    >>> proba = torch.tensor([[[0.75, 0.5, 0.25], [0.25, 0.5, 0.75]]])
-    >>> ask_labeled(Step(None, lambda x: proba, torch.Generator(), progress=0.5), known).tolist()
-    [[0.75, 0.25], [0.25, 0.75]]
-    """
-    return step.teacher(known.x).movedim(1, 2)[known.target >= 0]
 
 
 class FixMatchSegmenter(NetworkSegmenter):

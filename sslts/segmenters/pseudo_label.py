@@ -69,9 +69,8 @@ class PseudoLabelLoss(nn.Module):
         # Eq. (14): the pseudo-label is the class of which the network itself, as it is now, is surest.
         labeled_logits, logits = step.student(labeled.x, unlabeled.x)
         proba = logits.detach().softmax(1)
-        self.threshold.observe(
-            proba, unlabeled.valid, labeled_logits.detach().softmax(1).movedim(1, 2)[labeled.target >= 0]
-        )
+        answer = labeled_logits.detach().softmax(1), labeled.target >= 0
+        self.threshold.observe(proba, unlabeled.valid, labeled=answer)
         proba = self.threshold.align(proba)
         weight = self.threshold(proba)
 
