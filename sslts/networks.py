@@ -301,6 +301,7 @@ class Ensemble(nn.Module):
     def __init__(self, members: Sequence[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
+        self.stem_stride = members[0].stem_stride
         self.stride, self.receptive_field = members[0].stride, members[0].receptive_field
 
     def forward(self, x: Tensor) -> Tensor:

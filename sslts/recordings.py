@@ -137,8 +137,10 @@ class Recordings:
     def _measure_ranges(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield ``(first, low, high)``: the range (n, C) of the recordings from ``first`` on, but of small integers."""
         if isinstance(self.sources, Rows):
+            if self.is_lazy(0):
+                return
             dtype = self.sources.array.dtype
-            if self.is_lazy(0) or (dtype.kind != "f" and dtype.itemsize < 8):
+            if dtype.kind != "f" and dtype.itemsize < 8:
                 return
             rows = READ_SAMPLES // max(int(self.lengths[0]) * self.n_channels, 1)
             if rows > 1:

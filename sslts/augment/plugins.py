@@ -77,7 +77,7 @@ class NumpyFunction(Augmenter):
         with seed_foreign(generator):
             found = [
                 np.asarray(self.function(x)) if change else x
-                for x, change in zip(tracks.x.cpu().numpy(), chosen, strict=True)
+                for x, change in zip(_copy_signals(tracks), chosen, strict=True)
             ]
         return _return_arrays(self, tracks, found)
 
@@ -111,7 +111,7 @@ class SktimeTransformer(Augmenter):
         with seed_foreign(generator):
             changed = [
                 [self._change_channel(channel, seed) for channel, seed in zip(x, row, strict=True)]
-                for x, row in zip(tracks.x.cpu().numpy(), seeds, strict=True)
+                for x, row in zip(_copy_signals(tracks), seeds, strict=True)
             ]
         return _return_arrays(self, tracks, changed)
 
@@ -179,6 +179,10 @@ def seed_foreign(generator: Generator) -> Iterator[None]:
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])  # noqa: NPY002
+
+
+def _copy_signals(tracks: Tracks) -> np.ndarray:
+    return tracks.x.cpu().numpy().copy()  # foreign code may change what it is given
 
 
 def _return_arrays(view: Augmenter, tracks: Tracks, found: Any) -> Tracks:

@@ -95,8 +95,8 @@ class Tracks:
         ----------
         source : Tensor, float, shape (B, T_out)
             The position, in samples, from which each output sample comes. Signals and probabilities are interpolated
-            linearly, labels and validity taken from the nearest neighbour (a half rounds up). What comes from outside
-            is not valid.
+            linearly, labels are taken from the nearest neighbour (a half rounds up). What comes from outside is not
+            valid, nor what comes from between a valid sample and one that is not.
 
         Examples
         --------
@@ -108,11 +108,10 @@ class Tracks:
         """
         last = self.x.shape[-1] - 1
         position = source.clamp(0, last)
-        low = position.floor().clamp_(max=max(last - 1, 0))
-        fraction, left = position - low, low.long()
-        right = left + min(last, 1)
-        nearest = (position + 0.5).clamp_(max=last).long()  # not negative, so that this is the floor
-        valid = self.valid.gather(1, nearest) & (position == source)
+        left, right = position.long(), position.ceil().long()  # not negative, so that the first is the floor
+        fraction = position.frac()
+        nearest = (position + 0.5).clamp_(max=last).long()
+        valid = self.valid.gather(1, left) & self.valid.gather(1, right) & (position == source)
         if self.target.ndim == 2:
             target = torch.where(valid, self.target.gather(1, nearest), -1)
         else:

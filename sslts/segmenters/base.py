@@ -33,7 +33,7 @@ from sslts.recipes import is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_label_runs, as_recordings, check_given
 from sslts.segmenters.predicting import PredictsRecordings
 from sslts.segmenters.saving import SavableNetwork
-from sslts.segmenters.start import Start, load_weights, read_start
+from sslts.segmenters.start import Start, find_output, load_weights, read_start
 from sslts.training import SegmentationNet, Step, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
@@ -147,8 +147,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             if name not in names:
                 raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}; it has {names}.")
             value = getattr(self, name)
-            if isinstance(value, BaseEstimator):  # an earlier model as `init`
-                value.set_params(**inner)
+            if hasattr(value, "set_params"):  # an earlier model as `init`, a transformer as a view: others may hold it
+                setattr(self, name, copy.deepcopy(value).set_params(**inner))
             else:
                 setattr(self, name, replace_nested(value, name, inner))
         return self
@@ -183,6 +183,22 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         FloatingPointError
             If the loss stops being finite. The weights are those of the step before, and `predict` works.
         """
+        before = dict(vars(self))
+        try:
+            net, dataset = self._prepare(X, y, checkpoint)
+        except BaseException:  # a fit that is refused leaves what an earlier one found
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        self.net_ = net
+        try:
+            net.partial_fit(dataset)
+        finally:
+            self.history_ = _make_history(net, self.classes_)
+        return self
+
+    def _prepare(self, X: Any, y: Any, checkpoint: str | PathLike[str] | None) -> tuple[SegmentationNet, WindowDataset]:
+        """Read and check what was passed, and derive from it all that stays the same while the net is trained."""
         self._validate_params()
         check_given(y, type(self).__name__)
         recordings = as_recordings(X)
@@ -191,7 +207,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         start = self._find_start(recordings.n_channels)
         weights = None if start is None else start.weights
         saver = open_checkpoint(checkpoint, self, recordings, labels, weights)
-        self.__dict__.pop("net_", None)  # what fails from here on leaves no model of other classes behind
+        vars(self).pop("feature_names_in_", None)
         if recordings.container == "array":
             _check_feature_names(self, X, reset=True)
         self.n_channels_ = recordings.n_channels
@@ -200,8 +216,13 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         self.training_set_ = _describe_training_set(labels)
         self.statistics_ = measure_runs(labels, classes=self.classes_.tolist(), background=self.background)
         labels = labels.encode(self.classes_)
-        self._choose_settings(recordings, labels, start)
+        summary = self._summarize(recordings, labels)
+        self.recipe_ = self.network
+        self.network_ = self._adapt_network(summary, start)
+        self._choose_hardware()
         net = self._make_net(labels, start, saver)
+        stem, stride = (_read_size(net.module_, name) for name in ("stem_stride", "stride"))
+        self.window_length_ = self.window_length or summary.choose_window_length(stem, stride)
         seen = self._normalize(recordings)
         dataset = WindowDataset(
             seen,
@@ -214,12 +235,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             seed=net.seed + 1,
         )
         self._check_network(net, dataset)
-        self.net_ = net
-        try:
-            net.partial_fit(dataset)
-        finally:
-            self.history_ = _make_history(net, self.classes_)
-        return self
+        return net, dataset
 
     def _find_start(self, n_channels: int) -> Start | None:
         """Return what training starts from, if anything: the own weights, or those of ``init``."""
@@ -227,21 +243,15 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             return read_start(self, n_channels, "warm_start")
         return None if self.init is None else read_start(self.init, n_channels)
 
-    def _choose_settings(self, recordings: Recordings, labels: LabelRuns, start: Start | None) -> None:
-        """Derive from the signal what was left open: the network's stride, the window, device and precision."""
+    def _summarize(self, recordings: Recordings, labels: LabelRuns) -> SignalSummary:
+        """Measure what is derived from the signal."""
         index = np.flatnonzero(self.classes_ == self.background)
-        summary = summarize_signal(
+        return summarize_signal(
             labels,
             n_channels=recordings.n_channels,
             n_classes=len(self.classes_),
             background=int(index[0]) if len(index) else None,
         )
-        self.recipe_ = self.network
-        self.network_ = self._adapt_network(summary, start)
-        stem = getattr(self.network_, "stem_stride", None) or 1
-        multiple = stem * 2 ** getattr(self.network_, "depth", 0)
-        self.window_length_ = self.window_length or summary.choose_window_length(stem, multiple)
-        self._choose_hardware()
 
     def _adapt_network(self, summary: SignalSummary, start: Start | None) -> Network:
         if start is not None and start.recipe == self.network:
@@ -263,7 +273,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         if not isinstance(module, nn.Module):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
         if start is not None:
-            load_weights(module, start, n_classes)
+            other = not np.array_equal(start.classes, self.classes_)
+            output = find_output(self.network_, module, self.n_channels_, n_classes) if other else ()
+            load_weights(module, start, self.classes_, output)
         return self._build_net(module, criterion, seed, saver)
 
     def _build_net(
@@ -312,9 +324,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         """Run network and views once on a batch, so that what does not fit is found before training."""
         (batch,) = dataset.iterate(0, 1)
         length = batch.labeled.x.shape[-1]
-        stride = getattr(net.module_, "stride", 1)
-        stride = stride if isinstance(stride, int) else 1  # a bare convolution's is a tuple
-        cells = len(batch.labeled.x) * math.ceil(length / stride)
+        cells = len(batch.labeled.x) * math.ceil(length / _read_size(net.module_, "stride"))
         if cells < 2:  # BatchNorm has no variance then
             raise ValueError(
                 f"batch_size={self.batch_size} with windows of {length} samples leaves the network one cell to learn "
@@ -360,6 +370,12 @@ class _Given:
         module, self._module = self._module, None
         assert module is not None, "a fitted net is not initialised again; fit the segmenter"
         return module
+
+
+def _read_size(module: nn.Module, name: str) -> int:
+    """Return a size in samples that a module may offer, else 1; a bare convolution's stride is a tuple."""
+    size = getattr(module, name, 1)
+    return size if isinstance(size, int) else 1
 
 
 def _draw_seed(random_state: Any) -> int:

@@ -161,8 +161,8 @@ class PredictsRecordings:
     def _read(self, X: Any) -> Recordings:
         check_is_fitted(self, "net_")
         recordings = as_recordings(X)
-        if recordings.container == "array" and X is not recordings:
-            _check_feature_names(self, X, reset=False)
+        if recordings.container == "array" and getattr(X, "shape", ())[1:2] == (self.n_features_in_,):
+            _check_feature_names(self, X, reset=False)  # recordings of another length have other names
         if recordings.n_channels != self.n_channels_:
             raise ValueError(
                 f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}; "

@@ -179,11 +179,11 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
 
     def predict(self, X: Any, out: Any = None) -> Any:
         """Return the label of each sample, as the last segmenter's ``predict``."""
-        return self._get_segmenter().predict(X, out)
+        return self._get_segmenter().predict(X, **_pass_on(out))
 
     def predict_proba(self, X: Any, out: Any = None) -> Any:
         """Return the probability of each class at each sample, as the last segmenter's ``predict_proba``."""
-        return self._get_segmenter().predict_proba(X, out)
+        return self._get_segmenter().predict_proba(X, **_pass_on(out))
 
     def predict_segments(self, X: Any) -> pd.DataFrame:
         """Return every occurrence, as the last segmenter's ``predict_segments``."""
@@ -265,6 +265,10 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         inner = get_tags(self._get_base())
         tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
         return tags
+
+
+def _pass_on(out: Any) -> dict[str, Any]:
+    return {} if out is None else {"out": out}  # which a pipeline does not know
 
 
 class KeepCheckpoints(Callback):
