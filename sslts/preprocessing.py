@@ -168,6 +168,7 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _takes_missing: ClassVar[bool] = False
+    _keeps_location: ClassVar[bool] = False  # so that float32 may not hold what comes out, if not what came in
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
         """Check the parameters and the input; nothing is learnt from other recordings.
@@ -191,7 +192,7 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> Any:
-        """Return the recordings, each mapped by itself, float32 and of unchanged length.
+        """Return the recordings, each mapped by itself, of unchanged length.
 
         Parameters
         ----------
@@ -202,7 +203,9 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         -------
         ndarray or list of ndarray
             An array for an array, a list for a list; for a Panel container ``(n, C, T)`` if the lengths are equal,
-            else a list of ``(C, T_i)``. Nested lists of numbers, equally long, are an array, as in scikit-learn.
+            else a list of ``(C, T_i)``. Nested lists of numbers, equally long, are an array, as in scikit-learn. They
+            are float32; of a transformer that leaves signals where they are, float64 if the input is of a type that
+            float32 can't hold exactly, so that a large offset takes nothing away.
 
         Raises
         ------
@@ -220,7 +223,7 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         out = []
         for i, source in enumerate(recordings.sources):
             x = recordings.read(i, missing=self._takes_missing, exact=True)
-            x = self._map_named(x, i).astype(np.float32)
+            x = self._map_named(x, i).astype(x.dtype if self._keeps_location else np.float32)
             flat = recordings.container != "panel" and len(source.shape) == 1
             out.append(x[0] if flat else x)
         return np.stack(out) if _is_table(X) and recordings.has_equal_lengths() else recordings.pack(out)
@@ -237,7 +240,7 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = self._takes_missing
         tags.requires_fit = False  # nothing is learnt, and recordings of any length are taken
         assert tags.transformer_tags is not None
-        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"] if self._keeps_location else ["float32"]
         return tags
 
 
@@ -293,9 +296,9 @@ class FillGaps(_LengthKeeping):
     >>> nan = np.nan
     >>> X = np.array([[0.0, nan, 2.0, nan, nan, nan, 6.0]])
     >>> FillGaps().fit_transform(X)
-    array([[0., 1., 2., 3., 4., 5., 6.]], dtype=float32)
+    array([[0., 1., 2., 3., 4., 5., 6.]])
     >>> FillGaps(method="hold", max_length=1).fit_transform(X)
-    array([[ 0.,  0.,  2., nan, nan, nan,  6.]], dtype=float32)
+    array([[ 0.,  0.,  2., nan, nan, nan,  6.]])
 
     Gaps of more than one sample become unlabelled:
 
@@ -310,6 +313,7 @@ class FillGaps(_LengthKeeping):
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
     }
     _takes_missing: ClassVar[bool] = True
+    _keeps_location: ClassVar[bool] = True
 
     def __init__(self, *, method: str = "linear", max_length: int | None = None) -> None:
         self.method = method
@@ -366,8 +370,10 @@ class ButterworthFilter(_LengthKeeping):
         "low": [Interval(Real, 0, None, closed="neither"), None],
         "high": [Interval(Real, 0, None, closed="neither"), None],
         "sampling_rate": [Interval(Real, 0, None, closed="neither")],
-        "order": [Interval(Real, 1, 20, closed="both")],
+        "order": [Interval(Integral, 1, 20, closed="both")],
     }
+
+    _keeps_location: ClassVar[bool] = True
 
     def __init__(
         self, *, low: float | None = None, high: float | None = None, sampling_rate: float = 1.0, order: int = 5

@@ -96,6 +96,21 @@ class Recipe:
         return self  # immutable, so a clone is itself
 
 
+def check_order(recipe: Recipe, low: str, high: str) -> None:
+    """Raise ValueError if the field ``low`` is above the field ``high``.
+
+    Examples
+    --------
+    >>> from sslts.augment import Rescale
+    >>> Rescale(low=2.0, high=1.0)
+    Traceback (most recent call last):
+    ValueError: Rescale: low=2.0 is above high=1.0; exchange them.
+    """
+    least, most = getattr(recipe, low), getattr(recipe, high)
+    if least > most:
+        raise ValueError(f"{type(recipe).__name__}: {low}={least!r} is above {high}={most!r}; exchange them.")
+
+
 def is_shipped(value: Any) -> bool:
     """Return whether a value is made of this package's recipes and of plain values, all the way down.
 

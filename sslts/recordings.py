@@ -46,6 +46,10 @@ class Recordings:
         What the user passed, which decides what a prediction is returned as.
     index : pandas.MultiIndex or None
         That of a ``pd-multiindex``, instance and time, on which labels may be given.
+    name : str
+        What errors call the argument.
+    channel_names : tuple or None
+        The columns of a Panel.
 
     Examples
     --------
@@ -63,6 +67,7 @@ class Recordings:
     container: Container
     index: pd.MultiIndex | None = None
     name: str = "X"
+    channel_names: tuple[Any, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -262,6 +267,10 @@ def _from_list(items: list[Any], name: str) -> Recordings:
     if not items:
         raise ValueError(f"{name} holds no recording (0 sample(s)); pass at least one.")
     container: Container = "panel" if isinstance(items[0], pd.DataFrame) else "list"
+    names = tuple(items[0].columns) if container == "panel" else None
+    for i, item in enumerate(items):
+        if names is not None and isinstance(item, pd.DataFrame):
+            check_channel_names(tuple(item.columns), names, f"{name}: recording {i}", "recording 0")
     sources = [_as_source(item, i, name) for i, item in enumerate(items)]
     channels = [1 if len(source.shape) == 1 else int(source.shape[0]) for source in sources]
     for i, count in enumerate(channels):
@@ -271,7 +280,21 @@ def _from_list(items: list[Any], name: str) -> Recordings:
                 "every recording needs the same channels."
             )
     lengths = np.array([source.shape[-1] for source in sources], dtype=np.int64)
-    return Recordings(sources, lengths, channels[0], container, name=name)
+    return Recordings(sources, lengths, channels[0], container, name=name, channel_names=names)
+
+
+def check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] | None, who: str, other: str) -> None:
+    """Raise ValueError if channels have the names of others, in another order; they are taken by position.
+
+    Examples
+    --------
+    >>> check_channel_names(("a", "b"), ("a", "b"), "X", "what the segmenter was fitted on")
+    """
+    if names is not None and wanted is not None and names != wanted and set(names) == set(wanted):
+        raise ValueError(
+            f"{who} has the channels {list(names)}, {other} {list(wanted)}; pass them in the same order, as "
+            f"frame[{list(wanted)}]."
+        )
 
 
 def _as_source(item: Any, i: int, name: str) -> Any:

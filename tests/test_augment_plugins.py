@@ -123,3 +123,11 @@ def test_a_function_may_change_what_it_is_given():
     tracks = Tracks(torch.ones(2, 1, 3), torch.zeros(2, 3).long(), torch.ones(2, 3).bool())
     assert (apply_view(lambda x: x.mul_(2), tracks, torch.Generator()).x == 2).all()
     assert (tracks.x == 1).all()
+
+
+@pytest.mark.parametrize("view", [NumpyFunction(lambda x: np.add(x, 100, out=x)), ValueFunction(lambda x: x.add_(100))])
+def test_a_function_that_works_in_place_leaves_the_batch_as_it_was(view, tracks):
+    before = tracks.x.clone()
+    seen = view(tracks, torch.Generator())
+    assert torch.equal(tracks.x, before)
+    assert not seen.x[~tracks.valid[:, None].expand_as(seen.x)].any()

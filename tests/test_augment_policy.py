@@ -3,7 +3,21 @@
 import pytest
 import torch
 
-from sslts.augment import Compose, CutMix, Jitter, RandAugment, Reverse, Scale, SomeOf, TimeWarp, Tracks, apply_view
+from sslts.augment import (
+    Augmenter,
+    Compose,
+    CutMix,
+    Jitter,
+    RandAugment,
+    Rescale,
+    Reverse,
+    Scale,
+    Smooth,
+    SomeOf,
+    TimeWarp,
+    Tracks,
+    apply_view,
+)
 
 
 @pytest.fixture
@@ -83,3 +97,43 @@ class TestSomeOf:
             assert ((view.x[:, 0] - moved).abs()[view.valid] <= 0.51).all()
             assert (view.x[:, 0, 0] > 30).any()
             assert (view.x[:, 0, 0] < 30).any()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Rescale(2.0, 1.0), "low=2.0 is above high=1.0"),
+        (lambda: Rescale(0.0, 1.0), "low=0.0 is no factor"),
+        (lambda: CutMix(low=0.9, high=0.1), "low=0.9 is above high=0.1"),
+        (lambda: SomeOf((Jitter(),), n=(2, 1)), r"n=\(2, 1\) must be"),
+        (lambda: SomeOf((Jitter(),), n=-1), "n=-1 must be"),
+        (lambda: RandAugment(n=-1), "n=-1; give a whole number"),
+        (lambda: RandAugment(changes=(abs,)), r"changes\[0\]=.* is no ValueAugmenter"),
+        (lambda: Smooth(width=0), "width=0; give a whole number"),
+    ],
+)
+def test_what_can_not_be_drawn_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+class Wrong(Augmenter):
+    def __init__(self, change):
+        self.change = change
+
+    def __call__(self, tracks, generator):
+        return self.change(tracks)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tracks: None, "returned NoneType, not Tracks"),
+        (lambda tracks: tracks.x, "returned Tensor, not Tracks"),
+        (lambda tracks: tracks.replace(valid=tracks.valid[:, :-1]), r"turned valid of shape \(2, 8\) into \(2, 7\)"),
+    ],
+)
+def test_an_augmenter_that_returns_something_else_is_named(change, message):
+    tracks = Tracks(torch.zeros(2, 1, 8), torch.zeros(2, 8).long(), torch.ones(2, 8).bool())
+    with pytest.raises(ValueError, match=message):
+        apply_view(Wrong(change), tracks, torch.Generator())

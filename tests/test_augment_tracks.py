@@ -122,3 +122,12 @@ def test_a_stretch_is_one_piece_of_its_share(length, share, seed):
 @given(st.integers(1, 60), st.integers(0, 1000))
 def test_a_stretch_of_the_whole_leaves_out_no_sample(length, seed):
     assert draw_stretch(length, torch.ones(1), torch.Generator().manual_seed(seed)).all()
+
+
+def test_nothing_valid_is_made_of_padding():
+    valid = torch.tensor([[True, True, True, False]])
+    tracks = Tracks(torch.full((1, 1, 4), 10.0) * valid, torch.zeros(1, 4).long(), valid)
+    seen = tracks.resample(torch.tensor([[1.5, 2.0, 2.4, 2.6]]))
+    assert seen.valid.tolist() == [[True, True, False, False]]
+    assert seen.x[0, 0].tolist() == [10.0, 10.0, 0.0, 0.0]
+    assert seen.target.tolist() == [[0, 0, -1, -1]]

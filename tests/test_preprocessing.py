@@ -243,3 +243,18 @@ class TestALargeOffset:
         x = np.memmap(tmp_path / "x", "float64", "w+", shape=(1, 400))
         x[0, 50:60] = np.nan, *[np.inf] * 9
         assert not FillGaps().fit_transform(x).any()
+
+
+@pytest.mark.parametrize("glitch", [1e8, 1e30])
+def test_a_glitch_has_no_say_where_it_is_not_in_the_stretch(glitch):
+    x = np.random.default_rng(0).normal(size=(1, 900)).astype(np.float32)
+    spoilt = x.copy()
+    spoilt[0, 50] = glitch
+    np.testing.assert_allclose(standardize_locally(spoilt, 101)[:, 101:], standardize_locally(x, 101)[:, 101:])
+
+
+@pytest.mark.parametrize("transformer", [FillGaps(), ButterworthFilter(high=0.2)])
+def test_a_large_offset_takes_nothing_from_what_stays_where_it_is(transformer):
+    x = np.sin(np.arange(600).reshape(2, 300) / 5)
+    np.testing.assert_allclose(transformer.fit_transform(1e8 + x) - 1e8, transformer.fit_transform(x), atol=1e-5)
+    assert transformer.fit_transform(x.astype(np.float32)).dtype == np.float32

@@ -186,3 +186,16 @@ def test_labels_on_the_index_of_the_recordings_are_read_in_their_order():
         assert [labels.tolist() for labels in as_labels(labeled, as_recordings(X))] == [[0, 1, 2], [3, 4, 5]]
     with pytest.raises(ValueError, match="2 columns"):
         as_labels(pd.DataFrame({"a": y, "b": y}), as_recordings(X))
+
+
+def test_a_table_that_names_no_type_is_read_by_stretches():
+    class Table:
+        shape = (2, 30)
+
+        def __getitem__(self, key):
+            return np.arange(60.0).reshape(2, 30)[key]
+
+    recordings = as_recordings(Table())
+    recordings.check_finite()
+    assert recordings.is_lazy(0)
+    assert recordings.read(1, 3, 5).tolist() == [[33.0, 34.0]]

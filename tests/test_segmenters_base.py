@@ -10,9 +10,13 @@ from conftest import TINY, as_ragged
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
+from sktime.transformations.series.exponent import ExponentTransformer
 
+from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.augment import RandAugment
+from sslts.datasets import make_recordings
 from sslts.networks import UNet
+from sslts.recipes import Recipe
 
 
 def as_multiindex(X, y=None):
@@ -375,13 +379,18 @@ class TestStart:
         with pytest.raises(ValueError, match="warm_start: the model to start from has a network of other sizes"):
             segmenter.set_params(network__width=12).fit(X, y)
 
-    def test_a_fit_that_fails_leaves_no_old_model(self, make_segmenter, labeled):
+    def test_a_fit_that_is_refused_leaves_the_earlier_model_as_it_was(self, make_segmenter, labeled):
         X, y = labeled
-        segmenter = make_segmenter().fit(X, y)
-        with pytest.raises(ValueError, match="expected class scores"):
-            segmenter.set_params(network=lambda c, k: torch.nn.Conv1d(c, 9, 1)).fit(X, y)
-        with pytest.raises(NotFittedError):
-            segmenter.predict(X)
+        segmenter = make_segmenter(warm_start=True).fit(X, y)
+        before, weights = segmenter.predict_proba(X), [p.clone() for p in segmenter.net_.teacher_.parameters()]
+        third = np.where(y == 1, 1 + (np.arange(600) > 300), 0)
+        with pytest.raises(ValueError, match="class_weight"):
+            segmenter.set_params(class_weight={9: 1.0}).fit(X, third)
+        assert segmenter.classes_.tolist() == [0, 1]
+        np.testing.assert_array_equal(segmenter.predict_proba(X), before)
+        segmenter.set_params(class_weight=None, max_steps=1, lr=1e-12).fit(X, y)  # which goes on from it
+        for p, q in zip(weights, segmenter.net_.teacher_.parameters(), strict=True):
+            torch.testing.assert_close(p, q)
 
     def test_a_clone_keeps_the_fitted_model_it_starts_from(self, make_segmenter, partly):
         first = make_segmenter().fit(*partly)
@@ -500,3 +509,75 @@ class TestTraining:
 
     def test_device(self, make_segmenter, partly):
         assert make_segmenter(device="cpu").fit(*partly).device_ == "cpu"
+
+
+class TestOutputLayer:
+    def test_it_starts_from_the_rows_of_the_same_classes(self):
+        X, y = make_recordings(8, n_samples=400, random_state=0)
+        model = SupervisedSegmenter(network=TINY, max_steps=60, batch_size=8, random_state=0).fit(X, y)
+        other = np.where(y == 1, 1, 2)  # the pattern is called the same, the rest is not
+        later = SupervisedSegmenter(network=TINY, max_steps=1, batch_size=8, lr=1e-12, init=model, random_state=1)
+        head, old = later.fit(X, other).net_.teacher_.module.head.weight, model.net_.teacher_.module.head.weight
+        torch.testing.assert_close(head[0], old[1])
+        assert not torch.allclose(head[1], old[0])
+
+
+class DeepRecipe(Recipe):
+    """A network with a field called as one of `UNet`'s, and a stride of its own."""
+
+    depth = 12
+
+    def __call__(self, n_channels, n_classes):
+        module = torch.nn.Sequential(torch.nn.Conv1d(n_channels, n_classes, 9, padding=4))
+        module.stride = 6
+        return module
+
+
+def test_the_window_is_a_multiple_of_the_modules_stride():
+    X, y = make_recordings(4, n_samples=300, random_state=0)
+    fitted = SupervisedSegmenter(network=DeepRecipe(), max_steps=1, batch_size=4).fit(X, y)
+    assert fitted.window_length_ % 6 == 0
+    assert fitted.window_length_ <= 306
+
+
+def test_a_class_in_place_of_an_instance_is_named():
+    X, y = make_recordings(4, n_samples=300, random_state=0)
+    with pytest.raises(ValueError, match=r"network=UNet is a class; pass an instance, UNet\(\)"):
+        SupervisedSegmenter(network=UNet).fit(X, y)
+    with pytest.raises(TypeError, match=r"RandAugment is a class, not a view; pass an instance, RandAugment\(\)"):
+        SupervisedSegmenter(strong=RandAugment).fit(X, y)
+
+
+def test_a_transformer_as_a_view_has_nested_parameters_and_others_keep_theirs():
+    transformer = ExponentTransformer(power=2)
+    segmenter = FixMatchSegmenter(strong=transformer)
+    segmenter.set_params(**segmenter.get_params())
+    assert segmenter.set_params(strong__power=3).strong.power == 3
+    assert transformer.power == 2
+
+
+def test_a_parameter_of_the_model_to_start_from_is_set_on_a_copy():
+    earlier = SupervisedSegmenter()
+    segmenter = SupervisedSegmenter(init=earlier).set_params(init__background=7)
+    assert (segmenter.init.background, earlier.background) == (7, 0)
+
+
+class TestNames:
+    def test_named_columns_of_time_do_not_bind_the_length(self):
+        X, y = make_recordings(4, n_samples=300, random_state=0)
+        frame = pd.DataFrame(X, columns=[f"t{i}" for i in range(300)])
+        fitted = SupervisedSegmenter(network=TINY, max_steps=1, batch_size=4).fit(frame, y)
+        assert fitted.predict(frame.iloc[:, :200]).shape == (4, 200)
+        with pytest.raises(ValueError, match="feature names"):
+            fitted.predict(frame.iloc[:, ::-1])
+        assert not hasattr(fitted.fit(list(X), y), "feature_names_in_")
+
+    def test_channels_in_another_order_are_refused(self):
+        X, y = make_recordings(4, n_samples=300, random_state=0)
+        frames = [pd.DataFrame({"a": x, "b": -x}) for x in X]
+        fitted = SupervisedSegmenter(network=TINY, max_steps=1, batch_size=4).fit(frames, y)
+        fitted.predict([frame.rename(columns={"a": "c"}) for frame in frames])  # other names say nothing of an order
+        with pytest.raises(ValueError, match=r"X has the channels \['b', 'a'\], the recordings that it was fitted on"):
+            fitted.predict([frame[["b", "a"]] for frame in frames])
+        with pytest.raises(ValueError, match=r"X: recording 1 has the channels \['b', 'a'\], recording 0 \['a', 'b'\]"):
+            fitted.fit([frames[0], frames[1][["b", "a"]], *frames[2:]], y)

@@ -7,11 +7,13 @@ import pytest
 from conftest import TINY, as_ragged
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.datasets import make_recordings
 from sslts.metrics import mean_iou_scorer
+from sslts.preprocessing import RecordingStandardizer
 from sslts.segmenters.self_training import KeepCheckpoints, measure_agreement
 
 FAST = SupervisedSegmenter(max_steps=12, batch_size=4, network=TINY, random_state=0)
@@ -192,3 +194,10 @@ class TestAmongTheOthers:
         assert segmenter.segmenter.network.width == 4
         with pytest.raises(ValueError, match="Invalid parameter"):
             SelfTrainingSegmenter().set_params(nonsense=3)
+
+
+def test_a_pipeline_predicts_too(mixed):
+    X, y = mixed
+    pipeline = make_pipeline(RecordingStandardizer(), clone(FAST))
+    found = SelfTrainingSegmenter(pipeline, threshold=0.6).fit(X, y)
+    np.testing.assert_array_equal(found.predict(X), found.predict_proba(X).argmax(-1))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator
 
 from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_stretch, draw_uniform
 from sslts.augment.value import standardize
+from sslts.recipes import Bounds, check_order
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,12 @@ class CutMix(Augmenter):
     p: float = 0.5
     low: float = 0.1
     high: float = 0.5
+
+    _bounds: ClassVar[Mapping[str, Bounds]] = dict.fromkeys(("p", "low", "high"), Bounds(most=1))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_order(self, "low", "high")
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         batch, _, length = tracks.x.shape

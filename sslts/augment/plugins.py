@@ -38,7 +38,9 @@ class ValueFunction(Augmenter):
     function: Callable[[Tensor], Tensor]
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: ARG002, D102
-        return tracks.replace(x=self.function(tracks.x.clone()))  # a function may change what it is given
+        x = self.function(tracks.x.clone())  # a function may change what it is given
+        fits = isinstance(x, Tensor) and x.shape == tracks.x.shape
+        return tracks.replace(x=x * tracks.valid[:, None] if fits else x)  # padding is no signal, and stays 0
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def as_augmenter(view: View) -> Augmenter | None:
     """
     if view is None or isinstance(view, Augmenter):
         return view
+    if isinstance(view, type):
+        raise TypeError(f"{view.__name__} is a class, not a view; pass an instance, {view.__name__}().")
     if hasattr(view, "fit_transform") and hasattr(view, "get_tag"):
         return SktimeTransformer(view)
     if callable(view):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -24,6 +26,7 @@ from sslts.augment.value import (
     change_values,
     draw_strengths,
 )
+from sslts.recipes import Bounds
 
 
 def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
@@ -32,7 +35,8 @@ def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
     Raises
     ------
     ValueError
-        If the view changes the shape or the type of the signals.
+        If the view returns no tracks, or changes the shape or the type of the signals, or the shape of what belongs to
+        them.
 
     Examples
     --------
@@ -46,6 +50,12 @@ def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
     if augmenter is None:
         return tracks
     seen = augmenter(tracks, generator)
+    if not isinstance(seen, Tracks):
+        raise ValueError(f"augmenter {view!r} returned {type(seen).__name__}, not Tracks.")
+    for name in ("target", "valid"):
+        shape, wanted = (tuple(getattr(one, name).shape) for one in (seen, tracks))
+        if shape != wanted:
+            raise ValueError(f"augmenter {view!r} turned {name} of shape {wanted} into {shape}; it must keep it.")
     if not isinstance(seen.x, Tensor) or seen.x.shape != tracks.x.shape or seen.x.dtype != tracks.x.dtype:
         got = f"{tuple(seen.x.shape)} {seen.x.dtype}" if isinstance(seen.x, Tensor) else type(seen.x).__name__
         raise ValueError(
@@ -91,7 +101,10 @@ def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> T
         return tracks
     position = make_grid(tracks)
     for step in reversed(steps):  # the last one's output is what we want, so its map comes first
+        shape = tuple(position.shape)
         position = step.locate_some(position, tracks.x.shape[-1], generator)
+        if tuple(position.shape) != shape:
+            raise ValueError(f"augmenter {step!r} located {shape} samples at {tuple(position.shape)} positions.")
     return tracks.resample(position)
 
 
@@ -118,9 +131,18 @@ class SomeOf(Augmenter):
     steps: tuple[View, ...] = ()
     n: int | tuple[int, int] = 1
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        least, most = self._get_range()
+        if not 0 <= least <= most:
+            raise ValueError(f"SomeOf: n={self.n!r} must be a number of steps, 0 or more, or the least and the most.")
+
+    def _get_range(self) -> tuple[int, int]:
+        return (self.n, self.n) if isinstance(self.n, int) else self.n
+
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         batch, device = len(tracks.x), tracks.x.device
-        least, most = (self.n, self.n) if isinstance(self.n, int) else self.n
+        least, most = self._get_range()
         wanted = torch.randint(least, most + 1, (batch, 1), generator=generator, device=device)
         rank = _draw_ranks(tracks, len(self.steps), generator)
         for step, drawn in zip(self.steps, (rank < wanted).unbind(1), strict=True):
@@ -181,6 +203,17 @@ class RandAugment(Augmenter):
         CutOut(),
         Smooth(),
     )
+
+    _bounds: ClassVar[Mapping[str, Bounds]] = {"n": Bounds(whole=True), "magnitude": Bounds()}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for k, change in enumerate(self.changes):
+            if not isinstance(change, ValueAugmenter):
+                raise ValueError(
+                    f"RandAugment: changes[{k}]={change!r} is no ValueAugmenter; other views go before or "
+                    "behind it, in a Compose."
+                )
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         tracks = apply_view(self.warp, tracks, generator)

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_uniform
+from sslts.recipes import check_order
 
 
 class TimeAugmenter(Augmenter):
@@ -129,6 +130,14 @@ class Rescale(TimeAugmenter):
     low: float = 0.8
     high: float = 1.25
     p: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"Rescale: {name}={value!r} is no factor of a length; give a number above 0.")
+        check_order(self, "low", "high")
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
         column = (len(position), 1)

@@ -139,7 +139,11 @@ class Augmenter(Recipe, ABC):
     ([[3.0, 2.0, 1.0, 0.0]], [[1, 0, 0, 0]])
     """
 
-    _bounds: ClassVar[Mapping[str, Bounds]] = {"p": Bounds(most=1), "magnitude": Bounds()}
+    _bounds: ClassVar[Mapping[str, Bounds]] = {
+        **dict.fromkeys(("p", "share"), Bounds(most=1)),
+        "magnitude": Bounds(),
+        **dict.fromkeys(("n_knots", "n_taps", "n_harmonics", "width"), Bounds(1, whole=True)),
+    }
 
     @abstractmethod
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:

@@ -134,7 +134,7 @@ def load_ludb(
     X, y = [], []
     for number in numbers:
         x, labels = _read_record(wfdb, folder / str(number), leads)
-        x, labels = _resample(x, labels, Fraction(sampling_rate).limit_denominator(1000) / 500)
+        x, labels = _resample(x, labels, Fraction(float(sampling_rate)).limit_denominator(1000) / 500)
         if bandpass is not None:
             x = _filter(x, bandpass, sampling_rate)
         if protocol == "semisegecg":
@@ -261,7 +261,7 @@ def _record_numbers(folder: Path, records: Sequence[int] | None) -> np.ndarray:
 def _check_rates(sampling_rate: float, bandpass: tuple[float, float] | None) -> None:
     if not 1 <= sampling_rate <= 10_000:
         raise ValueError(f"sampling_rate must be between 1 and 10000 samples per second, got {sampling_rate!r}")
-    if bandpass is not None and not (len(bandpass) == 2 and 0 < bandpass[0] < bandpass[1] < sampling_rate / 2):
+    if bandpass is not None and not (np.shape(bandpass) == (2,) and 0 < bandpass[0] < bandpass[1] < sampling_rate / 2):
         raise ValueError(
             f"bandpass must be None or (low, high) hertz with 0 < low < high < sampling_rate / 2 = "
             f"{sampling_rate / 2:g}, got {bandpass!r}"

@@ -29,7 +29,7 @@ from sslts.labels import LabelRuns
 from sslts.networks import Network
 from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
 from sslts.preprocessing import NORMALIZATIONS
-from sslts.recipes import is_shipped, replace_nested, split_nested
+from sslts.recipes import Recipe, is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_label_runs, as_recordings, check_given
 from sslts.segmenters.predicting import PredictsRecordings
 from sslts.segmenters.saving import SavableNetwork
@@ -210,7 +210,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         vars(self).pop("feature_names_in_", None)
         if recordings.container == "array":
             _check_feature_names(self, X, reset=True)
-        self.n_channels_ = recordings.n_channels
+        self.n_channels_, self._channel_names = recordings.n_channels, recordings.channel_names
         self.n_features_in_ = _count_features(X, recordings)
         self.classes_ = find_classes(labels.value)
         self.training_set_ = _describe_training_set(labels)
@@ -256,6 +256,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
     def _adapt_network(self, summary: SignalSummary, start: Start | None) -> Network:
         if start is not None and start.recipe == self.network:
             return start.adapted  # its weights fit no other stride
+        if isinstance(self.network, type) and issubclass(self.network, Recipe):
+            name = self.network.__name__
+            raise ValueError(f"network={name} is a class; pass an instance, {name}().")
         adapt: Callable[[SignalSummary], Network] | None = getattr(self.network, "for_signal", None)
         return self.network if adapt is None else adapt(summary)
 
@@ -331,7 +334,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
                 "from at once; raise batch_size or window_length."
             )
         net._set_training(False)
-        for size in (length, length - 1):
+        for size in (length, max(length - 1, 1)):
             probe = batch.labeled.x[:1, :, :size]
             wanted = (1, len(self.classes_), size)
             try:

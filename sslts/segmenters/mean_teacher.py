@@ -5,6 +5,7 @@ The whole algorithm is `MeanTeacherLoss.forward`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ from sslts.objectives import (
     rise_smoothly,
     squared_difference,
 )
-from sslts.recipes import Recipe
+from sslts.recipes import Bounds, Recipe
 from sslts.segmenters.base import NetworkSegmenter
 from sslts.training import Batch, Losses, Step
 
@@ -73,6 +74,12 @@ class BoundaryConsistency(Recipe):
     width: int = 4
     tau: float = 0.8
     weight: float = 1.0
+
+    _bounds: ClassVar[Mapping[str, Bounds]] = {
+        "width": Bounds(1, whole=True),
+        "tau": Bounds(most=1),
+        "weight": Bounds(),
+    }
 
     def __call__(self, cost: Tensor, proba: Tensor, valid: Tensor) -> Tensor:
         """Return the consistency loss from the cost (B, T), the teacher's probabilities (B, K, T) and validity."""

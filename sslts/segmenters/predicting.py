@@ -14,7 +14,7 @@ from sslts.decoding import Decoder, SegmentStatistics, prepare_decoder
 from sslts.outputs import Output
 from sslts.prediction import Decoded, Part, decode_parts, predict_parts
 from sslts.preprocessing import NormalizedRecordings
-from sslts.recordings import Recordings, as_labels, as_recordings
+from sslts.recordings import Recordings, as_labels, as_recordings, check_channel_names
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.tables import make_table
 from sslts.training import SegmentationNet
@@ -168,6 +168,8 @@ class PredictsRecordings:
                 f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}; "
                 "pass recordings of the same channels in the same order."
             )
+        known = getattr(self, "_channel_names", None)  # which a file does not keep
+        check_channel_names(recordings.channel_names, known, "X", "the recordings that it was fitted on")
         recordings.check_finite(plain=self.normalization is None)
         return recordings
 
