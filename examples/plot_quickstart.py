@@ -41,7 +41,7 @@ y_few[N_LABELED:] = -1
 
 # %%
 # Three fits of one network, with the same number of steps: labels alone, FixMatch, and all labels as the ceiling. The
-# network is half as wide as the default and the fits are shorter, so that all three take two minutes.
+# network is half as wide as the default, so that all three take two minutes.
 
 fits = {
     f"{N_LABELED} labels alone": (SupervisedSegmenter, y_few),

@@ -183,12 +183,12 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         FloatingPointError
             If the loss stops being finite. The weights are those of the step before, and `predict` works.
         """
-        before = dict(vars(self))
+        before = dict(self.__dict__)
         try:
             net, dataset = self._prepare(X, y, checkpoint)
         except BaseException:  # a fit that is refused leaves what an earlier one found
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
         self.net_ = net
         try:
@@ -207,7 +207,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         start = self._find_start(recordings.n_channels)
         weights = None if start is None else start.weights
         saver = open_checkpoint(checkpoint, self, recordings, labels, weights)
-        vars(self).pop("feature_names_in_", None)
+        self.__dict__.pop("feature_names_in_", None)
         if recordings.container == "array":
             _check_feature_names(self, X, reset=True)
         self.n_channels_, self._channel_names = recordings.n_channels, recordings.channel_names
@@ -217,6 +217,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         self.statistics_ = measure_runs(labels, classes=self.classes_.tolist(), background=self.background)
         labels = labels.encode(self.classes_)
         summary = self._summarize(recordings, labels)
+        _check_instance(self.network)
         self.recipe_ = self.network
         self.network_ = self._adapt_network(summary, start)
         self._choose_hardware()
@@ -256,9 +257,6 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
     def _adapt_network(self, summary: SignalSummary, start: Start | None) -> Network:
         if start is not None and start.recipe == self.network:
             return start.adapted  # its weights fit no other stride
-        if isinstance(self.network, type) and issubclass(self.network, Recipe):
-            name = self.network.__name__
-            raise ValueError(f"network={name} is a class; pass an instance, {name}().")
         adapt: Callable[[SignalSummary], Network] | None = getattr(self.network, "for_signal", None)
         return self.network if adapt is None else adapt(summary)
 
@@ -373,6 +371,12 @@ class _Given:
         module, self._module = self._module, None
         assert module is not None, "a fitted net is not initialised again; fit the segmenter"
         return module
+
+
+def _check_instance(network: Any) -> None:
+    """Refuse a recipe's class; that of a module is a network."""
+    if isinstance(network, type) and issubclass(network, Recipe):
+        raise ValueError(f"network={network.__name__} is a class; pass an instance, {network.__name__}().")
 
 
 def _read_size(module: nn.Module, name: str) -> int:

@@ -45,6 +45,7 @@ class PredictsRecordings:
     net_: SegmentationNet
     classes_: np.ndarray
     n_channels_: int
+    n_features_in_: int
     window_length_: int
     statistics_: SegmentStatistics
 
