@@ -33,6 +33,18 @@ def test_it_is_equal_by_value_and_pickles():
     assert pickle.loads(pickle.dumps(found)) == found == measure_segments([[0, 1, 1]])
 
 
+@pytest.mark.parametrize("stranger", [1, 3])
+def test_a_label_that_is_none_of_the_classes_is_refused(stranger):
+    with pytest.raises(ValueError, match=rf"labels has label {stranger}, which is not in classes=\[0, 2\]"):
+        measure_segments([[0, stranger, 0, -1, 2]], classes=[0, 2])
+
+
+@pytest.mark.parametrize("classes", [[2, 0], [0, 0, 2]])
+def test_classes_that_are_not_sorted_are_refused(classes):
+    with pytest.raises(ValueError, match="give them sorted, each once"):
+        measure_segments([[0, 2]], classes=classes)
+
+
 def test_nothing_labelled_is_refused():
     with pytest.raises(ValueError, match="every label is -1"):
         measure_segments([[-1, -1]])

@@ -60,7 +60,7 @@ def measure_segments(
     labels : array of shape (n, T), or list of (T_i,)
         Labels; -1 where unlabelled.
     classes : sequence of int, default=None
-        All classes, sorted. None: those that occur.
+        All classes, sorted, each once. None: those that occur.
     background : int or None, default=0
         The class that is not a segment.
 
@@ -71,7 +71,7 @@ def measure_segments(
     Raises
     ------
     ValueError
-        If `labels` are not labels, or none of them is a class.
+        If `labels` are not labels, none of them is a class, or one is not in `classes`, or if these are not sorted.
 
     Examples
     --------
@@ -99,6 +99,13 @@ def measure_runs(
     known = np.unique(values[labelled]) if classes is None else np.asarray(classes)
     if not known.size:
         raise ValueError("labels has no labelled sample: every label is -1, so there is no segment to measure.")
+    if not np.array_equal(known, np.unique(known)):
+        raise ValueError(f"classes={known.tolist()}; give them sorted, each once.")
+    unknown = np.setdiff1d(values[labelled], known)
+    if unknown.size:
+        raise ValueError(
+            f"labels has label {unknown[0]}, which is not in classes={known.tolist()}; name it there, or set it to -1."
+        )
     before, after = labels.neighbours
     whole = labelled & (before >= 0) & (after >= 0)
     joined = labelled & (after >= 0)
