@@ -149,5 +149,5 @@ class TestParameters:
 
     def test_another_number_of_classes_is_refused(self):
         recipe = Hysteresis().for_segments(measure_segments([[0, 1]]))
-        with pytest.raises(ValueError, match="proba has 3 columns, the decoder was adapted to 2 classes"):
+        with pytest.raises(ValueError, match="proba has 3 columns, the decoder was adapted to 2 classes; give one"):
             recipe(np.ones((4, 3)) / 3)

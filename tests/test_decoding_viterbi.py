@@ -160,6 +160,16 @@ class TestPrompt:
         assert len(decoding.logs) < 40
 
 
+@pytest.mark.parametrize("latency", [None, 20])
+def test_more_classes_than_a_byte_counts(latency):
+    n_classes = 150
+    labels = np.repeat(np.arange(n_classes), 3)
+    proba = np.full((len(labels), n_classes), 0.01 / (n_classes - 1))
+    proba[np.arange(len(labels)), labels] = 0.99
+    recipe = DurationViterbi(max_latency=latency, statistics=measure_segments([labels]))
+    np.testing.assert_array_equal(recipe(proba), labels)
+
+
 class TestParameters:
     @pytest.mark.parametrize(
         ("params", "message"),
@@ -182,6 +192,22 @@ class TestParameters:
     def test_an_unknown_class_is_refused(self):
         with pytest.raises(ValueError, match=r"forbidden names class 9; there are the classes \[0, 1\]"):
             DurationViterbi(forbidden=((0, 9),)).for_segments(measure_segments([[0, 1]]))
+
+    @pytest.mark.parametrize("latency", [None, 10])
+    @pytest.mark.parametrize(
+        ("proba", "message"),
+        [
+            (np.ones((9, 1)), "proba has 1 columns, the decoder was adapted to 2 classes; give one"),
+            (np.ones((9, 3)) / 3, "proba has 3 columns, the decoder was adapted to 2 classes"),
+            (np.ones(9), r"proba has shape \(9,\); give \(T, K\)"),
+        ],
+    )
+    def test_probabilities_of_other_classes_are_refused(self, latency, proba, message):
+        recipe = DurationViterbi(max_latency=latency, statistics=measure_segments([[0, 1]]))
+        with pytest.raises(ValueError, match=message):
+            recipe(proba)
+        with pytest.raises(ValueError, match=message):
+            recipe.decode_many([proba])
 
     def test_latency_in_seconds(self):
         assert DurationViterbi(max_latency=0.5, sampling_rate=250).latency == 125

@@ -100,6 +100,35 @@ def decode(decoder: Any, proba: np.ndarray) -> np.ndarray:
     return np.concatenate([decoding.push(proba), decoding.flush()])
 
 
+def check_proba(proba: np.ndarray, n_classes: int) -> None:
+    """Raise if probabilities are not those of the classes that a decoder was adapted to.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (t, K)
+    n_classes : int
+
+    Raises
+    ------
+    ValueError
+        If `proba` is no table, or has not one column for each class.
+
+    Examples
+    --------
+    >>> check_proba(np.ones((5, 3)), 2)
+    Traceback (most recent call last):
+    ...
+    ValueError: proba has 3 columns, the decoder was adapted to 2 classes; give one column for each.
+    """
+    shape = np.shape(proba)
+    if len(shape) != 2:
+        raise ValueError(f"proba has shape {shape}; give (T, K), the probability of each class.")
+    if shape[1] != n_classes:
+        raise ValueError(
+            f"proba has {shape[1]} columns, the decoder was adapted to {n_classes} classes; give one column for each."
+        )
+
+
 def prepare_decoder(decoder: Any, statistics: SegmentStatistics) -> Any:
     """Return the decoder, adapted to what the labels showed if it offers that.
 

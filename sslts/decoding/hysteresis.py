@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from sslts.decoding.decoder import Decoder, Decoding
+from sslts.decoding.decoder import Decoder, Decoding, check_proba
 from sslts.decoding.statistics import SegmentStatistics
 from sslts.segments import check_sampling_rate, find_runs
 
@@ -141,8 +141,6 @@ class _HysteresisDecoding(Decoding):
     def _begin(self, n_classes: int) -> None:
         recipe, statistics = self.recipe, self.recipe.statistics
         classes = range(n_classes) if statistics is None else statistics.classes
-        if len(classes) != n_classes:
-            raise ValueError(f"proba has {n_classes} columns, the decoder was adapted to {len(classes)} classes.")
         self.background = 0 if statistics is None else statistics.background_index
         shortest = [recipe._pick_samples("min_length", k) for k in classes]
         self.stations = [
@@ -161,7 +159,8 @@ class _HysteresisDecoding(Decoding):
         self.proba = np.empty((0, n_classes))
 
     def push(self, proba: np.ndarray) -> np.ndarray:
-        proba = np.asarray(proba)
+        proba, statistics = np.asarray(proba), self.recipe.statistics
+        check_proba(proba, proba.shape[-1] if statistics is None else len(statistics.classes))
         if self.stations is None:
             self._begin(proba.shape[1])
         self.proba = np.concatenate([self.proba, proba])

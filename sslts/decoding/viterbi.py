@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from sslts.decoding.decoder import Decoder, Decoding
+from sslts.decoding.decoder import Decoder, Decoding, check_proba
 from sslts.decoding.durations import DurationModel, fit_durations
 from sslts.decoding.statistics import SegmentStatistics
 from sslts.segments import check_sampling_rate
@@ -23,6 +23,7 @@ from sslts.segments import check_sampling_rate
 PIECE = 16384  # samples of a piece
 TOLERANCE = 1e-6  # by which two log-probabilities may differ that rounding makes different
 SMALLEST = 1e-12  # probability that stands for zero
+CLASS_INDEX = np.int16  # one for each sample and class: small, but int8 would end at 128 classes
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ class DurationViterbi(Decoder):
     def decode_many(self, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the class indices (T_i,), int64, of each recording's probabilities (T_i, K)."""
         if self.latency is None:
-            return _decode_exactly(_build_model(self), [_take_logarithm(proba, self.weight) for proba in probas])
+            model = _build_model(self)
+            return _decode_exactly(model, [_take_logarithm(proba, self.weight, len(model.tables)) for proba in probas])
         return [self(proba) for proba in probas]
 
 
@@ -162,7 +164,8 @@ def _build_model(recipe: DurationViterbi) -> _Model:
     return _Model(np.full(len(classes), -np.log(len(classes))), transition, tables)
 
 
-def _take_logarithm(proba: np.ndarray, weight: float) -> np.ndarray:
+def _take_logarithm(proba: np.ndarray, weight: float, n_classes: int) -> np.ndarray:
+    check_proba(proba, n_classes)
     return weight * np.log(np.maximum(proba, SMALLEST, dtype=np.float64))
 
 
@@ -223,7 +226,7 @@ def _advance(
     running[:, :, :history] = model.initial[:, None] if state is None else state.running
     tail = np.full((n, n_classes), -np.inf) if state is None else state.tail.copy()
     start = np.zeros((n, longest + 1, n_classes), dtype=np.int32)
-    before = np.zeros((n, longest + 1, n_classes), dtype=np.int8)
+    before = np.zeros((n, longest + 1, n_classes), dtype=CLASS_INDEX)
     active = np.searchsorted(-lengths, -np.arange(longest + 1), side="right")
     shift = origin - (history - 1)  # from a column of `running` to a position
     tail_start = np.zeros((n, n_classes), dtype=np.int64) if state is None else state.tail_start - shift[:, None]
@@ -329,7 +332,7 @@ def _cut_pieces(lengths: Sequence[int], reach: int) -> list[_Piece]:
 def _decode_exactly(model: _Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return the most probable segmentation of each recording as class indices (T_i,)."""
     starts = [np.zeros((len(one) + 1, one.shape[1]), dtype=np.int32) for one in logs]
-    befores = [np.zeros((len(one) + 1, one.shape[1]), dtype=np.int8) for one in logs]
+    befores = [np.zeros((len(one) + 1, one.shape[1]), dtype=CLASS_INDEX) for one in logs]
     if not sum(map(len, logs)):
         return [np.zeros(0, dtype=np.int64) for _ in logs]
     pieces = sorted(_cut_pieces([len(one) for one in logs], model.reach), key=lambda p: p.origin - p.stop)
@@ -397,7 +400,7 @@ class _Exact(Decoding):
         self.parts: list[np.ndarray] = []
 
     def push(self, proba: np.ndarray) -> np.ndarray:
-        self.parts.append(_take_logarithm(proba, self.weight))
+        self.parts.append(_take_logarithm(proba, self.weight, len(self.model.tables)))
         return np.empty(0, dtype=np.int64)
 
     def flush(self) -> np.ndarray:
@@ -427,7 +430,8 @@ class _Prompt(Decoding):
         self.age: int | None = 0  # how long ago the recording began; None once its first segment is over
 
     def push(self, proba: np.ndarray) -> np.ndarray:
-        self.logs = np.concatenate([self.logs, _take_logarithm(proba, self.weight)])
+        logs = _take_logarithm(proba, self.weight, len(self.model.tables))
+        self.logs = np.concatenate([self.logs, logs])
         decided = [np.empty(0, dtype=np.int64)]
         while len(self.logs) >= 2 * self.hop:
             decided.append(self._decide(2 * self.hop, self.hop))
@@ -443,7 +447,8 @@ class _Prompt(Decoding):
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         self.logs = np.array(state["logs"])
         self.age = int(state["age"][0]) if len(state["age"]) else None
-        self.state = _State(*(np.array(state[name]) for name in _State._fields)) if "tail" in state else None
+        begun = any(name in state for name in _State._fields)
+        self.state = _State(*(np.array(state[name]) for name in _State._fields)) if begun else None
 
     def _decide(self, known: int, until: int) -> np.ndarray:
         """Return the labels of the next ``until`` samples, from what the next ``known`` show."""
