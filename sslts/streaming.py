@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
+from torch.nn import Module
 
 from sslts.decoding import prepare_decoder
 from sslts.prediction import find_halo, predict_batch
 from sslts.preprocessing import standardize_locally
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.tables import make_table
-from sslts.values import as_float
+from sslts.values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit
+from sslts.wrapping import find_fitted, find_owner
 
 
 class StreamSegmenter:
@@ -28,8 +32,9 @@ class StreamSegmenter:
     Parameters
     ----------
     segmenter : fitted segmenter
-        Its network has to name its ``stride`` and ``receptive_field``, as `UNet` does, and its decoder has to have a
-        bounded latency: `Argmax`, `Hysteresis`, or `DurationViterbi` with a ``max_latency``.
+        Or a search around one. Its network has to name its ``stride`` and ``receptive_field``, as `UNet` does, and its
+        decoder has to have a bounded latency: `Argmax`, `Hysteresis`, or `DurationViterbi` with a ``max_latency``. Of a
+        pipeline, pass the last step, and transform the chunks.
     location, scale : float or array-like of shape (C,), default=None
         What is subtracted from the signal, and what it is divided by, with ``normalization="recording"``: mean and
         standard deviation of the whole are not known in a stream. Measure them on earlier recordings.
@@ -64,9 +69,12 @@ class StreamSegmenter:
         scale: ArrayLike | None = None,
         block: int | None = None,
     ) -> None:
-        segmenter = getattr(segmenter, "segmenter_", segmenter)
-        check_is_fitted(segmenter, "net_")
-        self.segmenter = segmenter
+        if find_owner(segmenter, "steps") is not None:
+            raise ValueError(
+                f"segmenter: the transformers of this {type(segmenter).__name__} can't run on a stream; pass the last "
+                "step of the pipeline (pipe[-1]), and push chunks that are transformed."
+            )
+        self.segmenter = segmenter = find_fitted(segmenter)
         module = segmenter.net_.teacher_.module
         stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
         if stride is None or reach is None:
@@ -81,11 +89,16 @@ class StreamSegmenter:
                 "another decoder."
             )
         self.stride, self.halo = int(stride), find_halo(stride, reach)
-        if block is not None and block < 1:
-            raise ValueError(f"block={block!r}; give a number of samples, 1 or more.")
-        self.block = -(-(block or self.halo) // self.stride) * self.stride
+        if block is not None and (not isinstance(block, Integral) or block < 1):
+            raise ValueError(f"block={block!r}; give a whole number of samples, 1 or more.")
+        self.block = -(-int(block or self.halo) // self.stride) * self.stride
         self.location, self.scale = self._read_moments(location, scale)
         self.margin = segmenter.window_length_ if segmenter.normalization == "local" else 0
+        self.origin = {
+            "weights": _digest_weights(module),
+            "normalization": _digest_text(repr(segmenter.normalization)),
+            "decoder": _digest_text(repr(self.decoder)),
+        }
         self._begin()
 
     def _read_moments(self, location: ArrayLike | None, scale: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
@@ -145,9 +158,9 @@ class StreamSegmenter:
 
         Raises
         ------
-        ValueError
-            If the chunk has another number of channels, is not numeric, or holds NaN or infinite values. It is not
-            taken then; the stream can go on.
+        ValueError, TypeError
+            If the chunk has another number of channels, is not numeric, or holds values that are masked, NaN, infinite
+            or too large for float32. It is not taken then; the stream can go on.
         """
         x = self._read_chunk(chunk)
         if x.shape[1]:  # nothing, as a list, would be float64
@@ -217,39 +230,58 @@ class StreamSegmenter:
         Raises
         ------
         ValueError
-            If it is the state of a stream with other parameters, or of another segmenter.
+            If it is the state of a stream with other parameters, of another segmenter or decoder, or lacks a part. The
+            stream stays as it was then.
         """
+        state = dict(state)  # of a file, each entry is read once
+        self._check_origin(state)
+        decoding, growing = self.decoder.start(), GrowingSegments(len(self.segmenter.classes_))
+        try:
+            x, first, done = np.array(state["x"]), int(state["first"]), int(state["done"])
+            growing.set_state(_select("segments.", state))
+            decoding.set_state(_select("decoding.", state))
+        except KeyError as error:
+            raise ValueError(f"state has no {error}; give all of what get_state returned.") from error
+        self.x, self.first, self.done, self.growing, self.decoding = x, first, done, growing, decoding
+
+    def _check_origin(self, state: Mapping[str, np.ndarray]) -> None:
         for name, own in self._get_fixed().items():
-            if name not in state or not np.array_equal(np.asarray(state[name]), own):
-                given = np.asarray(state[name]).tolist() if name in state else "nothing"
-                raise ValueError(f"state has {name}={given}, this stream has {own.tolist()}; make it with the same.")
-        self._begin()
-        self.x = np.array(state["x"])
-        self.first, self.done = int(state["first"]), int(state["done"])
-        self.growing.set_state(_select("segments.", state))
-        self.decoding.set_state(_select("decoding.", state))
+            if name in state and np.array_equal(np.asarray(state[name]), own):
+                continue
+            if name in state and name in self.origin:
+                raise ValueError(
+                    f"state is of a stream with other {name}; make this one of the same segmenter, with its decoder as "
+                    "it was."
+                )
+            given = np.asarray(state[name]).tolist() if name in state else "nothing"
+            here = "another" if name in self.origin else own.tolist()
+            raise ValueError(f"state has {name}={given}, this stream has {here}; make it with the same.")
 
     def _get_fixed(self) -> dict[str, np.ndarray]:
         """Return the parameters that a state belongs to."""
         values = {"block": self.block, "halo": self.halo, "margin": self.margin, "classes": self.segmenter.classes_}
-        values |= {"location": self.location[:, 0], "scale": self.scale[:, 0]}
+        values |= {"location": self.location[:, 0], "scale": self.scale[:, 0], **self.origin}
         return {name: np.asarray(value) for name, value in values.items()}
 
     def _read_chunk(self, chunk: ArrayLike) -> np.ndarray:
         n_channels = self.segmenter.n_channels_
-        x = np.asarray(chunk)
-        if x.dtype.kind not in "fiub":
-            raise ValueError(f"chunk has dtype {x.dtype}; give real numbers.")
+        plain = isinstance(chunk, (list, tuple, np.ma.MaskedArray))  # what else there is may be any buffer of numbers
+        x = np.asarray(as_real(chunk if plain else np.asarray(chunk), "chunk"))
         x = x[None] if x.ndim == 1 and n_channels == 1 else x
         if x.ndim != 2 or len(x) != n_channels:
-            raise ValueError(f"chunk has shape {np.shape(chunk)}; give ({n_channels}, t), time last.")
+            raise ValueError(f"chunk has shape {x.shape}; give ({n_channels}, t), time last.")
         broken = ~np.isfinite(x)
         if broken.any():
             at = self.seen + int(broken.any(axis=0).argmax())
             raise ValueError(
-                f"chunk holds {int(broken.sum())} NaN or infinite values, the first at sample {at}; mend it."
+                f"chunk holds {int(broken.sum())} NaN, masked or infinite values, the first at sample {at}; mend it."
             )
-        return as_float(x)
+        with np.errstate(over="ignore"):  # it is named below
+            x = as_float(x)
+        largest = LARGEST_PLAIN if self.segmenter.normalization is None else LARGEST
+        if (np.abs(x) > largest).any():
+            raise ValueError(f"chunk, from sample {self.seen} on, {describe_unfit(x)}")
+        return x
 
     def _advance(self, stop: int, seen: int) -> pd.DataFrame:
         """Ask the network about samples ``done`` to ``stop``, of which those up to ``seen`` can matter."""
@@ -277,6 +309,20 @@ class StreamSegmenter:
         )
         background = segmenter.background
         return found if background is None else found[label != background].reset_index(drop=True)
+
+
+def _digest_weights(module: Module) -> np.ndarray:
+    """Return 32 bytes that tell the network's weights from others."""
+    found = hashlib.sha256()
+    for value in module.state_dict().values():
+        found.update(np.ascontiguousarray(value.detach().cpu().float().numpy()))
+    return np.frombuffer(found.digest(), dtype=np.uint8)
+
+
+def _digest_text(text: str) -> np.ndarray:
+    """Return 32 bytes that tell a text from others; addresses, which the next process changes, are left out."""
+    text = re.sub(" at 0x[0-9a-fA-F]+", "", text)
+    return np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=np.uint8)
 
 
 def _select(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

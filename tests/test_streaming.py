@@ -1,3 +1,4 @@
+import array
 import pickle
 
 import numpy as np
@@ -6,11 +7,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 from sslts import StreamSegmenter, SupervisedSegmenter
 from sslts.datasets import make_recordings
 from sslts.decoding import Argmax, DurationViterbi, Hysteresis
+from sslts.metrics import mean_iou_scorer
 from sslts.networks import UNet
+from sslts.preprocessing import RecordingStandardizer
 
 DECODERS = {
     "argmax": Argmax(),
@@ -143,14 +150,68 @@ class TestState:
         with pytest.raises(ValueError, match="state has block=nothing"):
             make_stream(segmenter, SIGNAL).set_state({})
 
+    def test_a_state_of_another_decoder_is_refused(self, fitted):
+        state = make_stream(fitted[None].set_params(decoder=Hysteresis(onset=0.6)), SIGNAL).get_state()
+        other = make_stream(fitted[None].set_params(decoder=Hysteresis(onset=0.7)), SIGNAL)
+        with pytest.raises(ValueError, match="state is of a stream with other decoder; make this one of the same"):
+            other.set_state(state)
+
+    def test_a_state_of_other_weights_is_refused(self, fitted):
+        segmenter = fitted[None].set_params(decoder=Argmax())
+        X, y = make_recordings(2, n_samples=200, random_state=0)
+        other = clone(segmenter).set_params(max_steps=1).fit(X, y)
+        assert other.classes_.tolist() == segmenter.classes_.tolist()
+        with pytest.raises(ValueError, match="state is of a stream with other weights"):
+            make_stream(other, SIGNAL).set_state(make_stream(segmenter, SIGNAL).get_state())
+
+    @pytest.mark.parametrize("key", ["x", "done", "weights", "segments.total", "decoding.logs", "decoding.tail"])
+    def test_a_state_that_lacks_a_part_is_refused_and_the_stream_goes_on(self, fitted, key):
+        segmenter = fitted[None].set_params(decoder=DECODERS["durations"])
+        stream = make_stream(segmenter, SIGNAL)
+        parts = [stream.push(SIGNAL[:400])]
+        state = stream.get_state()
+        del state[key]
+        with pytest.raises(
+            ValueError, match=f"state has (no ')?{key.removeprefix('segments.').removeprefix('decoding.')}"
+        ):
+            stream.set_state(state)
+        parts += [stream.push(SIGNAL[400:]), stream.flush()]
+        offline = segmenter.predict_segments(SIGNAL[None])
+        pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), offline, atol=1e-5)
+
+
+class TestWrappers:
+    def test_a_search_gives_its_best(self, fitted):
+        segmenter = fitted[None].set_params(decoder=Argmax())
+        X, y = make_recordings(4, n_samples=200, random_state=0)
+        search = GridSearchCV(clone(segmenter), {"max_steps": [2]}, cv=2, scoring=mean_iou_scorer).fit(X, y)
+        assert make_stream(segmenter, SIGNAL).segmenter is segmenter
+        assert StreamSegmenter(search).segmenter is search.best_estimator_
+
+    def test_a_pipeline_is_refused(self, fitted):
+        pipe = make_pipeline(RecordingStandardizer(), fitted[None])
+        with pytest.raises(ValueError, match=r"the transformers of this Pipeline can't run on a stream; pass the last"):
+            StreamSegmenter(pipe)
+
+    def test_what_is_not_fitted_is_refused(self):
+        with pytest.raises(NotFittedError, match="segmenter: there is no fitted segmenter"):
+            StreamSegmenter(SupervisedSegmenter())
+
 
 class TestErrors:
     @pytest.mark.parametrize(
         ("chunk", "message"),
         [
             (np.zeros((2, 5)), r"chunk has shape \(2, 5\); give \(1, t\), time last"),
-            (np.array(["a"]), "chunk has dtype <U1; give real numbers"),
-            ([0.0, np.nan, np.inf], "chunk holds 2 NaN or infinite values, the first at sample 11"),
+            (np.array(["a"]), "chunk has dtype <U1; expected real numbers"),
+            ([0.0, np.nan, np.inf], "chunk holds 2 NaN, masked or infinite values, the first at sample 11"),
+            (
+                np.ma.masked_greater([1.0, 99.0], 50),
+                "chunk holds 1 NaN, masked or infinite values, the first at sample 11",
+            ),
+            ([1.0, None], "chunk holds 1 NaN, masked or infinite values"),
+            ([1.0, 1e39], r"chunk, from sample 10 on, has values of 1e\+39, out of the range of float32"),
+            ([1.0, -1e13], r"chunk, from sample 10 on, has values of 1e\+13; with normalization=None, at most 1e\+12"),
         ],
     )
     def test_a_bad_chunk_is_refused_and_the_stream_goes_on(self, fitted, chunk, message):
@@ -171,7 +232,8 @@ class TestErrors:
             ("recording", {"location": [0.0, 1.0], "scale": 1.0}, r"location=\[0.0, 1.0\]; give a finite number"),
             ("recording", {"location": 0.0, "scale": 0.0}, "scale=0.0; give numbers above 0"),
             ("local", {"scale": 1.0}, "scale is of no use with normalization='local'"),
-            (None, {"block": 0}, "block=0; give a number of samples"),
+            (None, {"block": 0}, "block=0; give a whole number of samples"),
+            (None, {"block": 10.5}, "block=10.5; give a whole number of samples"),
         ],
     )
     def test_what_does_not_fit_is_refused(self, fitted, normalization, options, message):
@@ -208,3 +270,24 @@ def test_a_stream_with_a_large_offset(fitted):
     segmenter = fitted["local"].set_params(decoder=Argmax())
     found, moved = (run(StreamSegmenter(segmenter), SIGNAL.astype(np.float64) + offset, [300]) for offset in (0, 1e8))
     pd.testing.assert_frame_equal(moved, found, atol=1e-3)
+
+
+def test_the_state_of_a_decoder_without_a_repr_is_taken_by_another_process(fitted):
+    class Foreign:
+        latency = 0
+
+        def start(self):
+            return Argmax().start()
+
+    streams = [make_stream(fitted[None].set_params(decoder=Foreign()), SIGNAL) for _ in range(2)]
+    streams[0].push(SIGNAL[:300])
+    streams[1].set_state(streams[0].get_state())
+    assert streams[1].seen == 300
+
+
+def test_a_chunk_may_be_any_buffer_of_numbers(fitted):
+    segmenter = fitted[None].set_params(decoder=Argmax())
+    wanted = run(StreamSegmenter(segmenter), SIGNAL, [])
+    stream = StreamSegmenter(segmenter)
+    parts = [stream.push(array.array("d", SIGNAL.tolist())), stream.flush()]
+    pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), wanted)
