@@ -51,6 +51,11 @@ class TestMerge:
         merged = merge_segments(tabulate([[1, 0, 1, 1]], sampling_rate=10), 1)
         assert merged[["start_time", "end_time", "duration"]].to_numpy().tolist() == [[0.0, 0.4, 0.4]]
 
+    def test_times_follow_without_a_column_of_lengths(self):
+        table = tabulate([[1, 0, 1, 1]], sampling_rate=10)
+        found, wanted = (merge_segments(one, 1) for one in (table.drop(columns="length"), table))
+        pd.testing.assert_frame_equal(found[wanted.columns], wanted)
+
     def test_bad_rows_are_named(self):
         table = pd.DataFrame({"recording": 0, "start": [0, 3], "end": [5, 6], "label": 1}, index=[7, 8])
         with pytest.raises(ValueError, match=r"segments row 8 .* overlaps row 7"):
@@ -84,6 +89,10 @@ class TestFilter:
     def test_without_a_score_a_segment_has_none(self):
         assert filter_segments(labels_to_segments([0, 1]), min_score=0.0).empty
 
+    def test_without_scores_none_can_be_the_least(self):
+        with pytest.raises(ValueError, match="segments has no column 'score' for min_score=0.5"):
+            filter_segments(self.table.drop(columns="score"), min_score=0.5)
+
 
 class TestClipAndShift:
     @given(recordings, st.integers(0, 10), st.integers(0, 10))
@@ -99,6 +108,17 @@ class TestClipAndShift:
             assert shift_segments(table, offset)["start"].tolist() == [3, 6]
         with pytest.raises(ValueError, match="offset has no entry for recording 1"):
             shift_segments(table, [3])
+
+    @pytest.mark.parametrize("offset", [3, 3.0, np.int64(3), np.float32(3)])
+    def test_one_offset_for_all(self, offset):
+        found = shift_segments(tabulate([[1, 0], [0, 1]]), offset)
+        assert found["start"].tolist() == [3, 4]
+        assert found["start"].dtype == np.int64
+
+    @pytest.mark.parametrize("offset", [1.5, [0, 1.5], {0: 0, 1: 1.5}, pd.Series([0, 1.5], index=[4, 5])])
+    def test_a_part_of_a_sample_is_no_offset(self, offset):
+        with pytest.raises(ValueError, match=r"offset=(np.float64\()?1.5\)? for recording \d; give a whole number"):
+            shift_segments(tabulate([[1, 0], [0, 1]]), offset)
 
     def test_nothing_begins_before_the_recording(self):
         with pytest.raises(ValueError, match="segments row 0 would begin at sample -1"):

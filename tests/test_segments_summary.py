@@ -115,6 +115,13 @@ class TestExpectedCount:
         assert row["count_high"] == np.floor(2.25 + reach)
         assert row["count_low"] == 0
 
+    def test_labels_that_are_not_counted_need_no_calibration(self):
+        table = labels_to_segments([[0, 1, 0, 2]]).assign(score=0.9)
+        options = {"labels": [1], "calibration": {1: CountCalibration()}}
+        pd.testing.assert_frame_equal(
+            summarize(table, [4], **options), summarize(table[table["label"] == 1], [4], **options)
+        )
+
     def test_a_higher_level_is_wider(self):
         narrow, wide = (summarize(self.make(0.6, 0.6, 0.6), [6], level=level).iloc[0] for level in (0.3, 0.99))
         assert wide["count_low"] < narrow["count_low"] <= narrow["count_high"] < wide["count_high"]
@@ -152,6 +159,11 @@ class TestErrors:
             ({}, {"level": 1.0}, "level=1.0; give a share"),
             ({}, {"by": ["patient"]}, r"by=\['patient'\]; give a sequence"),
             ({}, {"calibration": {2: CountCalibration()}}, "calibration has no entry for label 1; it has"),
+            (
+                {},
+                {"labels": [1, 2], "calibration": {1: CountCalibration()}},
+                "calibration has no entry for label 2; it has",
+            ),
             ({"end": 9}, {}, r"segments row 0 .* lies outside its recording"),
             ({"end": 1}, {}, r"segments row 0 .* ends at or before its start"),
             ({"recording": 4}, {}, r"segments row 0 .* is of an unknown recording"),

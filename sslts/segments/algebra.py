@@ -83,7 +83,7 @@ def filter_segments(
     Raises
     ------
     ValueError
-        If a row is no segment; the message names it.
+        If a row is no segment; the message names it. If there is no column ``score`` for `min_score`.
 
     Examples
     --------
@@ -98,6 +98,8 @@ def filter_segments(
     if max_length is not None:
         keep &= end - start <= max_length
     if min_score is not None:
+        if "score" not in segments:
+            raise ValueError(f"segments has no column 'score' for min_score={min_score!r}; add it, or drop min_score.")
         keep &= segments["score"].to_numpy(dtype=np.float64) >= min_score
     if labels is not None:
         keep &= np.isin(label, labels)
@@ -160,7 +162,8 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     Raises
     ------
     ValueError
-        If a row is no segment, or would begin before sample 0; the message names it.
+        If a row is no segment, or would begin before sample 0; the message names it. If `offset` is no whole number,
+        or lacks a recording.
 
     Examples
     --------
@@ -171,14 +174,7 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     1          1     20   21
     """
     recording, start, end, _ = read_columns(segments)
-    if isinstance(offset, int | np.integer):
-        step = np.full(len(segments), offset, dtype=np.int64)
-    else:
-        by = dict(offset) if isinstance(offset, Mapping) else dict(enumerate(offset))
-        missing = sorted(set(recording.tolist()) - set(by))
-        if missing:
-            raise ValueError(f"offset has no entry for recording {missing[0]}; give one for each recording.")
-        step = np.array([by[i] for i in recording.tolist()], dtype=np.int64)
+    step = _find_steps(recording, offset)
     early = np.flatnonzero(start + step < 0)
     if early.size:
         row = early[0]
@@ -188,6 +184,21 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     moved = segments.copy()
     moved["start"], moved["end"] = start + step, end + step
     return _measure(moved, segments)
+
+
+def _find_steps(recording: np.ndarray, offset: int | Sequence[int] | Mapping[int, int]) -> np.ndarray:
+    """Return by how many samples each segment moves."""
+    if isinstance(offset, int | float | np.number):
+        by = dict.fromkeys(recording.tolist(), offset)
+    else:
+        by = dict(offset) if isinstance(offset, Mapping) else dict(enumerate(offset))
+    missing = sorted(set(recording.tolist()) - set(by))
+    if missing:
+        raise ValueError(f"offset has no entry for recording {missing[0]}; give one for each recording.")
+    for i in np.unique(recording).tolist():
+        if not float(by[i]).is_integer():  # NaN is none either
+            raise ValueError(f"offset={by[i]!r} for recording {i}; give a whole number of samples.")
+    return np.array([by[i] for i in recording.tolist()], dtype=np.int64)
 
 
 def _sort(segments: pd.DataFrame) -> pd.DataFrame:
@@ -206,8 +217,9 @@ def _measure(table: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
     table = table.reset_index(drop=True)
     table["length"] = table["end"] - table["start"]
     if {"start_time", "end_time", "duration"} <= set(source.columns) and len(source):
-        longest = source["length"].to_numpy().argmax()
-        rate = source["length"].to_numpy()[longest] / source["duration"].to_numpy()[longest]
+        length = (source["length"] if "length" in source else source["end"] - source["start"]).to_numpy()
+        longest = length.argmax()
+        rate = length[longest] / source["duration"].to_numpy()[longest]
         for name, time in (("start", "start_time"), ("end", "end_time"), ("length", "duration")):
             table[time] = table[name] / rate
     return table

@@ -41,8 +41,8 @@ def summarize(
     sampling_rate : float or None, default=None
         Samples per second. With it, lengths and intervals are in seconds, else in samples.
     calibration : dict of int to CountCalibration, default=None
-        For each label, what its scores mean; see `sslts.calibration.calibrate_counts`. None: scores are taken as
-        probabilities, and segments as right or wrong by themselves.
+        For each label that is counted, what its scores mean; see `sslts.calibration.calibrate_counts`. None: scores are
+        taken as probabilities, and segments as right or wrong by themselves.
     level : float, default=0.9
         Share of the cases that the interval of the count should cover.
 
@@ -82,9 +82,9 @@ def summarize(
     sizes = np.asarray(lengths, dtype=np.int64)
     columns = read_columns(segments)
     check_rows(segments, columns, sizes)
-    _check_options(by, level, segments, calibration)
-    edges = _find_edges(period, rate, sizes)
     wanted = np.unique(columns[3]) if labels is None else np.asarray(labels, dtype=np.int64)
+    _check_options(by, level, wanted, calibration)
+    edges = _find_edges(period, rate, sizes)
     order = np.lexsort((columns[1], columns[0]))
     recording, start, end, label = (column[order] for column in columns)
     rows = _list_rows(sizes, edges, wanted)
@@ -101,14 +101,14 @@ def summarize(
 
 
 def _check_options(
-    by: Sequence[str], level: float, segments: pd.DataFrame, calibration: Mapping[int, CountCalibration] | None
+    by: Sequence[str], level: float, wanted: np.ndarray, calibration: Mapping[int, CountCalibration] | None
 ) -> None:
     unknown = [name for name in by if name not in KEYS]
     if isinstance(by, str) or unknown:
         raise ValueError(f"by={by!r}; give a sequence of {KEYS}.")
     if not 0 < level < 1:
         raise ValueError(f"level={level!r}; give a share above 0 and below 1.")
-    missing = sorted(set(segments["label"]) - set(calibration)) if calibration is not None else []
+    missing = sorted(set(wanted.tolist()) - set(calibration)) if calibration is not None else []
     if missing:
         raise ValueError(f"calibration has no entry for label {missing[0]}; it has {sorted(calibration or {})}.")
 
