@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from sslts.metrics import bootstrap_difference, bootstrap_interval, mean_iou
+from sslts.metrics.bootstrap import _number_groups
 
 
 def share_right(y_true, y_pred):
@@ -29,6 +31,18 @@ class TestInterval:
         assert together.high - together.low > 1.5 * (alone.high - alone.low)
         single = bootstrap_interval(share_right, *recordings, groups=[str(i) for i in range(40)])
         assert single.high - single.low == pytest.approx(alone.high - alone.low, abs=0.05)
+
+    @pytest.mark.parametrize("missing", [None, pd.NA, np.nan])
+    def test_recordings_of_unknown_groups_are_one_group(self, recordings, missing):
+        known = ["a", "b", "c", "d"]
+        groups = pd.Series([known[i // 10] for i in range(40)], dtype=object)
+        wanted = bootstrap_interval(share_right, *recordings, groups=groups)
+        assert bootstrap_interval(share_right, *recordings, groups=groups.replace("d", missing)) == wanted
+
+    @pytest.mark.parametrize("names", [[3, 1, 2], ["b", "B", "a"], [0.5, np.nan, -1.0], [True, False, True]])
+    def test_groups_are_numbered_in_sorted_order(self, names):
+        groups = np.array(names)[np.random.default_rng(0).integers(3, size=40)]
+        np.testing.assert_array_equal(_number_groups(groups), np.unique(groups, return_inverse=True)[1])
 
     def test_a_higher_level_is_wider(self, recordings):
         narrow, wide = (bootstrap_interval(share_right, *recordings, level=level) for level in (0.5, 0.99))

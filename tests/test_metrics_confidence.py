@@ -41,6 +41,13 @@ class TestReliabilityCurve:
             (([0, 1], np.ones((3, 2))), {}, r"y_true\[0\] has 2 samples, y_proba\[0\] has 3"),
             (([[0, 1]], [np.ones((2, 2))] * 2), {}, "y_true has 1 recordings, y_proba has 2"),
             (([0, 1], np.ones((2, 2))), {"classes": [0, 1, 2]}, "does not name the 2 columns"),
+            (([0, 1], np.ones((2, 2))), {"classes": [1, 1]}, "does not name the 2 columns of y_proba, each once"),
+            (
+                ([0, 1], [[0.5, 0.5], [np.nan, 0.5]]),
+                {},
+                r"y_proba\[0\] holds NaN .* at 1 labelled .* at sample 1; mend",
+            ),
+            (([[0], [1]], [[[0.5, 0.5]], [[np.inf, 0]]]), {}, r"y_proba\[1\] holds NaN or infinite values"),
             (([0, 1], np.ones((2, 2))), {"label": 7}, "label=7 is no column of y_proba"),
             (([0, 1], np.ones((2, 2))), {"n_bins": 0}, "n_bins=0"),
         ],
@@ -51,6 +58,13 @@ class TestReliabilityCurve:
 
 
 class TestExpectedCalibrationError:
+    def test_probabilities_of_unlabelled_samples_do_not_matter(self):
+        assert expected_calibration_error([0, -1], [[1.0, 0.0], [np.nan, np.nan]]) == 0
+
+    def test_probabilities_that_are_missing_are_refused(self):
+        with pytest.raises(ValueError, match=r"y_proba\[0\] holds NaN"):
+            expected_calibration_error([0, 1], [[0.9, 0.1], [np.nan, np.nan]])
+
     def test_calibrated_probabilities_have_a_small_one(self, calibrated):
         truth, proba = calibrated
         assert expected_calibration_error(truth, proba, classes=[0, 2, 5]) < 0.02

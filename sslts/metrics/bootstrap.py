@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from sslts.matching import pair_labels
 
@@ -49,8 +50,8 @@ def bootstrap_interval(
     y_true, y_pred : array of shape (n, T), or list of (T_i,)
         True labels (-1 = unlabelled) and predicted labels.
     groups : sequence of length n, default=None
-        Whose recording it is. The recordings of one patient or machine are alike, so whole groups are drawn. None:
-        recordings are.
+        Whose recording it is, by position. The recordings of one patient or machine are alike, so whole groups are
+        drawn. Those of which that is missing are one group. None: recordings are.
     level : float, default=0.95
         Share of draws within the interval.
     n_resamples : int, default=1000
@@ -154,7 +155,7 @@ def _resample(
         raise ValueError(f"level={level!r}; give a share above 0 and below 1.")
     if n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples!r}; give 1 or more.")
-    index = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
+    index = np.arange(n) if groups is None else _number_groups(groups)
     members = [np.flatnonzero(index == g) for g in range(index.max(initial=-1) + 1)]
     if len(members) < 2:
         what = "recordings" if groups is None else "groups"
@@ -165,3 +166,8 @@ def _resample(
     tails = 50 * (1 - level)
     low, high = np.nanpercentile(scores, [tails, 100 - tails])
     return Interval(float(score(np.arange(n))), float(low), float(high))
+
+
+def _number_groups(groups: Sequence[Any]) -> np.ndarray:
+    """Return the number of each recording's group, in sorted order: unlike NumPy, pandas can sort None as well."""
+    return pd.factorize(np.asarray(groups).ravel(), sort=True, use_na_sentinel=False)[0]

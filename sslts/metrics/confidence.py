@@ -38,7 +38,8 @@ def reliability_curve(
     Raises
     ------
     ValueError
-        If probabilities and labels do not fit together, or `n_bins` or `label` is out of range.
+        If probabilities and labels do not fit together, a labelled sample's probabilities are not finite, `classes` has
+        one twice, or `n_bins` or `label` is out of range.
 
     Examples
     --------
@@ -98,7 +99,8 @@ def expected_calibration_error(
     Raises
     ------
     ValueError
-        If probabilities and labels do not fit together, or `n_bins` is out of range.
+        If probabilities and labels do not fit together, a labelled sample's probabilities are not finite, `classes` has
+        one twice, or `n_bins` is out of range.
 
     References
     ----------
@@ -130,10 +132,17 @@ def _pool(y_true: Any, y_proba: Any, classes: Sequence[int] | None) -> tuple[np.
         if table.ndim != 2:
             raise ValueError(f"y_proba[{i}] has shape {table.shape}; give (T, K), the probability of each class.")
     truth = spread_labels(y_true, list(map(len, tables)), argument="y_true", of="y_proba")
+    for i, (labels, table) in enumerate(zip(truth, tables, strict=True)):
+        broken = np.flatnonzero((labels >= 0) & ~np.isfinite(table).all(1))
+        if broken.size:
+            raise ValueError(
+                f"y_proba[{i}] holds NaN or infinite values at {broken.size} labelled samples, the first at sample "
+                f"{broken[0]}; mend them, or set y_true to -1 there."
+            )
     kept = [table[labels >= 0] for labels, table in zip(truth, tables, strict=True)]
     n_columns = kept[0].shape[1] if kept else 0
     ids = np.arange(n_columns) if classes is None else np.asarray(classes)
-    if ids.shape != (n_columns,):
-        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of y_proba.")
+    if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
+        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of y_proba, each once.")
     flat = np.concatenate([np.empty(0, dtype=np.int64), *truth])
     return flat[flat >= 0], np.concatenate([np.empty((0, n_columns)), *kept]), ids
