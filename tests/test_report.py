@@ -121,3 +121,17 @@ def test_a_pipeline_and_labels_on_an_index(tmp_path):
     figures, wanted = map(read_figures, pages)
     assert figures == wanted
     assert figures["scores/mean IoU/value"] == f"{metrics.mean_iou(y, fitted.predict(X)):.3f}"
+
+
+def test_groups_are_read_by_position(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    groups = np.arange(7) // 2
+    series = pd.Series(groups, index=[6, 5, 4, 3, 2, 1, 0])
+    pages = [
+        write_report(segmenter, X, truth, tmp_path / "report.html", groups=given, n_worst=0).read_text(encoding="utf-8")
+        for given in (groups, series, list(groups))
+    ]
+    figures, *others = map(read_figures, pages)
+    assert others == [figures, figures]
+    with pytest.raises(ValueError, match=r"groups has shape \(3,\), y has 7 recordings"):
+        write_report(segmenter, X, truth, tmp_path / "report.html", groups=series[:3])

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sslts import metrics
 from sslts.classes import isolate_class
+from sslts.model_selection.labels import check_groups
 from sslts.plotting import (
     CountDisplay,
     DurationDisplay,
@@ -52,7 +53,7 @@ def write_report(
     baseline : fitted segmenter, default=None
         What it is compared with, as a `SupervisedSegmenter` on the same labels: did the unlabelled recordings help?
     groups : sequence of length n, default=None
-        Whose recording it is; intervals then are over groups.
+        Whose recording it is, by position; intervals then are over groups.
     names : dict of int to str, default=None
         What to call the classes.
     title : str, default="Segmentation report"
@@ -68,7 +69,7 @@ def write_report(
     Raises
     ------
     ValueError
-        If no sample is labelled, or there are fewer than two labelled recordings.
+        If no sample is labelled, there are fewer than two labelled recordings, or `groups` has not one entry for each.
 
     Examples
     --------
@@ -86,20 +87,21 @@ def write_report(
     """
     recordings = as_recordings(X)
     signals, truth = [recordings.get(i) for i in range(len(recordings))], as_labels(y, recordings)
+    group_of = check_groups(groups, len(truth))
     kept = [i for i, labels in enumerate(truth) if (labels >= 0).any()]
     if len(kept) < 2:
         raise ValueError(
             f"y has {len(kept)} labelled recordings; a report needs two, so that it can say how sure it is."
         )
     signals, truth = [signals[i] for i in kept], [truth[i] for i in kept]
-    groups = None if groups is None else [groups[i] for i in kept]
+    group_of = None if group_of is None else group_of[kept]
     predicted, proba = list(segmenter.predict(signals)), list(segmenter.predict_proba(signals))
     base = None if baseline is None else list(baseline.predict(signals))
     named = {int(k): (names or {}).get(int(k), f"class {k}") for k in segmenter.classes_}
     with draw_for_page():
         sections = [
             ("fit", "What was fitted", _describe_fit(segmenter)),
-            ("help", "Did the unlabelled recordings help?", _compare(segmenter, truth, predicted, base, groups)),
+            ("help", "Did the unlabelled recordings help?", _compare(segmenter, truth, predicted, base, group_of)),
             ("classes", "Classes", _judge_classes(segmenter, truth, predicted, named)),
             ("counts", "Counts and lengths", _measure(segmenter, truth, predicted, named)),
             ("calibration", "Can the probabilities be believed?", _judge_probabilities(segmenter, truth, proba)),
@@ -134,7 +136,7 @@ def _describe_fit(segmenter: Any) -> str:
 
 
 def _compare(
-    segmenter: Any, truth: list[Any], predicted: list[Any], base: list[Any] | None, groups: Sequence[Any] | None
+    segmenter: Any, truth: list[Any], predicted: list[Any], base: list[Any] | None, groups: np.ndarray | None
 ) -> str:
     background = find_attribute(segmenter, "background", 0)
     scores: dict[str, Callable[[Any, Any], float]] = {
