@@ -99,6 +99,14 @@ class TestSegmentationDisplay:
         with pytest.raises(ValueError, match="ax has no place in a grid"):
             SegmentationDisplay.from_estimator(segmenter, X, y, ax=plt.figure().add_axes((0, 0, 1, 1)))
 
+    @pytest.mark.parametrize(("start", "stop", "limits"), [(-100, None, (300, 400)), (-900, -350, (0, 50))])
+    def test_a_stretch_from_the_end_is_drawn_where_it_is(self, fitted, start, stop, limits):
+        segmenter, X, y = fitted
+        display = draw(SegmentationDisplay.from_estimator(segmenter, X, y, start=start, stop=stop))
+        assert display.ax_.get_xlim() == tuple(at / 50 for at in limits)
+        drawn = display.ax_.get_lines()[0].get_xdata()
+        assert (drawn[0], drawn[-1]) == (limits[0] / 50, (limits[1] - 1) / 50)
+
     def test_labels_of_another_length_are_refused(self):
         with pytest.raises(ValueError, match="y_pred has 3 samples, x has 4"):
             SegmentationDisplay.from_predictions(np.zeros(4), y_pred=[0, 1, 0])

@@ -102,7 +102,8 @@ class SegmentationDisplay:
         recording : int, default=0
             Which one.
         start, stop : int, default=0, None
-            The stretch to show, in samples. The segmenter sees the whole recording.
+            The stretch to show, in samples; as in a slice, negative numbers count from the end. The segmenter sees
+            the whole recording.
         names : dict of int to str, default=None
             What to call the classes.
         ax : Axes, default=None
@@ -161,7 +162,7 @@ class SegmentationDisplay:
         y_true, y_pred, proba, classes, background, sampling_rate, names
             See the class.
         start, stop : int, default=0, None
-            The stretch to show, in samples.
+            The stretch to show, in samples; as in a slice, negative numbers count from the end.
         ax : Axes, default=None
             Where to draw; it is divided.
 
@@ -180,6 +181,7 @@ class SegmentationDisplay:
             if value is not None and len(value) != n:
                 raise ValueError(f"{name} has {len(value)} samples, x has {n}; give one for each sample.")
         part = slice(start, n if stop is None else stop)
+        first = part.indices(n)[0]
         if not x[:, part].shape[1]:
             raise ValueError(f"start={start!r}, stop={stop!r} hold no sample of a recording of {n}.")
         display = cls(
@@ -190,7 +192,7 @@ class SegmentationDisplay:
             classes=classes,
             background=background,
             sampling_rate=sampling_rate,
-            start=start,
+            start=first,
             names=names,
         )
         return display.plot(ax=ax)
