@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -149,6 +150,15 @@ def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
             module.set_rng_state(state)
 
 
+def _is_on_purpose(error: KeyboardInterrupt) -> bool:
+    """Return whether a callback raised it itself, at the end of an interval: so skorch's end a training too.
+
+    Ctrl-C while such a callback works is raised deeper, and those of this package end none.
+    """
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_code.co_name == "on_epoch_end" and not frame.f_globals["__name__"].startswith("sslts.")
+
+
 class SegmentationNet(NeuralNet):
     """A skorch net that trains on windows; an "epoch" is one logging interval.
 
@@ -168,6 +178,12 @@ class SegmentationNet(NeuralNet):
     others
         As in skorch.
 
+    Attributes
+    ----------
+    interrupted_ : bool
+        Whether the last training was ended by Ctrl-C, of which skorch makes an ordinary end. An end that a callback
+        decides on in ``on_epoch_end``, as `skorch.callbacks.EarlyStopping`, is none.
+
     Examples
     --------
     >>> from sslts.augment import Tracks
@@ -183,6 +199,8 @@ class SegmentationNet(NeuralNet):
     >>> net.step_, losses[-1] < losses[0]
     (5, True)
     """
+
+    interrupted_ = False  # of the class too, for nets that were pickled without it
 
     def __init__(
         self,
@@ -241,7 +259,12 @@ class SegmentationNet(NeuralNet):
         """Run the logging intervals that are left: all, or those behind a checkpoint."""
         if epochs is None:
             epochs = 0 if self.step_ >= self.max_steps else self.max_epochs - self.step_ // self.log_every
-        return super().fit_loop(X, y, epochs=epochs, **fit_params)
+        self.interrupted_ = False
+        try:
+            return super().fit_loop(X, y, epochs=epochs, **fit_params)
+        except KeyboardInterrupt as error:
+            self.interrupted_ = not _is_on_purpose(error)
+            raise
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return whole batches, indexed at once; of what is not trained on, those of skorch."""

@@ -47,6 +47,21 @@ def find_attribute(estimator: Any, name: str, default: Any = None) -> Any:
     return default if owner is None else getattr(owner, name)
 
 
+def check_completed(estimator: Any) -> None:
+    """Raise KeyboardInterrupt if the network in a fitted estimator was trained only until Ctrl-C.
+
+    A fit that is interrupted returns, with the model of the steps so far. Who fits several one after another has to
+    stop there: what follows would take that model for a whole one.
+
+    Examples
+    --------
+    >>> from sslts import FixMatchSegmenter
+    >>> check_completed(FixMatchSegmenter())
+    """
+    if getattr(find_attribute(estimator, "net_"), "interrupted_", False):
+        raise KeyboardInterrupt
+
+
 def find_fitted(estimator: Any, argument: str = "segmenter") -> Any:
     """Return the fitted segmenter in an estimator: the one whose network was trained.
 

@@ -419,6 +419,33 @@ class TestSelfTraining:
         with pytest.raises(PersistenceError, match="the values in X differ"):
             self.make().fit(-X, y, checkpoint=path)
 
+    @pytest.mark.parametrize("fit", [0, 1, 2])
+    @pytest.mark.parametrize("params", [{}, {"shares": None, "rank": "confidence", "n_rounds": 2}])
+    def test_ctrl_c_stops_it_and_the_round_is_not_done(self, partly, path, monkeypatch, fit, params):
+        whole = self.make(**params).fit(*partly)
+        fits = []
+        train, step = SegmentationNet.partial_fit, SegmentationNet.train_step
+
+        def count(self, *args, **kwargs):
+            fits.append(1)
+            return train(self, *args, **kwargs)
+
+        def interrupt(self, *args, **kwargs):
+            if len(fits) == fit + 1 and self.step_ == 7:
+                raise KeyboardInterrupt
+            return step(self, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SegmentationNet, "partial_fit", count)
+            patch.setattr(SegmentationNet, "train_step", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                self.make(**params).fit(*partly, checkpoint=path)
+        assert read_card(path)["rounds"] == fit
+        assert {file.name for file in path.parent.iterdir()} == {"run.ckpt", f"run.ckpt.{fit}"}
+        again = self.make(**params).fit(*partly, checkpoint=path)
+        assert_same(again.segmenter_, whole.segmenter_)
+        assert all(map(np.array_equal, again.labels_, whole.labels_))
+
 
 def kill(kind, n):
     script = Path(__file__).with_name("killed_fits.py")

@@ -5,12 +5,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import TINY
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 
-from sslts import FixMatchSegmenter, SupervisedSegmenter
+from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.metrics import mean_iou_scorer
 from sslts.model_selection import LabeledGroupKFold, gap_closed, label_efficiency_curve
+from sslts.preprocessing import FillGaps
 
 GROUPS = np.repeat(np.arange(8), 2)
 X = np.arange(16)[:, None] + np.zeros((16, 6))
@@ -105,6 +109,30 @@ def test_real_segmenters_on_ragged_recordings_in_two_processes(labeled):
     alone = label_efficiency_curve(estimators, X, y, **options)
     both = label_efficiency_curve(estimators, X, y, n_jobs=2, **options)
     pd.testing.assert_frame_equal(alone.drop(columns="seconds"), both.drop(columns="seconds"))
+
+
+class InterruptOnce(Callback):
+    done = False
+
+    def on_batch_end(self, net, **kwargs):
+        if net.step_ == 2 and not InterruptOnce.done:
+            InterruptOnce.done = True
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, SelfTrainingSegmenter, lambda one: make_pipeline(FillGaps(), one)])
+def test_ctrl_c_stops_it_and_a_fit_cut_short_has_no_row(labeled, tmp_path, monkeypatch, wrap):
+    X, y = labeled
+    fast = {"max_steps": 4, "batch_size": 2, "random_state": 0, "network": TINY}
+    estimators = {"a": SupervisedSegmenter(**fast), "b": wrap(SupervisedSegmenter(callbacks=[InterruptOnce()], **fast))}
+    options = {"n_labeled": [2, 3], "cv": 1, "random_state": 0, "file": tmp_path / "curve.json"}
+    monkeypatch.setattr(InterruptOnce, "done", False)
+    with pytest.raises(KeyboardInterrupt):
+        label_efficiency_curve(estimators, X, y, **options)
+    assert [row["estimator"] for row in json.loads((tmp_path / "curve.json").read_text())["rows"]] == ["a"]
+    resumed = label_efficiency_curve(estimators, X, y, **options).drop(columns="seconds")
+    whole = label_efficiency_curve(estimators, X, y, **{**options, "file": None}).drop(columns="seconds")
+    pd.testing.assert_frame_equal(resumed, whole)
 
 
 class TestFile:

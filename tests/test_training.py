@@ -1,10 +1,13 @@
 """The average follows, and seeds leave no trace."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from conftest import TINY
 from sklearn.base import clone
+from skorch.callbacks import Callback, EarlyStopping
 
 from sslts import FixMatchSegmenter, MeanTeacherSegmenter, PseudoLabelSegmenter, SupervisedSegmenter
 from sslts.augment import FrequencyMask, RandAugment, Reverse, SomeOf, TimeWarp, Tracks
@@ -21,6 +24,18 @@ from sslts.thresholds import (
     SoftThreshold,
 )
 from sslts.training import AveragedModule, Step, seed_torch
+
+
+class InterruptOnce(Callback):
+    def __init__(self, step):
+        self.step = step
+        self.done = False
+
+    def on_batch_end(self, net, **kwargs):
+        if net.step_ == self.step and not self.done:
+            self.done = True
+            raise KeyboardInterrupt
+
 
 THRESHOLDS = [FixedThreshold, CurriculumThreshold, SelfAdaptiveThreshold, SoftThreshold, RelativeThreshold]
 
@@ -146,3 +161,29 @@ def test_views_and_losses_ask_the_host_nothing(segmenter):
         loss(Batch(windows, windows.hide_labels()), step).loss.backward()
         average.update_parameters(network, step=1)
     assert network.members[0].head.weight.grad.is_meta
+
+
+class TestInterrupted:
+    """Ctrl-C is told from an end on purpose."""
+
+    def fit(self, partly, callback):
+        return FixMatchSegmenter(max_steps=20, batch_size=4, network=TINY, callbacks=[callback], random_state=0).fit(
+            *partly
+        )
+
+    def test_ctrl_c_is_noted_until_the_next_training(self, partly):
+        fitted = self.fit(partly, InterruptOnce(5))
+        assert (fitted.net_.step_, fitted.net_.interrupted_) == (5, True)
+        assert pickle.loads(pickle.dumps(fitted)).net_.interrupted_
+        assert not fitted.fit(*partly).net_.interrupted_
+
+    def test_an_early_stop_is_none(self, partly):
+        stop = EarlyStopping(monitor="labeled_loss", patience=1, threshold=1e9, threshold_mode="abs", sink=str)
+        fitted = self.fit(partly, stop)
+        assert fitted.net_.step_ < 20
+        assert not fitted.net_.interrupted_
+
+    def test_a_net_that_was_pickled_without_it(self, partly):
+        net = self.fit(partly, InterruptOnce(99)).net_
+        del net.__dict__["interrupted_"]
+        assert not pickle.loads(pickle.dumps(net)).interrupted_

@@ -20,6 +20,7 @@ from sslts.model_selection.labels import check_groups, read_labels
 from sslts.model_selection.masking import mask_labels
 from sslts.model_selection.record import COLUMNS, KEY, CurveFile, describe_estimator, fingerprint
 from sslts.model_selection.splitters import LabeledShuffleSplit
+from sslts.wrapping import check_completed
 
 
 def label_efficiency_curve(
@@ -82,6 +83,8 @@ def label_efficiency_curve(
     ValueError
         If more labelled or unlabelled recordings are asked for than there are, a split lacks a class, or the file is
         of another study: before anything is fitted, and with nothing written.
+    KeyboardInterrupt
+        At Ctrl-C; a fit that is cut short has no row.
 
     See Also
     --------
@@ -194,5 +197,6 @@ def _fit_once(
     begun = time.perf_counter()
     estimator.fit(_safe_indexing(X, rows), labels)
     seconds = time.perf_counter() - begun
+    check_completed(estimator)  # else the score of a part of a training would stand in the file for good
     score = check_scoring(estimator, scoring)(estimator, _safe_indexing(X, test), _safe_indexing(y, test))
     return {**key, "score": float(score), "seconds": round(seconds, 3)}

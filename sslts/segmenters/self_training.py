@@ -21,7 +21,7 @@ from sslts.persistence.checkpoints import SavedRounds
 from sslts.persistence.models import Savable
 from sslts.recordings import Recordings, as_labels, as_recordings, check_given
 from sslts.segmenters.supervised import SupervisedSegmenter
-from sslts.wrapping import find_attribute
+from sslts.wrapping import check_completed, find_attribute
 
 N_CHECKPOINTS = 3
 
@@ -126,6 +126,8 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         ------
         ValueError
             If a parameter is unusable, or as the segmenter's ``fit``.
+        KeyboardInterrupt
+            At Ctrl-C: a round that is cut short is not done, and what it believes is not learnt.
         """
         self._validate_params()
         shares = self._check_shares()
@@ -251,10 +253,13 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         segmenter = clone(self._get_base())
         options = {} if checkpoint is None else {"checkpoint": checkpoint}  # which segmenters from elsewhere lack
         if self.shares is None or self.rank == "confidence":
-            return segmenter.fit(X, y, **options), None
+            segmenter.fit(X, y, **options)
+            check_completed(segmenter)
+            return segmenter, None
         keeper = KeepCheckpoints(N_CHECKPOINTS)
         callbacks = segmenter.callbacks
         segmenter.set_params(callbacks=[*(callbacks or []), keeper]).fit(X, y, **options)
+        check_completed(segmenter)
         return segmenter.set_params(callbacks=callbacks), keeper
 
     def __sklearn_is_fitted__(self) -> bool:
