@@ -18,8 +18,11 @@ import sslts
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.datasets import make_recordings
 from sslts.decoding import Hysteresis
+from sslts.labels import LabelRuns
 from sslts.networks import UNet
 from sslts.persistence import PersistenceError, checkpoints, files, read_card
+from sslts.persistence.identity import identify_run
+from sslts.recordings import as_recordings
 from sslts.segmenters import base
 from sslts.thresholds import (
     CurriculumThreshold,
@@ -267,6 +270,20 @@ class TestRefusing:
     def test_other_data_is_named(self, partly, begun, change, message):
         with pytest.raises(PersistenceError, match=f"another run: .*{message}"):
             make().fit(*change(*partly), checkpoint=begun)
+
+    def test_data_that_differ_by_less_than_float32_can_say(self, partly, path):
+        X, y = partly
+        far = np.asarray(X, dtype=np.float64) + 1e9
+        make().fit(far, y, checkpoint=path)
+        with pytest.raises(PersistenceError, match="the values in X differ"):
+            make().fit(far - 2 * X, y, checkpoint=path)
+
+    def test_the_same_data_in_any_container_and_type(self, partly, tmp_path):
+        X, y = (np.round(partly[0]) + 0.0).astype(np.float32), LabelRuns.from_table(partly[1])
+        np.save(tmp_path / "x.npy", X)
+        others = [list(X), X.astype(np.float64), X.astype(np.int16), X[:, None], np.load(tmp_path / "x.npy", "r")]
+        wanted = identify_run(make(), as_recordings(X), y)
+        assert all(identify_run(make(), as_recordings(other), y) == wanted for other in others)
 
     def test_another_estimator_and_another_start(self, partly, begun):
         with pytest.raises(PersistenceError, match="estimator: SupervisedSegmenter here, FixMatchSegmenter there"):

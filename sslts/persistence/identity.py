@@ -46,7 +46,9 @@ def identify_run(
     content = hashlib.sha256()
     for i, length in enumerate(recordings.lengths.tolist()):
         for first in range(0, length, _CHUNK):
-            content.update(np.ascontiguousarray(recordings.read(i, first, min(first + _CHUNK, length))))
+            # Exactly, as training reads them; in one type, so that the container's does not matter.
+            values = recordings.read(i, first, min(first + _CHUNK, length), exact=True).astype(np.float64)
+            content.update(np.ascontiguousarray(values))
     return {
         "estimator": type(estimator).__name__,
         "recordings in X": len(recordings),
