@@ -78,7 +78,7 @@ def find_fitted(estimator: Any, argument: str = "segmenter") -> Any:
     ...
     sklearn.exceptions.NotFittedError: init: there is no fitted segmenter in this FixMatchSegmenter; fit it first.
     """
-    owner = find_owner(estimator, "training_set_")
+    owner = find_owner(estimator, "network_")
     if owner is None:
         from sklearn.exceptions import NotFittedError
 

@@ -5,9 +5,10 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import TINY
 from sklearn.pipeline import make_pipeline
 
-from sslts import FixMatchSegmenter, SupervisedSegmenter, metrics
+from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, metrics
 from sslts.datasets import make_recordings
 from sslts.preprocessing import RecordingStandardizer
 from sslts.report import write_report
@@ -135,3 +136,12 @@ def test_groups_are_read_by_position(written, tmp_path):
     assert others == [figures, figures]
     with pytest.raises(ValueError, match=r"groups has shape \(3,\), y has 7 recordings"):
         write_report(segmenter, X, truth, tmp_path / "report.html", groups=series[:3])
+
+
+def test_pseudo_labels_are_not_counted_as_labels(labeled, partly, tmp_path):
+    fast = SupervisedSegmenter(max_steps=2, batch_size=2, network=TINY, random_state=0)
+    segmenter = SelfTrainingSegmenter(fast, threshold=0.0).fit(*partly)
+    assert segmenter.segmenter_.training_set_["labeled_recordings"] == 12
+    html = write_report(segmenter, *labeled, tmp_path / "report.html", n_worst=0).read_text(encoding="utf-8")
+    assert "with labels" in html
+    assert read_figures(html)["fit/with labels/"] == "4"

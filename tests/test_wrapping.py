@@ -36,7 +36,7 @@ def test_what_is_wrapped_is_found(name):
     fitted = wrap(name).fit(X, y)
     assert find_attribute(fitted, "background") == 3
     assert find_attribute(fitted, "sampling_rate") == 50
-    assert isinstance(find_owner(fitted, "training_set_"), SupervisedSegmenter)
+    assert isinstance(find_fitted(fitted), SupervisedSegmenter)
     assert find_attribute(fitted, "statistics_").background == 3
 
 

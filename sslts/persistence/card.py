@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from sslts.persistence.files import read_file
+from sslts.wrapping import find_attribute
 
 _PACKAGES = ("torch", "numpy", "scikit-learn", "skorch")
 
@@ -63,7 +64,7 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         if hasattr(inner, name):
             value = getattr(inner, name)
             card[title] = value if value is None or isinstance(value, (int, float, str)) else repr(value)
-    card["training set"] = getattr(inner, "training_set_", None)
+    card["training set"] = find_attribute(segmenter, "training_set_")  # the outermost knows which labels were given
     net = getattr(inner, "net_", None)
     if net is not None:
         card["weights"] = sum(p.numel() for p in net.module_.parameters())

@@ -121,7 +121,7 @@ def write_report(
 
 def _describe_fit(segmenter: Any) -> str:
     fitted = find_fitted(segmenter)
-    facts = fitted.training_set_
+    facts = find_attribute(segmenter, "training_set_")  # the outermost knows which labels were given
     rows = {
         "recordings": facts.get("recordings"),
         "with labels": facts.get("labeled_recordings"),

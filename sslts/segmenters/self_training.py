@@ -61,6 +61,8 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         What the last round was fitted on: given labels, pseudo-labels, ``-1``.
     history_ : DataFrame
         A row for each round: ``round, believed`` (share of the unlabelled samples), and ``share_<class>``.
+    training_set_ : dict
+        How many recordings and samples there were, and how many of them with given labels.
 
     References
     ----------
@@ -156,6 +158,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         self.segmenter_ = segmenter
         self.classes_ = segmenter.classes_
         self.labels_, self.history_ = saved.labels, pd.DataFrame(saved.rows)
+        self.training_set_ = _describe_training_set(given)
         return self
 
     def set_params(self, **params: Any) -> Self:
@@ -391,3 +394,13 @@ def _describe_round(
     labels = np.concatenate([guess[mask] for guess, mask in zip(guessed, believed, strict=True)])
     shares = {f"share_{k}": float((labels == k).mean()) if len(labels) else math.nan for k in classes}
     return {"round": number, "believed": len(labels) / n_open if n_open else 0.0, **shares}
+
+
+def _describe_training_set(given: list[np.ndarray]) -> dict[str, int]:
+    """Return what the last segmenter says of its own, of the given labels: pseudo-labels are nobody's word."""
+    return {
+        "recordings": len(given),
+        "labeled_recordings": sum(bool((labels >= 0).any()) for labels in given),
+        "samples": sum(map(len, given)),
+        "labeled_samples": sum(int((labels >= 0).sum()) for labels in given),
+    }
