@@ -18,17 +18,22 @@ from conftest import SEGMENTERS, TINY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping
 
 import sslts
 from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter
 from sslts.augment import Augmenter, Compose, NumpyFunction, ValueFunction
 from sslts.decoding import DurationViterbi, Hysteresis, measure_segments, tune_decoder
+from sslts.metrics import mean_iou_scorer
 from sslts.networks import UNet
 from sslts.persistence import PersistenceError, files, read_card
 from sslts.persistence.__main__ import main
 from sslts.persistence.registry import list_classes
 from sslts.persistence.values import Decoder, Encoder
+from sslts.preprocessing import RecordingStandardizer
 from sslts.recipes import Recipe
 from sslts.thresholds import (
     CurriculumThreshold,
@@ -38,6 +43,7 @@ from sslts.thresholds import (
     SoftThreshold,
     Threshold,
 )
+from sslts.wrapping import find_fitted
 
 
 class PlainNetwork(torch.nn.Module):
@@ -162,6 +168,15 @@ class TestRoundTrip:
     def test_every_threshold_is_tried(self):
         tried = {FixedThreshold, CurriculumThreshold, SelfAdaptiveThreshold, SoftThreshold, RelativeThreshold}
         assert {cls for cls in list_classes().values() if issubclass(cls, Threshold)} == tried
+
+    @pytest.mark.parametrize("before", [FixedThreshold(), SelfAdaptiveThreshold()])
+    @pytest.mark.parametrize("after", [FixedThreshold(0.5), SelfAdaptiveThreshold(), CurriculumThreshold()])
+    def test_a_threshold_that_was_set_after_the_fit(self, partly, tmp_path, before, after):
+        segmenter = fit("fixmatch", partly, threshold=before).set_params(threshold=after)
+        again = reload(segmenter, tmp_path)
+        assert_same(again, segmenter, partly[0])
+        assert_same(reload(again, tmp_path), segmenter, partly[0])
+        again.fit(*partly)
 
     def test_decoders_also_chosen_and_prepared_ones(self, partly, labeled, tmp_path):
         X, _ = partly
@@ -390,6 +405,27 @@ class TestForeignObjects:
         assert again.callbacks[0].patience == 3
         np.testing.assert_array_equal(again.predict_proba(partly[0]), segmenter.predict_proba(partly[0]))
 
+    def test_a_fitted_search_is_refused_with_a_mend(self, labeled, tmp_path):
+        inner = SupervisedSegmenter(max_steps=1, batch_size=2, network=TINY, random_state=0)
+        search = GridSearchCV(inner, {"lr": [1e-3]}, scoring=mean_iou_scorer, cv=KFold(2))
+        rounds = SelfTrainingSegmenter(search).fit(*labeled)
+        with pytest.raises(TypeError, match=r"model.segmenter_ is a fitted GridSearchCV.*its best_estimator_"):
+            rounds.save(tmp_path / "model.sslts")
+        later = fit("supervised", labeled, init=rounds.segmenter_)
+        with pytest.raises(TypeError, match=r"model.params.init is a fitted GridSearchCV.*find_fitted"):
+            later.save(tmp_path / "model.sslts")
+        assert not list(tmp_path.iterdir())
+        again = reload(later.set_params(init=find_fitted(rounds)), tmp_path)
+        np.testing.assert_array_equal(again.init.predict_proba(labeled[0]), rounds.predict_proba(labeled[0]))
+        with pytest.raises(TypeError, match=r"is a fitted StandardScaler.*find_fitted"):
+            fit("supervised", labeled, init=make_pipeline(StandardScaler(), inner).fit(*labeled)).save(tmp_path / "m")
+
+    def test_a_fitted_pipeline_comes_back_fitted(self, partly, tmp_path):
+        inner = SupervisedSegmenter(max_steps=1, batch_size=2, network=TINY, random_state=0)
+        segmenter = SelfTrainingSegmenter(make_pipeline(RecordingStandardizer(), inner)).fit(*partly)
+        again = reload(segmenter, tmp_path, objects=[Pipeline, RecordingStandardizer])
+        np.testing.assert_array_equal(again.predict_proba(partly[0]), segmenter.predict_proba(partly[0]))
+
     def test_an_estimator_of_ones_own(self, partly, tmp_path):
         class Mine(SupervisedSegmenter):
             pass
@@ -575,6 +611,9 @@ class TestCard:
             "SupervisedSegmenter",
             1,
         )
+        wanted = {"recordings": 12, "labeled_recordings": 4, "samples": 12 * 600, "labeled_samples": 4 * 600}
+        assert card["training set"] == wanted
+        assert sslts.load(tmp_path / "m").training_set_ == wanted
 
 
 def test_a_model_for_a_device_that_is_not_here(partly, tmp_path):

@@ -45,6 +45,8 @@ class Savable:
         ------
         sklearn.exceptions.NotFittedError
             If the segmenter is not fitted.
+        TypeError
+            If it holds a fitted estimator from elsewhere, as a search, of which a file can hold the parameters alone.
         OSError
             If the folder is missing or can't be written.
 
@@ -63,6 +65,7 @@ class Savable:
         check_is_fitted(self)
         encoder = Encoder()
         model = encoder.encode(self, "model")
+        _refuse_lost(encoder.lost)
         header = {"kind": "model", **list_versions(), "card": describe_model(self), "model": model}
         write_file(path, header, encoder.tensors)
 
@@ -136,6 +139,16 @@ def load(
         raise PersistenceError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError) as error:
         raise PersistenceError(f"{path} can't be read: {type(error).__name__}: {error}") from error
+
+
+def _refuse_lost(lost: Mapping[str, Any]) -> None:
+    for path, value in lost.items():
+        kind = type(value).__name__
+        raise TypeError(
+            f"{path} is a fitted {kind}, of which a file can hold the parameters alone: what it learnt would be lost. "
+            f"Save, or pass as `init`, the segmenter in it, which sslts.wrapping.find_fitted returns"
+            f"{' (its best_estimator_)' if hasattr(value, 'best_estimator_') else ''}."
+        )
 
 
 def _refuse_foreign(coded: Any, known: set[str]) -> None:

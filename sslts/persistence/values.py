@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.utils import get_tags
 from torch import Tensor
 
 from sslts.decoding import SegmentStatistics
@@ -30,6 +31,8 @@ _TENSOR_TYPES = "?bBhHiIlLqQefd"  # of NumPy, that safetensors has too
 class Encoder:
     """Turn values into JSON; their arrays go to ``tensors``, what is foreign is noted in ``foreign``.
 
+    Of a foreign estimator the parameters are written. If it is fitted, what it found is not: ``lost`` says where.
+
     Examples
     --------
     >>> import numpy as np
@@ -43,6 +46,7 @@ class Encoder:
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
         self.foreign: dict[str, Any] = {}
+        self.lost: dict[str, Any] = {}  # fitted estimators by path
         self._storages: set[int] = set()
 
     def encode(self, value: Any, path: str) -> Any:
@@ -127,6 +131,8 @@ class Encoder:
     def _encode_foreign(self, value: Any, path: str) -> Any:
         if isinstance(value, type) or not (dataclasses.is_dataclass(value) or hasattr(value, "get_params")):
             return {"$": "foreign", "name": self._note(value)}
+        if _has_learnt(value):
+            self.lost[path] = value
         fields = self._encode_fields(_list_fields(value), path)
         return {"$": "foreign", "name": self._note(type(value)), "fields": fields}
 
@@ -164,6 +170,14 @@ def _list_fields(value: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
     return value.get_params(deep=False)
+
+
+def _has_learnt(value: Any) -> bool:
+    """Return whether it is an estimator that has to be fitted, and is: no callback, no step that learns nothing."""
+    found = {name for name in vars(value) if name.endswith("_") and not name.startswith("_")} - set(_list_fields(value))
+    if not hasattr(value, "fit") or not found:
+        return False
+    return not hasattr(value, "__sklearn_tags__") or get_tags(value).requires_fit
 
 
 def get_import_path(value: Any) -> str:

@@ -66,6 +66,10 @@ class SavableNetwork(Savable):
         # What the labels said of the classes is in the criterion's own state.
         class_weight = torch.ones(n_classes) if "class_weight" in weights["criterion"] else None
         criterion = self._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
+        if _list_shapes(criterion.state_dict()) != _list_shapes(weights["criterion"]):
+            # Parameters were set after the fit, as another threshold. Only training reads it, and begins with a new
+            # one; so the new one of these parameters stands for what was trained.
+            state = {**state, "weights": {**weights, "criterion": criterion.state_dict()}}
         self.net_ = self._build_net(module, criterion, state["seed"])
         set_net_state(self.net_, state)
 
@@ -75,3 +79,7 @@ class SavableNetwork(Savable):
         if before is None or device.type != before.type:
             self.precision_ = choose_precision(self.precision, device)
         self.device_ = str(device)
+
+
+def _list_shapes(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
