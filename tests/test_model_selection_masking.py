@@ -1,8 +1,11 @@
 """Labels are hidden by units: what is kept is what was there, as many as asked for, of every class."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,7 +154,7 @@ class TestBadInput:
             ({"n_labeled": 1, "groups": [0, 1]}, r"groups has shape \(2,\), y has 3 recordings"),
             ({"n_labeled": 1, "stratify": [0, 1]}, r"stratify has shape \(2,\), y has 3"),
             ({"n_labeled": 1, "unit": "window", "window_length": 0}, "window_length"),
-            ({"n_labeled": 1, "unit": "segment"}, r"1 segments can't hold all classes \[0, 1\]: 2 are needed"),
+            ({"n_labeled": 1, "unit": "segment"}, r"no 1 segments .* all classes \[0, 1\]; the fewest found are 2"),
         ],
     )
     def test_says_what_is_wrong(self, options, words):
@@ -166,3 +169,63 @@ class TestBadInput:
     def test_no_labels(self, y):
         with pytest.raises(ValueError, match=r"y (is None|holds no)|y\[0\] holds"):
             mask_labels(y, n_labeled=1)
+
+
+class TestFewUnitsThatHoldEveryClass:
+    """The units that hold the most come first; where they are too many, others are looked for."""
+
+    Y = np.array([[1, 1, 2, 2, 3, 3], [4, 4, 5, 5, 6, 6], [2, 3, 4, 5, 2, 3]])
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_two_that_hold_all_are_found_though_a_third_holds_more(self, seed):
+        few = mask_labels(self.Y, n_labeled=2, random_state=seed)
+        assert (few >= 0).any(axis=1).tolist() == [True, True, False]
+
+    def test_what_can_not_be_is_refused_truly(self):
+        with pytest.raises(ValueError, match=r"found no 1 recordings .*\[1, 2, 3, 4, 5, 6\]; the fewest found are 2"):
+            mask_labels(self.Y, n_labeled=1, random_state=0)
+
+    def test_the_search_is_exact(self):
+        rng = np.random.default_rng(0)
+        for seed in range(30):
+            held = rng.random((7, 6)) < 0.35
+            held[np.arange(6), np.arange(6)] = True
+            y = [np.flatnonzero(row) if row.any() else np.array([-1]) for row in held]
+            size = min(k for k in range(1, 8) for rows in combinations(held, k) if np.any(rows, axis=0).all())
+            kept = mask_labels(y, n_labeled=size, random_state=seed)
+            assert len(np.unique(np.concatenate(kept)[np.concatenate(kept) >= 0])) == 6
+            if size > 1:
+                with pytest.raises(ValueError, match=f"the fewest found are {size}"):
+                    mask_labels(y, n_labeled=size - 1, random_state=seed)
+
+    def test_many_units_take_little_time(self):
+        y = np.random.default_rng(0).integers(12, size=(3000, 4))
+        with pytest.raises(ValueError, match="found no 2 recordings"):
+            mask_labels(y, n_labeled=2, random_state=0)
+        assert (mask_labels(y, n_labeled=3, random_state=0) >= 0).any(axis=1).sum() == 3
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_labels_in_a_zarr_array(unit):
+    y = np.tile([0, 0, 1, 1, 0, 0], (5, 1))
+    options = {"n_labeled": 3, "unit": unit, "random_state": 0}
+    wanted = mask_labels(y, **options)
+    np.testing.assert_array_equal(mask_labels(zarr.array(y), **options), wanted)
+    rows = mask_labels([zarr.array(row) for row in y], **options)
+    np.testing.assert_array_equal(np.stack(rows), wanted)
+
+
+def test_a_truth_of_numpy_is_one():
+    y = np.tile([0, 0, 1, 1, 0, 0], (5, 1))
+    for truth in (True, False):
+        few = mask_labels(y, n_labeled=2, stratify=np.bool_(truth), random_state=0)
+        np.testing.assert_array_equal(few, mask_labels(y, n_labeled=2, stratify=truth, random_state=0))
+
+
+@pytest.mark.parametrize("unit", ["recording", "segment"])
+def test_groups_that_have_no_order(unit):
+    y = np.tile([0, 0, 1, 1, 0, 0], (4, 1))
+    groups = np.array([None, "b", 3, None], dtype=object)
+    options = {"n_labeled": 2, "unit": unit, "random_state": 0}
+    wanted = mask_labels(y, groups=[0, 1, 2, 0], **options)
+    np.testing.assert_array_equal(mask_labels(y, groups=groups, **options), wanted)

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from conftest import TINY, as_ragged
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -162,3 +163,12 @@ class TestBadInput:
     def test_groups_that_are_not_looked_at(self):
         with pytest.warns(UserWarning, match="use LabeledGroupKFold"):
             self.split(LabeledKFold(2), groups=[0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("splitter", [LabeledKFold(2), LabeledShuffleSplit(2, random_state=0)])
+def test_recordings_and_labels_in_zarr_arrays(splitter):
+    y = np.tile([0, 0, 1, 1, 0, -1], (5, 1))
+    wanted = list(splitter.split(y, y))
+    for found, (train, test) in zip(splitter.split(zarr.array(y), zarr.array(y)), wanted, strict=True):
+        np.testing.assert_array_equal(found[0], train)
+        np.testing.assert_array_equal(found[1], test)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.segments import check_integers, check_labels, is_flat
+from sslts.sources import is_lazy
 
 
 def read_labels(y: Any) -> list[np.ndarray]:
@@ -28,6 +29,7 @@ def read_labels(y: Any) -> list[np.ndarray]:
     """
     if y is None:
         raise ValueError("y is None; pass the labels, with -1 where there is none.")
+    y = read_into_memory(y)
     if isinstance(y, (pd.Series, pd.DataFrame)) and not isinstance(y.index, pd.MultiIndex):
         y = y.to_numpy()
     if not len(y):
@@ -35,6 +37,17 @@ def read_labels(y: Any) -> list[np.ndarray]:
     if is_flat(y):
         return list(check_integers(np.asarray(y), "y").reshape(-1, 1))
     return check_labels(y, argument="y", single=True)
+
+
+def read_into_memory(y: Any) -> Any:
+    """Return labels that lie elsewhere, as in a zarr array, as an array; others as they are.
+
+    Examples
+    --------
+    >>> read_into_memory([[0, 1]])
+    [[0, 1]]
+    """
+    return np.asarray(y[:]) if is_lazy(y) and not isinstance(y, np.ndarray) else y
 
 
 def return_labels(labels: list[np.ndarray], like: Any) -> Any:
@@ -61,7 +74,7 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
             instances = like.index.get_level_values(0)
             flat = flat[np.argsort(np.argsort(pd.factorize(instances)[0], kind="stable"), kind="stable")]
         return type(like)(flat.reshape(np.shape(like)), like.index)
-    if isinstance(like, np.ndarray) and like.dtype != object:
+    if is_lazy(like) or (isinstance(like, np.ndarray) and like.dtype != object):
         return np.concatenate(labels).reshape(like.shape)
     if is_flat(like):
         return np.concatenate(labels)
@@ -74,7 +87,7 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
 
 
 def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = "groups") -> np.ndarray | None:
-    """Return the groups as an array.
+    """Return the groups as an array that can be sorted: their own values, or numbers for what has no order.
 
     Parameters
     ----------
@@ -93,6 +106,8 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = 
     --------
     >>> check_groups([7, 7, 9], 3)
     array([7, 7, 9])
+    >>> check_groups([None, "b", None], 3)
+    array([0, 1, 0])
     >>> check_groups([7, 7], 3)
     Traceback (most recent call last):
     ...
@@ -103,4 +118,9 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = 
     array = np.asarray(groups)
     if array.shape != (n,):
         raise ValueError(f"{name} has shape {array.shape}, y has {n} recordings; give one group for each.")
+    if array.dtype == object:
+        try:
+            np.sort(array)
+        except TypeError:  # None among names, say
+            return pd.factorize(array, use_na_sentinel=False)[0]
     return array

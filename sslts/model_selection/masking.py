@@ -16,6 +16,7 @@ from sslts.segments import find_runs
 
 UNITS = ("recording", "window", "segment", "sample")
 SEGMENTS_PER_WINDOW = 4
+TRIALS = 10_000  # of units that may hold every class together: a fraction of a second
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def mask_labels(
     """Keep some labels, and set all others to -1.
 
     The order in which labels are given depends on `random_state` alone: what is kept with ``n_labeled=4`` is also kept
-    with ``n_labeled=7``, as in a project where labels are added.
+    with ``n_labeled=7``, as in a project where labels are added. (Units that hold the most of the missing classes come
+    first. Where so few units hold every class only in another choice, that one is taken, for this number alone.)
 
     Parameters
     ----------
@@ -91,6 +93,7 @@ def mask_labels(
     [array([-1, -1,  1,  1,  0,  0,  2])]
     """
     labels = read_labels(y)
+    stratify = bool(stratify) if isinstance(stratify, np.bool_) else stratify
     group_of = check_groups(groups, len(labels))
     if unit not in UNITS:
         raise ValueError(f"unit must be one of {UNITS}, got {unit!r}")
@@ -207,10 +210,39 @@ def _cover_classes(units: _Units, labels: list[np.ndarray], order: np.ndarray, k
     while missing.any():
         first.append(int(in_order[:, missing].sum(axis=1).argmax()))  # the first of those that hold the most
         missing &= ~in_order[first[-1]]
+    for size in range(kept, len(first)):  # fewer may do than who takes the most at each turn
+        found = _search_cover(in_order, size)
+        if found is not None:
+            first = found
+            break
     if len(first) > kept:
         raise ValueError(
-            f"{kept} {name}s can't hold all classes {classes.tolist()}: {len(first)} are needed. Label more, or pass "
-            "stratify=False."
+            f"found no {kept} {name}s that together hold all classes {classes.tolist()}; the fewest found are "
+            f"{len(first)}. Label more, or pass stratify=False."
         )
     rest = np.setdiff1d(np.arange(len(order)), first)
     return order[np.r_[np.array(first, dtype=np.int64), rest]]
+
+
+def _search_cover(held: np.ndarray, size: int) -> list[int] | None:
+    """Return at most ``size`` rows that hold, together, every class; None if there are none, or after `TRIALS`."""
+    rows = np.sort(np.unique(held, axis=0, return_index=True)[1])  # of units that hold the same, the first
+    sets, trials = held[rows], 0
+
+    def choose(missing: np.ndarray, left: int) -> list[int] | None:
+        nonlocal trials
+        if not missing.any():
+            return []
+        if sets[:, missing].sum(axis=1).max() * left < missing.sum():
+            return None
+        rarest = np.where(missing, sets.sum(axis=0), len(sets) + 1).argmin()
+        for row in np.flatnonzero(sets[:, rarest]):
+            trials += 1
+            if trials > TRIALS:
+                break
+            rest = choose(missing & ~sets[row], left - 1)
+            if rest is not None:
+                return [int(rows[row]), *rest]
+        return None
+
+    return choose(np.ones(held.shape[1], dtype=bool), size)
