@@ -196,6 +196,18 @@ class TestLabelEfficiency:
         display = draw(LabelEfficiencyDisplay(self.make_curve()).plot())
         assert (len(display.axes_), display.ceiling_, display.gap_) == (1, None, None)
 
+    def test_who_shares_no_labels_with_the_baseline_has_no_gap(self):
+        curve = self.make_curve()
+        curve.loc[curve["estimator"] == "FixMatch", "labels"] += 1
+        display = draw(LabelEfficiencyDisplay(curve, baseline="labels alone").plot())
+        assert (len(display.axes_), len(display.gap_)) == (1, 0)
+        assert display.ceiling_ is not None
+
+    @pytest.mark.parametrize("baseline", [None, "labels alone"])
+    def test_an_empty_curve(self, baseline):
+        with pytest.raises(ValueError, match="curve is empty"):
+            LabelEfficiencyDisplay(self.make_curve().head(0), baseline=baseline).plot()
+
     def test_one_split_has_a_curve_without_intervals(self):
         display = draw(LabelEfficiencyDisplay(self.make_curve(1), baseline="labels alone").plot())
         assert np.isfinite(display.ax_.lines[0].get_ydata()).all()

@@ -34,7 +34,8 @@ def gap_closed(curve: pd.DataFrame, *, baseline: str, confidence: float = 0.95, 
     -------
     pandas.DataFrame
         ``estimator, labels, gain, gap, low, high``: the gain in score over the baseline, the share of the gap that is
-        closed, and its interval; nan where there is one split, or no gap.
+        closed, and its interval; nan where there is one split, or no gap. No row where an estimator shares no split
+        with the baseline, or no number of labels below the ceiling.
 
     Raises
     ------
@@ -59,6 +60,8 @@ def gap_closed(curve: pd.DataFrame, *, baseline: str, confidence: float = 0.95, 
         own = choose_scores(curve, name)
         splits = base.index.intersection(own.index)
         labels = own.columns.intersection(base.columns[:-1])
+        if not len(splits) or not len(labels):
+            continue
         ceiling = base.loc[splits].iloc[:, [-1]].to_numpy()
         both = np.stack([own.loc[splits, labels].to_numpy(), base.loc[splits, labels].to_numpy()])
         gain, gap = both[0] - both[1], ceiling - both[1]

@@ -35,10 +35,10 @@ def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
     if missing:
         raise ValueError(f"curve has no column {missing[0]!r}; pass what label_efficiency_curve returns.")
     names = list(dict.fromkeys(curve["estimator"]))
+    if not names:
+        raise ValueError("curve is empty.")
     if estimator is None and len(names) != 1:
-        raise ValueError(
-            f"curve has the estimators {names}; name one, as estimator={names[0]!r}." if names else "curve is empty."
-        )
+        raise ValueError(f"curve has the estimators {names}; name one, as estimator={names[0]!r}.")
     name = names[0] if estimator is None else estimator
     if name not in names:
         raise ValueError(f"estimator={name!r} is not in the curve, which has {names}.")

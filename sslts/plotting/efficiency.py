@@ -136,13 +136,16 @@ class LabelEfficiencyDisplay:
         """
         check_confidence(self.confidence)
         names = list(dict.fromkeys(self.curve["estimator"]))
+        if not names:
+            raise ValueError("curve is empty.")
         tables = {name: summarize_scores(choose_scores(self.curve, name), self.confidence) for name in names}
         self.ceiling_ = None if self.baseline is None else float(self._get(tables, self.baseline)["score"].iloc[-1])
         others = [name for name in names if name != self.baseline]
         self.gap_ = None
         if self.baseline is not None and others:
             self.gap_ = gap_closed(self.curve, baseline=self.baseline, confidence=self.confidence)
-        self.figure_, self.axes_ = split_axes(ax, [3.2] if self.gap_ is None else [3.2, 1.7], width=7.0)
+        shows_gap = self.gap_ is not None and len(self.gap_) > 0
+        self.figure_, self.axes_ = split_axes(ax, [3.2, 1.7] if shows_gap else [3.2], width=7.0)
         self.ax_ = self.axes_[0]
         colors = dict(zip(names, PALETTE * (len(names) // len(PALETTE) + 1), strict=False))
         for place, (name, table) in enumerate(tables.items()):
@@ -157,7 +160,7 @@ class LabelEfficiencyDisplay:
         low, high = self.ax_.get_ylim()
         self.ax_.set_ylim(max(low, means.min() - room), min(high, means.max() + room))
         self.ax_.legend(frameon=False, fontsize="small")
-        if self.gap_ is not None:
+        if shows_gap:
             self._draw_gap(self.axes_[1], colors)
         self._dress(sorted({int(n) for table in tables.values() for n in table["labels"]}))
         return self
