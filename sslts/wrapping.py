@@ -85,3 +85,21 @@ def find_fitted(estimator: Any, argument: str = "segmenter") -> Any:
         kind = type(estimator).__name__
         raise NotFittedError(f"{argument}: there is no fitted segmenter in this {kind}; fit it first.")
     return owner
+
+
+def list_weights(estimator: Any) -> list[Any]:
+    """Return what another segmenter may start from, classes and averaged weights, as arrays; none if it is not fitted.
+
+    Examples
+    --------
+    >>> from sslts import FixMatchSegmenter
+    >>> list_weights(FixMatchSegmenter())
+    []
+    """
+    owner = find_owner(estimator, "network_")
+    if owner is None:
+        return []
+    return [
+        owner.classes_,
+        *(value.cpu().float().numpy() for value in owner.net_.teacher_.module.state_dict().values()),
+    ]

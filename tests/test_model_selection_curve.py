@@ -1,12 +1,16 @@
 """The curve: who saw which labels, resuming from a file, and what is refused."""
 
+import functools
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from conftest import TINY
 from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
@@ -14,7 +18,18 @@ from skorch.callbacks import Callback
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.metrics import mean_iou_scorer
 from sslts.model_selection import LabeledGroupKFold, gap_closed, label_efficiency_curve
+from sslts.model_selection.record import describe_estimator, fingerprint
 from sslts.preprocessing import FillGaps
+
+
+def weigh(estimator, X, y, w=1):
+    return float(w)
+
+
+class Weigh:
+    def __call__(self, estimator, X, y):
+        return 2.0
+
 
 GROUPS = np.repeat(np.arange(8), 2)
 X = np.arange(16)[:, None] + np.zeros((16, 6))
@@ -111,6 +126,20 @@ def test_real_segmenters_on_ragged_recordings_in_two_processes(labeled):
     pd.testing.assert_frame_equal(alone.drop(columns="seconds"), both.drop(columns="seconds"))
 
 
+def test_recordings_and_labels_in_zarr_arrays(labeled):
+    X, y = labeled
+    estimators = {
+        "a": SupervisedSegmenter(max_steps=2, batch_size=2, random_state=0, network=TINY),
+        "b": make_pipeline(FillGaps(), SupervisedSegmenter(max_steps=2, batch_size=2, random_state=0, network=TINY)),
+    }
+    for scoring in (None, mean_iou_scorer):
+        options = {"n_labeled": [2, 3], "cv": 1, "random_state": 0, "scoring": scoring}
+        wanted = label_efficiency_curve(estimators, X, y, **options).drop(columns="seconds")
+        found = label_efficiency_curve(estimators, zarr.array(X), zarr.array(y), **options).drop(columns="seconds")
+        pd.testing.assert_frame_equal(found, wanted)
+    assert fingerprint(zarr.array(X), [zarr.array(y[0])]) == fingerprint(X, [y[0]])
+
+
 class InterruptOnce(Callback):
     done = False
 
@@ -180,6 +209,45 @@ class TestFile:
         assert not Spy.seen
         assert [p.name for p in tmp_path.iterdir()] == ["curve.json"]
 
+    def test_the_weights_of_the_model_to_start_from_tell_estimators_apart(self, labeled, tmp_path):
+        X, y = labeled
+        fast = {"max_steps": 1, "batch_size": 2, "network": TINY}
+        first, other = (SupervisedSegmenter(random_state=seed, **fast).fit(X, y) for seed in (0, 1))
+        other.set_params(random_state=0)  # alike but for the weights
+        options = {"n_labeled": [2], "cv": 1, "random_state": 0, "file": tmp_path / "curve.json"}
+
+        def draw(init, **params):
+            return label_efficiency_curve({"a": SupervisedSegmenter(init=init, **fast, **params)}, X, y, **options)
+
+        wanted = draw(first)
+        pd.testing.assert_frame_equal(draw(first), wanted)
+        with pytest.raises(ValueError, match="another estimator called 'a'"):
+            draw(other)
+        assert describe_estimator(FrozenEstimator(first)) != describe_estimator(FrozenEstimator(other))
+
+    def test_random_states_tell_estimators_apart(self):
+        one, same, other = (describe_estimator(Spy(bonus=np.random.RandomState(seed))) for seed in (0, 0, 1))
+        assert one == same != other
+        one, same, other = (describe_estimator(Spy(bonus=np.random.default_rng(seed))) for seed in (0, 0, 1))
+        assert one == same != other
+
+    @pytest.mark.parametrize("scoring", [functools.partial(weigh, w=2), Weigh()])
+    def test_scoring_has_no_address_that_another_process_would_not_have(self, tmp_path, scoring):
+        make_curve(file=tmp_path / "curve.json", scoring=scoring)
+        assert " at 0x" not in (tmp_path / "curve.json").read_text()
+
+    @pytest.mark.parametrize(
+        "scoring", [lambda e, X, y: 1.0, functools.partial(lambda e, X, y, w: w, w=2), make_scorer(lambda t, p: 1.0)]
+    )
+    def test_a_lambda_is_no_name_for_a_file(self, tmp_path, scoring):
+        with pytest.raises(
+            ValueError, match=r"scoring=.*<lambda>.* with a file.*Pass a named function, or make_scorer"
+        ):
+            make_curve(file=tmp_path / "curve.json", scoring=scoring)
+        assert not Spy.seen
+        assert not list(tmp_path.iterdir())
+        make_curve(scoring=lambda e, X, y: 1.0)
+
     @pytest.mark.parametrize("content", [b"", b"estimator,labels\n", b"[1, 2]", b"{}", b"\xff\xfe\x00"])
     def test_no_file_of_a_curve_is_refused(self, tmp_path, content):
         path = tmp_path / "mine.csv"
@@ -236,3 +304,14 @@ class TestGap:
     def test_the_baseline_is_there(self):
         with pytest.raises(ValueError, match="'nope' is not in the curve"):
             gap_closed(self.make(0, 1, 0), baseline="nope")
+        with pytest.raises(ValueError, match="curve is empty"):
+            gap_closed(self.make(0, 1, 0).head(0), baseline="base")
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("apart", ["labels", "split"])
+    def test_who_shares_nothing_with_the_baseline_is_left_out(self, apart):
+        curve = self.make(0.6, 0.9, 0.7)
+        stranger = curve[curve["estimator"] == "own"].assign(estimator="stranger")
+        stranger[apart] += 1000
+        wanted = gap_closed(curve, baseline="base")
+        pd.testing.assert_frame_equal(gap_closed(pd.concat([curve, stranger]), baseline="base"), wanted)

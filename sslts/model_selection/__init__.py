@@ -1,7 +1,8 @@
 """How many labels are enough: hide labels, split recordings, draw the curve of scores over labels, plan the next ones.
 
-scikit-learn cuts ``X`` by its first axis or item, so everything here takes arrays and lists, ragged ones too. A frame
-in sktime's ``pd-multiindex`` has rows of samples, not of recordings, and is refused; convert it first.
+scikit-learn cuts ``X`` by its first axis or item, so everything here takes arrays, in memory or not, and lists, ragged
+ones too. A frame in sktime's ``pd-multiindex`` has rows of samples, not of recordings, and is refused; convert it
+first.
 """
 
 from sslts.model_selection.budget import LabelsNeeded, labels_needed, suggest_budget

@@ -16,10 +16,11 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
-from sslts.model_selection.labels import check_groups, read_labels
+from sslts.model_selection.labels import check_groups, read_into_memory, read_labels
 from sslts.model_selection.masking import mask_labels
-from sslts.model_selection.record import COLUMNS, KEY, CurveFile, describe_estimator, fingerprint
+from sslts.model_selection.record import COLUMNS, KEY, CurveFile, describe_estimator, describe_scoring, fingerprint
 from sslts.model_selection.splitters import LabeledShuffleSplit
+from sslts.sources import Rows, is_lazy
 from sslts.wrapping import check_completed
 
 
@@ -62,7 +63,7 @@ def label_efficiency_curve(
         How test recordings are chosen; None: ``LabeledShuffleSplit(5)``, which keeps groups together. A number: so many
         splits of that kind.
     scoring : callable or str, default=None
-        ``scorer(estimator, X, y)``; None: the estimator's ``score``.
+        ``scorer(estimator, X, y)``; None: the estimator's ``score``. With `file`, no lambda: it has no name.
     n_jobs : int, default=None
         Fits at a time, in processes of their own.
     random_state : int, default=None
@@ -108,6 +109,13 @@ def label_efficiency_curve(
         raise ValueError(
             f"random_state={random_state!r} with a file: pass a number, so that a later run goes on alike."
         )
+    scored_by = describe_scoring(scoring)
+    if file is not None and "<lambda>" in scored_by:
+        raise ValueError(
+            f"scoring={scored_by} with a file: a lambda can't be told from another. Pass a named function, or "
+            "make_scorer of one."
+        )
+    y = read_into_memory(y)
     group_of = check_groups(groups, len(read_labels(y)))
     splits = list(_make_splitter(cv, random_state).split(X, y, groups))
     seeds = np.random.default_rng(random_state).integers(2**31 - 1, size=len(splits)).tolist()
@@ -120,7 +128,7 @@ def label_efficiency_curve(
     study = {
         "data": fingerprint(X, y, groups),
         "splits": fingerprint(*[part for pair in splits for part in pair]),
-        "scoring": repr(scoring) if not callable(scoring) else getattr(scoring, "__name__", repr(scoring)),
+        "scoring": scored_by,
         "random_state": repr(random_state),
     }
     kept = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
@@ -195,8 +203,16 @@ def _fit_once(
     key: dict[str, Any], estimator: Any, X: Any, y: Any, rows: np.ndarray, labels: Any, test: np.ndarray, scoring: Any
 ) -> dict[str, Any]:
     begun = time.perf_counter()
-    estimator.fit(_safe_indexing(X, rows), labels)
+    estimator.fit(_cut(X, rows), labels)
     seconds = time.perf_counter() - begun
     check_completed(estimator)  # else the score of a part of a training would stand in the file for good
-    score = check_scoring(estimator, scoring)(estimator, _safe_indexing(X, test), _safe_indexing(y, test))
+    score = check_scoring(estimator, scoring)(estimator, _cut(X, test), _safe_indexing(y, test))
     return {**key, "score": float(score), "seconds": round(seconds, 3)}
+
+
+def _cut(X: Any, rows: np.ndarray) -> Any:
+    """Return some of the recordings; of a zarr array and its kind as rows that are read when they are needed."""
+    if isinstance(X, np.ndarray) or not is_lazy(X):
+        return _safe_indexing(X, rows)
+    whole = Rows(X)
+    return [whole[i] for i in rows]

@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
+
+from sslts.sources import is_lazy
+from sslts.wrapping import list_weights
 
 FORMAT = "sslts label efficiency curve, version 1"
 COLUMNS = ("estimator", "labels", "unlabelled", "split", "score", "seconds")
@@ -106,8 +110,15 @@ def describe_estimator(estimator: Any) -> str:
     >>> describe_estimator(DummyClassifier(random_state=1))
     "DummyClassifier(constant=None, random_state=1, strategy='prior')"
     """
-    params = ", ".join(f"{name}={_describe(value)}" for name, value in sorted(estimator.get_params(deep=False).items()))
-    return f"{type(estimator).__name__}({params})"
+    params = [f"{name}={_describe(value)}" for name, value in sorted(estimator.get_params(deep=False).items())]
+    return f"{type(estimator).__name__}({', '.join(params)}{_describe_start(estimator)})"
+
+
+def _describe_start(estimator: Any) -> str:
+    """Return the fingerprint of a fitted model that a clone keeps: all other ones are fitted anew."""
+    kept = estimator if isinstance(estimator, FrozenEstimator) else getattr(estimator, "init", None)
+    weights = list_weights(kept)
+    return f", weights of init: {fingerprint(*weights)}" if weights else ""
 
 
 def _describe(value: Any) -> str:
@@ -115,7 +126,26 @@ def _describe(value: Any) -> str:
         return describe_estimator(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_describe, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name!r}: {_describe(one)}' for name, one in value.items())}}}"
+    if isinstance(value, np.random.RandomState):
+        return f"RandomState({fingerprint(*value.get_state())})"
+    if isinstance(value, np.random.Generator):
+        return f"Generator({fingerprint(repr(value.bit_generator.state))})"
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def describe_scoring(scoring: Any) -> str:
+    """Return the name of a function, or what else a score is made of, as text that is the same in the next process.
+
+    Examples
+    --------
+    >>> import functools
+    >>> describe_scoring(len), describe_scoring(functools.partial(round, ndigits=2))
+    ('len', 'functools.partial(<built-in function round>, ndigits=2)')
+    """
+    name = getattr(scoring, "__name__", None)
+    return name if callable(scoring) and isinstance(name, str) else _describe(scoring)
 
 
 def fingerprint(*values: Any) -> str:
@@ -137,9 +167,10 @@ def _feed(digest: Any, value: Any) -> None:
         value = value.to_numpy()
     if value is None or isinstance(value, str):
         digest.update(repr(value).encode())
-    elif isinstance(value, np.ndarray) and value.dtype != object:
-        digest.update(f"{value.shape}{value.dtype}".encode())
-        for row in np.atleast_1d(value):  # a memory-mapped file is read by recordings
+    elif (isinstance(value, np.ndarray) and value.dtype != object) or is_lazy(value):
+        digest.update(f"{tuple(value.shape)}{value.dtype}".encode())
+        many = len(value.shape) > 1  # what lies in a file is read by recordings
+        for row in (value[i] for i in range(value.shape[0])) if many else [value[:] if value.shape else value]:
             digest.update(np.ascontiguousarray(row).tobytes())
     elif hasattr(value, "__iter__"):
         digest.update(b"[")
