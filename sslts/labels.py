@@ -119,6 +119,15 @@ class LabelRuns:
         total = np.cumsum(np.append(0, np.where(self.value >= 0, self.size, 0)))
         return np.diff(total[self.first])
 
+    def describe(self) -> dict[str, int]:
+        """Return how many recordings and samples there are, and how many of them with labels."""
+        return {
+            "recordings": len(self),
+            "labeled_recordings": int(self.labeled.sum()),
+            "samples": int(self.lengths.sum()),
+            "labeled_samples": int(self.count_samples().sum()),
+        }
+
     def cut(self, recording: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
         """Return the labels of stretches, ``-1`` behind a recording's end.
 

@@ -213,7 +213,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         self.n_channels_, self._channel_names = recordings.n_channels, recordings.channel_names
         self.n_features_in_ = _count_features(X, recordings)
         self.classes_ = find_classes(labels.value)
-        self.training_set_ = _describe_training_set(labels)
+        self.training_set_ = labels.describe()
         self.statistics_ = measure_runs(labels, classes=self.classes_.tolist(), background=self.background)
         labels = labels.encode(self.classes_)
         summary = self._summarize(recordings, labels)
@@ -397,15 +397,6 @@ def _count_features(X: Any, recordings: Recordings) -> int:
         return recordings.n_channels
     shape = getattr(X, "shape", None) or np.shape(X)
     return int(shape[1])
-
-
-def _describe_training_set(labels: LabelRuns) -> dict[str, int]:
-    return {
-        "recordings": len(labels),
-        "labeled_recordings": int(labels.labeled.sum()),
-        "samples": int(labels.lengths.sum()),
-        "labeled_samples": int(labels.count_samples().sum()),
-    }
 
 
 def _make_history(net: SegmentationNet, classes: np.ndarray) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
+from sslts.labels import LabelRuns
 from sslts.metrics import mean_iou
 from sslts.persistence.checkpoints import SavedRounds
 from sslts.persistence.models import Savable
@@ -158,7 +159,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         self.segmenter_ = segmenter
         self.classes_ = segmenter.classes_
         self.labels_, self.history_ = saved.labels, pd.DataFrame(saved.rows)
-        self.training_set_ = _describe_training_set(given)
+        self.training_set_ = LabelRuns.from_labels(given).describe()  # pseudo-labels are nobody's word
         return self
 
     def set_params(self, **params: Any) -> Self:
@@ -394,13 +395,3 @@ def _describe_round(
     labels = np.concatenate([guess[mask] for guess, mask in zip(guessed, believed, strict=True)])
     shares = {f"share_{k}": float((labels == k).mean()) if len(labels) else math.nan for k in classes}
     return {"round": number, "believed": len(labels) / n_open if n_open else 0.0, **shares}
-
-
-def _describe_training_set(given: list[np.ndarray]) -> dict[str, int]:
-    """Return what the last segmenter says of its own, of the given labels: pseudo-labels are nobody's word."""
-    return {
-        "recordings": len(given),
-        "labeled_recordings": sum(bool((labels >= 0).any()) for labels in given),
-        "samples": sum(map(len, given)),
-        "labeled_samples": sum(int((labels >= 0).sum()) for labels in given),
-    }
