@@ -1,5 +1,6 @@
 """Policies draw for each recording, and plain functions are views too."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -137,3 +138,10 @@ def test_an_augmenter_that_returns_something_else_is_named(change, message):
     tracks = Tracks(torch.zeros(2, 1, 8), torch.zeros(2, 8).long(), torch.ones(2, 8).bool())
     with pytest.raises(ValueError, match=message):
         apply_view(Wrong(change), tracks, torch.Generator())
+
+
+@pytest.mark.parametrize("n", [2, np.int64(2), (2, 2), [2, 2]])
+def test_how_many_steps_may_be_said_in_several_ways(n, tracks):
+    seen = SomeOf((Jitter(), Scale()), n=n)(tracks, torch.Generator().manual_seed(0))
+    wanted = SomeOf((Jitter(), Scale()), n=2)(tracks, torch.Generator().manual_seed(0))
+    assert torch.equal(seen.x, wanted.x)

@@ -138,7 +138,8 @@ class SomeOf(Augmenter):
             raise ValueError(f"SomeOf: n={self.n!r} must be a number of steps, 0 or more, or the least and the most.")
 
     def _get_range(self) -> tuple[int, int]:
-        return (self.n, self.n) if isinstance(self.n, int) else self.n
+        least, most = self.n if isinstance(self.n, (tuple, list)) else (self.n, self.n)
+        return int(least), int(most)
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         batch, device = len(tracks.x), tracks.x.device

@@ -382,7 +382,7 @@ def _check_instance(network: Any) -> None:
 def _read_size(module: nn.Module, name: str) -> int:
     """Return a size in samples that a module may offer, else 1; a bare convolution's stride is a tuple."""
     size = getattr(module, name, 1)
-    return size if isinstance(size, int) else 1
+    return size if isinstance(size, int) and size > 0 else 1
 
 
 def _draw_seed(random_state: Any) -> int:
