@@ -179,7 +179,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         ------
         ValueError
             If the input or a parameter is unusable, or `checkpoint` is no checkpoint of this data and these parameters
-            (`sslts.persistence.PersistenceError`); nothing has been trained then.
+            (`sslts.persistence.PersistenceError`); nothing has been trained then, and what an earlier fit found stays.
         FloatingPointError
             If the loss stops being finite. The weights are those of the step before, and `predict` works.
         """
