@@ -315,3 +315,15 @@ class TestGap:
         stranger[apart] += 1000
         wanted = gap_closed(curve, baseline="base")
         pd.testing.assert_frame_equal(gap_closed(pd.concat([curve, stranger]), baseline="base"), wanted)
+
+
+def test_a_table_that_names_no_type_has_a_fingerprint():
+    class Table:
+        def __init__(self, values):
+            self.values, self.shape = values, values.shape
+
+        def __getitem__(self, key):
+            return self.values[key]
+
+    one, other = np.arange(6.0).reshape(2, 3), np.arange(1.0, 7.0).reshape(2, 3)
+    assert fingerprint(Table(one)) == fingerprint(Table(one.copy())) != fingerprint(Table(other))

@@ -168,7 +168,7 @@ def _feed(digest: Any, value: Any) -> None:
     if value is None or isinstance(value, str):
         digest.update(repr(value).encode())
     elif (isinstance(value, np.ndarray) and value.dtype != object) or is_lazy(value):
-        digest.update(f"{tuple(value.shape)}{value.dtype}".encode())
+        digest.update(f"{tuple(value.shape)}{getattr(value, 'dtype', '')}".encode())
         many = len(value.shape) > 1  # what lies in a file is read by recordings
         for row in (value[i] for i in range(value.shape[0])) if many else [value[:] if value.shape else value]:
             digest.update(np.ascontiguousarray(row).tobytes())
