@@ -155,7 +155,8 @@ class Augmenter(Recipe, ABC):
         Parameters
         ----------
         X : array-like
-            Recordings, in any container that a segmenter's ``fit`` takes.
+            Recordings, in any container that a segmenter's ``fit`` takes. They are rounded to float32: take a large
+            offset off first.
         y : array-like of int or None
             Their labels, ``-1`` for unlabelled; they move with time.
         random_state : int or None
