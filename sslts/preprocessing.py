@@ -133,9 +133,10 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
         x = x - np.partition(x, x.shape[-1] // 2, axis=-1)[:, [x.shape[-1] // 2]]
     x = x.astype(np.float64)
 
-    count = sum_locally(np.ones_like(x[:1]), size)
-    center = sum_locally(x, size) / count
-    variance = np.maximum(sum_locally(x**2, size) / count - center**2, 0.0)
+    first = np.arange(x.shape[-1]) - size // 2
+    count = np.minimum(first + size, x.shape[-1]) - np.maximum(first, 0)
+    center, square = np.split(sum_locally(np.concatenate([x, x**2]), size) / count, 2)
+    variance = np.maximum(square - center**2, 0.0)
     # No values of such a spread have less: what rounding makes of the variance is not divided by.
     scale = np.maximum(np.sqrt(variance), spread / np.sqrt(2 * size))
     return np.where(varies, (x - center) / np.where(varies, scale, 1.0), 0.0).astype(np.float32)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
+from functools import cached_property
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from torch.nn import Module
 
 from sslts.decoding import prepare_decoder
+from sslts.persistence.identity import digest_arrays
 from sslts.prediction import find_halo, predict_batch
 from sslts.preprocessing import standardize_locally
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.tables import make_table
 from sslts.values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit
-from sslts.wrapping import find_fitted, find_owner
+from sslts.wrapping import find_fitted, find_owner, list_weights, strip_addresses
 
 
 class StreamSegmenter:
@@ -94,11 +94,6 @@ class StreamSegmenter:
         self.block = -(-int(block or self.halo) // self.stride) * self.stride
         self.location, self.scale = self._read_moments(location, scale)
         self.margin = segmenter.window_length_ if segmenter.normalization == "local" else 0
-        self.origin = {
-            "weights": _digest_weights(module),
-            "normalization": _digest_text(repr(segmenter.normalization)),
-            "decoder": _digest_text(repr(self.decoder)),
-        }
         self._begin()
 
     def _read_moments(self, location: ArrayLike | None, scale: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
@@ -248,19 +243,28 @@ class StreamSegmenter:
         for name, own in self._get_fixed().items():
             if name in state and np.array_equal(np.asarray(state[name]), own):
                 continue
-            if name in state and name in self.origin:
+            if name in state and name in self._origin:
                 raise ValueError(
                     f"state is of a stream with other {name}; make this one of the same segmenter, with its decoder as "
                     "it was."
                 )
             given = np.asarray(state[name]).tolist() if name in state else "nothing"
-            here = "another" if name in self.origin else own.tolist()
+            here = "another" if name in self._origin else own.tolist()
             raise ValueError(f"state has {name}={given}, this stream has {here}; make it with the same.")
+
+    @cached_property
+    def _origin(self) -> dict[str, np.ndarray]:
+        """What a state belongs to beside the parameters, as 32 bytes each."""
+        return {
+            "weights": _digest_text(digest_arrays(list_weights(self.segmenter))),
+            "normalization": _digest_text(repr(self.segmenter.normalization)),
+            "decoder": _digest_text(strip_addresses(repr(self.decoder))),  # addresses change with the process
+        }
 
     def _get_fixed(self) -> dict[str, np.ndarray]:
         """Return the parameters that a state belongs to."""
         values = {"block": self.block, "halo": self.halo, "margin": self.margin, "classes": self.segmenter.classes_}
-        values |= {"location": self.location[:, 0], "scale": self.scale[:, 0], **self.origin}
+        values |= {"location": self.location[:, 0], "scale": self.scale[:, 0], **self._origin}
         return {name: np.asarray(value) for name, value in values.items()}
 
     def _read_chunk(self, chunk: ArrayLike) -> np.ndarray:
@@ -311,17 +315,8 @@ class StreamSegmenter:
         return found if background is None else found[label != background].reset_index(drop=True)
 
 
-def _digest_weights(module: Module) -> np.ndarray:
-    """Return 32 bytes that tell the network's weights from others."""
-    found = hashlib.sha256()
-    for value in module.state_dict().values():
-        found.update(np.ascontiguousarray(value.detach().cpu().float().numpy()))
-    return np.frombuffer(found.digest(), dtype=np.uint8)
-
-
 def _digest_text(text: str) -> np.ndarray:
-    """Return 32 bytes that tell a text from others; addresses, which the next process changes, are left out."""
-    text = re.sub(" at 0x[0-9a-fA-F]+", "", text)
+    """Return 32 bytes that tell a text from others."""
     return np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=np.uint8)
 
 

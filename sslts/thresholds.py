@@ -173,7 +173,7 @@ def average_samples(proba: Tensor, valid: Tensor) -> Tensor:
 
 def _average(values: Tensor, valid: Tensor) -> Tensor:
     """Return the mean of values (B, T) over valid samples; zero where there is none."""
-    return (values * valid).sum() / valid.sum().clamp(min=1)
+    return average_samples(values[:, None], valid)[0]
 
 
 class _AlignedModule(ThresholdModule):

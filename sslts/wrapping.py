@@ -1,7 +1,8 @@
-"""What an estimator wraps: pipelines, searches and meta-estimators around a fitted segmenter."""
+"""What an estimator wraps (pipelines, searches, meta-estimators around a fitted segmenter), and what tells it apart."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 _INNER = ("best_estimator_", "segmenter_", "estimator_", "estimator")
@@ -103,3 +104,14 @@ def list_weights(estimator: Any) -> list[Any]:
         owner.classes_,
         *(value.cpu().float().numpy() for value in owner.net_.teacher_.module.state_dict().values()),
     ]
+
+
+def strip_addresses(text: str) -> str:
+    """Return the text of an object without its place in memory, which is another in the next process.
+
+    Examples
+    --------
+    >>> strip_addresses("<function f at 0x7f00a1>")
+    '<function f>'
+    """
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sslts.sources import is_lazy
-from sslts.wrapping import list_weights
+from sslts.wrapping import list_weights, strip_addresses
 
 FORMAT = "sslts label efficiency curve, version 1"
 COLUMNS = ("estimator", "labels", "unlabelled", "split", "score", "seconds")
@@ -132,7 +132,7 @@ def _describe(value: Any) -> str:
         return f"RandomState({fingerprint(*value.get_state())})"
     if isinstance(value, np.random.Generator):
         return f"Generator({fingerprint(repr(value.bit_generator.state))})"
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+    return strip_addresses(repr(value))
 
 
 def describe_scoring(scoring: Any) -> str:
@@ -162,6 +162,14 @@ def fingerprint(*values: Any) -> str:
     return digest.hexdigest()[:12]
 
 
+def _read_rows(table: Any) -> Iterator[Any]:
+    """Yield the rows one at a time, as they may lie in a file; of what has none, the whole."""
+    if len(table.shape) > 1:
+        yield from (table[i] for i in range(table.shape[0]))
+    else:
+        yield table[:] if table.shape else table
+
+
 def _feed(digest: Any, value: Any) -> None:
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
@@ -169,8 +177,7 @@ def _feed(digest: Any, value: Any) -> None:
         digest.update(repr(value).encode())
     elif (isinstance(value, np.ndarray) and value.dtype != object) or is_lazy(value):
         digest.update(f"{tuple(value.shape)}{getattr(value, 'dtype', '')}".encode())
-        many = len(value.shape) > 1  # what lies in a file is read by recordings
-        for row in (value[i] for i in range(value.shape[0])) if many else [value[:] if value.shape else value]:
+        for row in _read_rows(value):
             digest.update(np.ascontiguousarray(row).tobytes())
     elif hasattr(value, "__iter__"):
         digest.update(b"[")

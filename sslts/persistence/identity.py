@@ -53,15 +53,22 @@ def identify_run(
         "estimator": type(estimator).__name__,
         "recordings in X": len(recordings),
         "channels in X": recordings.n_channels,
-        "lengths of the recordings in X": _digest([recordings.lengths]),
+        "lengths of the recordings in X": digest_arrays([recordings.lengths]),
         "values in X": content.hexdigest(),
-        "labels in y": _digest([labels.lengths, labels.first, labels.start, labels.value]),
-        "weights at the start": start and _digest(value.cpu().float().numpy() for value in start.values()),
+        "labels in y": digest_arrays([labels.lengths, labels.first, labels.start, labels.value]),
+        "weights at the start": start and digest_arrays(value.cpu().float().numpy() for value in start.values()),
         "parameters": {name: [_fingerprint(value), _shorten(repr(value))] for name, value in params.items()},
     }
 
 
-def _digest(arrays: Iterable[np.ndarray]) -> str:
+def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
+    """Return 64 digits that tell arrays, in their order, from others.
+
+    Examples
+    --------
+    >>> digest_arrays([np.zeros(2)]) == digest_arrays([np.zeros(2)]) != digest_arrays([np.zeros((2, 1))])
+    True
+    """
     found = hashlib.sha256()
     for array in arrays:
         found.update(repr(array.shape).encode())
@@ -73,7 +80,7 @@ def _fingerprint(value: Any) -> str:
     encoder = Encoder()
     text = json.dumps(encoder.encode(value, "value"))
     arrays = (tensor.float().numpy() for tensor in encoder.tensors.values())
-    return hashlib.sha256(text.encode()).hexdigest() + (_digest(arrays) if encoder.tensors else "")
+    return hashlib.sha256(text.encode()).hexdigest() + (digest_arrays(arrays) if encoder.tensors else "")
 
 
 def _shorten(text: str) -> str:

@@ -116,7 +116,7 @@ def load_weights(module: nn.Module, start: Start, classes: np.ndarray, output: C
         raise ValueError(f"{start.name}: the model to start from has another network; {mend}.")
     found = dict(start.weights)
     _, rows, old_rows = np.intersect1d(classes, start.classes, return_indices=True)
-    for name in output if not np.array_equal(classes, start.classes) else ():
+    for name in output:
         if found[name].shape == (len(start.classes), *own[name].shape[1:]):
             found[name] = own[name].clone()
             found[name][rows] = start.weights[name][old_rows].to(found[name])

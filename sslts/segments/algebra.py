@@ -217,7 +217,7 @@ def _measure(table: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
     table = table.reset_index(drop=True)
     table["length"] = table["end"] - table["start"]
     if {"start_time", "end_time", "duration"} <= set(source.columns) and len(source):
-        length = (source["length"] if "length" in source else source["end"] - source["start"]).to_numpy()
+        length = (source["end"] - source["start"]).to_numpy()
         longest = length.argmax()
         rate = length[longest] / source["duration"].to_numpy()[longest]
         for name, time in (("start", "start_time"), ("end", "end_time"), ("length", "duration")):
