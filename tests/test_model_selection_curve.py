@@ -88,6 +88,17 @@ def test_groups_are_labelled_as_a_whole_and_more_labels_hold_the_fewer():
         assert set(np.bincount(GROUPS[more])) <= {0, 2}
 
 
+def test_recordings_of_no_known_group_are_one():
+    groups = np.where(GROUPS == 3, np.nan, GROUPS)
+    make_curve(groups=groups)
+    rows_of = [rows for rows, _ in Spy.seen]
+    Spy.seen.clear()
+    make_curve()
+    for rows, (wanted, _) in zip(rows_of, Spy.seen, strict=True):
+        assert len(rows) == len(wanted)
+    assert any({6, 7} <= set(rows) for rows in rows_of)
+
+
 def test_all_others_are_unlabelled_unless_a_number_is_asked_for():
     assert set(make_curve()["unlabelled"]) == {5, 3}  # of 8 groups 2 are tested
     for rows, labeled in Spy.seen:

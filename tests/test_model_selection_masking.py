@@ -229,3 +229,12 @@ def test_groups_that_have_no_order(unit):
     options = {"n_labeled": 2, "unit": unit, "random_state": 0}
     wanted = mask_labels(y, groups=[0, 1, 2, 0], **options)
     np.testing.assert_array_equal(mask_labels(y, groups=groups, **options), wanted)
+
+
+def test_what_is_missing_is_one_group_and_one_stratum():
+    y = np.tile([0, 0, 1, 1, 0, 0], (6, 1))
+    for missing in (np.array([2.0, 2, 5, 5, np.nan, np.nan]), np.array([2, 2, 5, 5, None, None], dtype=object)):
+        few = mask_labels(y, n_labeled=3, groups=missing, random_state=0)
+        np.testing.assert_array_equal(few, y)
+        strata = mask_labels(y, n_labeled=3, stratify=missing, random_state=0)
+        np.testing.assert_array_equal((strata >= 0).any(1).reshape(3, 2).sum(1), 1)

@@ -186,7 +186,7 @@ def _order_units(
         strata = np.asarray(stratify)
         if strata.shape != (n,):
             raise ValueError(f"stratify has shape {strata.shape}, y has {n} recordings; give one stratum for each.")
-        return _deal(order, pd.factorize(strata[home])[0], in_proportion=True)
+        return _deal(order, pd.factorize(strata[home], use_na_sentinel=False)[0], in_proportion=True)
     if groups is not None and unit != "recording":
         return _deal(order, pd.factorize(groups[home])[0], in_proportion=False)
     return order
