@@ -41,6 +41,11 @@ class Savable:
         path : path-like
             What is there is replaced when the new file is complete.
 
+        Warns
+        -----
+        UserWarning
+            If a callback is left out because it holds arrays, as recordings that it watches.
+
         Raises
         ------
         sklearn.exceptions.NotFittedError
@@ -66,6 +71,12 @@ class Savable:
         encoder = Encoder()
         model = encoder.encode(self, "model")
         _refuse_lost(encoder.lost)
+        if encoder.dropped:
+            warnings.warn(
+                f"callbacks={', '.join(encoder.dropped)} are left out of the file, which is to hold no recordings, and "
+                "they hold arrays; training alone needs them.",
+                stacklevel=2,
+            )
         header = {"kind": "model", **list_versions(), "card": describe_model(self), "model": model}
         write_file(path, header, encoder.tensors)
 

@@ -31,7 +31,8 @@ _TENSOR_TYPES = "?bBhHiIlLqQefd"  # of NumPy, that safetensors has too
 class Encoder:
     """Turn values into JSON; their arrays go to ``tensors``, what is foreign is noted in ``foreign``.
 
-    Of a foreign estimator the parameters are written. If it is fitted, what it found is not: ``lost`` says where.
+    Of a foreign estimator the parameters are written. If it is fitted, what it found is not: ``lost`` says where. A
+    callback that holds arrays is not written: they are recordings that it watches; ``dropped`` has its import path.
 
     Examples
     --------
@@ -47,6 +48,7 @@ class Encoder:
         self.tensors: dict[str, Tensor] = {}
         self.foreign: dict[str, Any] = {}
         self.lost: dict[str, Any] = {}  # fitted estimators by path
+        self.dropped: list[str] = []  # callbacks
         self._storages: set[int] = set()
 
     def encode(self, value: Any, path: str) -> Any:
@@ -125,8 +127,18 @@ class Encoder:
     def _encode_segmenter(self, value: Any, path: str) -> Any:
         name = get_name(type(value))
         which = {"class": name} if name else {"foreign": self._note(type(value))}
-        params = self._encode_fields(value.get_params(deep=False), f"{path}.params")
+        given = value.get_params(deep=False)
+        if isinstance(given.get("callbacks"), (list, tuple)):
+            given["callbacks"] = [one for one in given["callbacks"] if not self._drops(one)] or None
+        params = self._encode_fields(given, f"{path}.params")
         return {"$": "segmenter", **which, "params": params, "fitted": self._encode_fields(value._get_fitted(), path)}
+
+    def _drops(self, callback: Any) -> bool:
+        trial = Encoder()
+        trial.encode(callback, "callback")
+        if trial.tensors:
+            self.dropped.append(get_import_path(callback[1] if isinstance(callback, tuple) else callback))
+        return bool(trial.tensors)
 
     def _encode_foreign(self, value: Any, path: str) -> Any:
         if isinstance(value, type) or not (dataclasses.is_dataclass(value) or hasattr(value, "get_params")):
