@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sslts.decoding import prepare_decoder
 from sslts.persistence.identity import digest_arrays
 from sslts.prediction import find_halo, predict_batch
 from sslts.preprocessing import standardize_locally
@@ -82,7 +81,7 @@ class StreamSegmenter:
                 f"network={segmenter.network!r} does not name its stride and receptive_field, so that nobody knows how "
                 "much of a stream it has to see; give its module these attributes, or take UNet."
             )
-        self.decoder = prepare_decoder(segmenter.decoder, segmenter.statistics_)
+        self.decoder = segmenter.prepare_decoder()
         if getattr(self.decoder, "latency", None) is None:
             raise ValueError(
                 f"decoder={segmenter.decoder!r} decides when the recording has ended; give it a max_latency, or take "
@@ -93,19 +92,19 @@ class StreamSegmenter:
             raise ValueError(f"block={block!r}; give a whole number of samples, 1 or more.")
         self.block = -(-int(block or self.halo) // self.stride) * self.stride
         self.location, self.scale = self._read_moments(location, scale)
-        self.margin = segmenter.window_length_ if segmenter.normalization == "local" else 0
+        self.margin = segmenter.window_length_ if segmenter.normalization_ == "local" else 0
         self._begin()
 
     def _read_moments(self, location: ArrayLike | None, scale: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
         n_channels = self.segmenter.n_channels_
         given = [name for name, value in (("location", location), ("scale", scale)) if value is not None]
-        if self.segmenter.normalization == "recording" and len(given) < 2:
+        if self.segmenter.normalization_ == "recording" and len(given) < 2:
             raise ValueError(
                 'normalization="recording" needs location and scale of the whole recording, which a stream does not '
                 'have; pass both (as of earlier recordings), or fit with normalization="local".'
             )
-        if self.segmenter.normalization != "recording" and given:
-            raise ValueError(f"{given[0]} is of no use with normalization={self.segmenter.normalization!r}; drop it.")
+        if self.segmenter.normalization_ != "recording" and given:
+            raise ValueError(f"{given[0]} is of no use with normalization={self.segmenter.normalization_!r}; drop it.")
         moments = []
         for name, value in (("location", location), ("scale", scale)):
             values = np.asarray((0.0 if name == "location" else 1.0) if value is None else value, dtype=np.float64)
@@ -257,7 +256,7 @@ class StreamSegmenter:
         """What a state belongs to beside the parameters, as 32 bytes each."""
         return {
             "weights": _digest_text(digest_arrays(list_weights(self.segmenter))),
-            "normalization": _digest_text(repr(self.segmenter.normalization)),
+            "normalization": _digest_text(repr(self.segmenter.normalization_)),
             "decoder": _digest_text(strip_addresses(repr(self.decoder))),  # addresses change with the process
         }
 
@@ -282,7 +281,7 @@ class StreamSegmenter:
             )
         with np.errstate(over="ignore"):  # it is named below
             x = as_float(x)
-        largest = LARGEST_PLAIN if self.segmenter.normalization is None else LARGEST
+        largest = LARGEST_PLAIN if self.segmenter.normalization_ is None else LARGEST
         if (np.abs(x) > largest).any():
             raise ValueError(f"chunk, from sample {self.seen} on, {describe_unfit(x)}")
         return x
@@ -298,7 +297,7 @@ class StreamSegmenter:
         return self._tabulate(self.growing.push(fresh, self.decoding.push(fresh)))
 
     def _normalize(self, start: int, stop: int) -> np.ndarray:
-        if self.segmenter.normalization == "local":
+        if self.segmenter.normalization_ == "local":
             before = max(start - self.margin, self.first)
             x = self.x[:, before - self.first : stop + self.margin - self.first]
             return standardize_locally(x, self.margin)[:, start - before : stop - before]

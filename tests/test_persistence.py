@@ -21,7 +21,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping
 
 import sslts
 from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter
@@ -74,6 +74,13 @@ class OwnView(Augmenter):
 class Opaque:
     def __call__(self, x):
         return -x
+
+
+class Watch(Callback):
+    """As in the docs: looks at other recordings while the net is trained."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
 
 
 def turn(x):
@@ -198,6 +205,19 @@ class TestRoundTrip:
         again.init = first
         assert_same(again, segmenter, partly[0])
         again.fit(*partly)
+
+    def test_the_order_of_channels_is_checked_as_before(self, labeled, tmp_path):
+        X, y = labeled
+        index = pd.MultiIndex.from_product([range(len(X)), range(X.shape[1])])
+        frame = pd.DataFrame({"a": X.ravel(), "b": X[::-1].ravel()}, index)
+        segmenter = fit("supervised", (frame, y))
+        again = reload(segmenter, tmp_path)
+        assert_same(again, segmenter, frame)
+        for model in (segmenter, again):
+            with pytest.raises(ValueError, match=r"X has the channels \['b', 'a'\]"):
+                model.predict(frame[["b", "a"]])
+        dates = pd.to_datetime(["2026-01-01", "2026-01-02"])  # names that a file has no word for
+        assert reload(fit("supervised", (frame.set_axis(dates, axis=1), y)), tmp_path).channel_names_ is None
 
     @pytest.mark.parametrize("normalization", ["local", None])
     def test_other_settings(self, labeled, tmp_path, normalization):
@@ -404,6 +424,17 @@ class TestForeignObjects:
         again = reload(segmenter, tmp_path, objects=[EarlyStopping, turn])
         assert again.callbacks[0].patience == 3
         np.testing.assert_array_equal(again.predict_proba(partly[0]), segmenter.predict_proba(partly[0]))
+
+    def test_no_file_holds_the_recordings_that_a_callback_watches(self, partly, tmp_path):
+        watching = Watch(*partly)
+        segmenter = fit("supervised", partly, callbacks=[("watch", watching), EarlyStopping(monitor="loss", sink=turn)])
+        with pytest.warns(UserWarning, match=r"callbacks=test_persistence.Watch are left out of the file"):
+            again = reload(segmenter, tmp_path, objects=[EarlyStopping, turn])
+        assert [type(one) for one in again.callbacks] == [EarlyStopping]
+        assert segmenter.callbacks[0][1] is watching
+        size = (tmp_path / "model.sslts").stat().st_size
+        reload(segmenter.set_params(callbacks=None), tmp_path)
+        assert size - (tmp_path / "model.sslts").stat().st_size < 2000
 
     def test_a_fitted_search_is_refused_with_a_mend(self, labeled, tmp_path):
         inner = SupervisedSegmenter(max_steps=1, batch_size=2, network=TINY, random_state=0)

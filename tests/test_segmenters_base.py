@@ -15,6 +15,7 @@ from sktime.transformations.series.exponent import ExponentTransformer
 from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.augment import RandAugment
 from sslts.datasets import make_recordings
+from sslts.decoding import Hysteresis
 from sslts.networks import UNet
 from sslts.recipes import Recipe
 
@@ -334,6 +335,51 @@ class PlainNetwork(torch.nn.Module):
         return self.conv(x)
 
 
+class TransposedHead(torch.nn.Module):
+    """Its output layer has the classes on the second axis."""
+
+    def __init__(self, n_channels, n_classes):
+        super().__init__()
+        self.conv = torch.nn.Conv1d(n_channels, 4, 9, padding=4)
+        self.head = torch.nn.ConvTranspose1d(4, n_classes, 1)
+
+    def forward(self, x):
+        return self.head(self.conv(x).relu())
+
+
+class PairedHead(PlainNetwork):
+    """Its output layer has two rows for each class."""
+
+    def __init__(self, n_channels, n_classes):
+        super().__init__(n_channels, 4)
+        self.head = torch.nn.Conv1d(4, 2 * n_classes, 1)
+
+    def forward(self, x):
+        return self.head(self.conv(x).relu()).unflatten(1, (-1, 2)).amax(2)
+
+
+def test_the_normalisation_is_that_of_the_training(make_segmenter, partly):
+    X, y = partly
+    segmenter = make_segmenter().fit(50 * X, y)
+    before = segmenter.predict_proba(50 * X)
+    segmenter.set_params(normalization=None)
+    np.testing.assert_array_equal(segmenter.predict_proba(50 * X), before)
+    assert segmenter.normalization_ == "recording"
+
+
+def test_another_background_after_the_fit_reaches_the_decoder_too(make_segmenter, labeled):
+    X, y = labeled
+    y = np.where(y == 0, 3, y)
+    options = {"decoder": Hysteresis(onset=0.6, offset=0.4), "max_steps": 20}
+    wanted = make_segmenter(background=3, **options).fit(X, y)
+    changed = make_segmenter(background=3, **options).fit(X, y).set_params(background=0)
+    assert not changed.predict_segments(X).equals(wanted.predict_segments(X))
+    changed.set_params(background=3)
+    pd.testing.assert_frame_equal(changed.predict_segments(X), wanted.predict_segments(X))
+    assert changed.prepare_decoder().statistics.background == 3
+    assert changed.set_params(background=1).prepare_decoder().statistics.background == 1
+
+
 class TestStart:
     def test_init_gives_the_weights(self, make_segmenter, partly):
         X, y = partly
@@ -353,6 +399,24 @@ class TestStart:
         first = make_segmenter().fit(X, y)
         third = np.where(y == 1, 1 + (np.arange(600) > 300), 0)
         assert make_segmenter(init=first).fit(X, third).predict_proba(X).shape[-1] == 3
+
+    def test_init_with_another_class_whatever_the_order_of_the_weights(self, make_segmenter, labeled):
+        X, y = labeled
+        options = {"network": TransposedHead, "max_steps": 1}
+        first = make_segmenter(**options).fit(X, y)
+        second = make_segmenter(init=first, lr=1e-12, **options, random_state=5).fit(X, np.where(y == 1, 7, 0))
+        change = (second.net_.module_.head.weight - first.net_.teacher_.module.head.weight).abs().amax((0, 2))
+        assert change[0] < 1e-6 < change[1]
+        third = np.where(y == 1, 1 + (np.arange(600) > 300), 0)
+        assert make_segmenter(init=first, **options).fit(X, third).predict_proba(X).shape[-1] == 3
+
+    def test_init_of_weights_without_an_axis_of_classes_starts_them_anew(self, make_segmenter, labeled):
+        X, y = labeled
+        first = make_segmenter(network=PairedHead, max_steps=1).fit(X, y)
+        second = make_segmenter(network=PairedHead, max_steps=1, lr=1e-12, init=first, random_state=5)
+        second.fit(X, np.where(y == 1, 7, 0))
+        head, earlier = second.net_.module_.head.weight, first.net_.teacher_.module.head.weight
+        assert ((head - earlier).abs().amax((1, 2)) > 1e-6).all()
 
     def test_init_must_be_fitted_and_of_the_same_channels_and_network(self, make_segmenter, partly):
         X, y = partly

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -164,7 +165,7 @@ def tune_decoder(
     """
     if not 0 <= max_iou_loss <= 1:
         raise ValueError(f"max_iou_loss={max_iou_loss!r}; give a share from 0 to 1.")
-    statistics = find_attribute(segmenter, "statistics_")
+    statistics = _read_statistics(segmenter)
     tried = [Argmax(), *(suggest_decoders(statistics) if decoders is None else decoders)]
     table = compare_decoders(segmenter, X, y, tried, scoring)
     least = table["mean_iou"].iloc[0] - max_iou_loss
@@ -213,8 +214,13 @@ def _read_truth(segmenter: Any, y: Any, probas: Sequence[np.ndarray]) -> list[np
     return truth
 
 
+def _read_statistics(segmenter: Any) -> SegmentStatistics:
+    """Return what the labels showed, with the background that the segmenter has now."""
+    return replace(find_attribute(segmenter, "statistics_"), background=find_attribute(segmenter, "background", 0))
+
+
 def _decode_all(segmenter: Any, decoder: Decoder, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
-    prepared = prepare_decoder(decoder, find_attribute(segmenter, "statistics_"))
+    prepared = prepare_decoder(decoder, _read_statistics(segmenter))
     return [segmenter.classes_[found] for _, _, found in decode_recordings(prepared, enumerate(probas))]
 
 

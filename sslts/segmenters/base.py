@@ -203,14 +203,15 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         check_given(y, type(self).__name__)
         recordings = as_recordings(X)
         labels = as_label_runs(y, recordings)
-        recordings.check_finite(plain=self.normalization is None)
+        self.normalization_ = self.normalization
+        recordings.check_finite(plain=self.normalization_ is None)
         start = self._find_start(recordings.n_channels)
         weights = None if start is None else start.weights
         saver = open_checkpoint(checkpoint, self, recordings, labels, weights)
         self.__dict__.pop("feature_names_in_", None)
         if recordings.container == "array":
             _check_feature_names(self, X, reset=True)
-        self.n_channels_, self._channel_names = recordings.n_channels, recordings.channel_names
+        self.n_channels_, self.channel_names_ = recordings.n_channels, recordings.channel_names
         self.n_features_in_ = _count_features(X, recordings)
         self.classes_ = find_classes(labels.value)
         self.training_set_ = labels.describe()
@@ -275,7 +276,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
         if start is not None:
             other = not np.array_equal(start.classes, self.classes_)
-            output = find_output(self.network_, module, self.n_channels_, n_classes) if other else ()
+            output = find_output(self.network_, module, self.n_channels_, n_classes) if other else None
             load_weights(module, start, self.classes_, output)
         return self._build_net(module, criterion, seed, saver)
 

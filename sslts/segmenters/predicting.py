@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,7 +39,7 @@ class PredictsRecordings:
     """
 
     decoder: Decoder
-    normalization: str | None
+    normalization_: str | None
     background: int | None
     sampling_rate: float | None
     verbose: int
@@ -169,13 +170,13 @@ class PredictsRecordings:
                 f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}; "
                 "pass recordings of the same channels in the same order."
             )
-        known = getattr(self, "_channel_names", None)  # which a file does not keep
+        known = getattr(self, "channel_names_", None)  # of a file, if it was saved by a version that keeps them
         check_channel_names(recordings.channel_names, known, "X", "the recordings that it was fitted on")
-        recordings.check_finite(plain=self.normalization is None)
+        recordings.check_finite(plain=self.normalization_ is None)
         return recordings
 
     def _normalize(self, recordings: Recordings) -> NormalizedRecordings:
-        return NormalizedRecordings(recordings, self.normalization, self.window_length_)
+        return NormalizedRecordings(recordings, self.normalization_, self.window_length_)
 
     def _drop_background(self, closed: Closed) -> Closed:
         if self.background is None:
@@ -194,6 +195,14 @@ class PredictsRecordings:
                 yield part
                 bar.update(len(part.proba))
 
+    def prepare_decoder(self) -> Any:
+        """Return the decoder as `predict` uses it: adapted to what the labels showed, and to the background.
+
+        Both may be set after `fit`.
+        """
+        check_is_fitted(self, "net_")
+        return prepare_decoder(self.decoder, dataclasses.replace(self.statistics_, background=self.background))
+
     def _iterate_labels(self, recordings: Recordings) -> Iterator[Decoded]:
-        decoder = prepare_decoder(self.decoder, self.statistics_)
+        decoder = self.prepare_decoder()
         return decode_parts(decoder, self._iterate_parts(recordings))

@@ -147,7 +147,11 @@ class PseudoLabelSegmenter(NetworkSegmenter):
     n_features_in_ : int
         ``X.shape[1]`` of an array, else the number of channels.
     n_channels_ : int
+    channel_names_ : tuple or None
+        Of tables, whose channels have names.
     window_length_ : int
+    normalization_ : str or None
+        That of the training, whatever `normalization` was set to since.
     statistics_ : SegmentStatistics
         Lengths and neighbours of the labelled segments, for the decoder.
     training_set_ : dict

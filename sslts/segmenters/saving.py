@@ -34,6 +34,7 @@ class SavableNetwork(Savable):
     classes_: Any
     n_channels_: int
     network_: Network
+    normalization: str | None
     device: str
     device_: str
     precision: str
@@ -50,13 +51,18 @@ class SavableNetwork(Savable):
 
     def _get_fitted(self) -> dict[str, Any]:
         fitted = super()._get_fitted()
-        return {**fitted, "net_": get_net_state(self.net_)} if fitted else {}
+        if not fitted:
+            return {}
+        names = fitted.get("channel_names_")
+        if not all(isinstance(name, (str, int, float)) for name in names or ()):
+            fitted["channel_names_"] = None  # as dates, for which a file has no word
+        return {**fitted, "net_": get_net_state(self.net_)}
 
     def _set_fitted(self, fitted: dict[str, Any]) -> None:
         if not fitted:  # as the segmenter that self-training clones
             return
         state = fitted.pop("net_")
-        super()._set_fitted(fitted)
+        super()._set_fitted({"normalization_": self.normalization, **fitted})  # a file of an earlier version has none
         if self.device != "auto":
             check_device(self.device)
         self._choose_hardware(torch.device(self.device_))

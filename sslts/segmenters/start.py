@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
@@ -71,21 +72,32 @@ def read_start(segmenter: Any, n_channels: int, name: str = "init") -> Start:
     return Start(fitted.recipe_, fitted.network_, weights, fitted.classes_, name)
 
 
-def find_output(network: Network, module: nn.Module, n_channels: int, n_classes: int) -> set[str]:
-    """Return the names of the weights of the output layer: those of other shapes in a network of one class more.
+def find_output(network: Network, module: nn.Module, n_channels: int, n_classes: int) -> dict[str, int | None]:
+    """Return the weights of the output layer, and along which axis they list the classes.
+
+    They are those that have another shape in a network of one class more. The axis is None where it is not one with an
+    entry for each class.
 
     Examples
     --------
     >>> from sslts.networks import UNet
-    >>> sorted(find_output(UNet(width=4, depth=1), UNet(width=4, depth=1)(1, 2), n_channels=1, n_classes=2))
-    ['head.bias', 'head.weight']
+    >>> find_output(UNet(width=4, depth=1), UNet(width=4, depth=1)(1, 2), n_channels=1, n_classes=2)
+    {'head.weight': 0, 'head.bias': 0}
     """
     own, twin = module.state_dict(), build_module(network, n_channels, n_classes + 1, seed=0).state_dict()
-    return {name for name, value in twin.items() if name in own and value.shape != own[name].shape}
+    found: dict[str, int | None] = {}
+    for name, other in twin.items():
+        if name in own and own[name].shape != other.shape:
+            sizes = list(zip(own[name].shape, other.shape, strict=False))
+            grown = [axis for axis, (here, there) in enumerate(sizes) if here != there]
+            found[name] = grown[0] if [sizes[axis] for axis in grown] == [(n_classes, n_classes + 1)] else None
+    return found
 
 
-def load_weights(module: nn.Module, start: Start, classes: np.ndarray, output: Collection[str] = ()) -> None:
-    """Copy the weights into ``module``; of other classes, those of the output layer stay as they are.
+def load_weights(
+    module: nn.Module, start: Start, classes: np.ndarray, output: Mapping[str, int | None] | None = None
+) -> None:
+    """Copy the weights into ``module``; in the output layer, those of other classes stay as they are.
 
     Parameters
     ----------
@@ -93,8 +105,8 @@ def load_weights(module: nn.Module, start: Start, classes: np.ndarray, output: C
     start : Start
     classes : ndarray of int, shape (K,)
         What the module's scores are of.
-    output : collection of str
-        Names of the output layer's weights, whose first axis is the classes; needed where classes differ.
+    output : dict of str to int, or None
+        What `find_output` returned; needed where classes differ. Weights without an axis of classes stay as they are.
 
     Raises
     ------
@@ -103,10 +115,9 @@ def load_weights(module: nn.Module, start: Start, classes: np.ndarray, output: C
 
     Examples
     --------
-    >>> import torch
     >>> earlier, later = nn.Conv1d(1, 2, 1), nn.Conv1d(1, 2, 1)
     >>> start = Start(None, None, earlier.state_dict(), classes=np.array([0, 1]))
-    >>> load_weights(later, start, np.array([1, 2]), output=["weight", "bias"])
+    >>> load_weights(later, start, np.array([1, 2]), output={"weight": 0, "bias": 0})
     >>> bool(later.weight[0] == earlier.weight[1]), bool(later.weight[1] == earlier.weight[0])  # class 1; 2 is new
     (True, False)
     """
@@ -116,10 +127,13 @@ def load_weights(module: nn.Module, start: Start, classes: np.ndarray, output: C
         raise ValueError(f"{start.name}: the model to start from has another network; {mend}.")
     found = dict(start.weights)
     _, rows, old_rows = np.intersect1d(classes, start.classes, return_indices=True)
-    for name in output:
-        if found[name].shape == (len(start.classes), *own[name].shape[1:]):
-            found[name] = own[name].clone()
-            found[name][rows] = start.weights[name][old_rows].to(found[name])
+    for name, axis in (output or {}).items():
+        old, new = start.weights[name], own[name].clone()
+        if axis is None:
+            found[name] = new
+        elif old.shape == (*new.shape[:axis], len(start.classes), *new.shape[axis + 1 :]):
+            kept = old.index_select(axis, torch.from_numpy(old_rows).to(old.device)).to(new)
+            found[name] = new.index_copy_(axis, torch.from_numpy(rows).to(new.device), kept)
     for name, value in found.items():
         if value.shape != own[name].shape:
             raise ValueError(
