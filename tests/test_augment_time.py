@@ -64,6 +64,17 @@ def test_rescale_pads_when_it_makes_patterns_shorter():
     assert ((moved.valid.sum(1) - 100).abs() <= 1).all()
 
 
+@pytest.mark.parametrize("view", [Rescale(0.8, 1.25), Compose((Rescale(0.8, 1.25), Reverse(0.0)))])
+@pytest.mark.parametrize("first", [0, 400, 1900])
+def test_rescale_crops_a_short_recording_and_not_the_padding_around_it(view, first):
+    tracks = make_ramp(length=2000, batch=64)
+    valid = torch.zeros_like(tracks.valid)
+    valid[:, first : first + 100] = True
+    moved = view(tracks.replace(valid=valid), torch.Generator().manual_seed(0))
+    assert (moved.valid.sum(1) >= 75).all()  # of 100 samples, at least 80 but for the ends
+    assert (moved.x[:, 0][moved.valid] >= first).all()
+
+
 def test_a_composition_resamples_once():
     """Two moves that cancel out give the signal back exactly, which two interpolations would not."""
 

@@ -100,6 +100,27 @@ class TestTransform:
         moved, labels = Rescale(2.0, 2.0).transform(X, [x.astype(int) for x in X], random_state=0)
         assert [len(x) for x in moved] == [len(x) for x in labels] == [9, 4]
 
+    def test_a_short_recording_is_moved_within_itself(self):
+        X, y = [np.arange(1.0, 4), np.arange(1.0, 11), np.arange(4.0, 7)], [[0, 1, 1], np.arange(10) % 2, [1, 0, 0]]
+        moved, labels = Reverse(p=1.0).transform(X, [np.array(row) for row in y], random_state=0)
+        for x, seen, row, found in zip(X, moved, y, labels, strict=True):
+            np.testing.assert_array_equal(seen, x[::-1])
+            np.testing.assert_array_equal(found, row[::-1])
+
+    def test_read_only_and_reversed_arrays(self):
+        X, y = np.arange(8.0).reshape(2, 4), np.arange(8).reshape(2, 4)
+        y.setflags(write=False)
+        moved, labels = Reverse(p=1.0).transform(X[:, ::-1], y[:, ::-1])
+        np.testing.assert_array_equal(moved, X)
+        np.testing.assert_array_equal(labels, y)
+        Reverse(p=1.0).transform(X, y)
+
+    @pytest.mark.parametrize("seed", [np.int64(3), np.random.RandomState(3), 3])
+    def test_seeds_as_scikit_learn_takes_them(self, seed):
+        X = np.random.default_rng(0).normal(size=(4, 60))
+        wanted = RandAugment().transform(X, random_state=np.random.RandomState(3))
+        np.testing.assert_array_equal(RandAugment().transform(X, random_state=seed), wanted)
+
     def test_labels_outside_are_unlabelled(self):
         moved, labels = Rescale(0.5, 0.5).transform(np.ones((4, 100)), np.ones((4, 100), dtype=int), random_state=0)
         assert ((labels == 1) == (moved == 1)).all()

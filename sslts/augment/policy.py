@@ -102,7 +102,7 @@ def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> T
     position = make_grid(tracks)
     for step in reversed(steps):  # the last one's output is what we want, so its map comes first
         shape = tuple(position.shape)
-        position = step.locate_some(position, tracks.x.shape[-1], generator)
+        position = step.locate_some(tracks, position, generator)
         if tuple(position.shape) != shape:
             raise ValueError(f"augmenter {step!r} located {shape} samples at {tuple(position.shape)} positions.")
     return tracks.resample(position)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_uniform
+from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_uniform, find_span
 from sslts.recipes import check_order
 
 
@@ -55,14 +55,18 @@ class TimeAugmenter(Augmenter):
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         def move(part: Tracks) -> Tracks:
-            return part.resample(self.locate(make_grid(part), part.x.shape[-1], generator))
+            return part.resample(self.locate_in(part, make_grid(part), generator))
 
         return tracks.change_rows(draw_chance(self.p, (len(tracks.x),), tracks.x, generator), move)
 
-    def locate_some(self, position: Tensor, length: int, generator: Generator) -> Tensor:
-        """Return `locate` of recordings drawn with probability ``p``, and ``position`` of the others."""
+    def locate_in(self, tracks: Tracks, position: Tensor, generator: Generator) -> Tensor:
+        """Return `locate` of ``tracks``; for views that look at more of them than their length."""
+        return self.locate(position, tracks.x.shape[-1], generator)
+
+    def locate_some(self, tracks: Tracks, position: Tensor, generator: Generator) -> Tensor:
+        """Return `locate_in` of recordings drawn with probability ``p``, and ``position`` of the others."""
         moved = draw_chance(self.p, (len(position), 1), position, generator)
-        return torch.where(moved, self.locate(position, length, generator), position)
+        return torch.where(moved, self.locate_in(tracks, position, generator), position)
 
 
 def make_grid(tracks: Tracks) -> Tensor:
@@ -109,7 +113,7 @@ class Shift(TimeAugmenter):
 
 @dataclass(frozen=True)
 class Rescale(TimeAugmenter):
-    """Stretch or squeeze time by a random factor, and crop at a random place.
+    """Stretch or squeeze time by a random factor, and crop at a random place of what is valid.
 
     Parameters
     ----------
@@ -140,6 +144,14 @@ class Rescale(TimeAugmenter):
         check_order(self, "low", "high")
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
+        return self._place(position, length, generator)
+
+    def locate_in(self, tracks: Tracks, position: Tensor, generator: Generator) -> Tensor:  # noqa: D102
+        # Of a recording that is shorter than the window, most crops of the window would hold little.
+        first, length = find_span(tracks.valid)
+        return first + self._place(position - first, length, generator)
+
+    def _place(self, position: Tensor, length: int | Tensor, generator: Generator) -> Tensor:
         column = (len(position), 1)
         factor = draw_uniform(math.log(self.low), math.log(self.high), column, position, generator).exp()
         # The output covers length / factor samples of the input; it starts where it fits, or overhangs where it cannot.

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from sklearn.utils import check_random_state
 from torch import Generator, Tensor
 
 from sslts.recipes import Bounds, Recipe
@@ -149,8 +150,10 @@ class Augmenter(Recipe, ABC):
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
         """Return a view of ``tracks``, drawn from ``generator``."""
 
-    def transform(self, X: Any, y: Any = None, random_state: int | None = None) -> Any:
+    def transform(self, X: Any, y: Any = None, random_state: Any = None) -> Any:
         """Return an augmented copy of recordings, for use with any other library.
+
+        Of recordings of several lengths, those of one length are augmented, and mixed, together.
 
         Parameters
         ----------
@@ -159,7 +162,7 @@ class Augmenter(Recipe, ABC):
             offset off first.
         y : array-like of int or None
             Their labels, ``-1`` for unlabelled; they move with time.
-        random_state : int or None
+        random_state : int, RandomState or None
             Seed.
 
         Returns
@@ -180,26 +183,26 @@ class Augmenter(Recipe, ABC):
         recordings = as_recordings(X)
         labels = None if y is None else as_labels(y, recordings)
         generator = torch.Generator()
-        generator.manual_seed(generator.seed() if random_state is None else random_state)
-        view = self(_pad(recordings, labels), generator)
-        x = [view.x[i, :, :length].numpy() for i, length in enumerate(recordings.lengths)]
+        seed = generator.seed() if random_state is None else check_random_state(random_state).randint(2**31 - 1)
+        generator.manual_seed(int(seed))
+        x: list[Any] = [None] * len(recordings)
+        moved = list(x)
+        for length in np.unique(recordings.lengths):  # equally long ones together, so that none is padded
+            rows = np.flatnonzero(recordings.lengths == length)
+            view = self(_read_tracks(recordings, labels, rows), generator)
+            for i, signal, target in zip(rows, view.x.numpy(), view.target.numpy(), strict=True):
+                x[i], moved[i] = signal, target
         if np.ndim(recordings.sources[0][..., :1]) == 1:  # given without an axis of channels
             x = [row[0] for row in x]
-        if labels is None:
-            return recordings.pack(x)
-        moved = [view.target[i, :length].numpy() for i, length in enumerate(recordings.lengths)]
-        return recordings.pack(x), recordings.pack(moved)
+        return recordings.pack(x) if labels is None else (recordings.pack(x), recordings.pack(moved))
 
 
-def _pad(recordings: Recordings, labels: list[np.ndarray] | None) -> Tracks:
-    length = int(recordings.lengths.max())
-    x = torch.zeros(len(recordings), recordings.n_channels, length)
-    target = torch.full((len(recordings), length), -1)
-    for i, stop in enumerate(recordings.lengths):
-        x[i, :, :stop] = torch.from_numpy(recordings.read(i))
-        if labels is not None:
-            target[i, :stop] = torch.from_numpy(labels[i])
-    return Tracks(x, target, torch.arange(length) < torch.from_numpy(recordings.lengths)[:, None])
+def _read_tracks(recordings: Recordings, labels: list[np.ndarray] | None, rows: np.ndarray) -> Tracks:
+    """Return recordings of one length."""
+    x = torch.from_numpy(np.stack([recordings.read(int(i)) for i in rows]))
+    valid = torch.ones(len(x), x.shape[-1], dtype=torch.bool)
+    target = torch.full(valid.shape, -1) if labels is None else torch.from_numpy(np.stack([labels[i] for i in rows]))
+    return Tracks(x, target, valid)
 
 
 def draw_uniform(low: float, high: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
@@ -227,6 +230,26 @@ def draw_chance(p: float, shape: tuple[int, ...], like: Tensor, generator: Gener
     [0.0, 0.3, 1.0]
     """
     return torch.rand(shape, generator=generator, device=like.device) < p
+
+
+def find_span(valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first valid sample (B, 1) of each row, and the number of samples from there to the last, float32.
+
+    Examples
+    --------
+    >>> import torch
+    >>> first, length = find_span(torch.tensor([[False, True, False, True, False]]))
+    >>> first.tolist(), length.tolist()
+    ([[1.0]], [[3.0]])
+    """
+    size = valid.shape[-1]
+    if valid.device.type == "cpu" and bool(valid.all()):  # an accelerator would have to be waited for
+        first = torch.zeros(len(valid), 1)
+        return first, first + size
+    place = torch.arange(size, dtype=torch.float32, device=valid.device)
+    first = torch.where(valid, place, size).amin(1, keepdim=True)
+    last = torch.where(valid, place, -1).amax(1, keepdim=True)
+    return first, (last - first + 1).clamp(min=1)
 
 
 def draw_stretch(length: int, share: Tensor, generator: Generator) -> Tensor:
