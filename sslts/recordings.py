@@ -5,6 +5,7 @@ All shapes, dtypes, ``-1`` conventions and errors about input live here. Time is
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -215,10 +216,18 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
         return X
     if isinstance(X, pd.DataFrame) and (isinstance(X.index, pd.MultiIndex) or _is_nested(X)):
         return _from_panel_frame(X, name)
+    if isinstance(X, pd.Series) and X.dtype == object:
+        X = list(X)
     if isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1):
         return _from_list(list(X), name)
     if not isinstance(X, np.ndarray) and is_lazy(X):  # zarr and its kind
         return _from_array(X, name)
+    if isinstance(X, pd.DataFrame) and isinstance(X.index, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)):
+        warnings.warn(
+            f"{name} is a DataFrame on an index of times, and its {len(X)} rows are taken as {len(X)} recordings of "
+            f"{X.shape[1]} samples. If they are the samples of one recording, pass [{name}], and labels alike.",
+            stacklevel=2,
+        )
     return _from_array(_check_dense(X, name), name)
 
 
@@ -255,12 +264,41 @@ def _from_array(X: Any, name: str) -> Recordings:
 
 
 def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
+    index = X.index if isinstance(X.index, pd.MultiIndex) else None
+    if index is not None:
+        _warn_of_gaps(index, name)
+    elif isinstance(X.iloc[0, 0], np.ndarray):  # sktime knows cells of Series alone
+        return replace(_from_list([_stack_cells(row, i, name) for i, row in enumerate(X.to_numpy())], name),
+                       container="panel", channel_names=tuple(X.columns))  # fmt: skip
     from sktime.datatypes import convert_to
 
     frames = convert_to(X, to_type="df-list", as_scitype="Panel")
-    recordings = _from_list(list(frames), name)
-    index = X.index if isinstance(X.index, pd.MultiIndex) else None
-    return replace(recordings, container="panel", index=index)
+    return replace(_from_list(list(frames), name), container="panel", index=index)
+
+
+def _warn_of_gaps(index: pd.MultiIndex, name: str) -> None:
+    """Warn of recordings that lack samples, by times that are counted: who splits tables by rows tears them."""
+    times = index.get_level_values(-1).to_numpy()
+    if times.dtype.kind not in "iu":
+        return
+    recording = np.asarray(index.droplevel(-1).factorize()[0])
+    order = np.lexsort((times, recording))
+    step, same = np.diff(times[order]), np.diff(recording[order]) == 0
+    if same.any() and len(np.unique(step[same])) > 1:
+        at = order[1:][same & (step != np.median(step[same]))][0]
+        warnings.warn(
+            f"{name}: recording {recording[at]} lacks samples before time {times[at]}; those that are left are taken "
+            "as neighbours. A splitter that cuts tables by rows does this to a Panel: pass it a list of recordings. "
+            "Of a recording that has gaps, give every time, with NaN, to FillGaps.",
+            stacklevel=4,
+        )
+
+
+def _stack_cells(cells: np.ndarray, i: int, name: str) -> np.ndarray:
+    lengths = [np.size(cell) for cell in cells]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"{name}: recording {i} has channels of {lengths} samples; give each channel equally many.")
+    return np.stack([np.asarray(cell).reshape(-1) for cell in cells])
 
 
 def _from_list(items: list[Any], name: str) -> Recordings:
@@ -431,12 +469,21 @@ def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
     if isinstance(y, (pd.Series, pd.DataFrame)) and isinstance(y.index, pd.MultiIndex):
         return iter(align_labels(y, y, name))  # recordings without an index: in the order of the labels
     if isinstance(y, (pd.Series, pd.DataFrame)):
-        y = y.to_numpy()
+        y = _order_instances(y, recordings.index).to_numpy()
     if is_lazy(y) and len(y.shape) == 2:
         return iter(Rows(y))
     if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
         raise ValueError(f"{name} is a single value ({y!r}); expected labels for every recording.")
     return iter(y)
+
+
+def _order_instances(y: pd.Series | pd.DataFrame, index: pd.MultiIndex | None) -> pd.Series | pd.DataFrame:
+    """Return labels on the names of instances, one for each, in the order of the recordings; others as they are."""
+    if index is None or isinstance(y.index, pd.RangeIndex):  # without names
+        return y
+    instances = index.droplevel(-1).unique()
+    named = len(y) == len(instances) and y.index.is_unique and y.index.isin(instances).all()
+    return y.loc[instances] if named else y
 
 
 def _read_labels(items: list[Any], recordings: Recordings, name: str) -> Iterator[Iterator[np.ndarray]]:

@@ -14,7 +14,7 @@ import torch
 from sslts import FixMatchSegmenter
 from sslts.networks import UNet
 from sslts.preprocessing import FillGaps
-from sslts.recordings import as_recordings
+from sslts.recordings import as_labels, as_recordings
 
 TABLES = (Path(__file__).parent.parent / "docs" / "input.md").read_text()
 ROWS = {
@@ -102,6 +102,11 @@ SAME = {
     "nested lists of numbers": lambda: [X.tolist(), tuple(map(tuple, X.tolist()))],
     "tensors, or a list of them": lambda: [torch.tensor(X), [torch.tensor(x) for x in X]],
     "a data frame, a row for each recording": lambda: [pd.DataFrame(X)],
+    "an array in each cell of a Series or a data frame": lambda: [
+        pd.Series(list(X)),
+        pd.DataFrame({"signal": list(X)}),
+        pd.DataFrame({"signal": [pd.Series(x) for x in X]}),
+    ],
     "pandas' own dtypes": lambda: [pd.DataFrame(X).astype("Float32"), [pd.Series(x, dtype="Float64") for x in X]],
 }
 
@@ -286,6 +291,16 @@ class TestLabels:
         np.testing.assert_array_equal(fitted.predict_proba(frame), wanted)
         assert fitted.score(frame, series[::-1]) == fitted.score(X, Y)
 
+    def test_names_of_instances(self):
+        """Row: a Series on the names of the instances of `X`, in another order"""
+        frame = put_on_index(X, 0)
+        names = frame.index.droplevel(1).unique()
+        labels = pd.Series([0, 1, -1, 1], names)
+        read = [row[0] for row in as_labels(labels.iloc[[2, 0, 3, 1]], as_recordings(frame))]
+        assert read == [0, 1, -1, 1]
+        unnamed = pd.Series([0, 1, -1, 1])
+        assert [row[0] for row in as_labels(unnamed, as_recordings(frame))] == [0, 1, -1, 1]
+
     def test_one_class(self):
         """Row: one class only"""
         with pytest.warns(UserWarning, match="one class only"):
@@ -359,8 +374,35 @@ class TestVeryManyRecordings:
             as_recordings(signals).check_finite()
 
 
+class TestTables:
+    def test_times_as_rows(self, wanted):
+        """Row: a data frame on an index of times"""
+        for index in (pd.date_range("2026-01-01", periods=4), pd.to_timedelta(range(4), "s")):
+            with pytest.warns(UserWarning, match=r"4 rows are taken as 4 recordings of 40 samples.*pass \[X\]"):
+                fitted = make_segmenter().fit(pd.DataFrame(X, index), Y)
+            np.testing.assert_array_equal(fitted.predict_proba(X), wanted)
+
+    def test_missing_samples(self):
+        """Row: a Panel that lacks samples, as one that was split by rows"""
+        frame = put_on_index(X, 0)
+        torn = frame.drop((frame.index[40][0], 6))
+        with pytest.warns(UserWarning, match="recording 1 lacks samples before time 7.*list of recordings"):
+            assert as_recordings(torn).lengths.tolist() == [40, 39, 40, 40]
+        assert as_recordings(frame[frame.index.get_level_values(1) % 2 == 0]).lengths.tolist() == [20] * 4
+
+    def test_cells_of_several_channels(self):
+        frame = pd.DataFrame({"a": list(X), "b": list(-X)})
+        recordings = as_recordings(frame)
+        assert (recordings.n_channels, recordings.channel_names) == (2, ("a", "b"))
+        np.testing.assert_array_equal(recordings.read(2), np.stack([X[2], -X[2]]).astype(np.float32))
+        frame["b"] = [x[: 9 + i] for i, x in enumerate(X)]
+        with pytest.raises(ValueError, match=r"X: recording 0 has channels of \[40, 9\] samples"):
+            as_recordings(frame)
+
+
 def test_every_row_is_a_test():
-    docs = [value.__doc__ or "" for value in (*vars(TestLabels).values(), TestVeryManyRecordings)]
+    tests = (*vars(TestLabels).values(), *vars(TestTables).values(), TestVeryManyRecordings)
+    docs = [value.__doc__ or "" for value in tests]
     tested = {*SAME, *FINITE, *REFUSED, ONE_CELL, PLAIN} | {
         doc.removeprefix("Row: ") for doc in docs if doc.startswith("Row: ")
     }
