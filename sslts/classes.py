@@ -70,9 +70,9 @@ def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) ->
     if class_weight is None:
         return None
     if isinstance(class_weight, dict):
-        unknown = sorted(set(class_weight) - set(classes.tolist()))
+        unknown = sorted(set(class_weight) - set(classes.tolist()), key=repr)
         if unknown:
-            raise ValueError(f"class_weight names class {unknown[0]}, y has the classes {classes.tolist()}.")
+            raise ValueError(f"class_weight names class {unknown[0]!r}, y has the classes {classes.tolist()}.")
         for k, weight in class_weight.items():
             if not 0 <= weight < np.inf:
                 raise ValueError(f"class_weight={{{k}: {weight!r}}}; give a finite weight of 0 or more for each class.")

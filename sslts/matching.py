@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sslts.segments import check_labels, expand_ranges, find_runs, is_flat
+from sslts.segments import align_labels, check_labels, expand_ranges, find_runs, is_flat
 
 
 class Segments(NamedTuple):
@@ -64,12 +64,12 @@ def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Read truth and prediction, one array of each for each recording.
+    """Read truth and prediction, one array of each for each recording; of two tables, by their index.
 
     Raises
     ------
     ValueError
-        If they differ in shape or are not labels; ``name`` is what the error calls the prediction.
+        If they differ in shape or index or are not labels; ``name`` is what the error calls the prediction.
 
     Examples
     --------
@@ -77,6 +77,7 @@ def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list
     >>> [one.tolist() for one in true], [one.tolist() for one in pred]
     ([[0, 1], [-1]], [[0, 0], [1]])
     """
+    y_true = align_labels(y_true, y_pred, "y_true")
     pred = check_labels(y_pred, argument=name, unlabelled=False)
     return spread_labels(y_true, [one.size for one in pred], argument="y_true", of=name), pred
 

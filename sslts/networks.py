@@ -82,6 +82,11 @@ class UNet(Recipe):
         **dict.fromkeys(("dropout", "feature_dropout"), Bounds(0, 1, included=False)),
     }
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"UNet: kernel_size={self.kernel_size} has no middle; give an odd number.")
+
     def __call__(self, n_channels: int, n_classes: int) -> nn.Module:
         """Build the module, with random weights from torch's global state."""
         modules = [

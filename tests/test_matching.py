@@ -3,11 +3,12 @@
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslts.matching import compare, match_segments, pool_labels, spread_labels
+from sslts.matching import compare, match_segments, pair_labels, pool_labels, spread_labels
 
 LABELS = st.lists(st.integers(0, 2), min_size=10, max_size=10)
 
@@ -99,3 +100,13 @@ def test_other_recordings_are_refused():
         spread_labels([[0, 1]], [2, 2])
     with pytest.raises(ValueError, match=r"y\[1\] has 3 samples, X\[1\] has 2"):
         spread_labels([[0, 1], [0, 1, 1]], [2, 2])
+
+
+def test_tables_are_compared_by_their_index():
+    index = pd.MultiIndex.from_product([["a", "b"], range(4)])
+    truth = pd.Series([0, 0, 1, 1, 1, 1, 0, 0], index)
+    for found in (truth.loc[["b", "a"]], truth.to_frame().loc[["b", "a"]]):
+        true, pred = pair_labels(truth, found)
+        np.testing.assert_array_equal(true, pred)
+    with pytest.raises(ValueError, match="y_true has no labels for instance 'b'"):
+        pair_labels(truth.loc[["a"]], truth)

@@ -158,3 +158,8 @@ class TestFeatureDropout:
         plain, dropping = (build(SMALL.replace(feature_dropout=p)) for p in (0.0, 0.5))
         torch.testing.assert_close(plain(x), dropping(x))
         assert plain.state_dict().keys() == dropping.state_dict().keys()
+
+
+def test_a_kernel_has_a_middle():
+    with pytest.raises(ValueError, match="UNet: kernel_size=4 has no middle; give an odd number"):
+        UNet(kernel_size=4)

@@ -210,6 +210,8 @@ class TestLabels:
     def test_a_weight_for_an_unknown_class_is_refused(self, make_segmenter, partly):
         with pytest.raises(ValueError, match="class_weight names class 9"):
             make_segmenter(class_weight={9: 1.0}).fit(*partly)
+        with pytest.raises(ValueError, match="class_weight names class '1', y has"):  # as keys of JSON are
+            make_segmenter(class_weight={"1": 1.0, 5: 2.0}).fit(*partly)
 
 
 class TestSegments:

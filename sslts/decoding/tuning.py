@@ -145,7 +145,8 @@ def tune_decoder(
     Returns
     -------
     Decoder
-        Give it to the segmenter: ``segmenter.set_params(decoder=...)``.
+        Give it to the segmenter: ``segmenter.set_params(decoder=...)``; of a `SelfTrainingSegmenter`, to that of its
+        last round, ``segmenter_``.
 
     Raises
     ------
