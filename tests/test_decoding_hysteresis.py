@@ -38,12 +38,29 @@ def decode_slowly(recipe, proba, background=0):
         else:
             labels.append(p.argmax() if background is None else background)
     labels = np.array(labels)
-    if background is not None:
-        before = labels.copy()
-        for k in range(n_classes):
-            for start, end in runs(before == k):
-                if k != background and end - start < recipe._pick("min_length", k):
-                    labels[start:end] = background
+    short = [
+        (start, end)
+        for k in range(n_classes)
+        for start, end in runs(labels == k)
+        if k != background and end - start < recipe._pick("min_length", k)
+    ]
+    if background is None:
+        return give_to_neighbours(labels, sorted(short), recipe._pick("min_length", labels[0]))
+    for start, end in short:
+        labels[start:end] = background
+    return labels
+
+
+def give_to_neighbours(labels, short, shortest_first):
+    first = labels[0]
+    begun = 0  # up to where all is short
+    for start, end in short:
+        if start == begun and begun < shortest_first:
+            begun = end
+    if begun < shortest_first and begun < len(labels):
+        first = labels[begun]
+    for start, end in short:
+        labels[start:end] = first if start < begun else labels[start - 1]
     return labels
 
 
@@ -60,6 +77,9 @@ def draw_proba(seed, n, n_classes):
     return power / power.sum(1, keepdims=True)
 
 
+STAGES = measure_segments([[0, 1, 2]], background=None)
+
+
 @st.composite
 def recipes(draw):
     onset = draw(st.sampled_from([0.4, 0.6, 0.9]))
@@ -67,7 +87,7 @@ def recipes(draw):
     return Hysteresis(
         onset=onset,
         offset=draw(st.sampled_from([0.1, 0.3, onset])),
-        min_length=draw(lengths),
+        min_length=draw(st.one_of(lengths, st.fixed_dictionaries({0: lengths, 1: lengths, 2: lengths}))),
         min_gap=draw(lengths),
         pad={1: draw(st.integers(0, 3)), 2: draw(st.integers(0, 3))},
     )
@@ -80,24 +100,36 @@ class TestDefinition:
         proba = draw_proba(seed, n, n_classes)
         np.testing.assert_array_equal(recipe(proba), decode_slowly(recipe, proba))
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(recipes(), st.integers(0, 10_000), st.integers(1, 60))
     def test_without_a_background_every_sample_gets_a_class(self, recipe, seed, n):
-        proba = draw_proba(seed, n, 3)
-        recipe = recipe.replace(statistics=measure_segments([[0, 1, 2]], background=None))
+        proba, recipe = draw_proba(seed, n, 3), recipe.replace(statistics=STAGES)
         np.testing.assert_array_equal(recipe(proba), decode_slowly(recipe, proba, background=None))
 
     @settings(max_examples=100, deadline=None)
-    @given(recipes(), st.integers(0, 10_000), st.lists(st.integers(0, 80), max_size=8))
-    def test_a_stream_gives_the_same_however_it_is_cut(self, recipe, seed, cuts):
-        proba = draw_proba(seed, 80, 3)
-        decoding = recipe.start()
-        parts = [decoding.push(chunk) for chunk in np.split(proba, sorted(cuts))]
+    @given(recipes(), st.integers(0, 10_000), st.integers(1, 80))
+    def test_without_a_background_nothing_short_is_left_but_a_short_recording(self, recipe, seed, n):
+        recipe = recipe.replace(statistics=STAGES)
+        labels = recipe(draw_proba(seed, n, 3))
+        for k in set(labels.tolist()):
+            lengths = [end - start for start, end in runs(labels == k)]
+            assert min(lengths) >= recipe._pick("min_length", k) or lengths == [n]
+
+    @settings(max_examples=200, deadline=None)
+    @given(recipes(), st.sampled_from([None, STAGES]), st.integers(0, 10_000), st.lists(st.integers(0, 80), max_size=8))
+    def test_a_stream_gives_the_same_however_it_is_cut(self, recipe, statistics, seed, cuts):
+        proba, recipe = draw_proba(seed, 80, 3), recipe.replace(statistics=statistics)
+        decoding, parts = recipe.start(), []
+        for chunk in np.split(proba, sorted(cuts)):
+            parts.append(decoding.push(chunk))
+            state, decoding = decoding.get_state(), recipe.start()
+            decoding.set_state(state)
         np.testing.assert_array_equal(np.concatenate([*parts, decoding.flush()]), decode(recipe, proba))
 
-    @settings(max_examples=50, deadline=None)
-    @given(recipes(), st.integers(0, 10_000))
-    def test_a_label_is_final_after_the_stated_latency(self, recipe, seed):
+    @settings(max_examples=100, deadline=None)
+    @given(recipes(), st.sampled_from([None, STAGES]), st.integers(0, 10_000))
+    def test_a_label_is_final_after_the_stated_latency(self, recipe, statistics, seed):
+        recipe = recipe.replace(statistics=statistics)
         decoding, final = recipe.start(), 0
         for seen, row in enumerate(draw_proba(seed, 200, 3), start=1):
             final += len(decoding.push(row[None]))
@@ -123,6 +155,17 @@ class TestParameters:
     def test_classes_and_background_come_from_the_labels(self):
         recipe = Hysteresis(min_length={5: 3}, offset=0.5).for_segments(measure_segments([[5, 7]], background=7))
         assert recipe(self.proba[:, ::-1]).tolist() == [1] * 6
+
+    @pytest.mark.parametrize("background", [None, 0])
+    def test_without_a_background_what_is_short_goes_to_its_neighbour(self, background):
+        """Also where the default background is none of the classes."""
+        stages = measure_segments([[5, 6, 7, 5]], background=background)
+        recipe = Hysteresis(min_length=20, offset=0.1).for_segments(stages)
+        assert recipe(np.eye(3)[[0] * 25 + [1] * 5 + [0] * 30]).tolist() == [0] * 60
+        assert recipe(np.eye(3)[[0] * 25 + [1] * 5 + [2] * 30]).tolist() == [0] * 30 + [2] * 30
+        assert recipe(np.eye(3)[[1] * 5 + [0] * 30 + [2] * 19]).tolist() == [0] * 54
+        assert recipe(np.eye(3)[([1] * 5 + [2] * 5) * 4 + [0] * 20]).tolist() == [1] * 40 + [0] * 20
+        assert recipe(np.eye(3)[[1] * 5 + [2] * 5]).tolist() == [1] * 10
 
     def test_nothing_in_nothing_out(self):
         assert Hysteresis()(np.empty((0, 2))).tolist() == []

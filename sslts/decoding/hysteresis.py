@@ -1,7 +1,8 @@
 """Two thresholds for each class, and a memory: a segment begins where the class is sure and ends where it is unlikely.
 
 Each class passes through the same stations, and each station gives out what is final as soon as it is, with a bounded
-delay: whether the class is on; gaps filled; short stretches dropped; padding. Then the classes are put together.
+delay: whether the class is on; gaps filled; short stretches dropped; padding. Then the classes are put together, and
+what that leaves too short goes to the background, or without one to its neighbour.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ class Hysteresis(Decoder):
     For each class that is not background: it is on from a sample with ``p >= onset`` for as long as ``p >= offset``;
     gaps shorter than `min_gap` between two stretches are filled; what is then shorter than `min_length` is dropped;
     what is left grows by `pad` on both sides. A sample that several classes claim goes to the most probable of them,
-    one that none claims to the background (to the most probable class where there is no background). What such a
-    conflict leaves shorter than `min_length` is dropped too. The label of a sample depends on a bounded future.
+    one that none claims to the background. What such a conflict leaves shorter than `min_length` is dropped too. The
+    label of a sample depends on a bounded future.
+
+    Where no class is the background, a sample that none claims goes to the most probable class, and what is then
+    shorter than the `min_length` of its class takes the label of what lies before it. What is too short at the start
+    takes that of what follows; if that is too short as well, it grows over it until it is long enough.
 
     Parameters
     ----------
@@ -63,6 +68,14 @@ class Hysteresis(Decoder):
     array([0, 0, 1, 1, 0, 1, 0, 0, 0, 1, 0])
     >>> Hysteresis(min_gap=2, min_length=2)(proba)
     array([0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0])
+
+    Where every sample is of a class, as of sleep stages:
+
+    >>> from sslts.decoding import measure_segments
+    >>> stages = measure_segments([[0, 1, 2]], background=None)
+    >>> proba = np.eye(3)[[0, 0, 0, 2, 1, 1, 1, 0, 1]]
+    >>> Hysteresis(min_length=2).for_segments(stages)(proba)
+    array([0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
 
     onset: PerClass = 0.6
@@ -108,7 +121,9 @@ class Hysteresis(Decoder):
         keys = {key for value in values if isinstance(value, Mapping) for key in value}
         keys = keys.union([-1] if self.statistics is None else self.statistics.classes)
         worst = {name: max(self._pick_samples(name, key) for key in keys) for name in _LENGTHS}
-        return worst["min_gap"] + 2 * worst["min_length"] + worst["pad"]
+        without = self.statistics is not None and self.statistics.background_index is None
+        # a stretch of a class, a run of labels and, without a background, what waits at the start for such a run
+        return worst["min_gap"] + (3 if without else 2) * worst["min_length"] + worst["pad"]
 
     def for_segments(self, statistics: SegmentStatistics) -> Self:
         """Return the decoder, with the classes of `statistics`.
@@ -154,7 +169,7 @@ class _HysteresisDecoding(Decoding):
         ]
         if self.background is not None:
             shortest[self.background] = 0
-        self.last = _ShortRuns(shortest, 0 if self.background is None else self.background)
+        self.last = _Neighbours(shortest) if self.background is None else _ShortRuns(shortest, self.background)
         self.claims = [np.empty(0, dtype=np.int64) for _ in classes]
         self.proba = np.empty((0, n_classes))
 
@@ -169,7 +184,7 @@ class _HysteresisDecoding(Decoding):
             for station in stations:
                 bits = station.push(bits)
             self.claims[k] = np.concatenate([self.claims[k], bits])
-        return self._settle(self._combine())
+        return self.last.push(self._combine())
 
     def flush(self) -> np.ndarray:
         if self.stations is None:
@@ -179,9 +194,7 @@ class _HysteresisDecoding(Decoding):
             for station in stations:
                 bits = np.concatenate([station.push(bits), station.flush()])
             self.claims[k] = np.concatenate([self.claims[k], bits.astype(np.int64)])
-        return np.concatenate([self._settle(self._combine()), self.last.flush() if self._drops() else []]).astype(
-            np.int64
-        )
+        return np.concatenate([self.last.push(self._combine()), self.last.flush()])
 
     def _combine(self) -> np.ndarray:
         """Return the labels of the samples about which every class has decided."""
@@ -216,12 +229,6 @@ class _HysteresisDecoding(Decoding):
             self.claims[k] = np.array(state[f"claims.{k}"])
             for number, station in enumerate(stations):
                 station.set_state(_select(f"stations.{k}.{number}", state))
-
-    def _drops(self) -> bool:
-        return self.background is not None
-
-    def _settle(self, labels: np.ndarray) -> np.ndarray:
-        return self.last.push(labels) if self._drops() else labels
 
 
 def _prefix(name: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -294,6 +301,50 @@ class _ShortRuns:
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         self.held = np.array(state["held"])
         self.spared = int(state["spared"][0]) if len(state["spared"]) else None
+
+
+class _Neighbours:
+    """Give each run of value v that is shorter than ``shortest[v]`` the value given out before it.
+
+    The first runs wait for one that is long enough, and take its value. If they together are as long as the very first
+    has to be before there is one, they take that one's value: so the wait has a bound.
+    """
+
+    def __init__(self, shortest: list[int]) -> None:
+        self.shortest = np.asarray(shortest)
+        self.held = np.empty(0, dtype=np.int64)
+        self.value = -1  # given out last; -1: nothing yet
+
+    def push(self, values: np.ndarray) -> np.ndarray:
+        values = np.concatenate([self.held, values]).astype(np.int64)
+        if not len(values):
+            return values
+        starts, ends, found = find_runs(values)
+        long = ends - starts >= self.shortest[found]
+        if self.value < 0:
+            enough = long | (ends >= self.shortest[found[0]])
+            enough[-1] = long[-1]  # this run may go on, and be long
+            first = int(enough.argmax())
+            if not enough[first]:
+                self.held = values
+                return values[:0]
+            self.value = int(found[first] if long[first] else found[0])
+        last = np.maximum.accumulate(np.where(long, np.arange(len(found)), -1))
+        given = np.where(last >= 0, found[last], self.value)
+        self.value = int(given[-1])
+        n = len(values) if given[-1] == found[-1] else starts[-1]
+        self.held = values[n:]
+        return np.repeat(given, ends - starts)[:n]
+
+    def flush(self) -> np.ndarray:
+        held, self.held = self.held, self.held[:0]
+        return np.full_like(held, held[0] if self.value < 0 else self.value) if len(held) else held
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        return {"held": self.held, "value": np.asarray(self.value)}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        self.held, self.value = np.array(state["held"]), int(state["value"])
 
 
 class _Pad:
