@@ -127,41 +127,46 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     low, high = (
         extreme(x, size, axis=-1, mode="nearest") for extreme in (ndimage.minimum_filter1d, ndimage.maximum_filter1d)
     )
-    spread = (high - low).astype(np.float64)
-    varies = spread > least * np.maximum(np.abs(low), np.abs(high))
-    if x.dtype == np.float64:  # squares of values far from zero would leave nothing of their differences
-        x = x - np.partition(x, x.shape[-1] // 2, axis=-1)[:, [x.shape[-1] // 2]]
-    x = x.astype(np.float64)
-
-    first = np.arange(x.shape[-1]) - size // 2
-    count = np.minimum(first + size, x.shape[-1]) - np.maximum(first, 0)
-    center, square = np.split(sum_locally(np.concatenate([x, x**2]), size) / count, 2)
-    variance = np.maximum(square - center**2, 0.0)
-    # No values of such a spread have less: what rounding makes of the variance is not divided by.
-    scale = np.maximum(np.sqrt(variance), spread / np.sqrt(2 * size))
-    return np.where(varies, (x - center) / np.where(varies, scale, 1.0), 0.0).astype(np.float32)
+    varies = (high - low).astype(np.float64) > least * np.maximum(np.abs(low), np.abs(high))
+    moved, variance = center_locally(x, size)
+    return np.where(varies, moved / np.sqrt(np.where(varies, variance, 1.0)), 0.0).astype(np.float32)
 
 
-def sum_locally(x: np.ndarray, size: int) -> np.ndarray:
-    """Return the sum of the ``size`` samples around each sample of float64 (C, T); at the ends, of those there are.
+def center_locally(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (C, T) less the mean of the ``size`` samples around each sample, and their variance; ``size`` is odd.
 
-    A window is the end of one block of ``size`` samples and the beginning of the next, and sums start anew with each
-    block (van Herk 1992): so that no sample has a say, not even by its rounding, where it is not in the window.
+    A window is the end of one block of ``size`` samples and the beginning of the next (van Herk 1992). Sums start anew
+    with each block, and are of differences from its last value: so that no sample has a say, not even by its rounding,
+    where it is not in the window. At the ends, windows are cut.
 
     Examples
     --------
     >>> import numpy as np
-    >>> sum_locally(np.array([[1e30, 1.0, 2.0, 3.0, 4.0]]), 3).tolist()
-    [[1e+30, 1e+30, 6.0, 9.0, 7.0]]
+    >>> moved, variance = center_locally(np.array([[1e30, 1.0, 2.0, 3.0, 4.0]]), 3)
+    >>> moved[0, 2:].tolist(), variance[0, 2:].round(3).tolist()
+    ([0.0, 0.0, 0.5], [0.667, 0.667, 0.25])
     """
     channels, length = x.shape
-    blocks = np.zeros((channels, -(-(length + size) // size), size))
-    flat = blocks.reshape(channels, -1)
-    flat[:, size // 2 : size // 2 + length] = x
-    begun = np.cumsum(blocks, axis=-1).reshape(flat.shape)
-    rest = np.cumsum(blocks[..., ::-1], axis=-1)[..., ::-1].reshape(flat.shape)
-    first = np.arange(length)
-    return rest[:, :length] + np.where(first % size > 0, begun[:, size - 1 : size - 1 + length], 0.0)
+    half, n_blocks = size // 2, -(-(length + size - 1) // size)
+    padding = half, n_blocks * size - half - length
+    blocks = np.pad(x.astype(np.float64), ((0, 0), padding), mode="edge").reshape(channels, n_blocks, size)
+    valid = np.pad(np.ones(length), padding).reshape(n_blocks, size)
+    origin = blocks[..., -1:]
+    ends, begins = (blocks - origin) * valid, (blocks[:, 1:] - origin[:, :-1]) * valid[1:]
+
+    first = np.arange(length) - half
+    count = np.minimum(first + size, length) - np.maximum(first, 0)
+    mean = _sum_windows(ends, begins)[:, :length] / count
+    variance = _sum_windows(ends**2, begins**2)[:, :length] / count - mean**2
+    return x - np.repeat(origin[..., 0], size, axis=-1)[:, :length] - mean, variance
+
+
+def _sum_windows(ends: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Return the sum (C, n * size) of what follows in each block (C, n, size) and what the next one has before."""
+    total = np.empty(ends.shape)
+    np.cumsum(ends[..., ::-1], axis=-1, out=total[..., ::-1])
+    total[:, :-1, 1:] += np.cumsum(begins[..., :-1], axis=-1)
+    return total.reshape(len(total), -1)
 
 
 class _LengthKeeping(TransformerMixin, BaseEstimator):

@@ -253,6 +253,40 @@ def test_a_glitch_has_no_say_where_it_is_not_in_the_stretch(glitch):
     np.testing.assert_allclose(standardize_locally(spoilt, 101)[:, 101:], standardize_locally(x, 101)[:, 101:])
 
 
+def standardize_slowly(x, width):
+    """Each sample in its own stretch, from a value in it."""
+    out = np.empty(x.shape)
+    for t in range(x.shape[-1]):
+        part = x[:, max(t - width // 2, 0) : t + width // 2 + 1]
+        part = (part - x[:, [t]]).astype(np.float64)
+        out[:, t] = -part.mean(-1) / part.std(-1)
+    return out
+
+
+@given(
+    length=st.integers(2, 90),
+    width=st.integers(2, 200),
+    jump=st.sampled_from([0, 1e6, -1e9]),
+    at=st.integers(0, 90),
+    seed=st.integers(0, 99),
+)
+def test_a_jump_has_no_say_where_it_is_not_in_the_stretch(length, width, jump, at, seed):
+    x = np.random.default_rng(seed).normal(size=(2, length))
+    x[0, :at] += jump
+    np.testing.assert_allclose(standardize_locally(x, width), standardize_slowly(x, width), rtol=1e-6, atol=1e-6)
+
+
+def test_where_a_reading_starts_does_not_matter_after_a_jump():
+    z = np.random.default_rng(0).normal(0, 0.01, 2000)
+    z[:300] += 1e6
+    seen = NormalizedRecordings(as_recordings(z[None]), "local", width=64)
+    whole = seen.read(0)
+    for size in (1, 97, 1000):
+        parts = [seen.read(0, start, min(start + size, 2000)) for start in range(0, 2000, size)]
+        np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(whole, standardize_slowly(z[None], 64), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("transformer", [FillGaps(), ButterworthFilter(high=0.2)])
 def test_a_large_offset_takes_nothing_from_what_stays_where_it_is(transformer):
     x = np.sin(np.arange(600).reshape(2, 300) / 5)
