@@ -67,8 +67,8 @@ class NormalizedRecordings:
 def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return location and scale of each channel, (C,), of a recording that comes in stretches (C, t).
 
-    A channel whose standard deviation is within its values' rounding is constant, and has scale 1. Sums of squares are
-    joined as by Chan, Golub & LeVeque 1979.
+    A channel whose standard deviation is within its values' rounding is constant, and has an infinite scale, so that
+    it becomes zeros. Sums of squares are joined as by Chan, Golub & LeVeque 1979.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
         squares = squares + ((part - mean[:, None]) ** 2).sum(-1) + moved**2 * (count * part.shape[-1] / total)
         center, count = center + moved * (part.shape[-1] / total), total
     scale = np.sqrt(squares / count)
-    return center, np.where(scale > rounding * np.abs(center), scale, 1.0)
+    return center, np.where(scale > rounding * np.abs(center), scale, np.inf)
 
 
 def find_rounding(x: np.ndarray) -> float:

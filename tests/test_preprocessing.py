@@ -219,6 +219,12 @@ class TestALargeOffset:
         x = np.full((1, 400), 0.1 + 1e7, dtype=dtype)
         assert not NormalizedRecordings(as_recordings(x), normalization, width=50).read(0).any()
 
+    def test_nor_does_what_its_rounding_leaves_of_a_constant(self):
+        x = np.array([[1e8, 1e8 + 8, 1e8 + 16]], dtype=np.float32)  # neighbours among float32's numbers
+        assert not RecordingStandardizer().fit_transform(x).any()
+        for normalization in ("recording", "local"):
+            assert not NormalizedRecordings(as_recordings(x), normalization, width=50).read(0).any()
+
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_what_lies_far_away_in_time_does_not_matter(self, dtype):
         """A sensor that comes off half way leaves the first half as it was."""
