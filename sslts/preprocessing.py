@@ -61,7 +61,7 @@ class NormalizedRecordings:
             end = min(stop + self.width, int(self.recordings.lengths[i]))
             x = self.recordings.read(i, start - before, end, exact=True)
             return standardize_locally(x, self.width)[:, before : before + stop - start]
-        return self.recordings.read(i, start, stop)
+        return self.recordings.read(i, start, stop, plain=True)
 
 
 def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

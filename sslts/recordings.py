@@ -78,7 +78,14 @@ class Recordings:
         return is_lazy(self.sources[i])
 
     def read(
-        self, i: int, start: int = 0, stop: int | None = None, *, missing: bool = False, exact: bool = False
+        self,
+        i: int,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        missing: bool = False,
+        exact: bool = False,
+        plain: bool = False,
     ) -> np.ndarray:
         """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``.
 
@@ -90,8 +97,8 @@ class Recordings:
         OSError
             If what the recording is read from is gone or broken.
         ValueError
-            If values that are not in memory, so that `check_finite` has not seen them, are NaN or infinite, unless
-            those are allowed as ``missing``.
+            If values that are not in memory, so that `check_finite` has not seen them, are NaN, infinite or too large;
+            ``missing`` and ``plain`` are as there.
         """
         length = int(self.lengths[i])
         stop = length if stop is None else min(stop, length)
@@ -106,7 +113,7 @@ class Recordings:
         with np.errstate(over="ignore"):  # what is beyond float32's range is named by check_finite, or below
             part = (as_float(given) if exact else given.astype(np.float32)).reshape(self.n_channels, -1)
         if is_lazy(source):
-            fits = np.abs(part) <= LARGEST  # which NaN does not
+            fits = np.abs(part) <= (LARGEST_PLAIN if plain else LARGEST)  # which NaN does not
             if not (fits | ~np.isfinite(given.reshape(part.shape)) if missing else fits).all():
                 values = given.astype(np.float64).reshape(part.shape)
                 unfit = describe_unfit(np.nan_to_num(values, posinf=0, neginf=0) if missing else values)

@@ -230,7 +230,7 @@ def hold_code(rows=X):
     return held
 
 
-def test_values_that_the_network_cannot_square():
+def test_values_that_the_network_cannot_square(tmp_path):
     """In float32 their variance would be infinite, and the answer nan."""
     message = re.escape(ROWS[PLAIN][1][0])
     with pytest.raises(ValueError, match=message):
@@ -241,6 +241,13 @@ def test_values_that_the_network_cannot_square():
     with pytest.raises(ValueError, match=message):
         fitted.predict(X * 1e14)
     assert np.isfinite(fitted.predict_proba(X * 1e11)).all()
+    for name, dtype in (("f4", np.float32), ("f8", np.float64)):  # a file is read when its windows are drawn
+        np.save(tmp_path / name, (X * 1e14).astype(dtype))
+        large = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+        for use in (lambda given: make_segmenter(normalization=None).fit(given, Y), fitted.predict):
+            with pytest.raises(ValueError, match=r"X: recording \d, at samples 0 to 40, has values of .*" + message):
+                use(large)
+        assert np.isfinite(make_segmenter().fit(large, Y).predict_proba(large)).all()
     assert np.isfinite(make_segmenter().fit(X * 1e14, Y).predict_proba(X * 1e14)).all()
 
 
