@@ -1,15 +1,14 @@
-import copy
-
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 
-from sslts import FixMatchSegmenter
+from sslts import FixMatchSegmenter, MeanTeacherSegmenter
 from sslts.datasets import make_recordings
 from sslts.plotting import (
     CountDisplay,
@@ -21,7 +20,7 @@ from sslts.plotting import (
 )
 from sslts.plotting.style import POINTS, color_classes, thin_curve
 from sslts.preprocessing import RecordingStandardizer
-from sslts.thresholds import FixedThreshold
+from sslts.thresholds import CurriculumThreshold, FixedThreshold, RelativeThreshold
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +31,17 @@ def close_figures():
 
 
 @pytest.fixture(scope="module")
-def fitted():
+def partly():
+    """Return recordings, labels for half of them, and all labels."""
     X, y = make_recordings(6, n_samples=400, n_classes=3, random_state=0)
     few = y.copy()
     few[3:] = -1
+    return X, few, y
+
+
+@pytest.fixture(scope="module")
+def fitted(partly):
+    X, few, y = partly
     return FixMatchSegmenter(max_steps=8, random_state=0, sampling_rate=50).fit(X, few), X, y
 
 
@@ -124,6 +130,34 @@ class TestTrainingHistoryDisplay:
         for k, share in display.accuracy.items():
             mine = sure & (said == k)
             assert share == pytest.approx((y[mine] == k).mean()) if mine.any() else np.isnan(share)
+
+    @pytest.mark.parametrize(
+        "threshold",
+        [
+            RelativeThreshold(0.9),
+            CurriculumThreshold(0.95, expected="labeled"),
+            FixedThreshold(0.4, alignment="uniform"),
+            FixedThreshold(0.4),
+        ],
+    )
+    def test_the_threshold_is_asked_as_training_left_it(self, partly, threshold):
+        X, few, y = partly
+        segmenter = FixMatchSegmenter(max_steps=8, batch_size=2, random_state=0, threshold=threshold).fit(X, few)
+        module = segmenter.net_.criterion_.threshold
+        proba = module.align(torch.from_numpy(segmenter.predict_proba(X).transpose(0, 2, 1)))
+        said, believed = proba.argmax(1).numpy(), module(proba).numpy() > 0
+        wanted = [(y == said)[believed & (said == k)].mean() for k in range(3) if (believed & (said == k)).any()]
+        assert wanted
+        found = TrainingHistoryDisplay.from_estimator(segmenter, X, y).accuracy
+        np.testing.assert_allclose(found.dropna(), wanted)
+
+    def test_a_method_without_a_threshold_believes_all(self, partly):
+        X, few, y = partly
+        segmenter = MeanTeacherSegmenter(max_steps=2, batch_size=2, random_state=0).fit(X, few)
+        said = segmenter.predict(X)
+        wanted = [(y == said)[said == k].mean() for k in np.unique(said)]
+        found = TrainingHistoryDisplay.from_estimator(segmenter, X, y).accuracy
+        np.testing.assert_allclose(found.dropna(), wanted)
 
     def test_a_baseline_has_losses_only(self):
         history = pd.DataFrame(
@@ -289,15 +323,3 @@ class TestWhateverIsPassed:
     def test_no_such_recording(self, fitted):
         with pytest.raises(ValueError, match="recording=9; X has the recordings 0 to 5"):
             SegmentationDisplay.from_estimator(*fitted, recording=9)
-
-    def test_pseudo_labels_of_a_threshold_object(self, fitted):
-        segmenter, X, y = fitted
-        said, alike = (
-            TrainingHistoryDisplay.from_estimator(clone_fitted(segmenter, threshold), X, y).accuracy
-            for threshold in (0.4, FixedThreshold(0.4))
-        )
-        pd.testing.assert_series_equal(said, alike)
-
-
-def clone_fitted(segmenter, threshold):
-    return copy.copy(segmenter).set_params(threshold=threshold)

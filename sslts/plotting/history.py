@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -63,7 +62,8 @@ class TrainingHistoryDisplay:
             Recordings that were unlabelled in training.
         y_hidden : array-like, default=None
             Their true labels, if they are known after all: the picture then says how many of the pseudo-labels that
-            the teacher believes at the end are right.
+            were believed at the end are right. The threshold is asked as training left it, with what it has learnt of
+            the classes; what has no threshold believes all.
         ax : Axes, default=None
             Where to draw; it is divided.
 
@@ -74,7 +74,7 @@ class TrainingHistoryDisplay:
         trained = find_fitted(segmenter)  # not the one whose history is of rounds
         accuracy = None
         if X is not None and y_hidden is not None:
-            accuracy = _check_pseudo_labels(segmenter, getattr(trained, "threshold", None), X, y_hidden)
+            accuracy = _check_pseudo_labels(segmenter, trained.net_, X, y_hidden)
         background = find_attribute(segmenter, "background", 0)
         return cls(trained.history_, accuracy=accuracy, background=background).plot(ax=ax)
 
@@ -143,15 +143,26 @@ class TrainingHistoryDisplay:
         ax.set_ylabel("class")
 
 
-def _check_pseudo_labels(segmenter: Any, threshold: Any, X: Any, y_hidden: Any) -> pd.Series:
-    """Return, for each class, the share of right labels where the teacher is confident."""
-    least = getattr(threshold, "tau", threshold)
-    least = float(least) if isinstance(least, Real) else 0.0  # of those that have a threshold at all
-    rows = []
+def _check_pseudo_labels(segmenter: Any, net: Any, X: Any, y_hidden: Any) -> pd.Series:
+    """Return, for each class, the share of right labels among those that the net's threshold believes."""
     probas = list(segmenter.predict_proba(X))
     truth = spread_labels(align_labels(y_hidden, X, "y_hidden"), list(map(len, probas)), argument="y_hidden")
+    rows = []
     for labels, proba in zip(truth, probas, strict=True):
-        sure = (proba.max(1) >= least) & (labels >= 0)
-        rows.append(np.stack([segmenter.classes_[proba[sure].argmax(1)], labels[sure]]))
+        label, believed = _make_pseudo_labels(net, proba)
+        judged = believed & (labels >= 0)
+        rows.append(np.stack([segmenter.classes_[label[judged]], labels[judged]]))
     said, true = np.concatenate(rows, axis=1)
     return pd.Series(said == true).groupby(said).mean().reindex(segmenter.classes_)
+
+
+def _make_pseudo_labels(net: Any, proba: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pseudo-label of each sample, an index, and whether it is believed, from probabilities (T, K)."""
+    import torch
+
+    threshold: Any = getattr(net.criterion_, "threshold", None)
+    if not hasattr(threshold, "align"):
+        return proba.argmax(1), np.ones(len(proba), dtype=bool)
+    with torch.no_grad():
+        aligned = threshold.align(torch.from_numpy(proba.T[None].copy()).to(net.device))
+        return aligned.argmax(1)[0].cpu().numpy(), threshold(aligned)[0].cpu().numpy() > 0

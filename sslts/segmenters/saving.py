@@ -73,8 +73,8 @@ class SavableNetwork(Savable):
         class_weight = torch.ones(n_classes) if "class_weight" in weights["criterion"] else None
         criterion = self._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
         if _list_shapes(criterion.state_dict()) != _list_shapes(weights["criterion"]):
-            # Parameters were set after the fit, as another threshold. Only training reads it, and begins with a new
-            # one; so the new one of these parameters stands for what was trained.
+            # Parameters were set after the fit, as another threshold. No prediction reads it, and training begins with
+            # a new one; so the new one of these parameters stands for what was trained.
             state = {**state, "weights": {**weights, "criterion": criterion.state_dict()}}
         self.net_ = self._build_net(module, criterion, state["seed"])
         set_net_state(self.net_, state)
