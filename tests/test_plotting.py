@@ -178,6 +178,12 @@ class TestDurationDisplay:
         display = DurationDisplay.from_predictions([[0, 1, 1, 0, -1, -1]], [[0, 1, 1, 0, 1, 0]])
         assert display.predicted["length"].tolist() == display.true["length"].tolist() == [2]
 
+    def test_lengths_that_nobody_knows_are_left_out(self):
+        true, said = [[0, 1, 1, -1, -1, 0], [1, 1, 1, 0, 1, -1]], [[0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]]
+        display = DurationDisplay.from_predictions(true, said)
+        assert display.true[["recording", "length"]].to_numpy().tolist() == [[1, 3]]  # the edge of a recording is known
+        assert display.predicted[["recording", "length"]].to_numpy().tolist() == [[1, 4]]
+
     def test_nothing_to_show(self):
         draw(DurationDisplay.from_predictions(None, [[0, 0]]))
 

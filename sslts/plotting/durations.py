@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.matching import pair_labels
+from sslts.matching import find_segments, pool_labels
 from sslts.plotting.style import color_classes, split_axes
 from sslts.segments import align_labels, labels_to_segments
 from sslts.wrapping import find_attribute
@@ -68,7 +68,8 @@ class DurationDisplay:
         X : array-like
             Recordings.
         y : array-like, default=None
-            True labels; where they are -1, predictions are left out.
+            True labels; where they are -1, predictions are left out, and segments that touch it: nobody knows how long
+            they are.
         names : dict of int to str, default=None
             What to call the classes.
         ax : Axes, default=None
@@ -103,7 +104,8 @@ class DurationDisplay:
         Parameters
         ----------
         y_true : array of shape (n, T), list of (T_i,), or None
-            True labels (-1 = unlabelled).
+            True labels (-1 = unlabelled). Segments that touch -1 are left out, true and predicted: nobody knows how
+            long they are.
         y_pred : array of shape (n, T) or list of (T_i,)
             Predicted labels.
         background : int or None, default=0
@@ -119,12 +121,11 @@ class DurationDisplay:
         -------
         DurationDisplay
         """
-        true = None
-        if y_true is not None:
-            truth, y_pred = pair_labels(y_true, y_pred)
-            true = labels_to_segments(truth, background=background, sampling_rate=sampling_rate)
-            y_pred = [np.where(t < 0, -1, p) for t, p in zip(truth, y_pred, strict=True)]
-        predicted = labels_to_segments(y_pred, background=background, sampling_rate=sampling_rate)
+        options: dict[str, Any] = {"background": background, "sampling_rate": sampling_rate}
+        if y_true is None:
+            return cls(labels_to_segments(y_pred, **options), names=names).plot(ax=ax)
+        *sides, offsets = pool_labels(y_true, y_pred)
+        true, predicted = (_list_whole(side, offsets, **options) for side in sides)
         return cls(predicted, true=true, names=names).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -160,6 +161,14 @@ class DurationDisplay:
             each.spines[["top", "right"]].set_visible(False)
         self.axes_[-1].set_xlabel("duration (s)" if unit == "duration" else "length (samples)")
         return self
+
+
+def _list_whole(
+    labels: np.ndarray, offsets: np.ndarray, background: int | None, sampling_rate: float | None
+) -> pd.DataFrame:
+    """Return the segments in recordings that lie end to end, without those that an unlabelled sample cuts."""
+    table = labels_to_segments(np.split(labels, offsets[1:-1]), background=background, sampling_rate=sampling_rate)
+    return table[~find_segments(labels, offsets, background).cut]
 
 
 def _choose_edges(values: np.ndarray) -> np.ndarray:
