@@ -86,6 +86,14 @@ class TestSegmentationDisplay:
         assert [c.get_hatch() for c in display.axes_[1].collections] == ["////", None, None]
         assert display.ax_.get_legend().get_texts()[-1].get_text() == "unlabelled"
 
+    @pytest.mark.parametrize("y_true", [None, [0, 0, 1, 1, 1, 0, -1, -1, -1], [0, 0, 5, 5, 5, 0, 0, 0, 0]])
+    def test_columns_without_names_are_the_classes_from_0_on(self, y_true):
+        proba = np.linspace([0.2, 0.3, 0.5], [0.1, 0.6, 0.3], 9)
+        display = draw(SegmentationDisplay.from_predictions(np.zeros(9), y_true=y_true, proba=proba))
+        lines = display.axes_[-1].get_lines()
+        for line, column in zip(lines, proba[:, 1:].T, strict=True):
+            np.testing.assert_array_equal(line.get_ydata(), column)
+
     @pytest.mark.parametrize("n_channels", [1, 2, 12])
     def test_a_long_recording_of_many_channels_is_thinned(self, n_channels):
         x = np.random.default_rng(0).normal(size=(n_channels, 100_000))

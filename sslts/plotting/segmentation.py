@@ -27,7 +27,7 @@ class SegmentationDisplay:
     proba : ndarray of shape (T, K), default=None
         Probabilities, in the order of `classes`.
     classes : sequence of int, default=None
-        All classes; None: those that occur.
+        All classes; None: those that occur, and 0 to K - 1 if there are probabilities.
     background : int or None, default=0
         The class that is not a segment; it is grey.
     sampling_rate : float or None, default=None
@@ -232,7 +232,8 @@ class SegmentationDisplay:
         found = [np.unique(y) for y in (self.y_true, self.y_pred) if y is not None]
         if self.proba is not None:
             found.append(np.arange(self.proba.shape[1]))
-        return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+        classes = np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
+        return classes[classes >= 0]
 
     def _draw_signal(self, ax: Any) -> None:
         rate = check_sampling_rate(self.sampling_rate)
@@ -287,8 +288,9 @@ class SegmentationDisplay:
     def _draw_probabilities(self, ax: Any) -> None:
         rate = check_sampling_rate(self.sampling_rate)
         proba = np.asarray(self.proba)
-        classes = self._find_classes()[: proba.shape[1]]
-        colors = color_classes(classes, self.background)
+        n_columns = proba.shape[1]
+        classes = np.arange(n_columns) if self.classes is None else np.asarray(self.classes)[:n_columns]
+        colors = color_classes(self._find_classes(), self.background)
         for k, column in zip(classes, proba.T, strict=True):
             if k == self.background:
                 continue
