@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,18 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     ValueError
         If no sample is labelled.
 
+    Warns
+    -----
+    UserWarning
+        If fewer than half of a class' true segments were found; the message names the class.
+
+    Notes
+    -----
+    For each segment that is real and found, `CountCalibration` adds those that were missed here for each one found.
+    Where fewer than half were found, more is added than was seen: expected counts and intervals then say hardly more
+    than that the segmenter does not find the class. Where none was found, all that were missed are added for each one
+    that is found later, which says nothing of the new recording.
+
     Examples
     --------
     >>> from sslts import SupervisedSegmenter
@@ -64,6 +77,7 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     real[matched] = True
     score = table["score"].to_numpy()
     classes = [int(k) for k in segmenter.classes_ if k != background]
+    _warn_of_missed(true, matched_true, classes)
     return {
         k: _calibrate_class(
             score[found.label == k],
@@ -73,6 +87,17 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
         )
         for k in classes
     }
+
+
+def _warn_of_missed(true: Segments, matched: np.ndarray, classes: list[int]) -> None:
+    n_true, n_found = ({k: int((label == k).sum()) for k in classes} for label in (true.label, true.label[matched]))
+    weak = [f"class {k}, {n_found[k]} of {n_true[k]}" for k in classes if 2 * n_found[k] < n_true[k]]
+    if weak:
+        warnings.warn(
+            f"fewer than half of the true segments were found ({'; '.join(weak)}): expected counts, which make up for "
+            "the others, are hardly better than a guess. Mend the segmenter first.",
+            stacklevel=3,
+        )
 
 
 def _share_missed(true: Segments, matched: np.ndarray, k: int) -> float:

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -68,9 +70,21 @@ def test_unlabelled_recordings_and_stretches_do_not_matter():
 
 def test_a_class_that_is_never_predicted_is_always_missed():
     _X, y = make(12, 0)
-    curve = calibrate_counts(Detector(), [np.zeros(300)] * 12, y)[4]
+    with pytest.warns(UserWarning, match="fewer than half .* were found .class 4, 0 of "):
+        curve = calibrate_counts(Detector(), [np.zeros(300)] * 12, y)[4]
     assert curve.missed > 0
     assert curve.find_reach(0.9) > 5
+
+
+@pytest.mark.parametrize(("found", "warns"), [(0, True), (4, True), (5, False), (10, False)])
+def test_a_class_of_which_less_than_half_is_found_is_named(found, warns):
+    y = np.zeros(100, dtype=int)
+    y[np.arange(0, 100, 10)] = 4
+    x = np.where((y == 4) & (np.arange(100) < 10 * found), 0.9, 0.1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        calibrate_counts(Detector(), [x, x], [y, y])
+    assert [f"class 4, {2 * found} of 20" in str(one.message) for one in caught] == [True] * warns
 
 
 def test_nothing_labelled_is_refused():
