@@ -91,9 +91,12 @@ class TestSuggestBudget:
             hits.append(table["low"][1] <= power(26) <= table["high"][1])
         assert np.mean(hits) >= 0.75
 
-    def test_errors_can_be_extrapolated_too(self):
-        table = suggest_budget(make_curve(lambda n: -5 / n, noise=0.1), best=0.0 + 0.5)
+    def test_no_error_is_foretold_to_be_less_than_none(self):
+        curve = make_curve(lambda n: -2.0 * n**-0.3, noise=0.3)
+        curve["score"] = curve["score"].clip(upper=-0.01)
+        table = suggest_budget(curve, step=100)
         assert table["score"].is_monotonic_increasing
+        assert table[["score", "high"]].max(axis=None) <= 1e-6
 
 
 class TestBadInput:
@@ -127,6 +130,10 @@ class TestBadInput:
     def test_no_budget(self, options, words):
         with pytest.raises(ValueError, match=words):
             suggest_budget(self.CURVE, **options)
+
+    def test_a_score_above_1_needs_a_best(self):
+        with pytest.raises(ValueError, match=r"best=1.0, but the curve has a score of 8\d\.\d+; raise best"):
+            suggest_budget(make_curve(lambda n: 100 * power(n)))
 
     def test_too_short_a_pilot(self):
         with pytest.raises(ValueError, match="has 2 numbers of labels; a power law needs three"):

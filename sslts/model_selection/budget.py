@@ -106,7 +106,7 @@ def suggest_budget(
     estimator: str | None = None,
     step: int = 10,
     n_steps: int = 5,
-    best: float = 1.0,
+    best: float | None = None,
     confidence: float = 0.9,
     random_state: Any = 0,
 ) -> pd.DataFrame:
@@ -126,8 +126,8 @@ def suggest_budget(
         Labels to add at a time.
     n_steps : int, default=5
         How often.
-    best : float, default=1.0
-        The best score there can be.
+    best : float, default=None
+        The best score there can be. None: 0 if no score is above it, as of an error with a minus, else 1.
     confidence : float, default=0.9
         Of the intervals.
     random_state : int or numpy.random.Generator, default=0
@@ -165,8 +165,11 @@ def suggest_budget(
     labels = scores.columns.to_numpy(dtype=float)
     if len(labels) < 3:
         raise ValueError(f"curve has {len(labels)} numbers of labels; a power law needs three, better five.")
-    if scores.to_numpy().max() > best:
-        raise ValueError(f"best={best!r}, but the curve has a score of {scores.to_numpy().max():.4g}; raise best.")
+    highest = float(scores.to_numpy().max())
+    if best is None:
+        best = 0.0 if highest <= 0 else 1.0
+    if highest > best:
+        raise ValueError(f"best={best!r}, but the curve has a score of {highest:.4g}; raise best.")
     ahead = labels[-1] + step * np.arange(n_steps + 1)
     drawn = draw_means(scores.to_numpy(), N_DRAWS, np.random.default_rng(random_state))
     expected = _extrapolate(_fit_power_laws(labels, scores.mean().to_numpy()[None], best), ahead)[0]
