@@ -1,9 +1,11 @@
-"""Where predictions are written: arrays made here, or memory-maps, zarr and other arrays that the user gives."""
+"""Where results are written: arrays made here, or memory-maps, zarr and other arrays that the user gives; and files."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,3 +124,26 @@ def _check_target(array: Any, name: str, shape: tuple[int, ...], dtype: np.dtype
     flags = getattr(array, "flags", None)
     if getattr(array, "read_only", False) or (flags is not None and not getattr(flags, "writeable", True)):
         raise ValueError(f"{name} is not writable; open it for writing (mode='r+' of a memory-map or zarr array).")
+
+
+def check_place(path: str | os.PathLike[str]) -> Path:
+    """Return where a file will be, links followed; what takes long asks before it begins.
+
+    Raises
+    ------
+    OSError
+        If its folder is missing (`FileNotFoundError`), or it is a folder itself (`IsADirectoryError`).
+
+    Examples
+    --------
+    >>> check_place("report.html").name
+    'report.html'
+    """
+    place = Path(os.path.realpath(path))
+    if not place.parent.is_dir():
+        raise FileNotFoundError(
+            f"{place.parent} is no folder, so {place.name} can't be written there; create it first."
+        )
+    if place.is_dir():
+        raise IsADirectoryError(f"{place} is a folder; name a file in it.")
+    return place

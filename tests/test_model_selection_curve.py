@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
-from sslts.metrics import mean_iou_scorer
+from sslts.metrics import mean_iou, mean_iou_scorer, segment_f1
 from sslts.model_selection import LabeledGroupKFold, gap_closed, label_efficiency_curve
 from sslts.model_selection.record import describe_estimator, fingerprint
 from sslts.preprocessing import FillGaps
@@ -267,6 +267,13 @@ class TestFile:
             make_curve(file=path)
         assert path.read_bytes() == content
 
+    def test_where_no_file_can_be_is_seen_before_anything_is_fitted(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+            make_curve(file=tmp_path / "nowhere" / "curve.json")
+        with pytest.raises(IsADirectoryError, match="is a folder; name a file in it"):
+            make_curve(file=tmp_path)
+        assert not Spy.seen
+
     def test_a_file_needs_a_seed(self, tmp_path):
         with pytest.raises(ValueError, match="random_state=None with a file"):
             make_curve(file=tmp_path / "curve.json", random_state=None)
@@ -281,11 +288,25 @@ class TestFile:
         ({"n_labeled": []}, "n_labeled must be whole numbers"),
         ({"groups": [1, 2]}, r"groups has shape \(2,\), y has 16"),
         ({"cv": KFold(2), "groups": None, "n_labeled": [7]}, "split 0: n_labeled=7, but y has 4 recordings"),
+        ({"scoring": "mean_iou"}, "mean_iou"),
+        ({"scoring": {"iou": mean_iou_scorer}}, "scoring is a dict; pass one scorer, and make a curve for each"),
+        ({"scoring": [mean_iou_scorer]}, "scoring is a list"),
+        ({"scoring": mean_iou}, r"scoring=mean_iou is a metric, .*, or SegmentationScorer\(mean_iou\)"),
+        ({"scoring": functools.partial(segment_f1, iou=0.3)}, r"scoring=functools.partial\(.* is a metric"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_fitted(options, words):
     with pytest.raises(ValueError, match=words):
         make_curve(**options)
+    assert not Spy.seen
+
+
+def test_who_has_no_score_needs_a_scorer():
+    class Mute(BaseEstimator):
+        fit, predict = Spy.fit, Spy.predict
+
+    with pytest.raises(TypeError, match="score"):
+        make_curve(estimators={"a": Spy(), "b": Mute()})
     assert not Spy.seen
 
 

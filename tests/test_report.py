@@ -97,6 +97,14 @@ def test_one_labelled_recording_is_too_few(written, tmp_path):
         write_report(segmenter, X[:1], truth[:1], tmp_path / "report.html")
 
 
+def test_where_no_file_can_be_is_seen_before_anything_is_predicted(written, tmp_path):
+    X, truth = written[2:4]
+    with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+        write_report(None, X, truth, tmp_path / "nowhere" / "report.html")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        write_report(None, X, truth, tmp_path)
+
+
 def test_without_a_baseline_it_says_so(written, tmp_path):
     segmenter, _, X, truth, *_ = written
     html = write_report(segmenter, X, truth, tmp_path / "report.html", n_worst=0).read_text(encoding="utf-8")

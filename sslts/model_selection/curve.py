@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,7 @@ def label_efficiency_curve(
         How test recordings are chosen; None: ``LabeledShuffleSplit(5)``, which keeps groups together. A number: so many
         splits of that kind.
     scoring : callable or str, default=None
-        ``scorer(estimator, X, y)``; None: the estimator's ``score``. With `file`, no lambda: it has no name.
+        ``scorer(estimator, X, y)``, one; None: the estimator's ``score``. With `file`, no lambda: it has no name.
     n_jobs : int, default=None
         Fits at a time, in processes of their own.
     random_state : int, default=None
@@ -82,8 +83,10 @@ def label_efficiency_curve(
     Raises
     ------
     ValueError
-        If more labelled or unlabelled recordings are asked for than there are, a split lacks a class, or the file is
-        of another study: before anything is fitted, and with nothing written.
+        If more labelled or unlabelled recordings are asked for than there are, a split lacks a class, `scoring` is no
+        scorer, or the file is of another study: before anything is fitted, and with nothing written.
+    OSError
+        If the folder of `file` is missing, or it is a folder itself: before anything is fitted, too.
     KeyboardInterrupt
         At Ctrl-C; a fit that is cut short has no row.
 
@@ -109,6 +112,7 @@ def label_efficiency_curve(
         raise ValueError(
             f"random_state={random_state!r} with a file: pass a number, so that a later run goes on alike."
         )
+    _check_scoring(named, scoring)
     scored_by = describe_scoring(scoring)
     if file is not None and "<lambda>" in scored_by:
         raise ValueError(
@@ -145,6 +149,28 @@ def label_efficiency_curve(
             print(", ".join(f"{name} {row[name]}" for name in KEY), f"{row['score']:.4f}", flush=True)  # noqa: T201
     rows = [kept.find(key) for key, *_ in wanted]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _check_scoring(estimators: dict[str, Any], scoring: Any) -> None:
+    """Refuse what would give no number after a fit."""
+    if isinstance(scoring, (dict, list, tuple, set)):
+        kind = type(scoring).__name__
+        raise ValueError(f"scoring is a {kind}; pass one scorer, and make a curve for each, with a file of its own.")
+    if callable(scoring) and _list_parameters(scoring)[:2] == ["y_true", "y_pred"]:
+        name = getattr(scoring, "__name__", None) or repr(scoring)
+        raise ValueError(
+            f"scoring={name} is a metric, which compares y_true with y_pred; pass a scorer: one of sslts.metrics, as "
+            f"mean_iou_scorer, or SegmentationScorer({name})."
+        )
+    for estimator in estimators.values():
+        check_scoring(estimator, scoring)
+
+
+def _list_parameters(function: Any) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except ValueError:  # of some that are compiled
+        return []
 
 
 def _make_splitter(cv: Any, random_state: int | None) -> Any:

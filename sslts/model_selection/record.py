@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
+from sslts.outputs import check_place
 from sslts.sources import is_lazy
 from sslts.wrapping import list_weights, strip_addresses
 
@@ -38,6 +39,8 @@ class CurveFile:
     ------
     ValueError
         If the file is not of this study, or no curve's file at all. It is left as it is.
+    OSError
+        If its folder is missing, or it is a folder itself.
 
     Examples
     --------
@@ -54,6 +57,8 @@ class CurveFile:
     def __init__(self, path: str | os.PathLike[str] | None, study: dict[str, str], estimators: dict[str, str]) -> None:
         self.path = None if path is None else Path(path)
         self.study, self.estimators, self.rows = study, dict(estimators), list[dict[str, Any]]()
+        if self.path is not None:
+            check_place(self.path)
         if self.path is not None and self.path.exists():
             content = self._read()
             self._compare(content)

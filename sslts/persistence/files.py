@@ -19,6 +19,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from sslts.outputs import check_place
+
 FORMAT = 1
 LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
 _BLANK = "0" * 64
@@ -72,9 +74,7 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], tensors: di
     >>> header["kind"], tensors
     ('model', {'weight': tensor([1., 1.])})
     """
-    path = Path(os.path.realpath(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent} is no folder, so {path.name} can't be written there; create it first.")
+    path = check_place(path)
     text = json.dumps({"sha256": _BLANK, "format": FORMAT, **header}, allow_nan=False, separators=(",", ":"))
     data = memoryview(safetensors.torch.save(tensors, {"sslts": text}))
     start = bytes(data[:_NEAR]).index(_MARK) + len(_MARK)

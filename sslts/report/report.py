@@ -13,6 +13,7 @@ import pandas as pd
 from sslts import metrics
 from sslts.classes import isolate_class
 from sslts.model_selection.labels import check_groups
+from sslts.outputs import check_place
 from sslts.plotting import (
     CountDisplay,
     DurationDisplay,
@@ -68,6 +69,8 @@ def write_report(
 
     Raises
     ------
+    OSError
+        If the folder of `path` is missing, or it is a folder itself.
     ValueError
         If no sample is labelled, there are fewer than two labelled recordings, or `groups` has not one entry for each.
 
@@ -85,6 +88,7 @@ def write_report(
     ...     write_report(segmenter, X[4:], y[4:], f"{folder}/report.html", n_worst=1).name
     'report.html'
     """
+    check_place(path)
     recordings = as_recordings(X)
     signals, truth = [recordings.get(i) for i in range(len(recordings))], as_labels(y, recordings)
     group_of = check_groups(groups, len(truth))
