@@ -89,6 +89,11 @@ class TestFigures:
         assert found["count"].tolist() == [1, 0]
         assert np.isnan(found["mean_length"][1])
 
+    def test_a_label_that_is_named_twice_is_counted_once(self):
+        options = {"by": ["recording", "label"], "period": 5}
+        twice = summarize(self.table, [12], labels=[2, 1, 1], **options)
+        pd.testing.assert_frame_equal(twice, summarize(self.table, [12], labels=[1, 2], **options))
+
 
 class TestExpectedCount:
     labels = [[0, 1, 0, 1, 0, 1]]

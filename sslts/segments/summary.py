@@ -82,7 +82,7 @@ def summarize(
     sizes = np.asarray(lengths, dtype=np.int64)
     columns = read_columns(segments)
     check_rows(segments, columns, sizes)
-    wanted = np.unique(columns[3]) if labels is None else np.asarray(labels, dtype=np.int64)
+    wanted = np.unique(columns[3] if labels is None else np.asarray(labels, dtype=np.int64))
     _check_options(by, level, wanted, calibration)
     edges = _find_edges(period, rate, sizes)
     order = np.lexsort((columns[1], columns[0]))
