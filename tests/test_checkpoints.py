@@ -431,10 +431,31 @@ class TestSelfTraining:
         self.make().fit(X, y, checkpoint=path)
         with pytest.raises(PersistenceError, match="another run: threshold=0.5 here, threshold=0.95 there"):
             self.make(threshold=0.5).fit(X, y, checkpoint=path)
-        with pytest.raises(PersistenceError, match="another run: segmenter=SupervisedSegmenter"):
-            self.make(segmenter=make("supervised", lr=0.1)).fit(X, y, checkpoint=path)
+        for params, message in (
+            ({"lr": 0.1}, r"segmenter__lr=0\.1 here, segmenter__lr=0\.002 there"),
+            ({"decoder": Hysteresis()}, "segmenter__decoder=Hysteresis"),  # which says how well checkpoints agree
+            ({"init": make("supervised").fit(X, y)}, "segmenter__init=Supervised.* here, segmenter__init=None"),
+        ):
+            with pytest.raises(PersistenceError, match=f"another run: {message}"):
+                self.make(segmenter=make("supervised", **params)).fit(X, y, checkpoint=path)
+        with pytest.raises(PersistenceError, match="another run: segmenter=FixMatchSegmenter here, segmenter=Su"):
+            self.make(segmenter=make()).fit(X, y, checkpoint=path)
         with pytest.raises(PersistenceError, match="the values in X differ"):
             self.make().fit(-X, y, checkpoint=path)
+
+    def test_what_has_no_part_in_training_may_change(self, partly, path):
+        fits = {"shares": None, "rank": "confidence"}
+        whole = self.make(**fits).fit(*partly, checkpoint=path)
+        inner = make("supervised", verbose=1, decoder=Hysteresis(), sampling_rate=50.0)
+        again = self.make(segmenter=inner, verbose=1, **fits).fit(*partly, checkpoint=path)
+        assert_same(again.segmenter_, whole.segmenter_)
+
+    def test_a_difference_that_no_text_shows_is_named_all_the_same(self, partly, path):
+        inits = [make("supervised", random_state=seed).fit(*partly).set_params(random_state=0) for seed in (0, 1)]
+        one, other = (self.make(segmenter=make("supervised", init=init)) for init in inits)
+        one.fit(*partly, checkpoint=path)
+        with pytest.raises(PersistenceError, match="another run: segmenter__init differs in what 'SupervisedSegmenter"):
+            other.fit(*partly, checkpoint=path)
 
     @pytest.mark.parametrize("fit", [0, 1, 2])
     @pytest.mark.parametrize("params", [{}, {"shares": None, "rank": "confidence", "n_rounds": 2}])

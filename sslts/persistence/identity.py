@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from sslts.labels import LabelRuns
 from sslts.persistence.files import PersistenceError
-from sslts.persistence.values import Encoder
+from sslts.persistence.values import Encoder, get_import_path
 from sslts.recordings import Recordings
+from sslts.wrapping import list_weights
 
 _CHUNK = 1 << 22  # samples
-_IDLE = {"verbose", "decoder", "sampling_rate", "init", "warm_start"}  # no part of training, or in `start`
+_IDLE = frozenset({"verbose", "decoder", "sampling_rate", "warm_start"})  # no part of training, or in `start`
 
 
 def identify_run(
@@ -42,7 +43,6 @@ def identify_run(
     >>> one["recordings in X"], [name for name in one if one[name] != other[name]]
     (3, ['parameters'])
     """
-    params = {name: value for name, value in estimator.get_params(deep=False).items() if name not in _IDLE}
     content = hashlib.sha256()
     for i, length in enumerate(recordings.lengths.tolist()):
         for first in range(0, length, _CHUNK):
@@ -57,8 +57,23 @@ def identify_run(
         "values in X": content.hexdigest(),
         "labels in y": digest_arrays([labels.lengths, labels.first, labels.start, labels.value]),
         "weights at the start": start and digest_arrays(value.cpu().float().numpy() for value in start.values()),
-        "parameters": {name: [_fingerprint(value), _shorten(repr(value))] for name, value in params.items()},
+        "parameters": dict(_list_parameters(estimator)),
     }
+
+
+def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _IDLE | {"init"}) -> Iterator[Any]:
+    """Yield name, fingerprint and text of all parameters that have a part in training, of nested segmenters too."""
+    # Who holds a segmenter may ask its decoder; self-training does so for the agreement of checkpoints alone.
+    inner = _IDLE if getattr(estimator, "rank", None) == "confidence" else _IDLE - {"decoder"}
+    for name, value in estimator.get_params(deep=False).items():
+        if name in idle:
+            continue
+        if hasattr(value, "_get_fitted") and name != "init":
+            kind = [get_import_path(type(value)), digest_arrays(list_weights(value))]
+            yield prefix + name, [_fingerprint(kind), type(value).__name__]
+            yield from _list_parameters(value, f"{prefix}{name}__", inner)
+        else:
+            yield prefix + name, [_fingerprint(value), _shorten(repr(value))]
 
 
 def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
@@ -107,7 +122,8 @@ def check_identity(here: dict[str, Any], there: dict[str, Any], path: Any) -> No
     for name, (fingerprint, text) in here["parameters"].items():
         other, their_text = theirs.get(name, (None, "missing"))
         if fingerprint != other:
-            found.append(f"{name}={text} here, {name}={their_text} there")
+            both = f"{name}={text} here, {name}={their_text} there"
+            found.append(both if text != their_text else f"{name} differs in what {text!r} does not show")
     if found:
         raise PersistenceError(
             f"{path} is the checkpoint of another run: {'; '.join(found)}. Pass another path as `checkpoint`, or "
