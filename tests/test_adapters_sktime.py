@@ -309,6 +309,32 @@ class TestUnfitted:
         with pytest.raises(NotImplementedError, match="fit on old and new recordings together"):
             make_detector(FixMatchDetector).fit(x, labels_to_events(y)).update(x)
 
+    @pytest.mark.parametrize("detector", [one for one in DETECTORS if one is not SelfTrainingDetector])
+    def test_a_warm_start_goes_on_from_the_fit_before(self, detector, series):
+        x, y = series
+        first, second = np.where(np.arange(600) < 200, y, -1), y
+        plain = detector(**FAST, warm_start=True)._make_segmenter()
+        for labels in (first, second):
+            plain.fit(x.to_numpy()[None], labels[None])
+        warm, cold = (detector(**FAST, warm_start=warm) for warm in (True, False))
+        for one in (warm, cold):
+            one.fit(x, labels_to_events(first)).fit(x, labels_to_events(second))
+        wanted = plain.predict_proba(x.to_numpy()[None])[0]
+        np.testing.assert_array_equal(warm.transform_scores(x), wanted)
+        assert not np.array_equal(cold.transform_scores(x), wanted)
+
+    def test_a_warm_start_from_nothing(self, series):
+        x, y = series
+        detector = make_detector(FixMatchDetector, warm_start=True)
+        with pytest.warns(UserWarning, match="y is None"):
+            detector.fit(x)
+        fresh = make_detector(FixMatchDetector).fit(x, labels_to_events(y))
+        for again in (
+            detector.fit(x, labels_to_events(y)),
+            detector.set_params(lambda_u=1.0).fit(x, labels_to_events(y)),
+        ):
+            pd.testing.assert_frame_equal(again.transform_scores(x), fresh.transform_scores(x))
+
     def test_the_training_data_is_not_kept(self, series):
         x, y = series
         fitted = make_detector(FixMatchDetector).fit(x, labels_to_events(y))

@@ -84,7 +84,7 @@ class SegmenterDetector(BaseDetector):
     [0, 1, 1, 0]
     """
 
-    _segmenter_class: ClassVar[type]
+    _segmenter_class: ClassVar[type[Any]]
 
     _tags: ClassVar[dict[str, Any]] = {
         "authors": "The sslts developers",
@@ -150,12 +150,24 @@ class SegmenterDetector(BaseDetector):
                 stacklevel=3,
             )
         else:
-            self.segmenter_ = self._make_segmenter().fit(_as_container(X), read_labels(y, X.index))
+            self.segmenter_ = self._take_segmenter().fit(_as_container(X), read_labels(y, X.index))
         self.classes_ = self.segmenter_.classes_
         return self
 
+    def _take_segmenter(self) -> Any:
+        """Return what is fitted: a new segmenter or, with ``warm_start``, that of the fit before."""
+        fresh = self._make_segmenter()
+        fitted: Any = getattr(self, "segmenter_", None)
+        if getattr(self, "warm_start", False) and isinstance(fitted, self._segmenter_class):
+            return fitted.set_params(**fresh.get_params(deep=False))
+        return fresh
+
     def update(self, X: Any, y: Any = None) -> Self:
-        """Refuse: fit on all recordings, with ``warm_start=True`` or ``init`` to go on from a fitted model."""
+        """Refuse: fit on all recordings, with ``warm_start=True`` or ``init`` to go on from a fitted model.
+
+        ``warm_start`` goes on where `fit` is called again. `set_params` forgets the fit, as everywhere in sktime, and a
+        pipeline fits a clone: there, pass the ``segmenter_`` of that fit as ``init``.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} has no update; fit on old and new recordings together, with init= a fitted "
             "segmenter (`segmenter_`) to start from its weights."
