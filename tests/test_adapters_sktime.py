@@ -7,7 +7,7 @@ from conftest import TINY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import StandardScaler
 from sktime.datatypes import convert_to
 from sktime.detection.compose import DetectorPipeline
@@ -20,6 +20,7 @@ from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.adapters import sktime as adapters
 from sslts.adapters.events import iterate_instances, read_labels
 from sslts.adapters.sktime import FixMatchDetector, SelfTrainingDetector, events_to_labels, labels_to_events
+from sslts.metrics import calibration_scorer, count_scorer, mean_iou_scorer
 from sslts.networks import UNet
 
 DETECTORS = [
@@ -287,6 +288,24 @@ class TestPipelines:
         search.fit([pd.DataFrame(x) for x in X[:4]], [labels_to_events(one) for one in y[:4]])
         assert search.best_estimator_.network.width == search.best_params_["network__width"]
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+    @pytest.mark.parametrize("scorer", [mean_iou_scorer, count_scorer, calibration_scorer], ids=repr)
+    @pytest.mark.parametrize("wrap", [lambda one: one, lambda one: ExponentTransformer(power=1) * one])
+    @pytest.mark.parametrize("detector", [FixMatchDetector, SelfTrainingDetector])
+    def test_scorers_judge_detectors_as_segmenters(self, labeled, scorer, wrap, detector):
+        X, y = (2 * part[:4] for part in labeled)  # labels 0 and 2
+        frames, events = [pd.DataFrame(x) for x in X], [labels_to_events(one) for one in y]
+        plain = make_detector(detector, background=2)
+        scores = cross_val_score(wrap(plain), frames, events, cv=2, scoring=scorer, error_score="raise")
+        wanted = cross_val_score(plain._make_segmenter(), X, y, cv=2, scoring=scorer, error_score="raise")
+        np.testing.assert_allclose(scores, wanted)
+
+    def test_scorers_judge_the_best_of_a_search(self, labeled):
+        X, y = (part[:4] for part in labeled)
+        frames, events = [pd.DataFrame(x) for x in X], [labels_to_events(one) for one in y]
+        search = GridSearchCV(make_detector(FixMatchDetector), {"lambda_u": [1.0]}, scoring=count_scorer, cv=2)
+        search.fit(frames, events)
+        assert count_scorer(search, frames, events) == search.score(frames, events) <= 0
 
     def test_grid_search_over_stretches_of_one_series(self, series):
         x, y = series

@@ -33,6 +33,7 @@ from sslts.segmenters import (
     SupervisedSegmenter,
 )
 from sslts.segments import labels_to_segments
+from sslts.wrapping import find_attribute
 
 __all__ = [
     "FixMatchDetector",
@@ -241,10 +242,15 @@ class SegmenterDetector(BaseDetector):
         -------
         float
         """
+        return mean_iou(*self._compare(X, y, "predict"))
+
+    def _compare(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the truth and the segmenter's response, of each instance: what the scorers of `sslts.metrics` ask."""
         self.check_is_fitted()
         inner = self._check_X(X)
-        truth = as_labels(read_labels(y, inner.index), as_recordings(_as_container(inner)))
-        return mean_iou(truth, self._label(inner))
+        container = _as_container(inner)
+        truth = as_labels(read_labels(y, inner.index), as_recordings(container))
+        return truth, list(getattr(self.segmenter_, response)(container))
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:  # noqa: ARG003
@@ -336,6 +342,19 @@ class SegmenterPipeline(DetectorPipeline):
     def score(self, X: Any, y: Any) -> float:
         """Return the mean IoU over the classes present, on labelled time steps only."""
         return self._ask("score", X, y)
+
+    def _compare(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        return self._ask("_compare", X, y, response)
+
+    @property
+    def background(self) -> int | None:
+        """The detector's class that is not a segment."""
+        return find_attribute(self.estimator_, "background", 0)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The detector's classes."""
+        return self.estimator_.classes_
 
 
 class _Untaught:

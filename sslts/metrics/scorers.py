@@ -19,8 +19,8 @@ class SegmentationScorer:
 
     Made for ``scoring=`` of `GridSearchCV`, `cross_val_score` and their kind, alone or in a dictionary. The class that
     is not a segment is read from the estimator's ``background``: its own, or that of a pipeline's last step, a
-    search's best estimator or the estimator it wraps; 0 where none says. Scorers are immutable, equal by value, and
-    pickle if `function` does.
+    search's best estimator or the estimator it wraps; 0 where none says. The detectors of `sslts.adapters.sktime` are
+    scored too, by the labels of time steps. Scorers are immutable, equal by value, and pickle if `function` does.
 
     Parameters
     ----------
@@ -74,7 +74,10 @@ class SegmentationScorer:
         options = {"background": find_attribute(estimator, "background", 0)} if "background" in known else {}
         if self.response == "predict_proba" and "classes" in known:
             options["classes"] = estimator.classes_
-        return self.sign * float(self.function(align_labels(y, X), getattr(estimator, self.response)(X), **options))
+        # A detector, be it the best of a search, predicts events; it gives labels of time steps for both sides.
+        compare = getattr(getattr(estimator, "best_estimator_", estimator), "_compare", None)
+        pair = compare(X, y, self.response) if compare else (align_labels(y, X), getattr(estimator, self.response)(X))
+        return self.sign * float(self.function(*pair, **options))
 
 
 def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None = None) -> SegmentationScorer:
