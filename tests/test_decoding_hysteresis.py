@@ -189,6 +189,8 @@ class TestParameters:
     def test_an_unknown_class_is_refused(self):
         with pytest.raises(ValueError, match=r"pad names class 9; there are the classes \[0, 1\]"):
             Hysteresis(pad={9: 1}).for_segments(measure_segments([[0, 1]]))
+        with pytest.raises(ValueError, match=r"pad names class '1'; there"):  # as keys of JSON are
+            Hysteresis(pad={"1": 1}).for_segments(measure_segments([[0, 1]]))
 
     def test_another_number_of_classes_is_refused(self):
         recipe = Hysteresis().for_segments(measure_segments([[0, 1]]))

@@ -135,9 +135,9 @@ class Hysteresis(Decoder):
         """
         for name in ("onset", "offset", *_LENGTHS):
             value = getattr(self, name)
-            unknown = sorted(set(value) - set(statistics.classes)) if isinstance(value, Mapping) else []
+            unknown = sorted(set(value) - set(statistics.classes), key=repr) if isinstance(value, Mapping) else []
             if unknown:
-                raise ValueError(f"{name} names class {unknown[0]}; there are the classes {list(statistics.classes)}.")
+                raise ValueError(f"{name} names class {unknown[0]!r}; there are the classes {list(statistics.classes)}.")
         return self.replace(statistics=statistics)
 
     def start(self) -> Decoding:  # noqa: D102

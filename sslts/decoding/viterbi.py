@@ -98,9 +98,9 @@ class DurationViterbi(Decoder):
         ValueError
             If `forbidden` names a class that is none.
         """
-        unknown = sorted({k for pair in self.forbidden for k in pair} - set(statistics.classes))
+        unknown = sorted({k for pair in self.forbidden for k in pair} - set(statistics.classes), key=repr)
         if unknown:
-            raise ValueError(f"forbidden names class {unknown[0]}; there are the classes {list(statistics.classes)}.")
+            raise ValueError(f"forbidden names class {unknown[0]!r}; there are the classes {list(statistics.classes)}.")
         return self.replace(statistics=statistics)
 
     def start(self) -> Decoding:  # noqa: D102
