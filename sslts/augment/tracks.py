@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from torch import Generator, Tensor
 
 from sslts.recipes import Bounds, Recipe
@@ -183,8 +182,9 @@ class Augmenter(Recipe, ABC):
         recordings = as_recordings(X)
         labels = None if y is None else as_labels(y, recordings)
         generator = torch.Generator()
-        seed = generator.seed() if random_state is None else check_random_state(random_state).randint(2**31 - 1)
-        generator.manual_seed(int(seed))
+        if isinstance(random_state, np.random.RandomState):
+            random_state = random_state.randint(2**31 - 1)
+        generator.manual_seed(generator.seed() if random_state is None else int(random_state))
         x: list[Any] = [None] * len(recordings)
         moved = list(x)
         for length in np.unique(recordings.lengths):  # equally long ones together, so that none is padded

@@ -137,7 +137,8 @@ class Hysteresis(Decoder):
             value = getattr(self, name)
             unknown = sorted(set(value) - set(statistics.classes), key=repr) if isinstance(value, Mapping) else []
             if unknown:
-                raise ValueError(f"{name} names class {unknown[0]!r}; there are the classes {list(statistics.classes)}.")
+                known = list(statistics.classes)
+                raise ValueError(f"{name} names class {unknown[0]!r}; there are the classes {known}.")
         return self.replace(statistics=statistics)
 
     def start(self) -> Decoding:  # noqa: D102
