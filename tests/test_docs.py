@@ -140,13 +140,15 @@ def test_pictures_are_drawn_from_what_is_enforced(picture, monkeypatch):
 
 def run_example(name, folder):
     """Return what an example prints; it writes its picture into ``folder``."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))  # threads that have to wait for a core cost most
+    threads = max((os.cpu_count() or 1) // beside, 1)
     return subprocess.run(
         [sys.executable, ROOT / "examples" / name],
         check=True,
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**os.environ, "MPLBACKEND": "Agg"},
+        env={"OMP_NUM_THREADS": str(threads), **os.environ, "MPLBACKEND": "Agg"},
     ).stdout
 
 
