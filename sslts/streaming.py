@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sslts.decoding import prepare_decoder, read_statistics
 from sslts.persistence.identity import digest_arrays
 from sslts.prediction import find_halo, predict_batch
 from sslts.preprocessing import standardize_locally
@@ -81,7 +82,7 @@ class StreamSegmenter:
                 f"network={segmenter.network!r} does not name its stride and receptive_field, so that nobody knows how "
                 "much of a stream it has to see; give its module these attributes, or take UNet."
             )
-        self.decoder = segmenter.prepare_decoder()
+        self.decoder = prepare_decoder(segmenter.decoder, read_statistics(segmenter))
         if getattr(self.decoder, "latency", None) is None:
             raise ValueError(
                 f"decoder={segmenter.decoder!r} decides when the recording has ended; give it a max_latency, or take "

@@ -15,7 +15,7 @@ from sktime.transformations.series.exponent import ExponentTransformer
 from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.augment import RandAugment
 from sslts.datasets import make_recordings
-from sslts.decoding import Hysteresis
+from sslts.decoding import Hysteresis, prepare_decoder, read_statistics
 from sslts.networks import UNet
 from sslts.recipes import Recipe
 
@@ -378,8 +378,9 @@ def test_another_background_after_the_fit_reaches_the_decoder_too(make_segmenter
     assert not changed.predict_segments(X).equals(wanted.predict_segments(X))
     changed.set_params(background=3)
     pd.testing.assert_frame_equal(changed.predict_segments(X), wanted.predict_segments(X))
-    assert changed.prepare_decoder().statistics.background == 3
-    assert changed.set_params(background=1).prepare_decoder().statistics.background == 1
+    assert prepare_decoder(changed.decoder, read_statistics(changed)).statistics.background == 3
+    changed.set_params(background=1)
+    assert prepare_decoder(changed.decoder, read_statistics(changed)).statistics.background == 1
 
 
 class TestStart:

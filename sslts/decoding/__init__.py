@@ -14,7 +14,7 @@ from sslts.decoding.decoder import (
 )
 from sslts.decoding.durations import DurationModel, fit_durations
 from sslts.decoding.hysteresis import Hysteresis
-from sslts.decoding.statistics import SegmentStatistics, measure_segments
+from sslts.decoding.statistics import SegmentStatistics, measure_segments, read_statistics
 from sslts.decoding.tuning import compare_decoders, suggest_decoders, tune_decoder
 from sslts.decoding.viterbi import DurationViterbi
 
@@ -32,6 +32,7 @@ __all__ = [
     "fit_durations",
     "measure_segments",
     "prepare_decoder",
+    "read_statistics",
     "suggest_decoders",
     "tune_decoder",
 ]

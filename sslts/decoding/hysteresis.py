@@ -135,10 +135,8 @@ class Hysteresis(Decoder):
         """
         for name in ("onset", "offset", *_LENGTHS):
             value = getattr(self, name)
-            unknown = sorted(set(value) - set(statistics.classes), key=repr) if isinstance(value, Mapping) else []
-            if unknown:
-                known = list(statistics.classes)
-                raise ValueError(f"{name} names class {unknown[0]!r}; there are the classes {known}.")
+            if isinstance(value, Mapping):
+                statistics.check_known(value, name)
         return self.replace(statistics=statistics)
 
     def start(self) -> Decoding:  # noqa: D102

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from sslts.labels import LabelRuns
 from sslts.segments import check_labels
+from sslts.wrapping import find_attribute
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,28 @@ class SegmentStatistics:
     def background_index(self) -> int | None:
         """Position of the background among the classes; None if it is none of them."""
         return self.classes.index(self.background) if self.background in self.classes else None
+
+    def check_known(self, classes: Iterable[Any], argument: str) -> None:
+        """Raise ValueError if a parameter names a class that is none of these."""
+        unknown = sorted(set(classes) - set(self.classes), key=repr)
+        if unknown:
+            raise ValueError(f"{argument} names class {unknown[0]!r}; there are the classes {list(self.classes)}.")
+
+
+def read_statistics(segmenter: Any) -> SegmentStatistics:
+    """Return what the labels showed a fitted segmenter, or one in an estimator, with the background it has now.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.decoding import read_statistics
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = SupervisedSegmenter(max_steps=1, random_state=0).fit(X, y).set_params(background=None)
+    >>> read_statistics(segmenter).background is None, segmenter.statistics_.background
+    (True, 0)
+    """
+    return replace(find_attribute(segmenter, "statistics_"), background=find_attribute(segmenter, "background", 0))
 
 
 def measure_segments(

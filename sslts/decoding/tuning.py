@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from sslts import metrics
 from sslts.classes import isolate_class
 from sslts.decoding.decoder import Argmax, Decoder, decode_recordings, prepare_decoder
 from sslts.decoding.hysteresis import Hysteresis
-from sslts.decoding.statistics import SegmentStatistics
+from sslts.decoding.statistics import SegmentStatistics, read_statistics
 from sslts.decoding.viterbi import DurationViterbi
 from sslts.matching import spread_labels
 from sslts.segments import align_labels
@@ -166,7 +165,7 @@ def tune_decoder(
     """
     if not 0 <= max_iou_loss <= 1:
         raise ValueError(f"max_iou_loss={max_iou_loss!r}; give a share from 0 to 1.")
-    statistics = _read_statistics(segmenter)
+    statistics = read_statistics(segmenter)
     tried = [Argmax(), *(suggest_decoders(statistics) if decoders is None else decoders)]
     table = compare_decoders(segmenter, X, y, tried, scoring)
     least = table["mean_iou"].iloc[0] - max_iou_loss
@@ -215,13 +214,8 @@ def _read_truth(segmenter: Any, y: Any, probas: Sequence[np.ndarray]) -> list[np
     return truth
 
 
-def _read_statistics(segmenter: Any) -> SegmentStatistics:
-    """Return what the labels showed, with the background that the segmenter has now."""
-    return replace(find_attribute(segmenter, "statistics_"), background=find_attribute(segmenter, "background", 0))
-
-
 def _decode_all(segmenter: Any, decoder: Decoder, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
-    prepared = prepare_decoder(decoder, _read_statistics(segmenter))
+    prepared = prepare_decoder(decoder, read_statistics(segmenter))
     return [segmenter.classes_[found] for _, _, found in decode_recordings(prepared, enumerate(probas))]
 
 

@@ -98,9 +98,7 @@ class DurationViterbi(Decoder):
         ValueError
             If `forbidden` names a class that is none.
         """
-        unknown = sorted({k for pair in self.forbidden for k in pair} - set(statistics.classes), key=repr)
-        if unknown:
-            raise ValueError(f"forbidden names class {unknown[0]!r}; there are the classes {list(statistics.classes)}.")
+        statistics.check_known((k for pair in self.forbidden for k in pair), "forbidden")
         return self.replace(statistics=statistics)
 
     def start(self) -> Decoding:  # noqa: D102

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
-from sslts.decoding import Decoder, SegmentStatistics, prepare_decoder
+from sslts.decoding import Decoder, SegmentStatistics, prepare_decoder, read_statistics
 from sslts.outputs import Output
 from sslts.prediction import Decoded, Part, decode_parts, predict_parts
 from sslts.preprocessing import NormalizedRecordings
@@ -195,14 +194,6 @@ class PredictsRecordings:
                 yield part
                 bar.update(len(part.proba))
 
-    def prepare_decoder(self) -> Any:
-        """Return the decoder as `predict` uses it: adapted to what the labels showed, and to the background.
-
-        Both may be set after `fit`.
-        """
-        check_is_fitted(self, "net_")
-        return prepare_decoder(self.decoder, dataclasses.replace(self.statistics_, background=self.background))
-
     def _iterate_labels(self, recordings: Recordings) -> Iterator[Decoded]:
-        decoder = self.prepare_decoder()
+        decoder = prepare_decoder(self.decoder, read_statistics(self))
         return decode_parts(decoder, self._iterate_parts(recordings))
