@@ -275,12 +275,11 @@ def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
     if index is not None:
         _warn_of_gaps(index, name)
     elif isinstance(X.iloc[0, 0], np.ndarray):  # sktime knows cells of Series alone
-        return replace(_from_list([_stack_cells(row, i, name) for i, row in enumerate(X.to_numpy())], name),
-                       container="panel", channel_names=tuple(X.columns))  # fmt: skip
+        rows = enumerate(X.to_numpy())
+        return _from_list([pd.DataFrame(_stack_cells(row, i, name).T, columns=X.columns) for i, row in rows], name)
     from sktime.datatypes import convert_to
 
-    frames = convert_to(X, to_type="df-list", as_scitype="Panel")
-    return replace(_from_list(list(frames), name), container="panel", index=index)
+    return replace(_from_list(convert_to(X, to_type="df-list", as_scitype="Panel"), name), index=index)
 
 
 def _warn_of_gaps(index: pd.MultiIndex, name: str) -> None:

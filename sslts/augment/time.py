@@ -143,15 +143,12 @@ class Rescale(TimeAugmenter):
                 raise ValueError(f"Rescale: {name}={value!r} is no factor of a length; give a number above 0.")
         check_order(self, "low", "high")
 
-    def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
-        return self._place(position, length, generator)
-
     def locate_in(self, tracks: Tracks, position: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         # Of a recording that is shorter than the window, most crops of the window would hold little.
         first, length = find_span(tracks.valid)
-        return first + self._place(position - first, length, generator)
+        return first + self.locate(position - first, length, generator)
 
-    def _place(self, position: Tensor, length: int | Tensor, generator: Generator) -> Tensor:
+    def locate(self, position: Tensor, length: int | Tensor, generator: Generator) -> Tensor:  # noqa: D102
         column = (len(position), 1)
         factor = draw_uniform(math.log(self.low), math.log(self.high), column, position, generator).exp()
         # The output covers length / factor samples of the input; it starts where it fits, or overhangs where it cannot.

@@ -57,9 +57,7 @@ class CurveFile:
     def __init__(self, path: str | os.PathLike[str] | None, study: dict[str, str], estimators: dict[str, str]) -> None:
         self.path = None if path is None else Path(path)
         self.study, self.estimators, self.rows = study, dict(estimators), list[dict[str, Any]]()
-        if self.path is not None:
-            check_place(self.path)
-        if self.path is not None and self.path.exists():
+        if self.path is not None and check_place(self.path).exists():
             content = self._read()
             self._compare(content)
             self.estimators = {**content["estimators"], **estimators}

@@ -128,8 +128,10 @@ class Encoder:
         name = get_name(type(value))
         which = {"class": name} if name else {"foreign": self._note(type(value))}
         given = value.get_params(deep=False)
-        if isinstance(given.get("callbacks"), (list, tuple)):
-            given["callbacks"] = [one for one in given["callbacks"] if not self._drops(one)] or None
+        callbacks = given.get("callbacks") or []
+        kept = [one for one in callbacks if not self._drops(one)]
+        if len(kept) < len(callbacks):
+            given["callbacks"] = kept or None
         params = self._encode_fields(given, f"{path}.params")
         return {"$": "segmenter", **which, "params": params, "fitted": self._encode_fields(value._get_fitted(), path)}
 

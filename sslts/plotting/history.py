@@ -160,9 +160,11 @@ def _make_pseudo_labels(net: Any, proba: np.ndarray) -> tuple[np.ndarray, np.nda
     """Return the pseudo-label of each sample, an index, and whether it is believed, from probabilities (T, K)."""
     import torch
 
+    from sslts.objectives import pick_class
+
     threshold: Any = getattr(net.criterion_, "threshold", None)
     if not hasattr(threshold, "align"):
         return proba.argmax(1), np.ones(len(proba), dtype=bool)
     with torch.no_grad():
         aligned = threshold.align(torch.from_numpy(proba.T[None].copy()).to(net.device))
-        return aligned.argmax(1)[0].cpu().numpy(), threshold(aligned)[0].cpu().numpy() > 0
+        return pick_class(aligned)[0].cpu().numpy(), threshold(aligned)[0].cpu().numpy() > 0
