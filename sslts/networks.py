@@ -8,20 +8,28 @@ Any callable ``(n_channels, n_classes) -> torch.nn.Module`` is a network. What a
 ``receptive_field``
     Samples to either side that can influence an output. With both, a long recording is read in pieces that give the
     result of one pass.
+``pad_to_multiple_of``
+    It fills a signal up with zeros, at its end, to a multiple of this; recordings of equal length after that go through
+    it together.
+``fold_norms()``
+    Returns a copy for evaluation that says the same in fewer operations; prediction takes it.
 
 No layer here takes statistics over unbounded time at inference.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from sslts.recipes import Bounds, Recipe
 from sslts.windows import SignalSummary
@@ -262,7 +270,7 @@ class UNetModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return class scores (B, K, T), float32, of signals (B, C, T)."""
         length = x.shape[-1]
-        x = F.pad(x, (0, (self.stride - length % self.stride) % self.stride))[:, :, None]
+        x = F.pad(x, (0, -length % self.pad_to_multiple_of))[:, :, None]
         x = x.contiguous(memory_format=torch.channels_last)
         skips = [self.encoder[0](self.stem(x))]
         for down, block in zip(self.down, self.encoder[1:], strict=True):
@@ -277,6 +285,21 @@ class UNetModule(nn.Module):
         if self.stem_stride > 1:
             logits = F.interpolate(logits, scale_factor=self.stem_stride, mode="linear", align_corners=False)
         return logits[..., :length]
+
+    @property
+    def pad_to_multiple_of(self) -> int:
+        """Samples: what `forward` fills up with zeros."""
+        return self.stride
+
+    def fold_norms(self) -> UNetModule:
+        """Return a copy for evaluation, in which each BatchNorm is a part of the convolution before it."""
+        folded = copy.deepcopy(self).eval()
+        for parent in list(folded.modules()):
+            for (before, conv), (name, norm) in pairwise(parent.named_children()):
+                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    setattr(parent, before, fuse_conv_bn_eval(conv, norm))
+                    setattr(parent, name, nn.Identity())
+        return folded
 
     def _perturb(self, features: list[Tensor]) -> list[Tensor]:
         """Drop channels of the features of all levels, in about half of the recordings."""
@@ -309,6 +332,15 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
         self.stem_stride = members[0].stem_stride
         self.stride, self.receptive_field = members[0].stride, members[0].receptive_field
+
+    @property
+    def pad_to_multiple_of(self) -> int:
+        """Samples: that of the first member."""
+        return int(getattr(self.members[0], "pad_to_multiple_of", 1))
+
+    def fold_norms(self) -> Ensemble:
+        """Return an ensemble for evaluation whose members are folded, those that can be."""
+        return Ensemble([getattr(member, "fold_norms", lambda: member)() for member in self.members]).eval()  # noqa: B023
 
     def forward(self, x: Tensor) -> Tensor:
         """Return class scores (B, K, T) of signals (B, C, T): of one member each, or logs of mean probabilities."""

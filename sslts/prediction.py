@@ -58,9 +58,10 @@ class Decoded(NamedTuple):
 def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[Part]:
     """Yield the probabilities of all recordings, from the averaged weights.
 
-    Short recordings of equal length go through the network together. Long ones are cut into pieces that overlap by the
-    receptive field, so that the result is that of one pass; of these a part is a piece, in order. A network that names
-    no ``stride`` and ``receptive_field`` reads each recording at once.
+    Short recordings of equal length go through the network together; if it names ``pad_to_multiple_of``, those that are
+    equally long once they are filled up. Long ones are cut into pieces that overlap by the receptive field, so that the
+    result is that of one pass; of these a part is a piece, in order. A network that names no ``stride`` and
+    ``receptive_field`` reads each recording at once.
 
     Parameters
     ----------
@@ -86,17 +87,22 @@ def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Ite
     """
     module = net.teacher_.module
     stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
+    padding = int(getattr(module, "pad_to_multiple_of", 1))
     lengths = recordings.recordings.lengths
-    core, halo = int(lengths.max()), 0
+    filled = -(-lengths // padding) * padding
+    core, halo = int(filled.max()), 0
     if stride is not None and reach is not None:
         halo = find_halo(stride, reach)
         core = max(PREDICT_SAMPLES // stride * stride, stride)
-    for group in _group_by_length(lengths, core + 2 * halo):
-        if len(group) == 1 and lengths[group[0]] > core + 2 * halo:
+    for length, group in _group_by_length(filled, core + 2 * halo):
+        if length > core + 2 * halo:
             yield from _predict_long(net, recordings, group[0], core=core, halo=halo)
             continue
-        found = predict_batch(net, np.stack([recordings.read(i) for i in group]))
-        yield from (Part(i, 0, proba, True) for i, proba in zip(group, found, strict=True))
+        x = np.zeros((len(group), recordings.recordings.n_channels, length), dtype=np.float32)
+        for row, i in zip(x, group, strict=True):
+            row[:, : lengths[i]] = recordings.read(i)
+        found = predict_batch(net, x)
+        yield from (Part(i, 0, proba[: lengths[i]], True) for i, proba in zip(group, found, strict=True))
 
 
 def find_halo(stride: int, receptive_field: int) -> int:
@@ -110,14 +116,14 @@ def find_halo(stride: int, receptive_field: int) -> int:
     return -(-receptive_field // stride) * stride
 
 
-def _group_by_length(lengths: np.ndarray, longest: int) -> Iterator[list[int]]:
-    """Yield indices of equally long recordings that fit into one pass together; long ones come alone."""
+def _group_by_length(lengths: np.ndarray, longest: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield each length with indices of recordings that fit into one pass together; long ones come alone."""
     order = np.argsort(lengths, kind="stable")
     different, first_of = np.unique(lengths[order], return_index=True)
     for length, same in zip(different, np.split(order, first_of[1:]), strict=True):
         size = max(PREDICT_SAMPLES // int(length), 1) if length <= longest else 1
         for first in range(0, len(same), size):
-            yield same[first : first + size].tolist()
+            yield int(length), same[first : first + size].tolist()
 
 
 def _predict_long(
@@ -130,7 +136,6 @@ def _predict_long(
         yield Part(i, piece.keep_start, kept, piece.keep_stop == length)
 
 
-@torch.no_grad()
 def predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
     """Return the probabilities (B, T, K), float32, of signals (B, C, T) in one pass.
 
@@ -144,7 +149,7 @@ def predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
     >>> proba.shape, np.allclose(proba.sum(-1), 1, atol=1e-4)
     ((3, 50, 2), True)
     """
-    proba = net.ask_teacher(torch.as_tensor(x, device=net.device))
+    proba = net.answer(torch.as_tensor(x, device=net.device))
     return proba.transpose(1, 2).contiguous().cpu().numpy()
 
 

@@ -288,11 +288,18 @@ class SegmentationNet(NeuralNet):
         seed = torch.randint(2**31, (), generator=self.generator_, device=self.generator_.device)
         return seed_torch(int(seed), self.device)
 
-    @torch.no_grad()
     def ask_teacher(self, x: Tensor) -> Tensor:
         """Return the averaged network's probabilities, float32; BatchNorm uses its averaged statistics."""
+        return self._ask(self.teacher_, x)
+
+    def answer(self, x: Tensor) -> Tensor:
+        """Return what `ask_teacher` does, faster, of weights that do not change from one call to the next."""
+        return self._ask(self.teacher_ if self.compile else self.teacher_.fold_norms(), x)
+
+    @torch.no_grad()
+    def _ask(self, module: nn.Module, x: Tensor) -> Tensor:
         with self.autocast():
-            logits = self.teacher_(x)
+            logits = module(x)
         return logits.float().softmax(1)
 
     def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:  # noqa: ARG002

@@ -78,6 +78,33 @@ def test_a_stem_must_be_a_power_of_two():
         UNet(stem_stride=3)(1, 2)
 
 
+@pytest.mark.parametrize("recipe", [SMALL, SMALL.replace(stem_stride=8, kernel_size=5), SMALL.replace(members=2)])
+@pytest.mark.parametrize("length", [1, 333])
+def test_folded_norms_change_no_answer(recipe, length):
+    module = build(recipe, n_channels=2)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    folded, x = module.fold_norms(), torch.randn(2, 2, length)
+    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.modules())
+    torch.testing.assert_close(folded(x), module(x), atol=1e-5, rtol=1e-4)
+    assert (folded.stride, folded.receptive_field) == (module.stride, module.receptive_field)
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+
+
+def test_folding_a_network_in_training_gives_one_for_evaluation():
+    module, x = build(SMALL), torch.randn(1, 1, 64)
+    folded = module.train().fold_norms()
+    torch.testing.assert_close(folded(x), module.eval()(x), atol=1e-5, rtol=1e-4)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 200), st.sampled_from([SMALL, SMALL.replace(stem_stride=4), SMALL.replace(members=2)]))
+def test_what_the_end_is_filled_up_with_is_zeros(length, recipe):
+    module = build(recipe)
+    x = torch.randn(1, 1, length)
+    filled = torch.nn.functional.pad(x, (0, -length % module.pad_to_multiple_of))
+    torch.testing.assert_close(module(filled)[..., :length], module(x), atol=1e-5, rtol=1e-4)
+
+
 def test_width_is_the_size():
     assert count_parameters(build(UNet(width=8))) < count_parameters(build(UNet(width=16)))
 
@@ -104,6 +131,15 @@ class TestMembers:
     def test_they_start_from_different_weights(self):
         first, second, _ = self.recipe.build(1, 3, torch.Generator().manual_seed(0)).members
         assert not torch.equal(first.head.weight, second.head.weight)
+
+    def test_networks_of_another_kind_can_be_members(self):
+        class Plain(torch.nn.Conv1d):
+            stem_stride, stride, receptive_field = 1, 1, 1
+
+        ensemble = Ensemble([Plain(1, 2, 3, padding=1) for _ in range(2)]).eval()
+        ensemble.stride, x = 1, torch.randn(1, 1, 20)
+        torch.testing.assert_close(ensemble.fold_norms()(x), ensemble(x))
+        assert ensemble.pad_to_multiple_of == 1
 
     def test_one_is_no_ensemble(self):
         assert not isinstance(SMALL(1, 2), Ensemble)

@@ -86,6 +86,66 @@ def test_recordings_are_grouped_by_length_and_come_back_in_place(fitted):
         np.testing.assert_allclose(proba, fitted.predict_proba(x[None])[0], atol=1e-5)
 
 
+def count_passes(net, monkeypatch):
+    seen, ask = [], type(net).answer
+    monkeypatch.setattr(type(net), "answer", lambda self, x: seen.append(tuple(x.shape)) or ask(self, x))
+    return seen
+
+
+def test_recordings_that_the_network_fills_up_to_one_length_go_through_it_together(fitted, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=n).cumsum() for n in (97, 104, 100, 90, 98)]
+    alone = [fitted.predict_proba(x[None])[0] for x in X]
+    seen = count_passes(fitted.net_, monkeypatch)
+    for found, wanted in zip(fitted.predict_proba(X), alone, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert fitted.net_.module_.pad_to_multiple_of == 8
+    assert sorted(seen) == [(1, 1, 96), (4, 1, 104)]
+
+
+class Padded(torch.nn.Conv1d):
+    """Fills up to 10 samples, and says nothing else of itself; or fills up and does not say so."""
+
+    def __init__(self, n_channels, n_classes, says_so):
+        super().__init__(n_channels, n_classes, 3, padding=1)
+        torch.nn.init.ones_(self.bias)
+        if says_so:
+            self.pad_to_multiple_of = 10
+
+    def forward(self, x):
+        return super().forward(torch.nn.functional.pad(x, (0, -x.shape[-1] % 10)))[..., : x.shape[-1]]
+
+
+@pytest.mark.parametrize(("says_so", "lengths"), [(True, [30, 50]), (False, [21, 44, 49])])
+def test_only_a_network_that_says_so_is_given_filled_recordings(labeled, monkeypatch, says_so, lengths):
+    X, y = labeled
+    fitted = SupervisedSegmenter(max_steps=1, network=lambda c, k: Padded(c, k, says_so), precision="float32").fit(X, y)
+    ragged = [X[0, :49], X[1, :21], X[2, :44]]
+    alone = [fitted.predict_proba(x[None])[0] for x in ragged]
+    seen = count_passes(fitted.net_, monkeypatch)
+    for found, wanted in zip(fitted.predict_proba(ragged), alone, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert sorted(length for _, _, length in seen) == lengths
+
+
+def test_weights_that_were_changed_after_a_prediction_are_seen(labeled):
+    X, y = labeled
+    fitted = SupervisedSegmenter(max_steps=5, network=TINY, precision="float32", random_state=0).fit(X, y)
+    other = SupervisedSegmenter(max_steps=5, network=TINY, precision="float32", random_state=1).fit(X, y)
+    before, wanted = fitted.predict_proba(X), other.predict_proba(X)
+    fitted.net_.teacher_.load_state_dict(other.net_.teacher_.state_dict())
+    np.testing.assert_allclose(fitted.predict_proba(X), wanted, atol=1e-6)
+    assert np.abs(before - wanted).max() > 1e-3
+
+
+def test_predictions_are_those_of_the_averaged_network(fitted):
+    x = np.random.default_rng(0).normal(size=(2, 333)).astype(np.float32)
+    fitted.set_params(decoder=Argmax())
+    seen = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
+    wanted = fitted.net_.ask_teacher(torch.from_numpy(seen[:, None])).transpose(1, 2)
+    np.testing.assert_allclose(fitted.predict_proba(x), wanted, atol=1e-5)
+
+
 def test_a_network_without_stride_reads_each_recording_at_once(labeled, monkeypatch):
     monkeypatch.setattr(sslts.prediction, "PREDICT_SAMPLES", 100)
     X, y = labeled
