@@ -9,7 +9,8 @@ batches 16 labelled and 16 unlabelled, the network is ``UNet(stem_stride=4)``: t
 ``step``
     a step of ``fit`` against a bare torch loop and against per-item pipelines
 ``predict``
-    ``predict_proba`` and ``predict`` against the bare forward pass in its best batch, on a long recording
+    ``predict_proba`` and ``predict`` against the bare forward pass in its best batch, on a long recording; and on short
+    recordings of unlike lengths against ones of the same
 ``recordings``
     a step of ``fit`` on 10 to 100,000 recordings, and on ones of 10^4 to 10^7 samples that are read by windows
 ``memory``
@@ -183,19 +184,24 @@ def run_predict(options: argparse.Namespace) -> dict[str, Any]:
     tried = {batch: min(forward(*batch) for _ in range(2)) for batch in batches}
     best = min(tried, key=lambda batch: tried[batch])
 
-    def predict(method: Any) -> float:
+    def predict(X: Any, method: str = "predict") -> float:
         begin = opponents.CLOCK()
-        method(x)
+        getattr(segmenter, method)(X)
         return opponents.CLOCK() - begin
 
-    methods = {name: getattr(segmenter, name) for name in ("predict_proba", "predict", "predict_segments")}
-    runs = {name: lambda method=method: predict(method) for name, method in methods.items()}
+    methods = ("predict_proba", "predict", "predict_segments")
+    runs = {name: lambda name=name: predict(x, name) for name in methods}
     spent = alternate({"bare forward": lambda: forward(*best), **runs}, options.rounds)
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=(500, 2500)).astype(np.float32)
+    ragged = [rng.normal(size=length).astype(np.float32) for length in rng.integers(2000, 3001, len(alike))]
+    short = alternate({"alike": lambda: predict(alike), "ragged": lambda: predict(ragged)}, options.rounds)
     return {
         "samples": n,
         "best_batch": list(best),
         "million_samples_per_second": {name: round(n / median(t) / 1e6, 3) for name, t in spent.items()},
         "to_bare_forward": compare(spent, "bare forward"),
+        "ragged_to_alike": compare(short, "alike")["ragged"],
         "wanted": 1.15,
     }
 
@@ -345,7 +351,7 @@ PARTS = {
 def make_tables(results: list[dict[str, Any]]) -> str:
     """Return what is wanted and what was measured, and the profile of a step, as Markdown."""
     found = {result["part"]: result for result in results}
-    step, small, predict = found["step"]["default"], found["step"]["small"], found["predict"]["to_bare_forward"]
+    step, small, predict = found["step"]["default"], found["step"]["small"], found["predict"]
     memory, grown = found["memory"], found["recordings"]
     rows = [
         ("`import sslts` (s)", "below 0.5", found["import"]["import_sslts"]),
@@ -355,8 +361,9 @@ def make_tables(results: list[dict[str, Any]]) -> str:
         *((f"the same, small: {name}", "", ratio) for name, ratio in small["per_item_to_fit"].items()),
         *(
             (f"`{name}` to bare forward pass", "at most 1.15" if name == "predict" else "", ratio)
-            for name, ratio in predict.items()
+            for name, ratio in predict["to_bare_forward"].items()
         ),
+        ("`predict` of 500 recordings of unlike lengths, to alike ones", "", predict["ragged_to_alike"]),
         *((f"step on {n} recordings, to 10", "1", ratio) for n, ratio in grown["to_10_recordings"].items()),
         *((f"step on ones of {n} samples, to 10^4", "1", ratio) for n, ratio in grown["to_10^4_samples"].items()),
         (f"memory for {memory['rows'][1]['samples']:.0e} samples (MB)", "below 1000", memory["rows"][1]["megabytes"]),
@@ -380,6 +387,12 @@ def make_tables(results: list[dict[str, Any]]) -> str:
     named = "; ".join(f"{n} threads: {', '.join(parts)}" for n, parts in threads.items())
     lines += ["", f"{last['machine']}, {last['date']}; clock: {last['clock']}; {named}."]
     return "\n".join(lines)
+
+
+def describe_machine() -> str:
+    """Return what decides about the figures: the cores, and their widest vectors and tiles."""
+    tiles = " with AMX" if torch.cpu._is_amx_tile_supported() else ""
+    return f"{platform.machine()} {os.cpu_count()} cores {torch.backends.cpu.get_cpu_capability()}{tiles}"
 
 
 def main() -> None:
@@ -406,7 +419,7 @@ def main() -> None:
         "clock": options.clock,
         "rounds": options.rounds,
         "versions": {name: version(name) for name in ("sslts", "torch", "skorch", "numpy")},
-        "machine": f"{platform.machine()} {os.cpu_count()} cores {torch.backends.cpu.get_cpu_capability()}",
+        "machine": describe_machine(),
         "date": datetime.now(UTC).date().isoformat(),
     }
     for part in options.parts:
