@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslts.decoding import DurationViterbi, decode, measure_segments, viterbi
+from sslts.decoding import DurationViterbi, decode, fit_durations, measure_segments, viterbi
 
 
 def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
@@ -22,16 +22,22 @@ def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
     return labels, power / power.sum(1, keepdims=True)
 
 
+def list_probabilities(durations, longest=4000):
+    tail = durations.log_probability[-1] + durations.log_decay * np.arange(1, longest)
+    return np.exp(np.append(durations.log_probability, tail))
+
+
 def search(recipe, proba):
     """The definition: the best of all labellings."""
     model = viterbi._build_model(recipe)
     logs = recipe.weight * np.log(proba)
+    statistics = recipe.statistics
+    spread = [list_probabilities(fit_durations(*both)) for both in zip(statistics.lengths, statistics.cut, strict=True)]
 
     def score_length(k, length, *, cut):
-        table = model.tables[k]
-        beyond = max(length - table.size, 0)
-        score = table.falling[max(table.size - length, 0)] + beyond * table.decay
-        return score + cut * table.excess[min(length, table.size + 1) - 1]
+        """What is hidden at a cut end may be of any length; of a segment that is cut twice, at either end."""
+        beyond = spread[k][length - 1 :]
+        return np.log((beyond[0], beyond.sum(), (beyond * np.arange(1, len(beyond) + 1)).sum())[cut])
 
     best, winner = -np.inf, None
     for labels in itertools.product(range(proba.shape[1]), repeat=len(proba)):
@@ -39,7 +45,7 @@ def search(recipe, proba):
         edges = [0, *(np.flatnonzero(np.diff(labels)) + 1), len(labels)]
         score = model.initial[labels[0]] + logs[np.arange(len(labels)), labels].sum()
         for start, end in itertools.pairwise(edges):
-            score += score_length(labels[start], end - start, cut=(start == 0) + (end == len(labels)))
+            score += score_length(labels[start], end - start, cut=int(start == 0) + int(end == len(labels)))
             score += model.transition[labels[start - 1], labels[start]] if start else 0
         if score > best:
             best, winner = score, labels
@@ -57,6 +63,13 @@ class TestExact:
         )
         proba = rng.dirichlet(np.full(3, 0.7), n)
         np.testing.assert_array_equal(recipe(proba), search(recipe, proba))
+
+    def test_a_short_recording_within_long_segments_is_not_taken_for_one_at_any_price(self):
+        """Of 40 samples, of segments of about 100: cut off twice is likely, but not more likely than it is."""
+        seen = np.repeat([0, 1] * 8, np.random.default_rng(0).normal(100, 5, 16).astype(int))
+        recipe = DurationViterbi(statistics=measure_segments([seen]))
+        first = np.repeat([0.57, 0.43], 20)
+        np.testing.assert_array_equal(recipe(np.stack([first, 1 - first], 1)), np.repeat([0, 1], 20))
 
     @pytest.mark.parametrize("sharpness", [0.0, 0.5, 2.0])
     def test_pieces_give_what_the_whole_gives(self, monkeypatch, sharpness):

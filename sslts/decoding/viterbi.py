@@ -32,7 +32,7 @@ class DurationViterbi(Decoder):
 
     Lengths of segments follow a smoothed histogram of the labelled lengths (`fit_durations`), of the background's
     stretches too. A class can only be followed by classes that followed it somewhere in the labelled recordings. The
-    first and the last segment of a recording may be cut off. Exact, unless `max_latency` is given.
+    first and the last segment of a recording may be cut off, by any number of samples. Exact, unless `max_latency` is given.
 
     Parameters
     ----------
@@ -120,6 +120,9 @@ class _Table(NamedTuple):
     falling: np.ndarray  # (D,): of length D, ..., 1
     rising: np.ndarray  # (D,): of lasting D, ..., 1 samples or more
     excess: np.ndarray  # (D + 1,): of lasting 1, ..., D + 1 samples or more, less that of lasting so long
+    spanning: (
+        np.ndarray
+    )  # (D,): of D, ..., 1 samples somewhere within a segment, less that of lasting D, ..., 1 or more
     decay: float
     endless: float  # of a tail: of lasting on, less that of ending
 
@@ -128,7 +131,9 @@ class _Table(NamedTuple):
         endless = -float(np.log1p(-np.exp(durations.log_decay)))
         excess = np.append(durations.log_survival - durations.log_probability, endless)
         falling, rising = durations.log_probability[::-1].copy(), durations.log_survival[::-1].copy()
-        return cls(len(falling), falling, rising, excess, durations.log_decay, endless)
+        within = np.logaddexp.accumulate(np.append(rising[0] + endless, rising[1:]))  # of the first sample at any age
+        spanning = within - rising
+        return cls(len(falling), falling, rising, excess, spanning, durations.log_decay, endless)
 
 
 class _Model(NamedTuple):
@@ -284,8 +289,8 @@ def _end(model: _Model, state: _State, at: int, age: int | None) -> tuple[int, i
     options = []
     for k, table in enumerate(model.tables):
         scores = state.running[0, k, -1 - table.size : -1] + table.rising
-        if age is not None and 0 < age <= table.size:  # cut off at both ends
-            scores[table.size - age] += table.excess[age - 1]
+        if age is not None and 0 < age <= table.size:  # cut off at both ends, by any lengths
+            scores[table.size - age] += table.spanning[table.size - age]
         pick = int(scores.argmax())
         options.append((float(scores[pick]), k, at - table.size + pick))
         options.append((float(state.tail[0, k] + table.endless), k, int(state.tail_start[0, k])))
