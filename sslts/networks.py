@@ -8,9 +8,9 @@ Any callable ``(n_channels, n_classes) -> torch.nn.Module`` is a network. What a
 ``receptive_field``
     Samples to either side that can influence an output. With both, a long recording is read in pieces that give the
     result of one pass.
-``pad_to_multiple_of``
-    It fills a signal up with zeros, at its end, to a multiple of this; recordings of equal length after that go through
-    it together.
+``takes_lengths``
+    True: ``forward(x, lengths)`` answers to the first ``lengths[i]`` samples of each signal, which zeros follow, as if
+    the signal ended there. Recordings of unlike lengths then go through it together.
 ``fold_norms()``
     Returns a copy for evaluation that says the same in fewer operations; prediction takes it.
 
@@ -133,6 +133,41 @@ def _conv(inside: int, outside: int, kernel_size: int, stride: int = 1) -> nn.Co
     return nn.Conv2d(inside, outside, (1, kernel_size), stride=(1, stride), padding=padding, bias=False)
 
 
+class _Clear:
+    """Clear features beyond the ends of their signals, as a convolution's padding is beyond the end of a batch.
+
+    ``ends`` (B,) are in samples, of ``total``; None where all signals end with the batch.
+    """
+
+    def __init__(self, ends: Tensor | None, total: int) -> None:
+        self.ends, self.total = ends, total
+
+    @classmethod
+    def read(cls, lengths: Sequence[int] | None, x: Tensor, stride: int) -> _Clear:
+        total = x.shape[-1]
+        ends = [-(-length // stride) * stride for length in lengths or ()]
+        if all(end == total for end in ends):
+            return cls(None, total)
+        return cls(torch.tensor(ends, device=x.device)[:, None], total)
+
+    def __call__(self, y: Tensor) -> Tensor:
+        if self.ends is None:
+            return y
+        inside = torch.arange(y.shape[-1], device=y.device) < self._count(y)
+        return y * inside[:, None, None].to(y.dtype)
+
+    def repeat_last(self, y: Tensor) -> Tensor:
+        """Return (B, K, T) with the last value of each signal from its end on, as interpolation has it."""
+        if self.ends is None:
+            return y
+        index = torch.arange(y.shape[-1], device=y.device).minimum(self._count(y) - 1)
+        return y.gather(-1, index[:, None].expand_as(y))
+
+    def _count(self, y: Tensor) -> Tensor:
+        assert self.ends is not None
+        return self.ends // (self.total // y.shape[-1])
+
+
 class _Block(nn.Module):
     """Two convolutions and a shortcut."""
 
@@ -144,9 +179,9 @@ class _Block(nn.Module):
         self.norm2 = nn.BatchNorm2d(outside)
         self.shortcut = nn.Identity() if inside == outside else _conv(inside, outside, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
-        return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True)
+    def forward(self, x: Tensor, clear: _Clear) -> Tensor:
+        y = clear(F.relu(self.norm1(self.conv1(x)), inplace=True))
+        return clear(F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True))
 
 
 class FeatureDropout(nn.Module):
@@ -227,6 +262,8 @@ class UNetModule(nn.Module):
     (8, torch.Size([1, 3, 50]))
     """
 
+    takes_lengths = True
+
     def __init__(
         self,
         n_channels: int,
@@ -267,29 +304,27 @@ class UNetModule(nn.Module):
         self.receptive_field = reach + stem_stride * ((kernel_size - 1) * levels + 2 ** (depth + 1) + 1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return class scores (B, K, T), float32, of signals (B, C, T)."""
+    def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
+        """Return class scores (B, K, T), float32, of signals (B, C, T), or of their first ``lengths`` samples."""
         length = x.shape[-1]
-        x = F.pad(x, (0, -length % self.pad_to_multiple_of))[:, :, None]
+        x = F.pad(x, (0, -length % self.stride))[:, :, None]
         x = x.contiguous(memory_format=torch.channels_last)
-        skips = [self.encoder[0](self.stem(x))]
+        clear = _Clear.read(lengths, x, self.stride)
+        for layer in self.stem:
+            x = clear(layer(x)) if isinstance(layer, nn.ReLU) else layer(x)
+        skips = [self.encoder[0](x, clear)]
         for down, block in zip(self.down, self.encoder[1:], strict=True):
-            skips.append(block(down(skips[-1])))
+            skips.append(block(clear(down(skips[-1])), clear))
         if self.training and self.feature_dropout.p:
             skips = self._perturb(skips)
         y = self.dropout(skips.pop())
         for block in self.decoder:
             y = F.interpolate(y, scale_factor=(1, 2), mode="nearest")
-            y = block(torch.cat([skips.pop(), y], 1))
-        logits = self.head(y)[:, :, 0].float()
+            y = block(torch.cat([skips.pop(), y], 1), clear)
+        logits = clear.repeat_last(self.head(y)[:, :, 0].float())
         if self.stem_stride > 1:
             logits = F.interpolate(logits, scale_factor=self.stem_stride, mode="linear", align_corners=False)
         return logits[..., :length]
-
-    @property
-    def pad_to_multiple_of(self) -> int:
-        """Samples: what `forward` fills up with zeros."""
-        return self.stride
 
     def fold_norms(self) -> UNetModule:
         """Return a copy for evaluation, in which each BatchNorm is a part of the convolution before it."""
@@ -334,19 +369,20 @@ class Ensemble(nn.Module):
         self.stride, self.receptive_field = members[0].stride, members[0].receptive_field
 
     @property
-    def pad_to_multiple_of(self) -> int:
-        """Samples: that of the first member."""
-        return int(getattr(self.members[0], "pad_to_multiple_of", 1))
+    def takes_lengths(self) -> bool:
+        """Whether all members do."""
+        return all(getattr(member, "takes_lengths", False) for member in self.members)
 
     def fold_norms(self) -> Ensemble:
         """Return an ensemble for evaluation whose members are folded, those that can be."""
         return Ensemble([getattr(member, "fold_norms", lambda: member)() for member in self.members]).eval()  # noqa: B023
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """Return class scores (B, K, T) of signals (B, C, T): of one member each, or logs of mean probabilities."""
         n = len(self.members)
         if not self.training:
-            answers = torch.stack([member(x).float().log_softmax(1) for member in self.members])
+            given = () if lengths is None else (lengths,)
+            answers = torch.stack([member(x, *given).float().log_softmax(1) for member in self.members])
             return answers.logsumexp(0) - math.log(n)
         parts = [member(x[i::n]) for i, member in enumerate(self.members) if i < len(x)]
         answers = parts[0].new_empty((len(x), *parts[0].shape[1:]))

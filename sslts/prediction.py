@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -58,10 +58,10 @@ class Decoded(NamedTuple):
 def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[Part]:
     """Yield the probabilities of all recordings, from the averaged weights.
 
-    Short recordings of equal length go through the network together; if it names ``pad_to_multiple_of``, those that are
-    equally long once they are filled up. Long ones are cut into pieces that overlap by the receptive field, so that the
-    result is that of one pass; of these a part is a piece, in order. A network that names no ``stride`` and
-    ``receptive_field`` reads each recording at once.
+    Short recordings of equal length go through the network together, and of about equal length, if it takes lengths.
+    Long ones are cut into pieces that overlap by the receptive field, so that the result is that of one pass; of these
+    a part is a piece, in order. A network that names no ``stride`` and ``receptive_field`` reads each recording at
+    once.
 
     Parameters
     ----------
@@ -87,22 +87,32 @@ def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Ite
     """
     module = net.teacher_.module
     stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
-    padding = int(getattr(module, "pad_to_multiple_of", 1))
     lengths = recordings.recordings.lengths
-    filled = -(-lengths // padding) * padding
-    core, halo = int(filled.max()), 0
+    core, halo = int(lengths.max()), 0
     if stride is not None and reach is not None:
         halo = find_halo(stride, reach)
         core = max(PREDICT_SAMPLES // stride * stride, stride)
-    for length, group in _group_by_length(filled, core + 2 * halo):
-        if length > core + 2 * halo:
-            yield from _predict_long(net, recordings, group[0], core=core, halo=halo)
-            continue
-        x = np.zeros((len(group), recordings.recordings.n_channels, length), dtype=np.float32)
-        for row, i in zip(x, group, strict=True):
-            row[:, : lengths[i]] = recordings.read(i)
-        found = predict_batch(net, x)
-        yield from (Part(i, 0, proba[: lengths[i]], True) for i, proba in zip(group, found, strict=True))
+    is_long = lengths > core + 2 * halo
+    differ = net.takes_lengths and bool((lengths != lengths[0]).any())
+    for length, group in _group_by_length(round_up(lengths) if differ else lengths, np.flatnonzero(~is_long)):
+        found = predict_batch(net, [recordings.read(i) for i in group], length)
+        yield from (Part(i, 0, proba, True) for i, proba in zip(group, found, strict=True))
+    for i in np.flatnonzero(is_long).tolist():
+        yield from _predict_long(net, recordings, i, core=core, halo=halo)
+
+
+def round_up(lengths: np.ndarray) -> np.ndarray:
+    """Return lengths of which there are few: of four binary digits and zeros, so at most an eighth above.
+
+    Whatever prepares a convolution for a shape does so once, and that can take longer than the convolution.
+
+    Examples
+    --------
+    >>> round_up(np.array([3, 16, 17, 2500])).tolist()
+    [3, 16, 18, 2560]
+    """
+    unit = 2 ** np.maximum(np.floor(np.log2(lengths)).astype(np.int64) - 3, 0)
+    return -(-lengths // unit) * unit
 
 
 def find_halo(stride: int, receptive_field: int) -> int:
@@ -116,14 +126,13 @@ def find_halo(stride: int, receptive_field: int) -> int:
     return -(-receptive_field // stride) * stride
 
 
-def _group_by_length(lengths: np.ndarray, longest: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield each length with indices of recordings that fit into one pass together; long ones come alone."""
-    order = np.argsort(lengths, kind="stable")
-    different, first_of = np.unique(lengths[order], return_index=True)
-    for length, same in zip(different, np.split(order, first_of[1:]), strict=True):
-        size = max(PREDICT_SAMPLES // int(length), 1) if length <= longest else 1
-        for first in range(0, len(same), size):
-            yield int(length), same[first : first + size].tolist()
+def _group_by_length(lengths: np.ndarray, among: np.ndarray) -> Iterator[tuple[int, list[int]]]:
+    """Yield each length with indices of recordings that fit into one pass together."""
+    order = among[np.argsort(lengths[among], kind="stable")]
+    for length, first, n in zip(*np.unique(lengths[order], return_index=True, return_counts=True), strict=True):
+        size = max(PREDICT_SAMPLES // int(length), 1)
+        for start in range(first, first + n, size):
+            yield int(length), order[start : min(start + size, first + n)].tolist()
 
 
 def _predict_long(
@@ -131,13 +140,24 @@ def _predict_long(
 ) -> Iterator[Part]:
     length = int(recordings.recordings.lengths[i])
     for piece in cut_pieces(i, length, core=core, halo=halo):
-        proba = predict_batch(net, recordings.read(i, piece.start, piece.stop)[None])[0]
+        size = piece.stop - piece.start
+        filled = int(round_up(np.array(size))) if net.takes_lengths and piece.stop == length else size
+        proba = predict_batch(net, [recordings.read(i, piece.start, piece.stop)], filled)[0]
         kept = proba[piece.keep_start - piece.start : piece.keep_stop - piece.start]
         yield Part(i, piece.keep_start, kept, piece.keep_stop == length)
 
 
-def predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
-    """Return the probabilities (B, T, K), float32, of signals (B, C, T) in one pass.
+def predict_batch(net: SegmentationNet, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:
+    """Return the probabilities (T_i, K), float32, of each signal (C, T_i), in one pass.
+
+    Parameters
+    ----------
+    net : SegmentationNet
+        Fitted.
+    signals : sequence of ndarray of shape (C, T_i)
+        Equally long, unless the network takes lengths.
+    length : int or None
+        Samples that shorter ones are filled up to, for a network that takes lengths; None: those of the longest.
 
     Examples
     --------
@@ -145,12 +165,19 @@ def predict_batch(net: SegmentationNet, x: np.ndarray) -> np.ndarray:
     >>> from sslts.datasets import make_recordings
     >>> X, y = make_recordings(4, n_samples=400, random_state=0)
     >>> net = SupervisedSegmenter(max_steps=1, random_state=0).fit(X, y).net_
-    >>> proba = predict_batch(net, np.zeros((3, 1, 50), dtype=np.float32))
-    >>> proba.shape, np.allclose(proba.sum(-1), 1, atol=1e-4)
-    ((3, 50, 2), True)
+    >>> probas = predict_batch(net, [np.zeros((1, 50), dtype=np.float32), np.zeros((1, 70), dtype=np.float32)])
+    >>> [(proba.shape, np.allclose(proba.sum(-1), 1, atol=1e-4)) for proba in probas]
+    [((50, 2), True), ((70, 2), True)]
     """
-    proba = net.answer(torch.as_tensor(x, device=net.device))
-    return proba.transpose(1, 2).contiguous().cpu().numpy()
+    lengths = [x.shape[-1] for x in signals]
+    length = length or max(lengths)
+    x = np.zeros((len(signals), len(signals[0]), length), dtype=np.float32)
+    for row, signal in zip(x, signals, strict=True):
+        row[:, : signal.shape[-1]] = signal
+    differ = any(known != length for known in lengths)
+    proba = net.answer(torch.as_tensor(x, device=net.device), lengths if differ else None)
+    found = proba.transpose(1, 2).contiguous().cpu().numpy()
+    return [one[:known] for one, known in zip(found, lengths, strict=True)]
 
 
 def decode_parts(decoder: Any, parts: Iterable[Part]) -> Iterator[Decoded]:

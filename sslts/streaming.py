@@ -290,7 +290,7 @@ class StreamSegmenter:
     def _advance(self, stop: int, seen: int) -> pd.DataFrame:
         """Ask the network about samples ``done`` to ``stop``, of which those up to ``seen`` can matter."""
         begin = max(self.done - self.halo, 0)
-        proba = predict_batch(self.segmenter.net_, self._normalize(begin, seen)[None])[0]
+        proba = predict_batch(self.segmenter.net_, [self._normalize(begin, seen)])[0]
         fresh = proba[self.done - begin : stop - begin]
         self.done = stop
         keep = max(stop - self.halo - self.margin, 0)

@@ -10,7 +10,7 @@ import contextlib
 import math
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -292,14 +292,20 @@ class SegmentationNet(NeuralNet):
         """Return the averaged network's probabilities, float32; BatchNorm uses its averaged statistics."""
         return self._ask(self.teacher_, x)
 
-    def answer(self, x: Tensor) -> Tensor:
+    @property
+    def takes_lengths(self) -> bool:
+        """Whether `answer` does: a network that says so, unless it is compiled."""
+        return not self.compile and bool(getattr(self.teacher_.module, "takes_lengths", False))
+
+    def answer(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """Return what `ask_teacher` does, faster, of weights that do not change from one call to the next."""
-        return self._ask(self.teacher_ if self.compile else self.teacher_.fold_norms(), x)
+        given = () if lengths is None else (lengths,)
+        return self._ask(self.teacher_ if self.compile else self.teacher_.fold_norms(), x, *given)
 
     @torch.no_grad()
-    def _ask(self, module: nn.Module, x: Tensor) -> Tensor:
+    def _ask(self, module: nn.Module, *given: Any) -> Tensor:
         with self.autocast():
-            logits = module(x)
+            logits = module(*given)
         return logits.float().softmax(1)
 
     def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:  # noqa: ARG002

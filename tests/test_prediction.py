@@ -88,44 +88,40 @@ def test_recordings_are_grouped_by_length_and_come_back_in_place(fitted):
 
 def count_passes(net, monkeypatch):
     seen, ask = [], type(net).answer
-    monkeypatch.setattr(type(net), "answer", lambda self, x: seen.append(tuple(x.shape)) or ask(self, x))
+    monkeypatch.setattr(type(net), "answer", lambda self, x, *more: seen.append(tuple(x.shape)) or ask(self, x, *more))
     return seen
 
 
-def test_recordings_that_the_network_fills_up_to_one_length_go_through_it_together(fitted, monkeypatch):
+def test_recordings_of_about_one_length_go_through_the_network_together(fitted, monkeypatch):
     rng = np.random.default_rng(0)
-    X = [rng.normal(size=n).cumsum() for n in (97, 104, 100, 90, 98)]
+    X = [rng.normal(size=n).cumsum() for n in (97, 104, 100, 90, 98, 700)]
     alone = [fitted.predict_proba(x[None])[0] for x in X]
     seen = count_passes(fitted.net_, monkeypatch)
     for found, wanted in zip(fitted.predict_proba(X), alone, strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-5)
-    assert fitted.net_.module_.pad_to_multiple_of == 8
-    assert sorted(seen) == [(1, 1, 96), (4, 1, 104)]
+    assert seen == [(1, 1, 96), (4, 1, 104), (1, 1, 704)]
 
 
-class Padded(torch.nn.Conv1d):
-    """Fills up to 10 samples, and says nothing else of itself; or fills up and does not say so."""
-
-    def __init__(self, n_channels, n_classes, says_so):
-        super().__init__(n_channels, n_classes, 3, padding=1)
-        torch.nn.init.ones_(self.bias)
-        if says_so:
-            self.pad_to_multiple_of = 10
-
-    def forward(self, x):
-        return super().forward(torch.nn.functional.pad(x, (0, -x.shape[-1] % 10)))[..., : x.shape[-1]]
+def test_the_last_pieces_of_long_recordings_have_few_lengths(fitted, monkeypatch):
+    monkeypatch.setattr(sslts.prediction, "PREDICT_SAMPLES", 512)
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=n).cumsum() for n in range(1500, 1600, 9)]
+    seen = count_passes(fitted.net_, monkeypatch)
+    fitted.predict_proba(X)
+    assert len({length for _, _, length in seen}) <= 6
 
 
-@pytest.mark.parametrize(("says_so", "lengths"), [(True, [30, 50]), (False, [21, 44, 49])])
-def test_only_a_network_that_says_so_is_given_filled_recordings(labeled, monkeypatch, says_so, lengths):
+def test_a_network_that_does_not_take_lengths_is_given_none(labeled, monkeypatch):
     X, y = labeled
-    fitted = SupervisedSegmenter(max_steps=1, network=lambda c, k: Padded(c, k, says_so), precision="float32").fit(X, y)
-    ragged = [X[0, :49], X[1, :21], X[2, :44]]
+    fitted = SupervisedSegmenter(
+        max_steps=1, network=lambda c, k: torch.nn.Conv1d(c, k, 3, padding=1), precision="float32"
+    ).fit(X, y)
+    ragged = [X[0, :49], X[1, :21], X[2, :49]]
     alone = [fitted.predict_proba(x[None])[0] for x in ragged]
     seen = count_passes(fitted.net_, monkeypatch)
     for found, wanted in zip(fitted.predict_proba(ragged), alone, strict=True):
         np.testing.assert_allclose(found, wanted, atol=1e-5)
-    assert sorted(length for _, _, length in seen) == lengths
+    assert seen == [(1, 1, 21), (2, 1, 49)]
 
 
 def test_weights_that_were_changed_after_a_prediction_are_seen(labeled):

@@ -32,7 +32,8 @@ class DurationViterbi(Decoder):
 
     Lengths of segments follow a smoothed histogram of the labelled lengths (`fit_durations`), of the background's
     stretches too. A class can only be followed by classes that followed it somewhere in the labelled recordings. The
-    first and the last segment of a recording may be cut off, by any number of samples. Exact, unless `max_latency` is given.
+    first and the last segment of a recording may be cut off, by any number of samples. Exact, unless `max_latency` is
+    given.
 
     Parameters
     ----------
