@@ -70,8 +70,9 @@ class HeldWindows:
         used[wanted] = lengths[wanted]
         offsets = np.cumsum(used) - used
         flat = np.empty((int(used.sum()), recordings.recordings.n_channels), dtype=np.float32)
-        for i, offset in zip(wanted, offsets[wanted], strict=True):
-            flat[offset : offset + lengths[i]] = recordings.read(int(i)).T
+        for i, offset in zip(wanted.tolist(), offsets[wanted].tolist(), strict=True):
+            for start, x in recordings.read_through(i):
+                flat[offset + start : offset + start + x.shape[-1]] = x.T
         self.device, self.x = device, torch.as_tensor(flat, device=device)
         self.lengths, self.offsets = (torch.as_tensor(values, device=device) for values in (lengths, offsets))
         self.step = torch.arange(window_length, device=device)

@@ -6,7 +6,7 @@ kind (a Panel container comes back as an array if its recordings are equally lon
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -18,6 +18,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sslts.recordings import Recordings, as_recordings
 from sslts.segments import expand_ranges, find_runs
+
+STRETCH = 1 << 20  # values that are normalised together in a pass over a recording
 
 
 class NormalizedRecordings:
@@ -62,6 +64,12 @@ class NormalizedRecordings:
             x = self.recordings.read(i, start - before, end, exact=True)
             return standardize_locally(x, self.width)[:, before : before + stop - start]
         return self.recordings.read(i, start, stop, plain=True)
+
+    def read_through(self, i: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield recording ``i`` in stretches, each with its first sample; `read` needs many times what it returns."""
+        length, size = int(self.recordings.lengths[i]), max(STRETCH // self.recordings.n_channels, 1)
+        for start in range(0, length, size):
+            yield start, self.read(i, start, min(start + size, length))
 
 
 def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

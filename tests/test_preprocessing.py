@@ -186,6 +186,15 @@ def test_reading_does_not_depend_on_the_cut(normalization, start, size):
     np.testing.assert_allclose(seen.read(0, start, stop), seen.read(0)[:, start:stop], atol=1e-5)
 
 
+@pytest.mark.parametrize("normalization", ["recording", "local", None])
+def test_a_pass_over_a_recording_gives_all_of_it(normalization, monkeypatch):
+    monkeypatch.setattr("sslts.preprocessing.STRETCH", 64)
+    seen = NormalizedRecordings(as_recordings(make((1, 2, 100))), normalization, width=15)
+    starts, parts = zip(*seen.read_through(0), strict=True)
+    assert starts == (0, 32, 64, 96)
+    np.testing.assert_allclose(np.concatenate(parts, axis=1), seen.read(0), atol=1e-5)
+
+
 def test_local_normalisation_is_that_of_the_stretch_around():
     x = make((1, 60))
     out = standardize_locally(x, 11)
