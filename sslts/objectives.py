@@ -167,17 +167,20 @@ def average_weighted(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / weight.sum().clamp(min=1e-12)
 
 
-def find_boundaries(proba: Tensor, width: int) -> Tensor:
+def find_boundaries(proba: Tensor, width: int, valid: Tensor) -> Tensor:
     """Return a mask (B, T) of the ``width`` samples on either side of a change of the most probable class.
+
+    Where the signal ends and padding begins, nothing changes.
 
     Examples
     --------
     >>> import torch
     >>> proba = torch.tensor([[[0.9, 0.9, 0.9, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 0.9, 0.9, 0.9]]])
-    >>> find_boundaries(proba, 1).int().tolist()
+    >>> find_boundaries(proba, 1, torch.ones(1, 6).bool()).int().tolist()
     [[0, 0, 1, 1, 0, 0]]
     """
     label = pick_class(proba)
     change = torch.zeros(label.shape, device=label.device)
-    change[:, 1:] = (label[:, 1:] != label[:, :-1]).float()  # at the first sample of the new class
+    differs = (label[:, 1:] != label[:, :-1]) & valid[:, 1:] & valid[:, :-1]
+    change[:, 1:] = differs.float()  # at the first sample of the new class
     return F.max_pool1d(F.pad(change[:, None], (width - 1, width)), 2 * width, stride=1)[:, 0] > 0

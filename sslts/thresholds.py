@@ -473,3 +473,25 @@ def as_threshold(threshold: float | Threshold) -> Threshold:
     FixedThreshold(alignment=None, alignment_limit=inf, tau=0.8)
     """
     return FixedThreshold(float(threshold)) if isinstance(threshold, Real) else cast(Threshold, threshold)
+
+
+def build_threshold(threshold: float | Threshold, shares: Tensor) -> ThresholdModule:
+    """Return the module of a threshold, for classes that have these shares among labelled samples.
+
+    Raises
+    ------
+    ValueError
+        If a threshold of one's own builds something else.
+
+    Examples
+    --------
+    >>> build_threshold(0.8, torch.tensor([0.7, 0.3]))(torch.tensor([[[0.9], [0.1]]])).tolist()
+    [[1.0]]
+    """
+    module = as_threshold(threshold).build(len(shares), shares)
+    if not isinstance(module, ThresholdModule):
+        raise ValueError(
+            f"threshold={threshold!r} built a {type(module).__name__}; its `build` has to return a "
+            "sslts.thresholds.ThresholdModule."
+        )
+    return module

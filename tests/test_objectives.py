@@ -80,7 +80,8 @@ def test_boundaries_reach_width_samples_to_either_side():
     proba = torch.stack([1 - label, label])[None].float()
     for width in (1, 2, 3):
         wanted = [5 - width <= t < 5 + width for t in range(10)]
-        assert find_boundaries(proba, width)[0].tolist() == wanted
+        assert find_boundaries(proba, width, torch.ones(1, 10).bool())[0].tolist() == wanted
+        assert not find_boundaries(proba, width, torch.arange(10)[None] < 5).any()  # padding is no class
 
 
 def test_a_smooth_rise_is_exp_of_minus_five_squared():

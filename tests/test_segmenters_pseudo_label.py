@@ -8,7 +8,7 @@ from conftest import TINY
 from sslts import PseudoLabelSegmenter
 from sslts.objectives import labeled_cross_entropy, pseudo_label_cross_entropy
 from sslts.segmenters.pseudo_label import PseudoLabelLoss
-from sslts.thresholds import FixedThreshold
+from sslts.thresholds import FixedThreshold, RelativeThreshold
 
 
 def make_loss(**changes):
@@ -55,6 +55,14 @@ def test_a_threshold_is_optional(batch, models):
     proba = models.network(batch.unlabeled.x).softmax(1)
     valid = batch.unlabeled.valid
     assert found.mask_rate.item() == pytest.approx(((proba.amax(1) >= 0.5) & valid).sum().item() / valid.sum().item())
+
+
+def test_a_threshold_that_compares_sees_the_same_view_of_labelled_windows(batch, models):
+    threshold = RelativeThreshold(0.9).build(3)
+    make_loss(threshold=threshold, strong=lambda x: 0 * x)(batch, models.at(1.0))
+    proba, known = models.network(batch.labeled.x).softmax(1), batch.labeled.target >= 0
+    assert threshold.confidence.item() == pytest.approx(proba.amax(1)[known].mean().item(), rel=1e-5)
+    assert models.passes == ["student"]
 
 
 @pytest.mark.parametrize("ramp", [(0.6, 0.1), (0.5,), (-0.1, 0.5), (0.2, 1.5)])

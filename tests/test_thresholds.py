@@ -17,6 +17,7 @@ from sslts.thresholds import (
     SelfAdaptiveThreshold,
     SoftThreshold,
     as_threshold,
+    build_threshold,
 )
 
 ALL = [FixedThreshold(0.7), CurriculumThreshold(0.7), SelfAdaptiveThreshold(), SoftThreshold(), RelativeThreshold()]
@@ -292,3 +293,12 @@ class TestTheLimitOfAlignment:
     def test_it_is_one_or_more(self):
         with pytest.raises(ValueError, match="alignment_limit=0.5; give a number of 1 or more"):
             FixedThreshold(alignment_limit=0.5)
+
+
+def test_a_threshold_that_builds_something_else_is_named():
+    class Own:
+        def build(self, n_classes, prior=None):
+            return lambda proba: proba.amax(1)
+
+    with pytest.raises(ValueError, match=r"threshold=.*Own.* built a function; its `build` has to return a sslts"):
+        build_threshold(Own(), torch.tensor([0.5, 0.5]))

@@ -17,7 +17,7 @@ from sslts.decoding import Argmax, Decoder
 from sslts.networks import Network, UNet
 from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy, rise
 from sslts.segmenters.base import NetworkSegmenter
-from sslts.thresholds import Threshold, ThresholdModule, as_threshold
+from sslts.thresholds import Threshold, ThresholdModule, build_threshold
 from sslts.training import Batch, Losses, Step
 
 # Until the teacher knows what the labels teach, its confidence means nothing, and what it says early is never unlearnt:
@@ -37,7 +37,7 @@ class FixMatchLoss(nn.Module):
     At the end of a training, with a student that knows nothing and a teacher that is sure of three samples out of four:
 
     >>> from sslts.augment import Tracks
-    >>> threshold = as_threshold(0.8).build(n_classes=2)
+    >>> threshold = build_threshold(0.8, shares=torch.tensor([0.5, 0.5]))
     >>> loss = FixMatchLoss(weak=None, strong=None, threshold=threshold, lambda_u=1.0, class_weight=None)
     >>> windows = Tracks(torch.zeros(1, 1, 4), torch.tensor([[0, 0, 1, -1]]), torch.ones(1, 4).bool())
     >>> proba = torch.tensor([[[0.9, 0.9, 0.6, 0.1], [0.1, 0.1, 0.4, 0.9]]])
@@ -276,7 +276,7 @@ class FixMatchSegmenter(NetworkSegmenter):
         return FixMatchLoss(
             weak=self.weak,
             strong=self.strong,
-            threshold=as_threshold(self.threshold).build(len(shares), shares),
+            threshold=build_threshold(self.threshold, shares),
             lambda_u=self.lambda_u,
             class_weight=class_weight,
         )

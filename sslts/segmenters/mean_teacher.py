@@ -83,7 +83,7 @@ class BoundaryConsistency(Recipe):
 
     def __call__(self, cost: Tensor, proba: Tensor, valid: Tensor) -> Tensor:
         """Return the consistency loss from the cost (B, T), the teacher's probabilities (B, K, T) and validity."""
-        near, confidence = find_boundaries(proba, self.width), proba.amax(1)
+        near, confidence = find_boundaries(proba, self.width, valid), proba.amax(1)
         region = average_weighted(cost, (valid & ~near & (confidence >= self.tau)).to(cost.dtype))
         return region + self.weight * average_weighted(cost, valid * near * confidence)
 

@@ -22,7 +22,7 @@ from sslts.objectives import (
     rise,
 )
 from sslts.segmenters.base import NetworkSegmenter
-from sslts.thresholds import FixedThreshold, Threshold, ThresholdModule, as_threshold
+from sslts.thresholds import Threshold, ThresholdModule, build_threshold
 from sslts.training import Batch, Losses, Step
 
 
@@ -35,7 +35,7 @@ class PseudoLabelLoss(nn.Module):
 
     >>> import torch
     >>> from sslts.augment import Tracks
-    >>> options = dict(weak=None, strong=None, threshold=FixedThreshold(0.0).build(2), class_weight=None)
+    >>> options = dict(weak=None, strong=None, threshold=build_threshold(0.0, torch.ones(2) / 2), class_weight=None)
     >>> windows = Tracks(torch.zeros(1, 1, 2), torch.tensor([[0, 1]]), torch.ones(1, 2).bool())
     >>> step = Step(lambda *views: [torch.zeros(1, 2, 2)] * len(views), None, torch.Generator(), progress=0.5)
     >>> found = PseudoLabelLoss(**options, alpha=3.0, ramp=(0.25, 0.75))(Batch(windows, windows.hide_labels()), step)
@@ -66,11 +66,13 @@ class PseudoLabelLoss(nn.Module):
         labeled = apply_view(self.strong, known, step.generator)
         unlabeled = apply_view(self.weak, batch.unlabeled, step.generator)
 
-        # Eq. (14): the pseudo-label is the class of which the network itself, as it is now, is surest.
-        labeled_logits, logits = step.student(labeled.x, unlabeled.x)
+        # Eq. (14): the pseudo-label is the class of which the network itself, as it is now, is surest. A threshold that
+        # compares with labelled windows sees the same view of them.
+        compared = [known.x] if self.threshold.needs_labeled else []
+        labeled_logits, logits, *others = step.student(labeled.x, unlabeled.x, *compared)
         proba = logits.detach().softmax(1)
-        answer = labeled_logits.detach().softmax(1), labeled.target >= 0
-        self.threshold.observe(proba, unlabeled.valid, labeled=answer)
+        answers = [(other.detach().softmax(1), known.target >= 0) for other in others]
+        self.threshold.observe(proba, unlabeled.valid, labeled=answers[0] if answers else None)
         proba = self.threshold.align(proba)
         weight = self.threshold(proba)
 
@@ -250,11 +252,10 @@ class PseudoLabelSegmenter(NetworkSegmenter):
         self.verbose = verbose
 
     def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
-        threshold = FixedThreshold(0.0) if self.threshold is None else as_threshold(self.threshold)
         return PseudoLabelLoss(
             weak=self.weak,
             strong=self.strong,
-            threshold=threshold.build(len(shares), shares),
+            threshold=build_threshold(0.0 if self.threshold is None else self.threshold, shares),
             alpha=self.alpha,
             ramp=check_ramp(self.ramp),
             class_weight=class_weight,
