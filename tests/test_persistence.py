@@ -206,6 +206,19 @@ class TestRoundTrip:
         assert_same(again, segmenter, partly[0])
         again.fit(*partly)
 
+    def test_a_file_does_not_grow_with_the_models_before_the_one_it_started_from(self, partly, tmp_path):
+        segmenter, sizes = None, []
+        for _ in range(4):
+            segmenter = fit("supervised", partly, init=segmenter)
+            segmenter.save(tmp_path / "model.sslts")
+            sizes.append((tmp_path / "model.sslts").stat().st_size)
+        assert sizes[1] > 1.5 * sizes[0]
+        assert sizes[3] < 1.1 * sizes[1]
+        again = sslts.load(tmp_path / "model.sslts")
+        assert again.init.init is None
+        assert segmenter.init.init is not None  # what is saved stays as it is
+        np.testing.assert_array_equal(again.init.predict_proba(partly[0]), segmenter.init.predict_proba(partly[0]))
+
     def test_the_order_of_channels_is_checked_as_before(self, labeled, tmp_path):
         X, y = labeled
         index = pd.MultiIndex.from_product([range(len(X)), range(X.shape[1])])

@@ -1,6 +1,7 @@
 """What holds for every estimator that trains a network."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -463,6 +464,18 @@ class TestStart:
         first = make_segmenter().fit(*partly)
         assert clone(make_segmenter(init=first)).fit(*partly).init is first
 
+    @pytest.mark.parametrize("which", ["init", "warm_start"])
+    def test_a_few_large_steps_of_pseudo_labels_from_a_good_model_are_warned_of(self, partly, which):
+        first = FixMatchSegmenter(network=TINY, max_steps=2, batch_size=4, random_state=0).fit(*partly)
+        later = clone(first).set_params(init=first) if which == "init" else first.set_params(warm_start=True)
+        with pytest.warns(UserWarning, match=f"{which}: 2 steps at lr=0.002 can spoil the model.* pass lr=2e-4"):
+            later.fit(*partly)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            later.set_params(lr=2e-4).fit(*partly)
+            clone(first).set_params(init=None, lr=2e-3).fit(*partly)  # from nothing
+            SupervisedSegmenter(network=TINY, max_steps=2, batch_size=4, init=first).fit(*partly)
+
     def test_warm_start_goes_on(self, make_segmenter, partly):
         X, y = partly
         segmenter = make_segmenter(max_steps=20, warm_start=True).fit(X, y)
@@ -605,6 +618,12 @@ def test_the_window_is_a_multiple_of_the_modules_stride():
     fitted = SupervisedSegmenter(network=DeepRecipe(), max_steps=1, batch_size=4).fit(X, y)
     assert fitted.window_length_ % 6 == 0
     assert fitted.window_length_ <= 306
+
+
+def test_a_module_in_place_of_what_makes_one_is_named():
+    X, y = make_recordings(4, n_samples=300, random_state=0)
+    with pytest.raises(ValueError, match=r"network is a module, Conv1d; pass what makes one .* Conv1d\(...\)"):
+        SupervisedSegmenter(network=torch.nn.Conv1d(1, 2, 3, padding=1), max_steps=1).fit(X, y)
 
 
 def test_a_class_in_place_of_an_instance_is_named():

@@ -7,6 +7,7 @@ the caller passes it in.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import math
@@ -128,6 +129,9 @@ class Encoder:
         name = get_name(type(value))
         which = {"class": name} if name else {"foreign": self._note(type(value))}
         given = value.get_params(deep=False)
+        if getattr(given.get("init"), "init", None) is not None:  # what that one started from plays no part any more
+            given["init"] = copy.copy(given["init"])
+            given["init"].init = None
         callbacks = given.get("callbacks") or []
         kept = [one for one in callbacks if not self._drops(one)]
         if len(kept) < len(callbacks):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -38,6 +39,7 @@ from sslts.training import SegmentationNet, Step, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
 HISTORY_ROWS = 60
+FEW_STEPS, SMALL_RATE = 300, 5e-4  # a good model that trained on: 150 steps at 2e-3 spoilt it, 350 did not; nor 2e-4
 DRAWING = ("weak", "strong", "threshold", "consistency")  # parameters that take part in a step, beside the network
 
 
@@ -241,9 +243,18 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
 
     def _find_start(self, n_channels: int) -> Start | None:
         """Return what training starts from, if anything: the own weights, or those of ``init``."""
-        if self.warm_start and hasattr(self, "net_"):
-            return read_start(self, n_channels, "warm_start")
-        return None if self.init is None else read_start(self.init, n_channels)
+        own = self.warm_start and hasattr(self, "net_")
+        if not own and self.init is None:
+            return None
+        name = "warm_start" if own else "init"
+        if self._count_unlabeled() and self.max_steps < FEW_STEPS and self.lr > SMALL_RATE:
+            warnings.warn(
+                f"{name}: {self.max_steps} steps at lr={self.lr} can spoil the model that they start from, because the "
+                f"rate rises to lr within them, and pseudo-labels confirm what it spoils; pass lr=2e-4, or "
+                f"max_steps={FEW_STEPS} or more.",
+                stacklevel=4,
+            )
+        return read_start(self if own else self.init, n_channels, name)
 
     def _summarize(self, recordings: Recordings, labels: LabelRuns) -> SignalSummary:
         """Measure what is derived from the signal."""
@@ -375,9 +386,14 @@ class _Given:
 
 
 def _check_instance(network: Any) -> None:
-    """Refuse a recipe's class; that of a module is a network."""
+    """Refuse a recipe's class, and a module: the class of a module is a network."""
     if isinstance(network, type) and issubclass(network, Recipe):
         raise ValueError(f"network={network.__name__} is a class; pass an instance, {network.__name__}().")
+    if isinstance(network, nn.Module):
+        raise ValueError(
+            f"network is a module, {type(network).__name__}; pass what makes one for a number of channels and of "
+            f"classes, as `lambda n_channels, n_classes: {type(network).__name__}(...)`."
+        )
 
 
 def _read_size(module: nn.Module, name: str) -> int:
