@@ -13,13 +13,16 @@ from torch import Tensor, nn
 class AveragedModule(nn.Module):
     """An exponential moving average of weights and BatchNorm statistics, always in evaluation mode.
 
-    The decay warms up as ``(1 + t) / (10 + t)``; the first update copies.
+    The decay warms up as ``(1 + t) / (10 + t)``, and the first update copies: random weights are soon forgotten.
 
     Parameters
     ----------
     module : torch.nn.Module
         What it begins as.
     decay : float
+    warm_up : bool, default=True
+        False keeps the decay as it is from the first update on: of a module that has learnt something, the average is
+        then worth more than what the next few steps make of it.
 
     Examples
     --------
@@ -31,13 +34,14 @@ class AveragedModule(nn.Module):
     """
 
     n_averaged: Tensor
+    warm_up = True  # of the class too, for modules that were pickled without it
     _folded: tuple[Any, ...] | None = None
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
+    def __init__(self, module: nn.Module, decay: float, *, warm_up: bool = True) -> None:
         super().__init__()
         self.module = copy.deepcopy(module)
         self.register_buffer("n_averaged", torch.tensor(0))
-        self.decay = decay
+        self.decay, self.warm_up = decay, warm_up
         self._pairs: tuple[Any, ...] | None = None
         self.requires_grad_(False)
         self.eval()
@@ -87,10 +91,11 @@ class AveragedModule(nn.Module):
         """
         step = int(self.n_averaged) if step is None else step
         averaged, current, counters, counted = self._pair(student)
-        if step == 0:
+        if step == 0 and self.warm_up:
             torch._foreach_copy_(averaged, current)
         else:
-            torch._foreach_lerp_(averaged, current, 1 - min(self.decay, (1 + step) / (10 + step)))
+            decay = min(self.decay, (1 + step) / (10 + step)) if self.warm_up else self.decay
+            torch._foreach_lerp_(averaged, current, 1 - decay)
         if counters:
             torch._foreach_copy_(counters, counted)
         self.n_averaged += 1

@@ -175,6 +175,8 @@ class SegmentationNet(NeuralNet):
     foreign : bool
         Whether the network or a view may draw from torch's global random state; each step seeds it then.
     seed : int
+    started : bool, default=False
+        Whether the module comes with the weights of an earlier training, all of them: its average begins with these.
     others
         As in skorch.
 
@@ -213,6 +215,7 @@ class SegmentationNet(NeuralNet):
         precision: str,
         foreign: bool,
         seed: int,
+        started: bool = False,
         **kwargs: Any,  # skorch's own parameters, which it takes as such
     ) -> None:
         self.ema_decay = ema_decay
@@ -221,13 +224,14 @@ class SegmentationNet(NeuralNet):
         self.precision = precision
         self.foreign = foreign
         self.seed = seed
+        self.started = started
         epochs = math.ceil(max_steps / log_every)
         super().__init__(module, criterion, max_epochs=epochs, train_split=None, predict_nonlinearity=None, **kwargs)
 
     def initialize_module(self) -> SegmentationNet:
         """Build the student, and its average."""
         super().initialize_module()
-        self.teacher_ = AveragedModule(self.module_, self.ema_decay)
+        self.teacher_ = AveragedModule(self.module_, self.ema_decay, warm_up=not self.started)
         return self
 
     def initialize_criterion(self) -> SegmentationNet:

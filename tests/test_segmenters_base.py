@@ -1,7 +1,6 @@
 """What holds for every estimator that trains a network."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -464,17 +463,22 @@ class TestStart:
         first = make_segmenter().fit(*partly)
         assert clone(make_segmenter(init=first)).fit(*partly).init is first
 
-    @pytest.mark.parametrize("which", ["init", "warm_start"])
-    def test_a_few_large_steps_of_pseudo_labels_from_a_good_model_are_warned_of(self, partly, which):
-        first = FixMatchSegmenter(network=TINY, max_steps=2, batch_size=4, random_state=0).fit(*partly)
-        later = clone(first).set_params(init=first) if which == "init" else first.set_params(warm_start=True)
-        with pytest.warns(UserWarning, match=f"{which}: 2 steps at lr=0.002 can spoil the model.* pass lr=2e-4"):
-            later.fit(*partly)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            later.set_params(lr=2e-4).fit(*partly)
-            clone(first).set_params(init=None, lr=2e-3).fit(*partly)  # from nothing
-            SupervisedSegmenter(network=TINY, max_steps=2, batch_size=4, init=first).fit(*partly)
+    def test_the_average_does_not_forget_a_model_of_these_classes(self, make_segmenter, partly):
+        X, y = partly
+        first = make_segmenter().fit(X, y)
+        before = [p.clone() for p in first.net_.teacher_.module.parameters()]
+        later = make_segmenter(init=first, max_steps=1, ema_decay=0.75).fit(X, y)
+        for begun, student, teacher in zip(
+            before, later.net_.module_.parameters(), later.net_.teacher_.module.parameters(), strict=True
+        ):
+            torch.testing.assert_close(teacher, 0.75 * begun + 0.25 * student)
+
+    def test_the_average_forgets_the_random_weights_of_a_new_class(self, make_segmenter, labeled):
+        X, y = labeled
+        first, third = make_segmenter().fit(X, y), y.copy()
+        third[0, :9] = 2
+        later = make_segmenter(init=first, max_steps=1).fit(X, third).net_
+        torch.testing.assert_close(later.teacher_.module.head.weight, later.module_.head.weight)
 
     def test_warm_start_goes_on(self, make_segmenter, partly):
         X, y = partly

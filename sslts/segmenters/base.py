@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -39,7 +38,6 @@ from sslts.training import SegmentationNet, Step, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
 HISTORY_ROWS = 60
-FEW_STEPS, SMALL_RATE = 300, 5e-4  # a good model that trained on: 150 steps at 2e-3 spoilt it, 350 did not; nor 2e-4
 DRAWING = ("weak", "strong", "threshold", "consistency")  # parameters that take part in a step, beside the network
 
 
@@ -243,18 +241,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
 
     def _find_start(self, n_channels: int) -> Start | None:
         """Return what training starts from, if anything: the own weights, or those of ``init``."""
-        own = self.warm_start and hasattr(self, "net_")
-        if not own and self.init is None:
-            return None
-        name = "warm_start" if own else "init"
-        if self._count_unlabeled() and self.max_steps < FEW_STEPS and self.lr > SMALL_RATE:
-            warnings.warn(
-                f"{name}: {self.max_steps} steps at lr={self.lr} can spoil the model that they start from, because the "
-                f"rate rises to lr within them, and pseudo-labels confirm what it spoils; pass lr=2e-4, or "
-                f"max_steps={FEW_STEPS} or more.",
-                stacklevel=4,
-            )
-        return read_start(self if own else self.init, n_channels, name)
+        if self.warm_start and hasattr(self, "net_"):
+            return read_start(self, n_channels, "warm_start")
+        return None if self.init is None else read_start(self.init, n_channels)
 
     def _summarize(self, recordings: Recordings, labels: LabelRuns) -> SignalSummary:
         """Measure what is derived from the signal."""
@@ -285,14 +274,21 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         module = build_module(self.network_, self.n_channels_, n_classes, seed)
         if not isinstance(module, nn.Module):
             raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
+        same = start is not None and np.array_equal(start.classes, self.classes_)
         if start is not None:
-            other = not np.array_equal(start.classes, self.classes_)
-            output = find_output(self.network_, module, self.n_channels_, n_classes) if other else None
+            output = None if same else find_output(self.network_, module, self.n_channels_, n_classes)
             load_weights(module, start, self.classes_, output)
-        return self._build_net(module, criterion, seed, saver)
+        # A new class begins at random, which the average has to forget.
+        return self._build_net(module, criterion, seed, saver, started=same)
 
     def _build_net(
-        self, module: nn.Module, criterion: nn.Module, seed: int, saver: Checkpoint | None = None
+        self,
+        module: nn.Module,
+        criterion: nn.Module,
+        seed: int,
+        saver: Checkpoint | None = None,
+        *,
+        started: bool = False,
     ) -> SegmentationNet:
         net = SegmentationNet(
             module=_Given(module),
@@ -303,6 +299,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             precision=self.precision_,
             foreign=not is_shipped([self.network_, *(getattr(self, name, None) for name in DRAWING)]),
             seed=seed,
+            started=started,
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=self.device_ != "mps",
