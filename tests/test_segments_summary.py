@@ -136,6 +136,16 @@ class TestExpectedCount:
         assert np.isnan(found["expected_count"][0])
         assert found["expected_count"][1] == 0
 
+    def test_one_segment_without_a_score_leaves_open_what_it_is_in_and_nothing_else(self):
+        table = labels_to_segments([[0, 1, 0, 1], [0, 1, 0, 2]]).assign(score=[0.5, np.nan, 0.5, 0.25])
+        columns = ["expected_count", "count_low", "count_high"]
+        found = summarize(table, [4, 4])
+        assert found.loc[0, columns].isna().all()
+        assert found["expected_count"][1:].tolist() == [0, 0.5, 0.25]
+        pooled = summarize(table, [4, 4], by=["label"])
+        assert pooled.loc[0, columns].isna().all()
+        assert pooled["expected_count"][1] == 0.25
+
 
 class TestEmpty:
     def test_no_segment_is_an_empty_table_with_the_right_columns(self):

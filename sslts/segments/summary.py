@@ -1,6 +1,7 @@
 """How many segments there are, how long they last and how often they come: per recording, or per period."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -191,13 +192,13 @@ def _gather(
     groups = counted.groupby(each)
     cells["count"] = groups.size().reindex(cells.index, fill_value=0)
     cells["total_length"] = shared.groupby(each)["inside"].sum().reindex(cells.index, fill_value=0.0)
-    for name in ("expected", "variance"):  # nan of a segment without a score stays
-        cells[name] = groups[name].agg(_sum_all).reindex(cells.index, fill_value=0.0)
+    scores = _sum_all(groups[["expected", "variance"]])  # nan of a segment without a score stays
+    cells = cells.join(scores.reindex(cells.index, fill_value=0.0))
     width = cells.index.get_level_values("label").map(reach).to_numpy(dtype=np.float64)
     cells["spread"] = width**2 * (cells["variance"] + LEAST_VARIANCE)
     pooled = cells.groupby(keys)
     sums = pooled[["count", "total_length"]].sum()
-    uncertain = pooled[["expected", "spread"]].agg(_sum_all)
+    uncertain = _sum_all(pooled[["expected", "spread"]])
     time = pooled["time"].max() / rate
     same = counted.groupby(keys)
     low, high = bound_counts(uncertain["expected"].to_numpy(), uncertain["spread"].to_numpy())
@@ -219,6 +220,6 @@ def _gather(
     return table.reset_index()[[*by, *table.columns]]
 
 
-def _sum_all(values: pd.Series) -> float:
-    """Return the sum, nan if a value is."""
-    return float(values.to_numpy().sum())
+def _sum_all(groups: Any) -> pd.DataFrame:
+    """Return the sums of grouped columns, nan where a value is."""
+    return groups.sum().where(groups.count().eq(groups.size(), axis=0))
