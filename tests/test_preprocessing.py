@@ -165,6 +165,17 @@ def test_butterworth_removes_what_lies_outside_and_moves_nothing():
     np.testing.assert_allclose(out[500:-500], wanted[500:-500], atol=0.05)
 
 
+def test_butterworth_filters_together_as_one_by_one(monkeypatch):
+    monkeypatch.setattr("sslts.preprocessing.SAMPLES_TOGETHER", 150)
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=size).astype(dtype) for size in (60, 60, 60, 50, 60) for dtype in (np.float32, np.float64)]
+    transformer = ButterworthFilter(low=1, high=40, sampling_rate=250)
+    for x, out in zip(X, transformer.fit_transform(X), strict=True):
+        alone = transformer.fit_transform([x])[0]
+        assert out.dtype == alone.dtype
+        np.testing.assert_array_equal(out, alone)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
