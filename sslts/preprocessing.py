@@ -34,9 +34,9 @@ class NormalizedRecordings:
     recordings : Recordings
     normalization : {"recording", "local"} or None
         ``"recording"``: mean 0 and standard deviation 1 of each channel of each recording. ``"local"``: the same over
-        a sliding stretch of ``width`` samples around each sample. None: as given.
+        a sliding stretch around each sample. None: as given.
     width : int
-        Samples of the sliding stretch.
+        Samples of the sliding stretch: ``width // 2`` to either side of its middle, but at least one.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def find_rounding(x: np.ndarray) -> float:
 
 
 def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
-    """Subtract the mean and divide by the standard deviation of the ``width`` samples around each sample.
+    """Subtract the mean and divide by the standard deviation of a stretch around each sample.
 
     At the ends the stretch is cut, not padded. A stretch without variance gives zeros.
 
@@ -121,6 +121,7 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     ----------
     x : ndarray, shape (C, T)
     width : int
+        Samples of the stretch: ``width // 2`` to either side of its middle, but at least one, so that 10 takes 11.
 
     Returns
     -------
