@@ -105,6 +105,14 @@ def test_a_rare_class_keeps_a_label():
         assert (few >= 0).any(axis=1).sum() == 2
 
 
+@pytest.mark.parametrize("unit", ["recording", "window", "segment"])
+def test_recordings_of_one_class_that_follow_each_other_are_units_of_their_own(unit):
+    y = [[1, 1], [1, 1], [-1, -1], [1, 1], [2, 2]]
+    for seed in range(9):
+        kept = [(one >= 0).any() for one in mask_labels(y, n_labeled=2, unit=unit, window_length=2, random_state=seed)]
+        assert sum(kept[:4]) == kept[4] == 1
+
+
 def test_random_state_decides():
     y = np.tile([0, 1], (30, 1))
     first, again, other = (mask_labels(y, n_labeled=5, random_state=seed) for seed in (0, 0, 1))

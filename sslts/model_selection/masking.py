@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.model_selection.labels import check_groups, read_labels, return_labels
-from sslts.segments import find_runs
+from sslts.segments import expand_ranges, find_runs
 
 UNITS = ("recording", "window", "segment", "sample")
 SEGMENTS_PER_WINDOW = 4
@@ -101,13 +101,15 @@ def mask_labels(
     kept = _count_kept(n_labeled, fraction, len(units), _call_unit(unit, group_of))
     rng = _make_generator(random_state)
     order = _order_units(units, unit, group_of, stratify, len(labels), rng)
+    flat, offsets = np.concatenate(labels), np.cumsum([0, *map(len, labels)])
+    start = offsets[units.recording] + units.start
     if stratify is True:
-        order = _cover_classes(units, labels, order, kept, _call_unit(unit, group_of))
+        order = _cover_classes(_find_held(flat, start, units.number), order, kept, _call_unit(unit, group_of))
     chosen = np.isin(units.number, order[:kept])
-    masked = [np.full(len(y_i), -1, dtype=np.int64) for y_i in labels]
-    for i, start, end in zip(units.recording[chosen], units.start[chosen], units.end[chosen], strict=True):
-        masked[i][start:end] = labels[i][start:end]
-    return return_labels(masked, y)
+    at = expand_ranges(start[chosen], (units.end - units.start)[chosen])
+    masked = np.full(len(flat), -1, dtype=np.int64)
+    masked[at] = flat[at]
+    return return_labels(np.split(masked, offsets[1:-1]), y)
 
 
 def _call_unit(unit: str, groups: np.ndarray | None) -> str:
@@ -199,14 +201,19 @@ def _deal(order: np.ndarray, kind: np.ndarray, *, in_proportion: bool) -> np.nda
     return order[np.argsort(turn, kind="stable")]
 
 
-def _cover_classes(units: _Units, labels: list[np.ndarray], order: np.ndarray, kept: int, name: str) -> np.ndarray:
+def _find_held(flat: np.ndarray, start: np.ndarray, number: np.ndarray) -> pd.DataFrame:
+    """Return which unit (a row) holds which class (a column), of stretches in order that hold all labels there are."""
+    begin, _, label = find_runs(flat, breaks=start)
+    given = label >= 0
+    classes, column = np.unique(label[given], return_inverse=True)
+    held = np.zeros((number.max() + 1, len(classes)), dtype=bool)
+    held[number[np.searchsorted(start, begin[given], side="right") - 1], column] = True
+    return pd.DataFrame(held, columns=classes)
+
+
+def _cover_classes(held: pd.DataFrame, order: np.ndarray, kept: int, name: str) -> np.ndarray:
     """Return the order with units first that hold, together, every class."""
-    classes = np.unique(np.concatenate(labels))
-    classes = classes[classes >= 0]
-    held = np.zeros((len(units), len(classes)), dtype=bool)
-    for i, start, end, number in zip(units.recording, units.start, units.end, units.number, strict=True):
-        held[number] |= np.isin(classes, labels[i][start:end])
-    in_order, first, missing = held[order], [], np.ones(len(classes), dtype=bool)
+    in_order, first, missing = held.to_numpy()[order], [], np.ones(held.shape[1], dtype=bool)
     while missing.any():
         first.append(int(in_order[:, missing].sum(axis=1).argmax()))  # the first of those that hold the most
         missing &= ~in_order[first[-1]]
@@ -217,7 +224,7 @@ def _cover_classes(units: _Units, labels: list[np.ndarray], order: np.ndarray, k
             break
     if len(first) > kept:
         raise ValueError(
-            f"found no {kept} {name}s that together hold all classes {classes.tolist()}; the fewest found are "
+            f"found no {kept} {name}s that together hold all classes {held.columns.tolist()}; the fewest found are "
             f"{len(first)}. Label more, or pass stratify=False."
         )
     rest = np.setdiff1d(np.arange(len(order)), first)
