@@ -121,6 +121,20 @@ def test_estimators_see_the_same():
         np.testing.assert_array_equal(labeled, labeled_too)
 
 
+class Spoiler(Spy):
+    def fit(self, X, y):
+        super().fit(X, y)
+        y[:] = -1
+        return self
+
+
+def test_what_an_estimator_does_to_its_labels_is_not_seen_by_others():
+    make_curve(estimators={"a": Spoiler(), "b": Spy()})
+    labeled = [found.tolist() for _, found in Spy.seen]
+    assert labeled[::2] == labeled[1::2]
+    assert all(labeled)
+
+
 def test_scoring_and_splitters_are_taken():
     curve = make_curve(scoring=mean_iou_scorer, cv=LabeledGroupKFold(2))
     assert len(curve) == 4

@@ -125,9 +125,9 @@ def label_efficiency_curve(
     seeds = np.random.default_rng(random_state).integers(2**31 - 1, size=len(splits)).tolist()
     counts = _check_counts(n_labeled, "n_labeled", 1), _list_unlabeled(n_unlabeled)
     tasks = [
-        (key, rows, labels, test)
-        for split, (train, test) in enumerate(splits)
-        for key, rows, labels in _hide_labels(y, train, group_of, *counts, split, seeds[split])
+        task
+        for split, (train, _) in enumerate(splits)
+        for task in _plan_fits(y, train, group_of, *counts, split, seeds[split])
     ]
     study = {
         "data": fingerprint(X, y, groups),
@@ -136,13 +136,18 @@ def label_efficiency_curve(
         "random_state": repr(random_state),
     }
     kept = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
-    wanted = [({"estimator": name, **key}, name, *task) for key, *task in tasks for name in named]
+    wanted = [({"estimator": name, **key}, rows) for key, rows in tasks for name in named]
     wanted = [job for i, job in enumerate(wanted) if job[0] not in [earlier[0] for earlier in wanted[:i]]]
     missing = [job for job in wanted if kept.find(job[0]) is None]
-    done = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        delayed(_fit_once)(key, clone(named[name]), X, y, rows, labels, test, scoring)
-        for key, name, rows, labels, test in missing
-    )
+
+    def list_fits() -> Iterator[Any]:
+        for key, rows in missing:  # labels are hidden when a fit is due: those of all fits are many times y
+            name, labeled, split = key["estimator"], key["labels"], key["split"]
+            train, test = splits[split]
+            labels = _safe_indexing(_hide_labels(y, train, group_of, labeled, split, seeds[split]), rows)
+            yield delayed(_fit_once)(key, clone(named[name]), X, y, train[rows], labels, test, scoring)
+
+    done = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(list_fits())
     for row in done:
         kept.add(row)
         if verbose:
@@ -191,7 +196,16 @@ def _list_unlabeled(counts: Any) -> list[int | None]:
     return [None] if counts is None else [*_check_counts(counts, "n_unlabeled", 0)]
 
 
-def _hide_labels(
+def _hide_labels(y: Any, train: np.ndarray, groups: np.ndarray | None, n_labeled: int, split: int, seed: int) -> Any:
+    """Return the labels of the training part, hidden in all recordings but the first ``n_labeled``."""
+    own = None if groups is None else groups[train]
+    try:
+        return mask_labels(_safe_indexing(y, train), n_labeled=n_labeled, groups=own, random_state=seed)
+    except ValueError as error:
+        raise ValueError(f"n_labeled={n_labeled} in the training part of split {split}: {error}") from error
+
+
+def _plan_fits(
     y: Any,
     train: np.ndarray,
     groups: np.ndarray | None,
@@ -199,18 +213,12 @@ def _hide_labels(
     n_unlabeled: list[int | None],
     split: int,
     seed: int,
-) -> Iterator[tuple[dict[str, Any], np.ndarray, Any]]:
-    """Yield what identifies a fit, the recordings it sees, and their labels."""
+) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    """Yield what identifies a fit, and which of the training part it sees."""
     own = train if groups is None else groups[train]  # the group of each recording; itself without groups
-    known = _safe_indexing(y, train)
     order = np.random.default_rng(seed).permutation(np.unique(own))
     for labeled in n_labeled:
-        try:
-            given = mask_labels(
-                known, n_labeled=labeled, groups=None if groups is None else own, random_state=seed, stratify=True
-            )
-        except ValueError as error:
-            raise ValueError(f"n_labeled={labeled} in the training part of split {split}: {error}") from error
+        given = _hide_labels(y, train, groups, labeled, split, seed)
         first = np.unique(own[[bool((labels >= 0).any()) for labels in read_labels(given)]])
         others = order[~np.isin(order, first)]
         for unlabeled in n_unlabeled:
@@ -221,8 +229,7 @@ def _hide_labels(
                 )
             used = others if unlabeled is None else others[:unlabeled]
             rows = np.flatnonzero(np.isin(own, first) | np.isin(own, used))
-            key = {"labels": labeled, "unlabelled": len(used), "split": split}
-            yield key, train[rows], _safe_indexing(given, rows)
+            yield {"labels": labeled, "unlabelled": len(used), "split": split}, rows
 
 
 def _fit_once(
