@@ -11,6 +11,8 @@ import numpy as np
 
 from sslts.segments import align_labels, check_labels, expand_ranges, find_runs, is_flat
 
+PAIRS_TOGETHER = 500  # assigned at once, if no segment is in pairs of two parts
+
 
 class Segments(NamedTuple):
     """Segments in order of position, disjoint.
@@ -226,16 +228,37 @@ def _one_to_one(t: np.ndarray, p: np.ndarray, worth: np.ndarray) -> tuple[np.nda
     crowded = (np.bincount(t)[t] > 1) | (np.bincount(p)[p] > 1)  # never if every overlap exceeds one half
     if not crowded.any():
         return t, p
+    open_ = t[crowded], p[crowded], worth[crowded]
+    chosen = [_assign(*(of[part] for of in open_)) for part in _split_pairs(*open_[:2])]
+    true, pred = (np.concatenate(parts) for parts in zip(*chosen, strict=True))
+    order = np.argsort(true)
+    return np.concatenate([t[~crowded], true[order]]), np.concatenate([p[~crowded], pred[order]])
+
+
+def _split_pairs(t: np.ndarray, p: np.ndarray) -> list[np.ndarray]:
+    """Return the places of pairs in parts that share no segment: assigning takes the square of what is assigned."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = int(t.max()) + 1
+    shape = (n + int(p.max()) + 1,) * 2
+    component = connected_components(csr_array((np.ones(t.size), (t, n + p)), shape=shape), directed=False)[1][t]
+    part = (np.cumsum(np.bincount(component)) // PAIRS_TOGETHER)[component]
+    order = np.argsort(part, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
+
+
+def _assign(t: np.ndarray, p: np.ndarray, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-    rows, row = np.unique(t[crowded], return_inverse=True)
-    columns, column = np.unique(p[crowded], return_inverse=True)
+    rows, row = np.unique(t, return_inverse=True)
+    columns, column = np.unique(p, return_inverse=True)
     # Each row has a spare column of its own, so that all rows can be matched; it costs more than any rearrangement
     # of real pairs (1 to 2 each) can save, so that it is taken only by rows that must go without.
     spare = np.arange(rows.size)
-    cost = np.concatenate([2 - worth[crowded], np.full(rows.size, 2.0 * rows.size + 1)])
+    cost = np.concatenate([2 - worth, np.full(rows.size, 2.0 * rows.size + 1)])
     where = np.concatenate([row, spare]), np.concatenate([column, columns.size + spare])
     i, j = min_weight_full_bipartite_matching(csr_array((cost, where), shape=(rows.size, columns.size + rows.size)))
     real = j < columns.size
-    return np.concatenate([t[~crowded], rows[i[real]]]), np.concatenate([p[~crowded], columns[j[real]]])
+    return rows[i[real]], columns[j[real]]

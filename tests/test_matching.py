@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslts.matching import compare, match_segments, pair_labels, pool_labels, spread_labels
+from sslts.matching import compare, match_events, match_segments, pair_labels, pool_labels, spread_labels
 
 LABELS = st.lists(st.integers(0, 2), min_size=10, max_size=10)
 
@@ -42,6 +42,25 @@ def test_the_matching_is_the_best_of_all(y_true, y_pred, iou):
     assert total == pytest.approx(best)
     assert len(set(t.tolist())) == len(t)
     assert len(set(p.tolist())) == len(p)
+
+
+@pytest.mark.parametrize("together", [1, 7, 1000])
+def test_recordings_are_matched_as_each_by_itself(monkeypatch, together):
+    monkeypatch.setattr("sslts.matching.PAIRS_TOGETHER", together)
+    true, pred = np.random.default_rng(0).integers(0, 3, (2, 20, 40))
+    found = compare(true, pred, background=0)
+    t, p = match_events(found.true, found.pred, 2, 2)
+    assert len(set(t.tolist())) == len(set(p.tolist())) == len(t)
+    for i in range(20):
+        alone = compare(true[i], pred[i], background=0)
+        t_i, p_i = match_events(alone.true, alone.pred, 2, 2)
+        mine = found.true.recording[t] == i
+        assert mine.sum() == len(t_i)
+        assert add_distances(found, t[mine], p[mine]) == add_distances(alone, t_i, p_i)
+
+
+def add_distances(found, t, p):
+    return sum(int(np.abs(getattr(found.true, end)[t] - getattr(found.pred, end)[p]).sum()) for end in ("start", "end"))
 
 
 def test_recordings_lie_end_to_end_and_their_segments_do_not_touch():
