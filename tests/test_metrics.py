@@ -33,6 +33,7 @@ from sslts.metrics import (
     segment_f1,
     segment_f1_scorer,
 )
+from sslts.metrics.samples import mean_iou_each
 
 METRICS = [mean_iou, class_iou, frame_f1, segment_f1, count_error, duration_error, boundary_error]
 quiet = pytest.mark.filterwarnings("ignore:.*result is nan or empty")
@@ -138,6 +139,12 @@ class TestIoU:
         }
         assert class_iou(*pair).to_dict() == pytest.approx(wanted)
         assert mean_iou(*pair) == pytest.approx(np.mean(list(wanted.values())) if wanted else np.nan, nan_ok=True)
+
+    @quiet
+    @given(pairs())
+    def test_each_recording_has_its_own_mean(self, pair):
+        alone = [mean_iou([true], [pred]) for true, pred in zip(*pair, strict=True)]
+        assert mean_iou_each(*pair).tolist() == pytest.approx(alone, nan_ok=True)
 
 
 class TestFrameF1:

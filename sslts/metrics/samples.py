@@ -107,6 +107,46 @@ def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float: 
     return float(class_iou(y_true, y_pred).mean())
 
 
+def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
+    """`mean_iou` of each recording by itself, over the classes in it.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
+        True labels (-1 = unlabelled) and predicted labels.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        0 to 1; nan for a recording without a labelled sample.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels.
+
+    Examples
+    --------
+    >>> from sslts.metrics.samples import mean_iou_each
+    >>> mean_iou_each([[0, 0, 1, 1], [2, 2, 2, 2]], [[0, 1, 1, 1], [2, 2, 2, 2]]).round(3).tolist()
+    [0.583, 1.0]
+    """
+    true, pred, offsets = pool_labels(y_true, y_pred)
+    n = offsets.size - 1
+    labelled = true >= 0
+    true, pred, recording = true[labelled], pred[labelled], np.repeat(np.arange(n), np.diff(offsets))[labelled]
+    classes = np.union1d(np.unique(true), np.unique(pred))
+
+    def count(labels: np.ndarray, recording: np.ndarray) -> np.ndarray:
+        cell = recording * classes.size + np.searchsorted(classes, labels)
+        return np.bincount(cell, minlength=n * classes.size).reshape(n, classes.size)
+
+    same = true == pred
+    hits = count(true[same], recording[same])
+    union = count(true, recording) + count(pred, recording) - hits
+    return pd.DataFrame(hits / np.where(union > 0, union, np.nan)).mean(axis=1).to_numpy()
+
+
 def frame_f1(
     y_true: Any,
     y_pred: Any,

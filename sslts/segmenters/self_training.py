@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from sslts.labels import LabelRuns
-from sslts.metrics import mean_iou
+from sslts.metrics.samples import mean_iou_each
 from sslts.persistence.checkpoints import SavedRounds
 from sslts.persistence.models import Savable
 from sslts.recordings import Recordings, as_labels, as_recordings, check_given
@@ -350,8 +350,7 @@ def measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordi
     try:
         for state in checkpoints:
             teacher.load_state_dict(state)
-            earlier = list(segmenter.predict(recordings))
-            agreement += [mean_iou([a], [b]) for a, b in zip(final, earlier, strict=True)]
+            agreement += mean_iou_each(final, list(segmenter.predict(recordings)))
     finally:
         teacher.load_state_dict(last)
     return agreement / max(len(checkpoints), 1)
