@@ -1,4 +1,5 @@
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -97,6 +98,20 @@ class TestExact:
         recipe = DurationViterbi(statistics=measure_segments([labels]))
         parts = np.split(proba, [1, 300, 300, 320, 777])
         for found, part in zip(recipe.decode_many(parts), parts, strict=True):
+            np.testing.assert_array_equal(found, recipe(part))
+
+    def test_long_and_short_recordings_together_take_little_memory(self, monkeypatch):
+        monkeypatch.setattr(viterbi, "BATCH_CELLS", 1 << 16)
+        monkeypatch.setattr(viterbi, "PIECE", 1000)
+        labels, proba = simulate(9000)
+        recipe = DurationViterbi(statistics=measure_segments([labels[:2000]]))
+        parts = np.split(proba, [*range(50, 4000, 50), 4000, 8500])
+        tracemalloc.start()
+        together = recipe.decode_many(parts)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 10 * proba.nbytes  # filled up to the longest, all would take more
+        for found, part in zip(together, parts, strict=True):
             np.testing.assert_array_equal(found, recipe(part))
 
     def test_it_finds_more_than_argmax(self):

@@ -11,7 +11,7 @@ state a ``latency``: how many samples after a sample its label is final, None if
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,6 +198,36 @@ def _gather(probas: Iterable[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int
             group, size = [], 0
     if group:
         yield group
+
+
+def gather_similar(lengths: Sequence[int], limit: int, rows: Sequence[int] | None = None) -> Iterator[list[int]]:
+    """Yield the numbers of recordings in batches of similar length, the longest first.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+    limit : int
+        Most samples of a batch whose rows are all as long as its longest. One recording may have more.
+    rows : sequence of int, default=None
+        How many rows each recording takes. None: one.
+
+    Examples
+    --------
+    >>> from sslts.decoding.decoder import gather_similar
+    >>> list(gather_similar([2, 90, 3, 4], limit=8))
+    [[1], [3, 2], [0]]
+    """
+    counts = [1] * len(lengths) if rows is None else rows
+    batch: list[int] = []
+    filled = 0
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (filled + counts[i]) * lengths[batch[0]] > limit:
+            yield batch
+            batch, filled = [], 0
+        batch.append(i)
+        filled += counts[i]
+    if batch:
+        yield batch
 
 
 class _ArgmaxDecoding(Decoding):

@@ -9,18 +9,20 @@ forgotten that when its own part begins, it equals the recursion over the whole,
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from sslts.decoding.decoder import Decoder, Decoding, check_proba
+from sslts.decoding.decoder import Decoder, Decoding, check_proba, gather_similar
 from sslts.decoding.durations import DurationModel, fit_durations
 from sslts.decoding.statistics import SegmentStatistics
 from sslts.segments import check_sampling_rate
 
 PIECE = 16384  # samples of a piece
+BATCH_CELLS = 1 << 24  # samples times classes that the recursion runs over at once, about 30 bytes each
 TOLERANCE = 1e-6  # by which two log-probabilities may differ that rounding makes different
 SMALLEST = 1e-12  # probability that stands for zero
 CLASS_INDEX = np.int16  # one for each sample and class: small, but int8 would end at 128 classes
@@ -335,45 +337,62 @@ def _cut_pieces(lengths: Sequence[int], reach: int) -> list[_Piece]:
 
 def _decode_exactly(model: _Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return the most probable segmentation of each recording as class indices (T_i,)."""
-    starts = [np.zeros((len(one) + 1, one.shape[1]), dtype=np.int32) for one in logs]
-    befores = [np.zeros((len(one) + 1, one.shape[1]), dtype=CLASS_INDEX) for one in logs]
-    if not sum(map(len, logs)):
-        return [np.zeros(0, dtype=np.int64) for _ in logs]
+    pieces = [_cut_pieces([len(one)], model.reach) for one in logs]
+    lengths = [max((p.stop - p.origin for p in of_one), default=0) for of_one in pieces]
+    labels = [np.zeros(0, dtype=np.int64)] * len(logs)
+    for batch in gather_similar(lengths, BATCH_CELLS // len(model.tables), rows=[len(of_one) for of_one in pieces]):
+        for i, found in zip(batch, _decode_batch(model, [logs[i] for i in batch]), strict=True):
+            labels[i] = found
+    return labels
+
+
+def _decode_batch(model: _Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the segmentation of recordings whose pieces are run together."""
+    labels = [np.zeros(len(one), dtype=np.int64) for one in logs]
     pieces = sorted(_cut_pieces([len(one) for one in logs], model.reach), key=lambda p: p.origin - p.stop)
+    if not pieces:
+        return labels
     stretches = [logs[p.recording][p.origin : p.stop] for p in pieces]
     origin = np.array([p.origin for p in pieces])
     steps = {p.begin - p.origin for p in pieces} | {p.stop - p.origin for p in pieces}
     found = _advance(model, stretches, origin, wanted=tuple(steps))
-    ends: dict[int, _State] = {}
-    for row in sorted(range(len(pieces)), key=lambda row: pieces[row]):
-        piece, own, source = pieces[row], found, row
-        i, size = piece.recording, piece.stop - piece.begin
-        skip = piece.begin - piece.origin
-        known = ends.get(i)
+    rows = sorted(range(len(pieces)), key=lambda row: pieces[row])
+    for i, of_one in itertools.groupby(rows, key=lambda row: pieces[row].recording):
+        start, before, end = _join_pieces(model, logs[i], found, [(row, pieces[row]) for row in of_one])
+        k, began_last = _end(model, end, len(logs[i]), len(logs[i]))
+        for label, first, last in _trace(start, before, k, began_last, len(logs[i])):
+            labels[i][max(first, 0) : last] = label
+    return labels
+
+
+def _join_pieces(
+    model: _Model, logs: np.ndarray, found: _Pass, pieces: Sequence[tuple[int, _Piece]]
+) -> tuple[np.ndarray, np.ndarray, _State]:
+    """Return what the recursion over a whole recording finds: `start`, `before` and what it remembers at the end.
+
+    ``pieces`` are those of the recording in their order, each after its row in `found`.
+    """
+    start = np.zeros((len(logs) + 1, logs.shape[1]), dtype=np.int32)
+    before = np.zeros((len(logs) + 1, logs.shape[1]), dtype=CLASS_INDEX)
+    known: _State | None = None
+    for row, piece in pieces:
+        own, source, size, skip = found, row, piece.stop - piece.begin, piece.begin - piece.origin
         began = found.start[row, skip + 1 : skip + 1 + size]
-        if skip and known is not None:
+        if known is not None:
             guess = _leave(model, found, row, skip)
             if _agree(known, guess):
                 _take_over(began, guess, known)
             else:  # it has not forgotten: go on from what is known
-                part = logs[i][piece.begin : piece.stop]
+                part = logs[piece.begin : piece.stop]
                 own, source, skip = _advance(model, [part], np.array([piece.begin]), known, None), 0, 0
                 began = own.start[0, 1:]
-        starts[i][piece.begin + 1 : piece.stop + 1] = began
-        befores[i][piece.begin + 1 : piece.stop + 1] = own.before[source, skip + 1 : skip + 1 + size]
+        start[piece.begin + 1 : piece.stop + 1] = began
+        before[piece.begin + 1 : piece.stop + 1] = own.before[source, skip + 1 : skip + 1 + size]
         state = _leave(model, own, source, skip + size)
         if own is found and known is not None:
             state = state._replace(tail_start=_translate(state.tail_start, guess, known))
-        ends[i] = state
-    labels = []
-    for i, one in enumerate(logs):
-        out = np.zeros(len(one), dtype=np.int64)
-        if len(one):
-            k, began_last = _end(model, ends[i], len(one), len(one))
-            for label, first, last in _trace(starts[i], befores[i], k, began_last, len(one)):
-                out[max(first, 0) : last] = label
-        labels.append(out)
-    return labels
+        known = state
+    return start, before, state
 
 
 def _agree(known: _State, guess: _State) -> bool:
