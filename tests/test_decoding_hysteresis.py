@@ -83,7 +83,7 @@ STAGES = measure_segments([[0, 1, 2]], background=None)
 @st.composite
 def recipes(draw):
     onset = draw(st.sampled_from([0.4, 0.6, 0.9]))
-    lengths = st.integers(0, 6)
+    lengths = st.one_of(st.integers(0, 6), st.sampled_from([0.3, 2.4, 2.5, 4.6]))
     return Hysteresis(
         onset=onset,
         offset=draw(st.sampled_from([0.1, 0.3, onset])),
@@ -151,6 +151,21 @@ class TestParameters:
         in_samples, in_seconds = Hysteresis(min_gap=4), Hysteresis(min_gap=0.4, sampling_rate=10)
         assert in_seconds(self.proba).tolist() == in_samples(self.proba).tolist()
         assert in_seconds.latency == in_samples.latency == 4
+
+    @pytest.mark.parametrize(("seconds", "samples"), [(0.021, 3), (0.024, 3), (0.025, 3), (0.03, 3), (0.07, 7)])
+    def test_the_least_length_is_the_least_whole_number_of_samples(self, seconds, samples):
+        """Also where the product misses it by a bit: 0.07 * 100 is a bit more than 7."""
+        runs_and_gaps = np.r_[0, [1] * (samples - 1), [0] * 20, [1] * samples, 0]
+        only_long = np.r_[[0] * (samples + 20), [1] * samples, 0]
+        found = Hysteresis(min_length=seconds, sampling_rate=100)(np.eye(2)[runs_and_gaps])
+        assert found.tolist() == only_long.tolist()
+        found = Hysteresis(min_gap=seconds, sampling_rate=100)(np.eye(2)[1 - runs_and_gaps])
+        assert found.tolist() == (1 - only_long).tolist()
+
+    @pytest.mark.parametrize(("pad", "samples"), [(0.0, 0), (0.014, 1), (0.016, 2), (0.07, 7)])
+    def test_padding_is_the_nearest_whole_number_of_samples(self, pad, samples):
+        found = Hysteresis(pad=pad, sampling_rate=100)(np.eye(2)[[0] * 20 + [1] + [0] * 20])
+        assert found.sum() == 1 + 2 * samples
 
     def test_classes_and_background_come_from_the_labels(self):
         recipe = Hysteresis(min_length={5: 3}, offset=0.5).for_segments(measure_segments([[5, 7]], background=7))

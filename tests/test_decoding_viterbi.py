@@ -205,6 +205,7 @@ class TestParameters:
             ({"weight": 0}, "weight=0; give a number above 0"),
             ({"smoothing": -1}, "smoothing=-1"),
             ({"max_latency": 1}, "max_latency=1 is less than two samples"),
+            ({"max_latency": 1.9}, "max_latency=1.9 is less than two samples"),
             ({"max_latency": 0.001, "sampling_rate": 250}, "max_latency=0.001 is less than two samples"),
             ({"sampling_rate": -1}, "sampling_rate=-1"),
         ],
@@ -240,3 +241,8 @@ class TestParameters:
     def test_latency_in_seconds(self):
         assert DurationViterbi(max_latency=0.5, sampling_rate=250).latency == 125
         assert DurationViterbi().latency is None
+
+    def test_latency_is_the_last_whole_sample_within_it(self):
+        assert DurationViterbi(max_latency=7.9).latency == 7
+        assert DurationViterbi(max_latency=0.035, sampling_rate=100).latency == 3
+        assert DurationViterbi(max_latency=0.29, sampling_rate=100).latency == 29  # the product is a bit less

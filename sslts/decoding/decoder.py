@@ -21,6 +21,7 @@ from sslts.decoding.statistics import SegmentStatistics
 from sslts.recipes import Recipe
 
 GROUP_SAMPLES = 1 << 20  # samples that are decoded together
+ROUNDING = 1e-9  # by what part seconds times a sampling rate may miss a whole number of samples, as 0.07 * 100 does
 
 
 class Decoding(ABC):

@@ -7,13 +7,14 @@ what that leaves too short goes to the background, or without one to its neighbo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 
-from sslts.decoding.decoder import Decoder, Decoding, check_proba
+from sslts.decoding.decoder import ROUNDING, Decoder, Decoding, check_proba
 from sslts.decoding.statistics import SegmentStatistics
 from sslts.segments import check_sampling_rate, find_runs
 
@@ -42,11 +43,12 @@ class Hysteresis(Decoder):
     offset : float or dict, default=0.4
         Probability below which a segment ends; not above `onset`.
     min_length : float or dict, default=0
-        Least length of a segment, in samples, or in seconds if `sampling_rate` is given.
+        Least length of a segment, in samples, or in seconds if `sampling_rate` is given. If that is no whole number of
+        samples, the next one above it: with 2.4, segments of 2 samples are dropped.
     min_gap : float or dict, default=0
-        Least length of a gap between two segments of a class.
+        Least length of a gap between two segments of a class, in whole samples as `min_length`.
     pad : float or dict, default=0
-        By how much a segment grows at each end.
+        By how much a segment grows at each end, to the nearest sample.
     sampling_rate : float or None, default=None
         Samples per second. None: lengths are in samples.
     statistics : SegmentStatistics or None, default=None
@@ -112,7 +114,8 @@ class Hysteresis(Decoder):
         return float(value)
 
     def _pick_samples(self, name: str, key: int) -> int:
-        return round(self._pick(name, key) * check_sampling_rate(self.sampling_rate))
+        value = self._pick(name, key) * check_sampling_rate(self.sampling_rate)
+        return round(value) if name == "pad" else math.ceil(value * (1 - ROUNDING))
 
     @property
     def latency(self) -> int:

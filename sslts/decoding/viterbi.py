@@ -10,13 +10,14 @@ forgotten that when its own part begins, it equals the recursion over the whole,
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from sslts.decoding.decoder import Decoder, Decoding, check_proba, gather_similar
+from sslts.decoding.decoder import ROUNDING, Decoder, Decoding, check_proba, gather_similar
 from sslts.decoding.durations import DurationModel, fit_durations
 from sslts.decoding.statistics import SegmentStatistics
 from sslts.segments import check_sampling_rate
@@ -91,7 +92,9 @@ class DurationViterbi(Decoder):
     @property
     def latency(self) -> int | None:
         """Samples after which a label is final; None if that may take until the end."""
-        return None if self.max_latency is None else round(self.max_latency * check_sampling_rate(self.sampling_rate))
+        if self.max_latency is None:
+            return None
+        return math.floor(self.max_latency * check_sampling_rate(self.sampling_rate) * (1 + ROUNDING))
 
     def for_segments(self, statistics: SegmentStatistics) -> Self:
         """Return the decoder, with what the labels show.
