@@ -1,4 +1,5 @@
 import itertools
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -181,6 +182,16 @@ class TestPrompt:
         assert (found[620:3580] == 0).all()
         np.testing.assert_array_equal(found[3700:], self.recipe(proba)[3700:])
 
+    @pytest.mark.parametrize("cells", [1, 1000, 1 << 24])  # one row, some rows, all at once
+    @pytest.mark.parametrize("latency", [2, 9, 50])
+    def test_recordings_together_give_what_each_gives(self, monkeypatch, latency, cells):
+        monkeypatch.setattr(viterbi, "BATCH_CELLS", cells)
+        recipe = self.recipe.replace(max_latency=latency)
+        parts = np.split(self.proba, [1, 60, 60, 75, 125, 180, 182, 310])
+        for found, part in zip(recipe.decode_many(parts), parts, strict=True):
+            np.testing.assert_array_equal(found, recipe(part))
+        assert recipe.decode_many([]) == []
+
     def test_memory_does_not_grow(self):
         decoding = self.recipe.replace(max_latency=40).start()
         for _ in range(5):
@@ -196,6 +207,32 @@ def test_more_classes_than_a_byte_counts(latency):
     proba[np.arange(len(labels)), labels] = 0.99
     recipe = DurationViterbi(max_latency=latency, statistics=measure_segments([labels]))
     np.testing.assert_array_equal(recipe(proba), labels)
+
+
+class TestRecipe:
+    recipe = DurationViterbi(statistics=measure_segments([[0, 0, 1, 1, 0, 0]]))
+    proba = np.eye(2)[[0, 0, 0, 1, 1, 0, 0]]
+
+    def test_having_decoded_leaves_no_trace(self):
+        used, new = self.recipe.replace(weight=2.0), self.recipe.replace(weight=2.0)
+        used(self.proba)
+        assert used == new
+        assert repr(used) == repr(new)
+        assert pickle.dumps(used) == pickle.dumps(new)
+        assert used.get_params() == new.get_params()
+
+    def test_it_comes_back_from_a_pickle(self):
+        again = pickle.loads(pickle.dumps(self.recipe))
+        assert again == self.recipe
+        assert again(self.proba).tolist() == self.recipe(self.proba).tolist()
+
+    def test_a_changed_recipe_decodes_by_its_own_values(self):
+        self.recipe(self.proba)
+        seen = measure_segments([[0] * 9 + [1] * 2 + [0] * 9])
+        other = self.recipe.replace(statistics=seen, weight=0.3)
+        new = DurationViterbi(statistics=seen, weight=0.3)
+        proba = simulate(200, 2)[1]
+        assert other(proba).tolist() == new(proba).tolist()
 
 
 class TestParameters:

@@ -13,7 +13,8 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -107,16 +108,25 @@ class DurationViterbi(Decoder):
         statistics.check_known((k for pair in self.forbidden for k in pair), "forbidden")
         return self.replace(statistics=statistics)
 
+    @cached_property
+    def _model(self) -> _Model:
+        return _build_model(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.get_params(deep=False)  # the model is quicker to build than to store
+
     def start(self) -> Decoding:  # noqa: D102
-        model = _build_model(self)
-        return _Exact(model, self.weight) if self.latency is None else _Prompt(model, self.weight, self.latency)
+        if self.latency is None:
+            return _Exact(self._model, self.weight)
+        return _Prompt(self._model, self.weight, self.latency)
 
     def decode_many(self, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the class indices (T_i,), int64, of each recording's probabilities (T_i, K)."""
+        model = self._model
+        logs = [_take_logarithm(proba, self.weight, len(model.tables)) for proba in probas]
         if self.latency is None:
-            model = _build_model(self)
-            return _decode_exactly(model, [_take_logarithm(proba, self.weight, len(model.tables)) for proba in probas])
-        return [self(proba) for proba in probas]
+            return _decode_exactly(model, logs)
+        return _decode_promptly(model, logs, self.weight, self.latency)
 
 
 class _Table(NamedTuple):
@@ -449,9 +459,9 @@ class _Prompt(Decoding):
     recursion goes on from.
     """
 
-    def __init__(self, model: _Model, weight: float, latency: int) -> None:
+    def __init__(self, model: _Model, weight: float, latency: int, logs: np.ndarray | None = None) -> None:
         self.model, self.weight, self.hop = model, weight, latency // 2
-        self.logs = np.empty((0, len(model.tables)))  # since the last decision
+        self.logs = np.empty((0, len(model.tables))) if logs is None else logs  # since the last decision
         self.state: _State | None = None
         self.age: int | None = 0  # how long ago the recording began; None once its first segment is over
 
@@ -460,11 +470,11 @@ class _Prompt(Decoding):
         self.logs = np.concatenate([self.logs, logs])
         decided = [np.empty(0, dtype=np.int64)]
         while len(self.logs) >= 2 * self.hop:
-            decided.append(self._decide(2 * self.hop, self.hop))
+            decided += _decide([self])
         return np.concatenate(decided)
 
     def flush(self) -> np.ndarray:
-        return self._decide(len(self.logs), len(self.logs)) if len(self.logs) else np.empty(0, dtype=np.int64)
+        return _decide([self])[0] if len(self.logs) else np.empty(0, dtype=np.int64)
 
     def get_state(self) -> dict[str, np.ndarray]:
         state = {"logs": self.logs, "age": np.array([] if self.age is None else [self.age], dtype=np.int64)}
@@ -476,14 +486,14 @@ class _Prompt(Decoding):
         begun = any(name in state for name in _State._fields)
         self.state = _State(*(np.array(state[name]) for name in _State._fields)) if begun else None
 
-    def _decide(self, known: int, until: int) -> np.ndarray:
-        """Return the labels of the next ``until`` samples, from what the next ``known`` show."""
-        found = _advance(self.model, [self.logs[:known]], np.zeros(1, dtype=np.int64), self.state, self.age)
-        state = _leave(self.model, found, 0, known)
+    def keep(self, found: _Pass, row: int, known: int) -> np.ndarray:
+        """Return the labels that are final next, from what a pass found about the next ``known`` samples."""
+        until = self.hop if known == 2 * self.hop else known
+        state = _leave(self.model, found, row, known)
         age = None if self.age is None else self.age + known
         k, began = _end(self.model, state, known, age)
         labels = np.empty(known, dtype=np.int64)
-        for label, first, last in _trace(found.start[0], found.before[0], k, began, known):
+        for label, first, last in _trace(found.start[row], found.before[row], k, began, known):
             labels[max(first, 0) : last] = label
             if first < until <= last:
                 self._commit(label, until - first, until)
@@ -505,3 +515,31 @@ class _Prompt(Decoding):
             tail[0, k] = ending
         running[0, :, -1] = self.model.transition[k] + ending
         self.state = _State(running, tail, np.full_like(tail, max(-lasted, -(2**30)), dtype=np.int64))
+
+
+def _decide(decodings: Sequence[_Prompt]) -> list[np.ndarray]:
+    """Return the labels that are final next, of decodings of equal ``age``, those with more samples first."""
+    model, hop, age = decodings[0].model, decodings[0].hop, decodings[0].age
+    known = [min(len(one.logs), 2 * hop) for one in decodings]
+    states = [one.state for one in decodings if one.state is not None]
+    state = _State(*map(np.concatenate, zip(*states, strict=True))) if states else None
+    stretches = [one.logs[:n] for one, n in zip(decodings, known, strict=True)]
+    found = _advance(model, stretches, np.zeros(len(known), dtype=np.int64), state, age, wanted=tuple(set(known)))
+    return [one.keep(found, row, n) for row, (one, n) in enumerate(zip(decodings, known, strict=True))]
+
+
+def _decode_promptly(model: _Model, logs: Sequence[np.ndarray], weight: float, latency: int) -> list[np.ndarray]:
+    """Return the labels of whole recordings, which go from decision to decision in step."""
+    parts = [[np.zeros(0, dtype=np.int64)] for _ in logs]
+    order = sorted(range(len(logs)), key=lambda i: -len(logs[i]))
+    longest = min(latency, max(map(len, logs), default=0))
+    rows = max(1, BATCH_CELLS // ((model.reach + longest) * len(model.tables)))
+    for first in range(0, len(order), rows):
+        batch = {i: _Prompt(model, weight, latency, logs[i]) for i in order[first : first + rows]}
+        while batch := {i: one for i, one in batch.items() if len(one.logs)}:
+            begun = [i for i, one in batch.items() if one.age is not None]  # in their first segment: all equally old
+            others = [i for i, one in batch.items() if one.age is None]
+            for together in filter(None, (begun, others)):
+                for i, labels in zip(together, _decide([batch[i] for i in together]), strict=True):
+                    parts[i].append(labels)
+    return [np.concatenate(part) for part in parts]
