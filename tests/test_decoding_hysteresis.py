@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslts.decoding import Hysteresis, decode, measure_segments
+from sslts.decoding import Hysteresis, decode, hysteresis, measure_segments
 
 
 def decode_slowly(recipe, proba, background=0):
@@ -78,6 +78,7 @@ def draw_proba(seed, n, n_classes):
 
 
 STAGES = measure_segments([[0, 1, 2]], background=None)
+STAGES_AND_REST = measure_segments([[0, 1, 2]], background=1)
 
 
 @st.composite
@@ -134,6 +135,38 @@ class TestDefinition:
         for seen, row in enumerate(draw_proba(seed, 200, 3), start=1):
             final += len(decoding.push(row[None]))
             assert final >= seen - recipe.latency
+
+
+class TestTogether:
+    @settings(max_examples=150, deadline=None)
+    @given(
+        recipes(),
+        st.sampled_from([None, STAGES, STAGES_AND_REST, measure_segments([[0, 1, 2]], background=9)]),
+        st.integers(0, 10_000),
+        st.lists(st.integers(0, 40), max_size=8),
+        st.dictionaries(st.sampled_from(["min_gap", "pad", "min_length"]), st.sampled_from([3, 30, 200, {1: 50}])),
+    )
+    def test_recordings_together_give_what_each_gives(self, recipe, statistics, seed, lengths, wide):
+        recipe = recipe.replace(statistics=statistics, **wide)
+        probas = np.split(draw_proba(seed, sum(lengths) + 10, 3), np.cumsum(lengths, dtype=int))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hysteresis, "BATCH_CELLS", (3, 200, 1 << 20)[seed % 3])
+            found = recipe.decode_many(probas)
+        for labels, proba in zip(found, probas, strict=True):
+            assert labels.dtype == np.int64
+            np.testing.assert_array_equal(labels, recipe(proba))
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, bool])
+    def test_thresholds_are_met_as_alone(self, dtype):
+        """0.7 in single precision is less than 0.7, if it is not compared as such."""
+        proba = np.array([[0.3, 0.7], [0.3, 0.7], [0.7, 0.3]], dtype=dtype)
+        recipe = Hysteresis(onset=0.7)
+        for found in recipe.decode_many([proba, proba]):
+            assert found.tolist() == recipe(proba).tolist()
+
+    def test_nothing_in_nothing_out(self):
+        assert Hysteresis().decode_many([]) == []
+        assert [found.tolist() for found in Hysteresis().decode_many([np.empty((0, 2))] * 2)] == [[], []]
 
 
 class TestParameters:
@@ -211,3 +244,5 @@ class TestParameters:
         recipe = Hysteresis().for_segments(measure_segments([[0, 1]]))
         with pytest.raises(ValueError, match="proba has 3 columns, the decoder was adapted to 2 classes; give one"):
             recipe(np.ones((4, 3)) / 3)
+        with pytest.raises(ValueError, match="proba has 3 columns, the decoder was adapted to 2 classes; give one"):
+            recipe.decode_many([np.ones((4, 2)) / 2, np.ones((4, 3)) / 3])

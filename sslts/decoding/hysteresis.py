@@ -8,15 +8,17 @@ what that leaves too short goes to the background, or without one to its neighbo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 
-from sslts.decoding.decoder import ROUNDING, Decoder, Decoding, check_proba
+from sslts.decoding.decoder import ROUNDING, Decoder, Decoding, check_proba, gather_similar
 from sslts.decoding.statistics import SegmentStatistics
 from sslts.segments import check_sampling_rate, find_runs
+
+BATCH_CELLS = 1 << 20  # samples times classes of recordings that are decoded end to end
 
 PerClass = float | Mapping[int, float]
 
@@ -117,13 +119,16 @@ class Hysteresis(Decoder):
         value = self._pick(name, key) * check_sampling_rate(self.sampling_rate)
         return round(value) if name == "pad" else math.ceil(value * (1 - ROUNDING))
 
+    def _list_keys(self) -> set[int]:
+        """Return classes that between them have all the lengths of any class."""
+        values = [getattr(self, name) for name in _LENGTHS]
+        keys = {key for value in values if isinstance(value, Mapping) for key in value}
+        return keys.union([-1] if self.statistics is None else self.statistics.classes)
+
     @property
     def latency(self) -> int:
         """Samples after which a label is final."""
-        values = [getattr(self, name) for name in _LENGTHS]
-        keys = {key for value in values if isinstance(value, Mapping) for key in value}
-        keys = keys.union([-1] if self.statistics is None else self.statistics.classes)
-        worst = {name: max(self._pick_samples(name, key) for key in keys) for name in _LENGTHS}
+        worst = {name: max(self._pick_samples(name, key) for key in self._list_keys()) for name in _LENGTHS}
         without = self.statistics is not None and self.statistics.background_index is None
         # a stretch of a class, a run of labels and, without a background, what waits at the start for such a run
         return worst["min_gap"] + (3 if without else 2) * worst["min_length"] + worst["pad"]
@@ -145,14 +150,30 @@ class Hysteresis(Decoder):
     def start(self) -> Decoding:  # noqa: D102
         return _HysteresisDecoding(self)
 
+    def decode_many(self, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the class indices (T_i,), int64, of each recording's probabilities (T_i, K)."""
+        probas = [np.asarray(proba) for proba in probas]
+        if not probas:
+            return []
+        n_classes = probas[0].shape[-1] if self.statistics is None else len(self.statistics.classes)
+        for proba in probas:
+            check_proba(proba, n_classes)
+        reach = max(1, *(self._pick_samples(name, k) for name in ("min_gap", "pad") for k in self._list_keys()))
+        labels = [np.empty(0, dtype=np.int64)] * len(probas)
+        taken = [len(proba) + min(reach, len(proba)) for proba in probas]
+        for batch in gather_similar(taken, BATCH_CELLS // n_classes):
+            for i, found in zip(batch, _decode_joined(self, [probas[i] for i in batch], reach), strict=True):
+                labels[i] = found
+        return labels
+
 
 _LENGTHS = ("min_length", "min_gap", "pad")
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Hysteresis)}
 
 
 class _HysteresisDecoding(Decoding):
-    def __init__(self, recipe: Hysteresis) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Hysteresis, longest: int | None = None) -> None:
+        self.recipe, self.longest = recipe, longest  # of the recordings; None: not known
         self.stations: list[list[Any]] | None = None
 
     def _begin(self, n_classes: int) -> None:
@@ -163,19 +184,41 @@ class _HysteresisDecoding(Decoding):
         self.stations = [
             [
                 _Switch(recipe._pick("onset", k), recipe._pick("offset", k)),
-                _ShortRuns([recipe._pick_samples("min_gap", k), 0], 1, spare_edges=True),
+                _ShortRuns([self._pick_reach("min_gap", k), 0], 1, spare_edges=True),
                 _ShortRuns([0, short], 0),
-                _Pad(recipe._pick_samples("pad", k)),
+                _Pad(self._pick_reach("pad", k)),
             ]
             for k, short in zip(classes, shortest, strict=True)
         ]
         if self.background is not None:
             shortest[self.background] = 0
-        self.last = _Neighbours(shortest) if self.background is None else _ShortRuns(shortest, self.background)
+        self.shortest = shortest
+        self.last = self.start_last()
         self.claims = [np.empty(0, dtype=np.int64) for _ in classes]
         self.proba = np.empty((0, n_classes))
 
+    def _pick_reach(self, name: str, key: int) -> int:
+        """Return a gap or padding; what is as long as a recording does all that a longer one does."""
+        value = self.recipe._pick_samples(name, key)
+        return value if self.longest is None else min(value, self.longest)
+
+    def start_last(self) -> _Neighbours | _ShortRuns:
+        """Return a new last station of all, which takes the labels put together."""
+        if self.background is None:
+            return _Neighbours(self.shortest)
+        return _ShortRuns(self.shortest, self.background)
+
     def push(self, proba: np.ndarray) -> np.ndarray:
+        labels = self.put_together(proba)
+        return self.last.push(labels)
+
+    def flush(self) -> np.ndarray:
+        if self.stations is None:
+            return np.empty(0, dtype=np.int64)
+        return np.concatenate([self.last.push(self.put_rest_together()), self.last.flush()])
+
+    def put_together(self, proba: np.ndarray) -> np.ndarray:
+        """Take probabilities; return the labels that all classes have decided on."""
         proba, statistics = np.asarray(proba), self.recipe.statistics
         check_proba(proba, proba.shape[-1] if statistics is None else len(statistics.classes))
         if self.stations is None:
@@ -186,17 +229,16 @@ class _HysteresisDecoding(Decoding):
             for station in stations:
                 bits = station.push(bits)
             self.claims[k] = np.concatenate([self.claims[k], bits])
-        return self.last.push(self._combine())
+        return self._combine()
 
-    def flush(self) -> np.ndarray:
-        if self.stations is None:
-            return np.empty(0, dtype=np.int64)
-        for k, stations in enumerate(self.stations):
+    def put_rest_together(self) -> np.ndarray:
+        """Return the labels that wait for what comes next, when nothing does."""
+        for k, stations in enumerate(self.stations or []):
             bits = np.empty(0)
             for station in stations:
                 bits = np.concatenate([station.push(bits), station.flush()])
             self.claims[k] = np.concatenate([self.claims[k], bits.astype(np.int64)])
-        return np.concatenate([self.last.push(self._combine()), self.last.flush()])
+        return self._combine()
 
     def _combine(self) -> np.ndarray:
         """Return the labels of the samples about which every class has decided."""
@@ -231,6 +273,25 @@ class _HysteresisDecoding(Decoding):
             self.claims[k] = np.array(state[f"claims.{k}"])
             for number, station in enumerate(stations):
                 station.set_state(_select(f"stations.{k}.{number}", state))
+
+
+def _decode_joined(recipe: Hysteresis, probas: Sequence[np.ndarray], reach: int) -> list[np.ndarray]:
+    """Return the labels of recordings that go through the stations end to end.
+
+    Between two of them, all classes are off for so long that neither gaps nor padding bridge it. What changes the
+    labels put together looks at each recording by itself.
+    """
+    longest = max(map(len, probas))
+    decoding = _HysteresisDecoding(recipe, longest)
+    between = np.full((min(reach, longest), probas[0].shape[1]), -1, dtype=np.int8)  # below any threshold
+    joined = np.concatenate([part for proba in probas for part in (proba, between)])
+    labels = np.concatenate([decoding.put_together(joined), decoding.put_rest_together()])
+    found, begin = [], 0
+    for proba in probas:
+        last = decoding.start_last()
+        found.append(np.concatenate([last.push(labels[begin : begin + len(proba)]), last.flush()]))
+        begin += len(proba) + len(between)
+    return found
 
 
 def _prefix(name: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
