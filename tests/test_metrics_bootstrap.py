@@ -1,8 +1,19 @@
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from sslts.metrics import bootstrap_difference, bootstrap_interval, mean_iou
+from sslts.matching import pool_labels
+from sslts.metrics import (
+    bootstrap_difference,
+    bootstrap_interval,
+    count_scorer,
+    event_f1,
+    frame_f1,
+    mean_iou,
+    segment_f1,
+)
 from sslts.metrics.bootstrap import _number_groups
 
 
@@ -80,3 +91,62 @@ class TestDifference:
     def test_a_baseline_of_other_recordings_is_refused(self, recordings):
         with pytest.raises(ValueError, match="y_true has 40 recordings, y_baseline has 3"):
             bootstrap_difference(share_right, *recordings, recordings[1][:3])
+
+
+def draw_recordings(seed):
+    """Ragged recordings, unlabelled ones and stretches, classes that are in few of them, and two predictions."""
+    rng = np.random.default_rng(seed)
+    truth, *predictions = [], [], []
+    for i in range(rng.integers(2, 9)):
+        n_runs = rng.integers(1, 7)
+        lengths = rng.integers(1, 6, n_runs)
+        truth.append(np.repeat(rng.choice([-1, 0, 2, 3, 7 if i == 0 else 0], n_runs), lengths))
+        for prediction in predictions:
+            noise = rng.random(lengths.sum()) < 0.2
+            prediction.append(np.where(noise, rng.choice([0, 2, 5], lengths.sum()), truth[-1].clip(min=0)))
+    truth[-1] = np.full(truth[-1].size, rng.choice([-1, 0]))
+    return truth, *predictions, rng.integers(3, size=len(truth)) if len(truth) > 5 else None
+
+
+@pytest.mark.filterwarnings("ignore:y_true is all -1", "ignore:All-NaN slice")
+@pytest.mark.parametrize(
+    "metric",
+    [
+        mean_iou,
+        frame_f1,
+        partial(frame_f1, background=None, average="micro"),
+        segment_f1,
+        partial(segment_f1, background=2, iou=0.3, average="micro", zero_division=0.0),
+        partial(event_f1, onset_tolerance=1),
+        partial(event_f1, onset_tolerance=2, offset_tolerance=1, background=None, zero_division=np.nan),
+        count_scorer.function,
+        partial(count_scorer.function, background=3),
+    ],
+    ids=lambda metric: str(getattr(metric, "func", metric).__name__),
+)
+def test_tallied_metrics_score_draws_as_they_score_recordings(metric):
+    for seed in range(40):
+        truth, predicted, baseline, groups = draw_recordings(seed)
+        options = {"groups": groups, "n_resamples": 20, "random_state": seed}
+        if groups is not None and np.unique(groups).size < 2:
+            continue
+        found = bootstrap_interval(metric, truth, predicted, **options)
+        wanted = bootstrap_interval(lambda t, p: metric(t, p), truth, predicted, **options)
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+        gain = bootstrap_difference(metric, truth, predicted, baseline, **options)
+        wanted = bootstrap_difference(lambda t, p: metric(t, p), truth, predicted, baseline, **options)
+        np.testing.assert_allclose(gain, wanted, rtol=1e-12, atol=1e-15)
+
+
+def test_a_tallied_metric_sees_the_samples_once(recordings, monkeypatch):
+    calls = []
+    monkeypatch.setattr("sslts.metrics.samples.pool_labels", lambda *pair: calls.append(pair) or pool_labels(*pair))
+    bootstrap_interval(mean_iou, *recordings, n_resamples=50)
+    assert len(calls) == 1
+
+
+def test_options_of_a_tallied_metric_are_checked(recordings):
+    with pytest.raises(ValueError, match="average='mean'"):
+        bootstrap_interval(partial(segment_f1, average="mean"), *recordings)
+    with pytest.raises(TypeError, match="onset_tolerance"):
+        bootstrap_interval(event_f1, *recordings)

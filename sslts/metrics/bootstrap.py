@@ -1,12 +1,28 @@
 """How sure is a number? Intervals over draws of recordings, or of groups of them such as patients."""
 
+import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from sslts.matching import pair_labels
+from sslts.metrics.averages import Tally
+from sslts.metrics.events import event_f1, segment_f1, tally_event_f1, tally_segment_f1
+from sslts.metrics.measures import tally_count_mae
+from sslts.metrics.samples import frame_f1, mean_iou, tally_frame_f1, tally_mean_iou
+from sslts.metrics.scorers import count_scorer
+
+# Metrics that are functions of sums over recordings, so that a draw is scored from what each recording adds.
+_TALLIES: tuple[tuple[Callable[..., Any], Callable[..., Tally]], ...] = (
+    (mean_iou, tally_mean_iou),
+    (frame_f1, tally_frame_f1),
+    (segment_f1, tally_segment_f1),
+    (event_f1, tally_event_f1),
+    (count_scorer.function, tally_count_mae),
+)
 
 
 class Interval(NamedTuple):
@@ -67,6 +83,12 @@ def bootstrap_interval(
     ValueError
         If there are fewer than two recordings or groups, or an argument is out of range.
 
+    Notes
+    -----
+    `mean_iou`, `frame_f1`, `segment_f1`, `event_f1` and ``count_scorer.function`` are tallied once for each recording,
+    so that a draw costs next to nothing. Give their options with `functools.partial`, as
+    ``partial(segment_f1, background=3)``: any other function, a ``lambda`` too, scores all samples of each draw anew.
+
     References
     ----------
     Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13.
@@ -80,10 +102,7 @@ def bootstrap_interval(
     (0.778, True)
     """
     truth, predicted = pair_labels(y_true, y_pred)
-
-    def score(rows: np.ndarray) -> float:
-        return metric([truth[i] for i in rows], [predicted[i] for i in rows])
-
+    score = _make_score(metric, truth, predicted)
     return _resample(score, len(truth), groups, level, n_resamples, random_state)
 
 
@@ -103,7 +122,7 @@ def bootstrap_difference(
     Parameters
     ----------
     metric : callable
-        ``metric(y_true, y_pred) -> float``, as `mean_iou`.
+        ``metric(y_true, y_pred) -> float``, as `mean_iou`; see the notes of `bootstrap_interval`.
     y_true, y_pred, y_baseline : array of shape (n, T), or list of (T_i,)
         True labels (-1 = unlabelled), predicted labels, and those that they are compared with.
     groups : sequence of length n, default=None
@@ -133,12 +152,22 @@ def bootstrap_difference(
     """
     truth, predicted = pair_labels(y_true, y_pred)
     _, baseline = pair_labels(truth, y_baseline, name="y_baseline")
+    own, other = (_make_score(metric, truth, labels) for labels in (predicted, baseline))
+    return _resample(lambda rows: own(rows) - other(rows), len(truth), groups, level, n_resamples, random_state)
 
-    def score(rows: np.ndarray) -> float:
-        true = [truth[i] for i in rows]
-        return metric(true, [predicted[i] for i in rows]) - metric(true, [baseline[i] for i in rows])
 
-    return _resample(score, len(truth), groups, level, n_resamples, random_state)
+def _make_score(
+    metric: Callable[[Any, Any], float], truth: list[np.ndarray], predicted: list[np.ndarray]
+) -> Callable[[np.ndarray], float]:
+    """Return a function that scores the recordings of these numbers, some of them several times."""
+    function = metric.func if isinstance(metric, partial) and not metric.args else metric
+    tallied = next((tally for known, tally in _TALLIES if known is function), None)
+    if tallied is None:
+        return lambda rows: metric([truth[i] for i in rows], [predicted[i] for i in rows])
+    given = inspect.signature(metric).bind(truth, predicted)
+    given.apply_defaults()
+    tally = tallied(*given.args, **given.kwargs)
+    return lambda rows: tally.score(np.bincount(rows, minlength=len(truth)))
 
 
 def _resample(

@@ -1,13 +1,14 @@
 """Metrics of segments: which of them are found, in which order, and how well they cover the truth."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sslts.matching import Comparison, compare, match_events, match_segments, overlap_segments
-from sslts.metrics.averages import average_f1, count_per_class, warn_empty
+from sslts.metrics.averages import Tally, average_f1, count_per_recording, warn_empty
 
 
 def segment_f1(
@@ -63,7 +64,7 @@ def segment_f1(
     found = compare(y_true, y_pred, background)
     many = np.atleast_1d(np.asarray(iou, dtype=np.float64))
     hits = [match_segments(found.true, found.pred, one)[0] for one in many.tolist()]
-    scores = [_score_hits(found, one, average, zero_division) for one in hits]
+    scores = [_tally_hits(found, one, average, zero_division).score() for one in hits]
     if np.ndim(iou) == 0:
         return scores[0]
     index = pd.Index(many, name="iou")
@@ -124,24 +125,67 @@ def event_f1(
     >>> event_f1(y_true, y_pred, onset_tolerance=1), event_f1(y_true, y_pred, onset_tolerance=1, offset_tolerance=1)
     (1.0, 0.0)
     """
+    return tally_event_f1(
+        y_true,
+        y_pred,
+        onset_tolerance=onset_tolerance,
+        offset_tolerance=offset_tolerance,
+        background=background,
+        average=average,
+        zero_division=zero_division,
+    ).score()
+
+
+def tally_segment_f1(
+    y_true: Any, y_pred: Any, *, background: int | None, iou: float, average: str | None, zero_division: float
+) -> Tally:
+    """Return what each recording adds to `segment_f1`.
+
+    Examples
+    --------
+    >>> options = {"background": 0, "iou": 0.5, "average": "macro", "zero_division": 1.0}
+    >>> tally_segment_f1([[0, 1, 1, 0, 1]], [[0, 1, 1, 0, 0]], **options).score()
+    0.6666666666666666
+    """
+    found = compare(y_true, y_pred, background)
+    return _tally_hits(found, match_segments(found.true, found.pred, iou)[0], average, zero_division)
+
+
+def tally_event_f1(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    onset_tolerance: float,
+    offset_tolerance: float | None,
+    background: int | None,
+    average: str | None,
+    zero_division: float,
+) -> Tally:
+    """Return what each recording adds to `event_f1`.
+
+    Examples
+    --------
+    >>> options = {"background": 0, "average": "macro", "zero_division": 1.0}
+    >>> tally_event_f1([[0, 1, 1, 0]], [[1, 1, 1, 0]], onset_tolerance=1, offset_tolerance=None, **options).score()
+    1.0
+    """
     for name, value in (("onset_tolerance", onset_tolerance), ("offset_tolerance", offset_tolerance)):
         if value is not None and not value >= 0:
             raise ValueError(f"{name}={value!r}; give a number of samples, 0 or more.")
     found = compare(y_true, y_pred, background)
     hits, _ = match_events(found.true, found.pred, onset_tolerance, offset_tolerance)
-    return _score_hits(found, hits, average, zero_division)
+    return _tally_hits(found, hits, average, zero_division)
 
 
-def _score_hits(found: Comparison, hits: np.ndarray, average: str | None, zero_division: float) -> float | pd.Series:
-    totals = sum(count_per_class(side.label, found.classes) for side in (found.true, found.pred))
-    return average_f1(
-        count_per_class(found.true.label[hits], found.classes),
-        np.asarray(totals),
-        found.classes,
-        average,
-        labelled=bool(found.labelled.any()),
-        zero_division=zero_division,
+def _tally_hits(found: Comparison, hits: np.ndarray, average: str | None, zero_division: float) -> Tally:
+    """Count the segments of each recording: those of the truth that are found, and all in truth plus prediction."""
+    n = found.labelled.size
+    true, pred = (
+        count_per_recording(side.recording, side.label, n, found.classes) for side in (found.true, found.pred)
     )
+    right = count_per_recording(found.true.recording[hits], found.true.label[hits], n, found.classes)
+    finish = partial(average_f1, average=average, zero_division=zero_division)
+    return Tally(np.stack([right, true + pred]), found.classes, found.labelled, finish)
 
 
 def edit_score(y_true: Any, y_pred: Any, *, background: int | None = 0, zero_division: float = 1.0) -> float:

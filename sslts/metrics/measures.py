@@ -1,12 +1,13 @@
 """Metrics of what the user came for: how many segments there are, how long they last, where they begin and end."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sslts.matching import Segments, compare, match_segments
-from sslts.metrics.averages import warn_empty
+from sslts.matching import compare, match_segments
+from sslts.metrics.averages import Tally, count_per_recording, warn_empty
 from sslts.segments import check_sampling_rate
 
 
@@ -83,21 +84,48 @@ def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> Coun
     >>> count_error([[0, 1, 0, 1], [0, 1, 1, 0]], [[0, 1, 1, 1], [0, 1, 1, 0]])
     CountError(bias=-0.5, mae=0.5, exact=0.5)
     """
+    return tally_counts(y_true, y_pred, background=background).score()
+
+
+def tally_counts(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
+    """Return what each recording adds to `count_error`.
+
+    Examples
+    --------
+    >>> tally_counts([[0, 1, 0, 1]], [[0, 1, 1, 1]], background=0).score().bias
+    -1.0
+    """
     found = compare(y_true, y_pred, background)
-    if not found.labelled.any():
-        warn_empty("y_true is all -1: there is no recording to count in", stacklevel=3)
+    n, labelled = found.labelled.size, found.labelled
+    true, pred = (
+        count_per_recording(side.recording, side.label, n, found.classes) for side in (found.true, found.pred)
+    )
+    error = pred - true
+    exact = (error == 0) & labelled[:, None]
+    return Tally(np.stack([error, np.abs(error), exact, true + pred]), found.classes, labelled, _average_counts)
+
+
+def tally_count_mae(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
+    """Return what each recording adds to the ``mae`` of `count_error`.
+
+    Examples
+    --------
+    >>> tally_count_mae([[0, 1, 0, 1]], [[0, 1, 1, 1]], background=0).score()
+    1.0
+    """
+    tally = tally_counts(y_true, y_pred, background=background)
+    return replace(tally, finish=lambda *sums: tally.finish(*sums).mae)
+
+
+def _average_counts(sums: np.ndarray, classes: np.ndarray, n_labelled: int) -> CountError:
+    if not n_labelled:
+        warn_empty("y_true is all -1: there is no recording to count in", stacklevel=5)
         return CountError(np.nan, np.nan, np.nan)
-    if not found.classes.size:
+    if not classes.size:
         return CountError(0.0, 0.0, 1.0)
-    shape = (found.labelled.size, found.classes.size)
-
-    def counts(segments: Segments) -> np.ndarray:
-        cell = segments.recording * shape[1] + np.searchsorted(found.classes, segments.label)
-        return np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)[found.labelled]
-
-    # Every class has the same recordings: the mean of the class means is the mean of the table.
-    error = counts(found.pred) - counts(found.true)
-    return CountError(float(error.mean()), float(np.abs(error).mean()), float((error == 0).mean()))
+    # Every class has the same recordings: the mean of the class means is the mean over both.
+    bias, mae, exact = sums[:3].sum(axis=1) / (n_labelled * classes.size)
+    return CountError(float(bias), float(mae), float(exact))
 
 
 def duration_error(

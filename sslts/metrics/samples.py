@@ -1,12 +1,14 @@
 """Metrics of samples: how many of them have the right class."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sslts.matching import pool_labels
-from sslts.metrics.averages import average_f1, warn_empty
+from sslts.metrics.averages import Tally, average_f1, count_per_recording, warn_empty
 
 
 def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -70,15 +72,10 @@ def class_iou(y_true: Any, y_pred: Any) -> pd.Series:
     >>> class_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]]).round(3).to_dict()
     {0: 0.5, 1: 0.667}
     """
-    matrix, classes = confusion(y_true, y_pred)
-    if not classes.size:
-        warn_empty("y_true is all -1: there is no sample to score")
-    hits = matrix.diagonal()
-    union = matrix.sum(axis=0) + matrix.sum(axis=1) - hits
-    return pd.Series(hits / union, index=pd.Index(classes, name="label"), name="iou", dtype=np.float64)
+    return _tally_samples(y_true, y_pred, _divide_iou).score()
 
 
-def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:  # noqa: ARG001
+def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
     """Mean over classes of the intersection over union of samples: what ``score`` returns.
 
     Parameters
@@ -104,7 +101,7 @@ def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float: 
     >>> round(mean_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]]), 3)
     0.583
     """
-    return float(class_iou(y_true, y_pred).mean())
+    return tally_mean_iou(y_true, y_pred, background=background).score()
 
 
 def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
@@ -184,14 +181,54 @@ def frame_f1(
     >>> frame_f1([[0, 0, 1, 1]], [[0, 1, 1, 1]])
     0.8
     """
-    matrix, classes = confusion(y_true, y_pred)
-    keep = np.full(classes.size, True) if background is None else classes != background
-    totals = matrix.sum(axis=0) + matrix.sum(axis=1)
-    return average_f1(
-        matrix.diagonal()[keep],
-        totals[keep],
-        classes[keep],
-        average,
-        labelled=classes.size > 0,
-        zero_division=zero_division,
+    return tally_frame_f1(y_true, y_pred, background=background, average=average, zero_division=zero_division).score()
+
+
+def tally_mean_iou(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:  # noqa: ARG001
+    """Return what each recording adds to `mean_iou`.
+
+    Examples
+    --------
+    >>> round(tally_mean_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]], background=0).score(), 3)
+    0.583
+    """
+    return _tally_samples(y_true, y_pred, lambda *sums: float(_divide_iou(*sums).mean()))
+
+
+def tally_frame_f1(
+    y_true: Any, y_pred: Any, *, background: int | None, average: str | None, zero_division: float
+) -> Tally:
+    """Return what each recording adds to `frame_f1`.
+
+    Examples
+    --------
+    >>> tally_frame_f1([[0, 0, 1, 1]], [[0, 1, 1, 1]], background=0, average="macro", zero_division=1.0).score()
+    0.8
+    """
+    finish = partial(average_f1, average=average, zero_division=zero_division)
+    return _tally_samples(y_true, y_pred, finish, leave_out=background)
+
+
+def _tally_samples(y_true: Any, y_pred: Any, finish: Callable[..., Any], leave_out: int | None = None) -> Tally:
+    """Count the labelled samples of each recording: those that are right, and all in truth plus prediction."""
+    true, pred, offsets = pool_labels(y_true, y_pred)
+    labelled = true >= 0
+    n = offsets.size - 1
+    recording = np.repeat(np.arange(n), np.diff(offsets))[labelled]
+    true, pred = true[labelled], pred[labelled]
+    classes = np.union1d(np.unique(true), np.unique(pred))
+    right = true == pred
+    hits, of_true, of_pred = (
+        count_per_recording(recording[some], labels[some], n, classes)
+        for some, labels in ((right, true), (slice(None), true), (slice(None), pred))
     )
+    totals = of_true + of_pred
+    keep = np.full(classes.size, True) if leave_out is None else classes != leave_out
+    return Tally(np.stack([hits, totals])[:, :, keep], classes[keep], totals.any(axis=1), finish)
+
+
+def _divide_iou(sums: np.ndarray, classes: np.ndarray, n_labelled: int) -> pd.Series:
+    if not n_labelled:
+        warn_empty("y_true is all -1: there is no sample to score", stacklevel=6)
+    hits, totals = sums
+    return pd.Series(hits / (totals - hits), index=pd.Index(classes, name="label"), name="iou", dtype=np.float64)

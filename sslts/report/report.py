@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,8 @@ def _compare(
     background = find_attribute(segmenter, "background", 0)
     scores: dict[str, Callable[[Any, Any], float]] = {
         "mean IoU": metrics.mean_iou,
-        "segment F1": lambda t, p: metrics.segment_f1_scorer.function(t, p, background=background),
-        "count error": lambda t, p: metrics.count_error(t, p, background=background).mae,
+        "segment F1": partial(metrics.segment_f1_scorer.function, background=background),
+        "count error": partial(metrics.count_scorer.function, background=background),
     }
     options: dict[str, Any] = {"groups": groups, "n_resamples": N_RESAMPLES}
     rows: dict[str, dict[str, Any]] = {}
