@@ -1,3 +1,5 @@
+import itertools
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,8 +20,9 @@ from sslts.plotting import (
     SegmentationDisplay,
     TrainingHistoryDisplay,
 )
-from sslts.plotting.style import POINTS, color_classes, thin_curve
+from sslts.plotting.style import POINTS, color_classes, thin_curve, thin_runs
 from sslts.preprocessing import RecordingStandardizer
+from sslts.segments import find_runs
 from sslts.thresholds import CurriculumThreshold, FixedThreshold, RelativeThreshold
 
 
@@ -66,6 +69,29 @@ class TestThinCurve:
         assert np.nanmax(thin_curve(x, 20)[1]) == 49
 
 
+class TestThinRuns:
+    @given(st.lists(st.integers(-1, 3), min_size=1, max_size=200), st.integers(1, 40))
+    def test_each_column_shows_one_of_its_labels(self, values, columns):
+        y = np.array(values)
+        starts, ends, shown = thin_runs(y, columns)
+        runs = find_runs(y)
+        if len(runs[0]) <= columns:
+            assert all(map(np.array_equal, (starts, ends, shown), runs))
+            return
+        assert len(starts) <= columns
+        drawn = np.repeat(shown, ends - starts)
+        edges = np.linspace(0, y.size, columns + 1).astype(int)
+        for start, stop in itertools.pairwise(edges):
+            assert (drawn[start:stop] == drawn[start]).all()
+            assert drawn[start] in y[start:stop]
+
+    @pytest.mark.parametrize("period", [3, 50, 64])
+    def test_labels_are_seen_as_often_as_they_occur(self, period):
+        y = (np.arange(100_000) % period < period // 3).astype(int)
+        starts, ends, shown = thin_runs(y, columns=1000)
+        assert (ends - starts)[shown == 1].sum() / y.size == pytest.approx(y.mean(), abs=0.05)
+
+
 def test_classes_differ_in_colour_and_the_background_is_grey():
     colors = color_classes(np.arange(11), 0)
     assert len(set(colors.values())) == 11
@@ -80,6 +106,15 @@ class TestSegmentationDisplay:
         assert display.ax_.get_xlim() == (2.0, 6.0)
         assert display.axes_[-1].get_xlabel() == "seconds"
         np.testing.assert_array_equal(display.y_pred, segmenter.predict(X)[2, 100:300])
+
+    def test_bands_of_many_segments_are_thinned(self):
+        y = np.arange(40_000) // 2 % 2
+        y[:10_000] = -1
+        display = draw(SegmentationDisplay.from_predictions(np.zeros(40_000), y_true=y))
+        bars = display.axes_[1].collections
+        assert sum(len(one.get_paths()) for one in bars) <= POINTS // 2
+        assert bars[0].get_hatch() == "////"
+        np.testing.assert_array_equal(bars[0].get_paths()[0].vertices[:, 0].max(), 10_000)
 
     def test_unlabelled_stretches_are_hatched(self):
         display = draw(SegmentationDisplay.from_predictions(np.zeros(6), y_true=[0, 0, 1, -1, -1, 1]))

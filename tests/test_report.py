@@ -12,6 +12,7 @@ from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter,
 from sslts.datasets import make_recordings
 from sslts.preprocessing import RecordingStandardizer
 from sslts.report import write_report
+from sslts.report.report import N_RUNS, _find_worst
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -76,6 +77,17 @@ def test_the_worst_recordings_are_numbered_as_they_were_given(written):
     first, second = np.argsort(scores)[:2]
     wanted = [f"Recording {i + 1}, mean IoU {scores[i]:.3f}" for i in (first, second)]
     assert re.findall(r"<figcaption>(Recording [^<]+)</figcaption>", html) == wanted
+
+
+def test_of_a_long_recording_the_stretch_with_most_errors_is_drawn():
+    truth = np.arange(100_000) // 50 % 2
+    predicted = truth.copy()
+    predicted[30_000:31_000] = 1 - predicted[30_000:31_000]
+    truth[60_000:70_000] = -1
+    start, stop = _find_worst(truth, predicted)
+    assert start <= 30_000 < 31_000 <= stop
+    assert N_RUNS * 0.9 <= len(np.flatnonzero(np.diff(truth[start:stop]))) <= N_RUNS * 1.1
+    assert _find_worst(truth[:5000], predicted[:5000]) == (0, 5000)
 
 
 def test_it_follows_the_theme_and_prints(written):

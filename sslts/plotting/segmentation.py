@@ -7,14 +7,16 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.plotting.style import color_classes, split_axes, thin_curve
+from sslts.plotting.style import color_classes, split_axes, thin_curve, thin_runs
 from sslts.recordings import as_labels, as_recordings
-from sslts.segments import align_labels, check_sampling_rate, find_runs
+from sslts.segments import align_labels, check_sampling_rate
 from sslts.wrapping import find_attribute
 
 
 class SegmentationDisplay:
     """One recording: its channels, bands of true and predicted labels, and the probability of each class.
+
+    Of a long recording, each column of the picture shows the least and greatest values and one of its labels.
 
     Use `from_estimator` or `from_predictions` to make one.
 
@@ -258,7 +260,7 @@ class SegmentationDisplay:
         colors = color_classes(self._find_classes(), self.background)
         hatched = False
         for row, (_, y) in enumerate(bands):
-            starts, ends, values = find_runs(y)
+            starts, ends, values = thin_runs(y)
             for k in np.unique(values):
                 mine = values == k
                 spans = np.stack([starts[mine] + self.start, (ends - starts)[mine]], axis=1) / rate

@@ -1,10 +1,12 @@
-"""What the pictures share: a colour for each class, a figure or a part of one, curves thinned without losing peaks."""
+"""What the pictures share: a colour for each class, a figure or a part of one, curves and bands thinned."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+
+from sslts.segments import find_runs
 
 POINTS = 4000  # of a curve, about twice as many as a wide picture has columns
 BACKGROUND = "#d9d9d9"
@@ -50,6 +52,27 @@ def thin_curve(x: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndar
     at = np.sort(np.stack(first, axis=1), axis=1).ravel()
     at = np.where(at == n, np.repeat(edges, 2), at)  # a stretch of nan
     return at, x[at]
+
+
+def thin_runs(labels: np.ndarray, columns: int = POINTS // 2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return starts, ends and values of the runs to draw: all, or if there are more than columns, one for each.
+
+    A column has the label of one of its samples, drawn at random: so all labels are seen as often as they occur. The
+    most frequent one would hide short segments everywhere, that of the middle beats with segments at equal distances.
+
+    Examples
+    --------
+    >>> starts, ends, values = thin_runs(np.array([1, 1, 1, 1, 2, 0, 2, 0, 3, 3, 3, 3]), columns=3)
+    >>> starts.tolist(), ends.tolist(), values.tolist()
+    ([0, 4, 8], [4, 8, 12], [1, 2, 3])
+    """
+    starts, ends, values = find_runs(labels)
+    if len(starts) <= columns:
+        return starts, ends, values
+    edges = np.linspace(0, len(labels), columns + 1).astype(np.int64)
+    drawn = np.random.default_rng(0).integers(edges[:-1], edges[1:])
+    first, last, values = find_runs(labels[drawn])
+    return edges[first], edges[last], values
 
 
 def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bool = True) -> tuple[Any, list[Any]]:

@@ -24,9 +24,11 @@ from sslts.plotting import (
 )
 from sslts.recordings import as_labels, as_recordings
 from sslts.report.page import draw_for_page, make_figure, make_page, make_table
+from sslts.segments import find_runs
 from sslts.wrapping import find_attribute, find_fitted
 
 N_RESAMPLES = 300
+N_RUNS = 100  # of labels in a picture: about 50 segments and what is between them
 
 
 def write_report(
@@ -61,7 +63,7 @@ def write_report(
     title : str, default="Segmentation report"
         The heading.
     n_worst : int, default=10
-        How many of the worst recordings to draw.
+        How many of the worst recordings to draw; of a long one, its worst stretch of some tens of segments.
 
     Returns
     -------
@@ -258,6 +260,7 @@ def _draw_worst(
     scores = [metrics.mean_iou([t], [p]) for t, p in zip(truth, predicted, strict=True)]
     figures = []
     for i in np.argsort(scores)[:n_worst]:
+        start, stop = _find_worst(truth[i], predicted[i])
         display = SegmentationDisplay.from_predictions(
             signals[i],
             y_true=truth[i],
@@ -266,7 +269,22 @@ def _draw_worst(
             classes=segmenter.classes_,
             background=find_attribute(segmenter, "background", 0),
             sampling_rate=find_attribute(segmenter, "sampling_rate"),
+            start=start,
+            stop=stop,
             names=names,
         )
-        figures.append(make_figure(display.figure_, f"Recording {numbers[i]}, mean IoU {scores[i]:.3f}"))
+        caption = f"Recording {numbers[i]}, mean IoU {scores[i]:.3f}"
+        if stop - start < len(truth[i]):
+            caption += f"; samples {start:,} to {stop:,} of {len(truth[i]):,}, where most are wrong"
+        figures.append(make_figure(display.figure_, caption))
     return "".join(figures)
+
+
+def _find_worst(truth: np.ndarray, predicted: np.ndarray) -> tuple[int, int]:
+    """Return start and stop of the stretch with the most wrong samples, as long as `N_RUNS` runs of labels are."""
+    n = len(truth)
+    n_runs = max(len(find_runs(labels)[0]) for labels in (truth, predicted))
+    length = min(n, -(-n * N_RUNS // n_runs))
+    wrong = np.concatenate([[0], np.cumsum((truth >= 0) & (truth != predicted))])
+    start = int((wrong[length:] - wrong[: n - length + 1]).argmax())
+    return start, start + length
