@@ -56,7 +56,11 @@ class CountCalibration:
         return real * more, real * (1 - real) * more**2 + real * self.missed * more
 
     def find_reach(self, level: float) -> float:
-        """Return how many standard deviations the interval reaches, to cover this share of the cases."""
+        """Return how many standard deviations the interval reaches, to cover this share of the cases.
+
+        n residuals back a share of at most ``n / (n + 1)``. For more, no finite interval is known to do: the greatest
+        residual is returned, and `summarize` warns.
+        """
         if not self.residuals:
             return NormalDist().inv_cdf((1 + level) / 2)
         rank = min(int(np.ceil((len(self.residuals) + 1) * level)), len(self.residuals))

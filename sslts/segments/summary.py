@@ -1,5 +1,7 @@
 """How many segments there are, how long they last and how often they come: per recording, or per period."""
 
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -45,7 +47,8 @@ def summarize(
         For each label that is counted, what its scores mean; see `sslts.calibration.calibrate_counts`. None: scores are
         taken as probabilities, and segments as right or wrong by themselves.
     level : float, default=0.9
-        Share of the cases that the interval of the count should cover.
+        Share of the cases that the interval of the count should cover. A calibration on n labelled recordings backs at
+        most ``n / (n + 1)``: 0.9 needs nine, 0.95 needs nineteen.
 
     Returns
     -------
@@ -61,6 +64,11 @@ def summarize(
     ValueError
         If a row is no segment, overlaps another or lies outside its recording (the message names it), if `period` is
         shorter than a sample, or another argument is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If `level` is more than the recordings of `calibration` back; the interval then covers less often than it says.
 
     Notes
     -----
@@ -112,6 +120,20 @@ def _check_options(
     missing = sorted(set(wanted.tolist()) - set(calibration)) if calibration is not None else []
     if missing:
         raise ValueError(f"calibration has no entry for label {missing[0]}; it has {sorted(calibration or {})}.")
+    backed = [len(calibration[k].residuals) for k in wanted.tolist()] if calibration is not None else []
+    _warn_of_level(level, min(filter(None, backed), default=None))
+
+
+def _warn_of_level(level: float, n: int | None) -> None:
+    """Warn if the residuals of n recordings can't back the level; None: a normal distribution is taken."""
+    if n is not None and level > n / (n + 1):
+        needed = math.ceil(round(level / (1 - level), 6))
+        warnings.warn(
+            f"level={level!r} is more than {n} labelled recordings back, at most {n / (n + 1):.3g}: the interval of the "
+            f"count reaches as far as the worst of them, and covers less often than it says. Calibrate on at least "
+            f"{needed} recordings, or give a lower level.",
+            stacklevel=4,
+        )
 
 
 def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndarray:
