@@ -23,7 +23,7 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     segmenter : fitted segmenter
     X : array-like
         Recordings that the segmenter was not fitted on, as of validation subjects: at least ten, of the kind and
-        length that will be counted.
+        length that will be counted; n of them back intervals of a level up to ``n / (n + 1)``.
     y : array-like of int
         Their labels; -1 where unlabelled. Recordings without a labelled sample are left out.
 
@@ -58,7 +58,9 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     >>> X, y = make_recordings(8, n_samples=400, random_state=0)
     >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X[:4], y[:4])
     >>> calibration = calibrate_counts(segmenter, X[4:], y[4:])
-    >>> table = summarize(segmenter.predict_segments(X), [400] * 8, labels=[1], calibration=calibration)
+    >>> table = summarize(
+    ...     segmenter.predict_segments(X), [400] * 8, labels=[1], calibration=calibration, level=0.8
+    ... )
     >>> bool((table["count_low"] <= table["count_high"]).all())
     True
     """
@@ -123,12 +125,13 @@ def _calibrate_class(
 
 
 def _fit_curve(score: np.ndarray, real: np.ndarray) -> tuple[float, float]:
-    """Fit a logistic curve to log-odds, with Platt's targets, which are never quite 0 or 1."""
+    """Fit a logistic curve to log-odds, with Platt's targets: never quite 0 or 1, they keep it finite by themselves."""
     from sklearn.linear_model import LogisticRegression
 
     odds = find_log_odds(score)[:, None]
     target = np.where(real, (real.sum() + 1) / (real.sum() + 2), 1 / ((~real).sum() + 2))
     both = np.concatenate([odds, odds])
     outcome = np.repeat([1, 0], score.size)
-    fitted = LogisticRegression().fit(both, outcome, sample_weight=np.concatenate([target, 1 - target]))
+    unpenalized = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
+    fitted = unpenalized.fit(both, outcome, sample_weight=np.concatenate([target, 1 - target]))
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])

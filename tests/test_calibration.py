@@ -2,8 +2,9 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
-from sslts.calibration import calibrate_counts
+from sslts.calibration import _fit_curve, calibrate_counts
 from sslts.segments import labels_to_segments, summarize
 
 
@@ -51,6 +52,25 @@ def test_scores_that_are_too_sure_are_corrected():
     assert len(curve.residuals) == 200
 
 
+@pytest.mark.parametrize(("n", "kind"), [(12, "mixed"), (200, "mixed"), (12, "separable"), (12, "real"), (1, "real")])
+@pytest.mark.filterwarnings("error")
+def test_the_curve_is_the_most_likely_one(n, kind):
+    rng = np.random.default_rng(n)
+    score = rng.uniform(0.5, 0.99, n)
+    real = {"mixed": rng.random(n) < score**2, "separable": score > 0.7, "real": np.full(n, True)}[kind]
+    odds = np.log(score / (1 - score))
+    target = np.where(real, (real.sum() + 1) / (real.sum() + 2), 1 / ((~real).sum() + 2))
+
+    def loss(curve):
+        z = curve[0] * odds + curve[1]
+        return (np.logaddexp(0, z) - target * z).sum()
+
+    found, best = np.array(_fit_curve(score, real)), minimize(loss, [1.0, 0.0], tol=1e-10)
+    assert loss(found) == pytest.approx(best.fun, rel=1e-9)
+    if n > 1:
+        np.testing.assert_allclose(found, best.x, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("level", [0.5, 0.9])
 def test_the_interval_covers_what_it_says(level):
     calibration = calibrate_counts(Detector(), *make(200, 0))
@@ -60,6 +80,29 @@ def test_the_interval_covers_what_it_says(level):
     covered = ((table["count_low"] <= true) & (true <= table["count_high"])).mean()
     assert level - 0.07 < covered < level + 0.09
     assert abs((table["expected_count"] - true).mean()) < 0.3 < abs((table["count"] - true).mean())
+
+
+@pytest.mark.parametrize(
+    ("n", "level", "warns"), [(10, 0.9, False), (9, 0.9, False), (10, 0.95, True), (19, 0.95, False)]
+)
+def test_a_level_that_the_recordings_do_not_back_is_named_once(n, level, warns):
+    calibration = calibrate_counts(Detector(), *make(n, 0))
+    segments = Detector().predict_segments(make(5, 1)[0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        summarize(segments, [300] * 5, period=100, calibration=calibration, level=level)
+    told = [str(one.message) for one in caught]
+    assert len(told) == warns
+    assert all("level=0.95 is more than 10 labelled recordings back, at most 0.909" in one for one in told)
+    assert all("at least 19 recordings" in one for one in told)
+    assert all(one.filename == __file__ for one in caught)
+
+
+def test_without_residuals_any_level_is_backed():
+    segments = Detector().predict_segments(make(5, 1)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        summarize(segments, [300] * 5, level=0.999)
 
 
 def test_unlabelled_recordings_and_stretches_do_not_matter():
