@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sslts.decoding.predicting import predict_both
 from sslts.matching import Segments, find_segments, match_segments, pool_labels, spread_labels
 from sslts.segments import CountCalibration, align_labels, labels_to_segments
 from sslts.segments.counts import LEAST_VARIANCE, find_log_odds
@@ -64,7 +65,7 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     >>> bool((table["count_low"] <= table["count_high"]).all())
     True
     """
-    labels, proba = list(segmenter.predict(X)), list(segmenter.predict_proba(X))
+    labels, proba = predict_both(segmenter, X)
     truth = spread_labels(align_labels(y, X), list(map(len, labels)))
     flat_true, flat_pred, offsets = pool_labels(truth, labels)
     if not (flat_true >= 0).any():

@@ -21,6 +21,7 @@ from sktime.transformations.base import BaseTransformer
 from sktime.utils.sklearn import is_sklearn_transformer
 
 from sslts.adapters.events import events_to_labels, iterate_instances, labels_to_events, read_labels
+from sslts.decoding.predicting import predict_both
 from sslts.metrics import mean_iou
 from sslts.networks import UNet
 from sslts.recipes import Recipe
@@ -226,7 +227,7 @@ class SegmenterDetector(BaseDetector):
 
     def _predict_scores(self, X: pd.DataFrame) -> pd.DataFrame:
         container = _as_container(X)
-        labels, proba = list(self.segmenter_.predict(container)), list(self.segmenter_.predict_proba(container))
+        labels, proba = predict_both(self.segmenter_, container)
         table = labels_to_segments(labels, background=None, proba=proba, classes=self.classes_)
         return pd.DataFrame({"scores": table["score"].to_numpy()}, index=labels_to_events(labels, X.index).index)
 

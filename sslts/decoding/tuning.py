@@ -10,8 +10,9 @@ import pandas as pd
 
 from sslts import metrics
 from sslts.classes import isolate_class
-from sslts.decoding.decoder import Argmax, Decoder, decode_recordings, prepare_decoder
+from sslts.decoding.decoder import Argmax, Decoder
 from sslts.decoding.hysteresis import Hysteresis
+from sslts.decoding.predicting import decode_as
 from sslts.decoding.statistics import SegmentStatistics, read_statistics
 from sslts.decoding.viterbi import DurationViterbi
 from sslts.matching import spread_labels
@@ -105,7 +106,7 @@ def compare_decoders(
     truth = _read_truth(segmenter, align_labels(y, X), probas)
     rows = []
     for decoder in decoders:
-        found = _decode_all(segmenter, decoder, probas)
+        found = decode_as(segmenter, decoder, probas)
         score = metric(truth, found, background=find_attribute(segmenter, "background", 0))
         row = {"decoder": decoder, "score": score, "mean_iou": metrics.mean_iou(truth, found)}
         rows.append(row | ({} if callable(scoring) else _score_classes(segmenter, metric, truth, found)))
@@ -212,11 +213,6 @@ def _read_truth(segmenter: Any, y: Any, probas: Sequence[np.ndarray]) -> list[np
     if unknown.size:
         raise ValueError(f"y has class {unknown[0]}, the segmenter knows {segmenter.classes_.tolist()}.")
     return truth
-
-
-def _decode_all(segmenter: Any, decoder: Decoder, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
-    prepared = prepare_decoder(decoder, read_statistics(segmenter))
-    return [segmenter.classes_[found] for _, _, found in decode_recordings(prepared, enumerate(probas))]
 
 
 def _score_classes(

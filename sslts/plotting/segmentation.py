@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts.decoding.predicting import predict_both
 from sslts.plotting.style import color_classes, split_axes, thin_curve, thin_runs
 from sslts.recordings import as_labels, as_recordings
 from sslts.segments import align_labels, check_sampling_rate
@@ -125,11 +126,12 @@ class SegmentationDisplay:
         if not -n <= recording < n:
             raise ValueError(f"recording={recording!r}; X has the recordings 0 to {n - 1}.")
         x = recordings.get(recording % n)
+        labels, probas = predict_both(segmenter, [x])
         return cls.from_predictions(
             x,
             y_true=None if y is None else _read_labels(align_labels(y, X), recording % n, n, x),
-            y_pred=segmenter.predict([x])[0],
-            proba=segmenter.predict_proba([x])[0],
+            y_pred=labels[0],
+            proba=probas[0],
             classes=segmenter.classes_,
             background=find_attribute(segmenter, "background", 0),
             sampling_rate=find_attribute(segmenter, "sampling_rate"),

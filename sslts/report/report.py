@@ -13,6 +13,7 @@ import pandas as pd
 
 from sslts import metrics
 from sslts.classes import isolate_class
+from sslts.decoding.predicting import predict_both
 from sslts.model_selection.labels import check_groups
 from sslts.outputs import check_place
 from sslts.plotting import (
@@ -102,7 +103,7 @@ def write_report(
         )
     signals, truth = [signals[i] for i in kept], [truth[i] for i in kept]
     group_of = None if group_of is None else group_of[kept]
-    predicted, proba = list(segmenter.predict(signals)), list(segmenter.predict_proba(signals))
+    predicted, proba = predict_both(segmenter, signals)
     base = None if baseline is None else list(baseline.predict(signals))
     named = {int(k): (names or {}).get(int(k), f"class {k}") for k in segmenter.classes_}
     with draw_for_page():
