@@ -107,6 +107,15 @@ class TestSegmentationDisplay:
         assert display.axes_[-1].get_xlabel() == "seconds"
         np.testing.assert_array_equal(display.y_pred, segmenter.predict(X)[2, 100:300])
 
+    @pytest.mark.parametrize("names", [{"cycle": 1}, {0: "rest", 7: "cycle"}])
+    def test_names_of_what_is_no_class_are_refused(self, fitted, names):
+        segmenter, X, y = fitted
+        with pytest.raises(ValueError, match=r"names has the key ('cycle'|7), .* there are \[0, 1, 2\]; give {class: "):
+            SegmentationDisplay.from_estimator(segmenter, X, y, names=names)
+        SegmentationDisplay.from_predictions(X[0], y_true=y[0] * 0, names={0: "rest", 7: "cycle"})
+        with pytest.raises(ValueError, match="names has the key 'cycle', which is no class; give {class: "):
+            SegmentationDisplay.from_predictions(X[0], y_true=y[0], names={"cycle": 1})
+
     def test_bands_of_many_segments_are_thinned(self):
         y = np.arange(40_000) // 2 % 2
         y[:10_000] = -1

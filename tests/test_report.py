@@ -109,6 +109,13 @@ def test_one_labelled_recording_is_too_few(written, tmp_path):
         write_report(segmenter, X[:1], truth[:1], tmp_path / "report.html")
 
 
+def test_names_of_what_is_no_class_are_refused(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    with pytest.raises(ValueError, match="names has the key 'P', which is no class"):
+        write_report(segmenter, X, truth, tmp_path / "report.html", names={"P": 1})
+    assert not list(tmp_path.iterdir())
+
+
 def test_where_no_file_can_be_is_seen_before_anything_is_predicted(written, tmp_path):
     X, truth = written[2:4]
     with pytest.raises(FileNotFoundError, match="nowhere is no folder"):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.decoding.predicting import predict_both
-from sslts.plotting.style import color_classes, split_axes, thin_curve, thin_runs
+from sslts.plotting.style import check_names, color_classes, split_axes, thin_curve, thin_runs
 from sslts.recordings import as_labels, as_recordings
 from sslts.segments import align_labels, check_sampling_rate
 from sslts.wrapping import find_attribute
@@ -119,7 +119,7 @@ class SegmentationDisplay:
         Raises
         ------
         ValueError
-            If there is no such recording, or the stretch is empty.
+            If there is no such recording, the stretch is empty, or `names` has a key that is no class.
         """
         recordings = as_recordings(X)
         n = len(recordings)
@@ -177,8 +177,9 @@ class SegmentationDisplay:
         Raises
         ------
         ValueError
-            If the labels are not as long as the signal, or the stretch is empty.
+            If the labels are not as long as the signal, the stretch is empty, or `names` has a key that is no class.
         """
+        check_names(names, classes)
         x = np.atleast_2d(np.asarray(x))
         n = x.shape[1]
         for name, value in (("y_true", y_true), ("y_pred", y_pred), ("proba", proba)):

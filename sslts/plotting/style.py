@@ -29,6 +29,28 @@ def color_classes(classes: np.ndarray, background: int | None) -> dict[int, str]
     return {int(k): colors.get(int(k), BACKGROUND) for k in classes if k >= 0}
 
 
+def check_names(names: dict[int, str] | None, classes: Any = None) -> None:
+    """Refuse names of what is no class; where the classes are not known, any whole number may be one.
+
+    Raises
+    ------
+    ValueError
+        If a key of ``names`` is not one of ``classes``.
+
+    Examples
+    --------
+    >>> check_names({"cycle": 1}, np.array([0, 1]))
+    Traceback (most recent call last):
+    ...
+    ValueError: names has the key 'cycle', which is no class: there are [0, 1]; give {class: "name"}.
+    """
+    known = None if classes is None else np.asarray(classes).tolist()
+    for key in names or {}:
+        if not isinstance(key, int | np.integer) or (known is not None and key not in known):
+            there = "" if known is None else f": there are {known}"
+            raise ValueError(f'names has the key {key!r}, which is no class{there}; give {{class: "name"}}.')
+
+
 def thin_curve(x: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
     """Return positions and values to draw: all, or the least and the greatest of each stretch, so that no peak is lost.
 

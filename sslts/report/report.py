@@ -23,6 +23,7 @@ from sslts.plotting import (
     SegmentationDisplay,
     TrainingHistoryDisplay,
 )
+from sslts.plotting.style import check_names
 from sslts.recordings import as_labels, as_recordings
 from sslts.report.page import draw_for_page, make_figure, make_page, make_table
 from sslts.segments import find_runs
@@ -76,7 +77,8 @@ def write_report(
     OSError
         If the folder of `path` is missing, or it is a folder itself.
     ValueError
-        If no sample is labelled, there are fewer than two labelled recordings, or `groups` has not one entry for each.
+        If no sample is labelled, there are fewer than two labelled recordings, `groups` has not one entry for each, or
+        `names` has a key that is no class.
 
     Examples
     --------
@@ -93,6 +95,7 @@ def write_report(
     'report.html'
     """
     check_place(path)
+    check_names(names, segmenter.classes_)
     recordings = as_recordings(X)
     signals, truth = [recordings.get(i) for i in range(len(recordings))], as_labels(y, recordings)
     group_of = check_groups(groups, len(truth))
