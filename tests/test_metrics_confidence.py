@@ -28,6 +28,14 @@ class TestReliabilityCurve:
         assert curve["confidence"].tolist()[2:] == [0.575, 1]
         assert np.isnan(curve["accuracy"][1])
 
+    @pytest.mark.parametrize("label", [None, 2])
+    def test_probabilities_of_single_precision_are_binned_as_they_are(self, calibrated, label):
+        truth, proba = calibrated
+        single = [one.astype(np.float32) for one in proba]
+        double = [one.astype(np.float64) for one in single]
+        curves = [reliability_curve(truth, one, classes=[0, 2, 5], label=label) for one in (single, double)]
+        assert curves[0].equals(curves[1])
+
     def test_unlabelled_samples_do_not_matter(self, calibrated):
         truth, proba = calibrated
         hidden = [np.where(np.arange(len(t)) % 2, t, -1) for t in truth]
@@ -48,6 +56,7 @@ class TestReliabilityCurve:
                 r"y_proba\[0\] holds NaN .* at 1 labelled .* at sample 1; mend",
             ),
             (([[0], [1]], [[[0.5, 0.5]], [[np.inf, 0]]]), {}, r"y_proba\[1\] holds NaN or infinite values"),
+            (([[0], [1]], [np.ones((1, 2)), np.ones((1, 3))]), {}, r"y_proba\[1\] has shape \(1, 3\)"),
             (([0, 1], np.ones((2, 2))), {"label": 7}, "label=7 is no column of y_proba"),
             (([0, 1], np.ones((2, 2))), {"n_bins": 0}, "n_bins=0"),
         ],

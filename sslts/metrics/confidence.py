@@ -10,6 +10,8 @@ from sslts.matching import spread_labels
 from sslts.metrics.averages import warn_empty
 from sslts.segments import check_labels
 
+N_BINS = 15
+
 
 def reliability_curve(
     y_true: Any, y_proba: Any, *, classes: Sequence[int] | None = None, label: int | None = None, n_bins: int = 10
@@ -50,18 +52,42 @@ def reliability_curve(
     0  0.0   0.5         NaN       NaN      0
     1  0.5   1.0         0.8      0.75      4
     """
+    return bin_confidence(*read_confidence(y_true, y_proba, classes, label), n_bins)
+
+
+def read_confidence(
+    y_true: Any, y_proba: Any, classes: Sequence[int] | None = None, label: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probability of each labelled sample's most probable class, or of `label`, and whether that is right.
+
+    Examples
+    --------
+    >>> confidence, right = read_confidence([[0, 1, -1]], [[[0.75, 0.25], [0.5, 0.5], [1, 0]]])
+    >>> confidence.tolist(), right.tolist()
+    ([0.75, 0.5], [True, False])
+    """
+    truth, tables, ids = _read_tables(y_true, y_proba, classes)
+    if label is not None and label not in ids:
+        raise ValueError(f"label={label!r} is no column of y_proba; there are the classes {ids.tolist()}.")
+    confidence, right = [np.empty(0)], [np.empty(0, dtype=bool)]
+    for labels, table in zip(truth, tables, strict=True):
+        at = np.flatnonzero(labels >= 0)
+        column = table.argmax(1)[at] if label is None else np.flatnonzero(ids == label)
+        confidence.append(table[at, column])
+        right.append(labels[at] == ids[column])
+    return np.concatenate(confidence), np.concatenate(right)
+
+
+def bin_confidence(confidence: np.ndarray, right: np.ndarray, n_bins: int) -> pd.DataFrame:
+    """Return what `reliability_curve` does.
+
+    Examples
+    --------
+    >>> bin_confidence(np.array([0.75, 0.5]), np.array([True, False]), 2)["count"].tolist()
+    [0, 2]
+    """
     if n_bins < 1:
         raise ValueError(f"n_bins={n_bins!r}; give 1 or more.")
-    truth, proba, ids = _pool(y_true, y_proba, classes)
-    if label is None:
-        column = proba.argmax(1) if len(proba) else np.zeros(0, dtype=np.int64)
-        named = ids[column]
-    else:
-        if label not in ids:
-            raise ValueError(f"label={label!r} is no column of y_proba; there are the classes {ids.tolist()}.")
-        column = np.full(len(proba), int(np.flatnonzero(ids == label)[0]))
-        named = np.full(len(proba), label)
-    confidence, right = proba[np.arange(len(proba)), column], truth == named
     which = np.clip((confidence * n_bins).astype(np.int64), 0, n_bins - 1)
     count = np.bincount(which, minlength=n_bins)
     sums = [np.bincount(which, weights=values, minlength=n_bins) for values in (confidence, right)]
@@ -76,7 +102,7 @@ def expected_calibration_error(
     y_proba: Any,
     *,
     classes: Sequence[int] | None = None,
-    n_bins: int = 15,
+    n_bins: int = N_BINS,
 ) -> float:
     """Mean distance between the probability of the most probable class and how often it is right, per sample.
 
@@ -113,23 +139,36 @@ def expected_calibration_error(
     >>> expected_calibration_error([[0, 0, 0, 1]], proba), expected_calibration_error([[0, 0, 0, 0]], proba)
     (0.0, 0.25)
     """
-    curve = reliability_curve(y_true, y_proba, classes=classes, n_bins=n_bins)
+    return average_gap(*read_confidence(y_true, y_proba, classes), n_bins)
+
+
+def average_gap(confidence: np.ndarray, right: np.ndarray, n_bins: int = N_BINS) -> float:
+    """Return what `expected_calibration_error` does.
+
+    Examples
+    --------
+    >>> average_gap(np.array([0.75, 0.75]), np.array([True, False]))
+    0.25
+    """
+    curve = bin_confidence(confidence, right, n_bins)
     total = curve["count"].sum()
     if not total:
-        warn_empty("y_true is all -1: there is no sample to score", stacklevel=3)
+        warn_empty("y_true is all -1: there is no sample to score")
         return np.nan
     gap = (curve["accuracy"] - curve["confidence"]).abs().fillna(0.0)
     return float((gap * curve["count"]).sum() / total)
 
 
-def _pool(y_true: Any, y_proba: Any, classes: Sequence[int] | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lay the labelled samples of all recordings end to end: truth (N,), probabilities (N, K), classes (K,)."""
+def _read_tables(
+    y_true: Any, y_proba: Any, classes: Sequence[int] | None
+) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+    """Return truth (T_i,) and probabilities (T_i, K) of each recording, as they are, and the classes (K,)."""
     alone = (
         len(y_proba) > 0 and np.ndim(y_proba[0]) == 1 and len(check_labels(y_true, argument="y_true", single=True)) == 1
     )
     tables = [np.asarray(table) for table in ([y_proba] if alone else y_proba)]
     for i, table in enumerate(tables):
-        if table.ndim != 2:
+        if table.ndim != 2 or table.shape[1] != tables[0].shape[1]:
             raise ValueError(f"y_proba[{i}] has shape {table.shape}; give (T, K), the probability of each class.")
     truth = spread_labels(y_true, list(map(len, tables)), argument="y_true", of="y_proba")
     for i, (labels, table) in enumerate(zip(truth, tables, strict=True)):
@@ -139,10 +178,8 @@ def _pool(y_true: Any, y_proba: Any, classes: Sequence[int] | None) -> tuple[np.
                 f"y_proba[{i}] holds NaN or infinite values at {broken.size} labelled samples, the first at sample "
                 f"{broken[0]}; mend them, or set y_true to -1 there."
             )
-    kept = [table[labels >= 0] for labels, table in zip(truth, tables, strict=True)]
-    n_columns = kept[0].shape[1] if kept else 0
+    n_columns = tables[0].shape[1] if tables else 0
     ids = np.arange(n_columns) if classes is None else np.asarray(classes)
     if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
         raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of y_proba, each once.")
-    flat = np.concatenate([np.empty(0, dtype=np.int64), *truth])
-    return flat[flat >= 0], np.concatenate([np.empty((0, n_columns)), *kept]), ids
+    return truth, tables, ids

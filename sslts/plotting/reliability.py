@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.metrics import expected_calibration_error, reliability_curve
+from sslts.metrics.confidence import average_gap, bin_confidence, read_confidence
 from sslts.plotting.style import split_axes
 from sslts.segments import align_labels
 
@@ -105,9 +105,8 @@ class ReliabilityDisplay:
         -------
         ReliabilityDisplay
         """
-        curve = reliability_curve(y_true, y_proba, classes=classes, n_bins=n_bins)
-        error = expected_calibration_error(y_true, y_proba, classes=classes)
-        return cls(curve, error=error, name=name).plot(ax=ax)
+        samples = read_confidence(y_true, y_proba, classes)
+        return cls(bin_confidence(*samples, n_bins), error=average_gap(*samples), name=name).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw.
