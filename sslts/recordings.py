@@ -29,6 +29,7 @@ from sslts.values import (
 )
 
 Container = Literal["array", "list", "panel"]
+FEW_COLUMNS = 8  # with fewer, and many more rows, a table looks like one recording that was written down over time
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,15 +228,35 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
         X = list(X)
     if isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1):
         return _from_list(list(X), name)
-    if not isinstance(X, np.ndarray) and is_lazy(X):  # zarr and its kind
-        return _from_array(X, name)
-    if isinstance(X, pd.DataFrame) and isinstance(X.index, (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)):
-        warnings.warn(
-            f"{name} is a DataFrame on an index of times, and its {len(X)} rows are taken as {len(X)} recordings of "
-            f"{X.shape[1]} samples. If they are the samples of one recording, pass [{name}], and labels alike.",
-            stacklevel=2,
+    _check_not_flat(X, name)
+    recordings = _from_array(X if not isinstance(X, np.ndarray) and is_lazy(X) else _check_dense(X, name), name)
+    _warn_of_rows(X, recordings)
+    return recordings
+
+
+def _check_not_flat(X: Any, name: str) -> None:
+    """Refuse one dimension before scikit-learn does: a column, as it proposes, would be recordings of one sample."""
+    shape = tuple(getattr(X, "shape", ()))
+    if len(shape) == 1:
+        raise ValueError(
+            f"{name} has shape {shape}; expected (n, T) or (n, C, T). Reshape your data: one recording is [{name}], or "
+            f"{name}[None] of an array, and its labels alike."
         )
-    return _from_array(_check_dense(X, name), name)
+
+
+def _warn_of_rows(X: Any, recordings: Recordings) -> None:
+    """Warn if the rows of a table seem to be the samples of one recording, by its index or by its shape."""
+    n, length = len(recordings), int(recordings.lengths[0])
+    timed = isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
+    if timed or (len(X.shape) == 2 and length < FEW_COLUMNS and n >= 8 * length):
+        name = recordings.name
+        what = " is a DataFrame on an index of times, and" if timed else f" has shape {tuple(X.shape)}, and"
+        one = f"[{name}]" if isinstance(X, pd.DataFrame) else f"[{name}.T]"
+        warnings.warn(
+            f"{name}{what} its {n} rows are taken as {n} recordings of {length} sample{'s' * (length > 1)}. If they "
+            f"are the samples of one recording, pass {one}, and labels alike.",
+            stacklevel=3,
+        )
 
 
 def _is_nested(X: pd.DataFrame) -> bool:

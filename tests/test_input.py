@@ -3,6 +3,7 @@
 import pickle
 import re
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -183,7 +184,7 @@ REFUSED = {
     "generators, dictionaries, text, None": lambda: [((x for x in X), Y), (dict(enumerate(X)), Y), ("x", Y), (None, Y)],
     "no recording": lambda: [(X[:0], Y[:0]), ([], [])],
     "a recording of no sample": lambda: [([X[0], X[1, :0]], [Y[0], Y[1, :0]])],
-    "one dimension": lambda: [(X[0], Y[0])],
+    "one dimension": lambda: [(X[0], Y[0]), (pd.Series(X[0]), Y[0]), (torch.tensor(X[0]), Y[0])],
     "four dimensions": lambda: [(X[None, None], Y[:1])],
     "other channels than the first recording": lambda: [([X[0], X[:2]], Y[:2])],
     "nested lists with rows of different lengths": lambda: [([[X[0].tolist(), X[0, :3].tolist()]], Y[:1])],
@@ -381,6 +382,13 @@ class TestVeryManyRecordings:
             as_recordings(signals).check_finite()
 
 
+def test_one_dimension_is_named_with_its_mend():
+    for use in (make_segmenter().fit, FillGaps().fit):
+        with pytest.raises(ValueError, match=r"X has shape \(40,\).*Reshape your data: one recording is \[X\]") as error:
+            use(pd.Series(X[0]), Y[0])
+        assert "reshape(-1, 1)" not in str(error.value)
+
+
 class TestTables:
     def test_times_as_rows(self, wanted):
         """Row: a data frame on an index of times"""
@@ -388,6 +396,22 @@ class TestTables:
             with pytest.warns(UserWarning, match=r"4 rows are taken as 4 recordings of 40 samples.*pass \[X\]"):
                 fitted = make_segmenter().fit(pd.DataFrame(X, index), Y)
             np.testing.assert_array_equal(fitted.predict_proba(X), wanted)
+
+    def test_samples_as_rows(self):
+        """Row: a table of many rows and few columns, as one recording written down over time"""
+        long = RNG.normal(size=(400, 3))
+        message = re.escape(ROWS["a table of many rows and few columns, as one recording written down over time"][1][0])
+        for table, mend in ((long, r"\[X.T\]"), (torch.tensor(long), r"\[X.T\]"), (pd.DataFrame(long), r"\[X\]")):
+            with pytest.warns(UserWarning, match=f"{message}.*one recording, pass {mend}, and labels alike"):
+                assert len(as_recordings(table)) == 400
+        with pytest.warns(UserWarning, match=r"taken as 400 recordings of 1 sample\. If") as caught:
+            make_segmenter().fit(long[:, :1], np.arange(400) % 2)
+        assert len([w for w in caught if "are taken as" in str(w.message)]) == 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            as_recordings([long.T])
+            as_recordings(RNG.normal(size=(400, 8)))
+            as_recordings(RNG.normal(size=(400, 2, 3)))
 
     def test_missing_samples(self):
         """Row: a Panel that lacks samples, as one that was split by rows"""
