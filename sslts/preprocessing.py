@@ -232,11 +232,7 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         self._validate_params()
         recordings = as_recordings(X)
         recordings.check_finite(missing=self._takes_missing)
-        fitted_with = getattr(self, "n_channels_", recordings.n_channels)
-        if recordings.n_channels != fitted_with:
-            raise ValueError(
-                f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {fitted_with}."
-            )
+        recordings.check_channels(getattr(self, "n_channels_", recordings.n_channels), type(self).__name__)
         out = []
         for x, source in zip(self._map_each(recordings), recordings.sources, strict=True):
             flat = recordings.container != "panel" and len(source.shape) == 1

@@ -180,6 +180,22 @@ class Recordings:
                 return
         raise ValueError(f"{self.name}: recording {i} {describe_unfit(values)}")
 
+    def check_channels(self, wanted: int, who: str) -> None:
+        """Raise ValueError if there are others than the ``wanted`` channels, with which ``who`` was fitted."""
+        if self.n_channels != wanted:
+            turned = (self.lengths == wanted).all()
+            raise ValueError(
+                f"{self.name} has {self.n_channels} channels, {who} was fitted with {wanted}; pass recordings of the "
+                f"same channels in the same order.{self.hint_axes(self.n_channels) if turned else ''}"
+            )
+
+    def hint_axes(self, length: int) -> str:
+        """Say how to turn recordings round if their axis of channels is as long as time should be, else nothing."""
+        if length != self.n_channels or length == 1:
+            return ""
+        turned = f"{self.name}.transpose(0, 2, 1)" if self.container == "array" else "recording.T of each"
+        return f" Its other axis has {length}: time is the last axis, pass {turned}."
+
     def has_equal_lengths(self) -> bool:
         """Return whether all recordings have the same length."""
         return bool((self.lengths == self.lengths[0]).all())
@@ -248,9 +264,10 @@ def _warn_of_rows(X: Any, recordings: Recordings) -> None:
     """Warn if the rows of a table seem to be the samples of one recording, by its index or by its shape."""
     n, length = len(recordings), int(recordings.lengths[0])
     timed = isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
-    if timed or (len(X.shape) == 2 and length < FEW_COLUMNS and n >= 8 * length):
+    flat = len(recordings.sources[0].shape) == 1
+    if timed or (flat and length < FEW_COLUMNS and n >= 8 * length):
         name = recordings.name
-        what = " is a DataFrame on an index of times, and" if timed else f" has shape {tuple(X.shape)}, and"
+        what = " is a DataFrame on an index of times, and" if timed else f" has shape {(n, length)}, and"
         one = f"[{name}]" if isinstance(X, pd.DataFrame) else f"[{name}.T]"
         warnings.warn(
             f"{name}{what} its {n} rows are taken as {n} recordings of {length} sample{'s' * (length > 1)}. If they "
@@ -515,11 +532,12 @@ def _order_instances(y: pd.Series | pd.DataFrame, index: pd.MultiIndex | None) -
 
 def _read_labels(items: list[Any], recordings: Recordings, name: str) -> Iterator[Iterator[np.ndarray]]:
     """Yield the labels of each recording in stretches: int64, checked."""
-    for i, (item, length) in enumerate(zip(items, recordings.lengths, strict=True)):
-        yield _read_label_parts(item, i, int(length), name)
+    for i, item in enumerate(items):
+        yield _read_label_parts(item, i, recordings, name)
 
 
-def _read_label_parts(item: Any, i: int, length: int, name: str) -> Iterator[np.ndarray]:
+def _read_label_parts(item: Any, i: int, recordings: Recordings, name: str) -> Iterator[np.ndarray]:
+    length = int(recordings.lengths[i])
     place = f"{name}[{i}] (recording {i})"
     if not is_lazy(item):
         item = check_integers(item, place, squeeze=True)
@@ -528,7 +546,7 @@ def _read_label_parts(item: Any, i: int, length: int, name: str) -> Iterator[np.
     if tuple(item.shape) != (length,):
         raise ValueError(
             f"{name}: recording {i} has labels of shape {tuple(item.shape)}, its signal has {length} samples; "
-            "give one label per sample, or one for the whole recording."
+            f"give one label per sample, or one for the whole recording.{recordings.hint_axes(item.shape[0])}"
         )
     if not is_lazy(item):
         yield item

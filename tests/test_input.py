@@ -201,6 +201,11 @@ REFUSED = {
     "complex labels": lambda: [(X, Y + 0j)],
     "objects as labels": lambda: [(X, spoil_label(Code(), object)), (X, [[0] * 39 + [Code()]] * 4), (X, hold_code(Y))],
     "another length than the recording": lambda: [(X, Y[:, :-1]), (list(X), [y[:-1] for y in Y])],
+    "time not on the last axis of `X`": lambda: [
+        (X[:, :, None], Y),
+        (np.stack([X, X, X], axis=2), Y),
+        ([np.stack([x, x, x], axis=1) for x in X], list(Y)),
+    ],
     "another number of recordings": lambda: [(X, Y[:3]), (list(X), list(Y[:3]))],
     "a Series on another index than `X`": lambda: [
         (put_on_index(X, 0), put_on_index(Y, 1)["value"]),
@@ -384,9 +389,22 @@ class TestVeryManyRecordings:
 
 def test_one_dimension_is_named_with_its_mend():
     for use in (make_segmenter().fit, FillGaps().fit):
-        with pytest.raises(ValueError, match=r"X has shape \(40,\).*Reshape your data: one recording is \[X\]") as error:
+        with pytest.raises(ValueError, match=r"X has shape \(40,\).*Reshape your data: .* is \[X\]") as error:
             use(pd.Series(X[0]), Y[0])
         assert "reshape(-1, 1)" not in str(error.value)
+
+
+def test_channels_on_the_last_axis_are_named_with_their_mend():
+    for transform in (lambda three: three, list):
+        three = np.stack([X, X, X], axis=1)
+        mend = r"recording\.T of each" if transform is list else r"X\.transpose\(0, 2, 1\)"
+        fitted = make_segmenter().fit(transform(three), Y)
+        filler = FillGaps().fit(transform(three))
+        for use in (fitted.predict, filler.transform):
+            with pytest.raises(ValueError, match=f"X has 40 channels, .* with 3; .*Its other axis has 40: .*{mend}"):
+                use(transform(three.transpose(0, 2, 1)))
+            with pytest.raises(ValueError, match=r"X has 2 channels, .* with 3; .* same order\.$"):
+                use(transform(three[:, :2]))
 
 
 class TestTables:

@@ -164,11 +164,7 @@ class PredictsRecordings:
         recordings = as_recordings(X)
         if recordings.container == "array" and getattr(X, "shape", ())[1:2] == (self.n_features_in_,):
             _check_feature_names(self, X, reset=False)  # recordings of another length have other names
-        if recordings.n_channels != self.n_channels_:
-            raise ValueError(
-                f"X has {recordings.n_channels} channels, {type(self).__name__} was fitted with {self.n_channels_}; "
-                "pass recordings of the same channels in the same order."
-            )
+        recordings.check_channels(self.n_channels_, type(self).__name__)
         known = getattr(self, "channel_names_", None)  # of a file, if it was saved by a version that keeps them
         check_channel_names(recordings.channel_names, known, "X", "the recordings that it was fitted on")
         recordings.check_finite(plain=self.normalization_ is None)
