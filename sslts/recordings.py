@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.labels import LabelRuns
-from sslts.segments import align_labels, check_integers
+from sslts.segments import align_labels, check_integers, order_labels
 from sslts.sources import READ_SAMPLES, Rows, find_dtype, is_lazy, read_source
 from sslts.values import (
     LARGEST,
@@ -52,6 +52,9 @@ class Recordings:
         What errors call the argument.
     channel_names : tuple or None
         The columns of a Panel.
+    times : sequence of pandas.Index or None, or None
+        The index of each recording of a list, None of one that has none, on which labels may be given. None: no
+        recording has one.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Recordings:
     index: pd.MultiIndex | None = None
     name: str = "X"
     channel_names: tuple[Any, ...] | None = None
+    times: Sequence[pd.Index | None] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -291,7 +295,7 @@ def _check_dense(X: Any, name: str) -> np.ndarray:
         X = fill_masked(X)
     elif isinstance(X, pd.DataFrame) and object in X.dtypes.to_numpy():
         X = X.to_numpy()
-    if isinstance(X, np.ndarray) and X.dtype.kind not in "c" + REAL_KINDS:
+    if hasattr(X, "detach") or (isinstance(X, np.ndarray) and X.dtype.kind not in "c" + REAL_KINDS):
         X = as_real(X, name)
     X = check_array(X, dtype=None, allow_nd=True, ensure_all_finite=False)
     return np.asarray(as_real(X, name))
@@ -362,20 +366,29 @@ def _from_list(items: list[Any], name: str) -> Recordings:
                 "every recording needs the same channels."
             )
     lengths = np.array([source.shape[-1] for source in sources], dtype=np.int64)
-    return Recordings(sources, lengths, channels[0], container, name=name, channel_names=names)
+    times = [item.index if isinstance(item, (pd.Series, pd.DataFrame)) else None for item in items]
+    known = times if any(index is not None for index in times) else None
+    return Recordings(sources, lengths, channels[0], container, name=name, channel_names=names, times=known)
 
 
 def check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] | None, who: str, other: str) -> None:
-    """Raise ValueError if channels have the names of others, in another order; they are taken by position.
+    """Raise ValueError if channels are named as others are, or not as they are; they are taken by position.
+
+    One channel may have any name, and so may channels that are not all named by text, as those of a plain array.
 
     Examples
     --------
     >>> check_channel_names(("a", "b"), ("a", "b"), "X", "what the segmenter was fitted on")
     """
-    if names is not None and wanted is not None and names != wanted and set(names) == set(wanted):
+    if names is None or wanted is None or names == wanted or len(names) != len(wanted):
+        return
+    what = f"{who} has the channels {list(names)}, {other} {list(wanted)}"
+    if set(names) == set(wanted):
+        raise ValueError(f"{what}; pass them in the same order, as frame[{list(wanted)}].")
+    if len(names) > 1 and all(isinstance(channel, str) for channel in (*names, *wanted)):
         raise ValueError(
-            f"{who} has the channels {list(names)}, {other} {list(wanted)}; pass them in the same order, as "
-            f"frame[{list(wanted)}]."
+            f"{what}; channels are taken by position: pass the same ones, or rename them, as "
+            f"frame.set_axis({list(wanted)}, axis=1)."
         )
 
 
@@ -494,7 +507,27 @@ def _list_labels(y: Any, recordings: Recordings, name: str) -> list[Any]:
             f"Found input variables with inconsistent numbers of samples: X has {len(recordings)} recordings, "
             f"{name} has {len(items)}; pass one entry of {name} per recording."
         )
-    return items
+    return items if recordings.times is None else list(_order_items(items, recordings, name))
+
+
+def _order_items(items: list[Any], recordings: Recordings, name: str) -> Iterator[Any]:
+    """Yield labels, those on an index in the order of their recording's; an index that merely counts may differ."""
+    for i, (item, times) in enumerate(zip(items, recordings.times or (), strict=True)):
+        own = getattr(item, "index", None)
+        named = isinstance(own, pd.Index) and times is not None and _are_names(own, times)
+        yield order_labels(item, times, f"{name}[{i}] (recording {i})") if named else item
+
+
+def _are_names(own: pd.Index, times: pd.Index) -> bool:
+    """Return whether the index of labels tells which samples of a recording they are for."""
+    if len(own) != len(times) or len(own) == 1:  # one label for all, or what will be refused by its length
+        return False
+    return not (_is_counted(own) or _is_counted(times)) or bool(own.isin(times).all())
+
+
+def _is_counted(index: pd.Index) -> bool:
+    """Return whether an index is the one that pandas gives to what is passed without."""
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
 
 
 def _is_dense(y: Any, recordings: Recordings) -> bool:

@@ -15,7 +15,7 @@ import torch
 from sslts import FixMatchSegmenter
 from sslts.networks import UNet
 from sslts.preprocessing import FillGaps
-from sslts.recordings import as_labels, as_recordings
+from sslts.recordings import as_label_runs, as_labels, as_recordings
 
 TABLES = (Path(__file__).parent.parent / "docs" / "input.md").read_text()
 ROWS = {
@@ -25,6 +25,7 @@ ROWS = {
 }
 PLAIN = "values above 1e12 with `normalization=None`"
 ONE_CELL = "recordings so short that a batch of one window is one cell of the network"
+TIMES = pd.date_range("2026-01-01", periods=40, freq="s")
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 40)).astype(np.float32)
 Y = (np.abs(X) > 1).astype(np.int64)
@@ -101,7 +102,12 @@ SAME = {
     "masked arrays without a masked value": lambda: [np.ma.masked_array(X), [np.ma.masked_array(x) for x in X]],
     "objects that all are numbers": lambda: [X.astype(object), [x.astype(object) for x in X]],
     "nested lists of numbers": lambda: [X.tolist(), tuple(map(tuple, X.tolist()))],
-    "tensors, or a list of them": lambda: [torch.tensor(X), [torch.tensor(x) for x in X]],
+    "tensors, or a list of them": lambda: [
+        torch.tensor(X),
+        [torch.tensor(x) for x in X],
+        torch.tensor(X, requires_grad=True),
+        [torch.tensor(x, requires_grad=True) for x in X],
+    ],
     "a data frame, a row for each recording": lambda: [pd.DataFrame(X)],
     "an array in each cell of a Series or a data frame": lambda: [
         pd.Series(list(X)),
@@ -187,6 +193,9 @@ REFUSED = {
     "one dimension": lambda: [(X[0], Y[0]), (pd.Series(X[0]), Y[0]), (torch.tensor(X[0]), Y[0])],
     "four dimensions": lambda: [(X[None, None], Y[:1])],
     "other channels than the first recording": lambda: [([X[0], X[:2]], Y[:2])],
+    "data frames of several channels with other names than the first": lambda: [
+        ([pd.DataFrame({"a": x, name: x}) for x, name in zip(X, "bbcb", strict=True)], Y)
+    ],
     "nested lists with rows of different lengths": lambda: [([[X[0].tolist(), X[0, :3].tolist()]], Y[:1])],
     "NaN, NA, None or masked labels": lambda: [
         (X, spoil_label(np.nan, np.float64)),
@@ -210,6 +219,10 @@ REFUSED = {
     "a Series on another index than `X`": lambda: [
         (put_on_index(X, 0), put_on_index(Y, 1)["value"]),
     ],
+    "a list of Series on other indices than the recordings of `X`": lambda: [
+        (list_on_times(X, TIMES), list_on_times(Y, TIMES + pd.Timedelta("1s"))),
+        ([pd.DataFrame({"a": x}, TIMES) for x in X], list_on_times(Y, TIMES[[*range(39), 38]])),
+    ],
     "a single value": lambda: [(X, 1), (X, "1")],
     "nothing but -1": lambda: [(X, np.full_like(Y, -1)), (X, [-1] * 4)],
     "None": lambda: [(X, None)],
@@ -220,6 +233,10 @@ REFUSED = {
 def put_on_index(values, first):
     index = pd.MultiIndex.from_product([range(len(values)), range(first, first + values.shape[1])])
     return pd.DataFrame({"value": values.ravel()}, index)
+
+
+def list_on_times(rows, times):
+    return [pd.Series(row, times) for row in rows]
 
 
 def spoil_label(value, dtype=np.int64):
@@ -303,6 +320,24 @@ class TestLabels:
         fitted = make_segmenter().fit(frame, series[::-1])
         np.testing.assert_array_equal(fitted.predict_proba(frame), wanted)
         assert fitted.score(frame, series[::-1]) == fitted.score(X, Y)
+
+    def test_a_list_in_another_order(self):
+        """Row: a list of Series on the indices of the recordings of `X`, in another order"""
+        for times in (TIMES, pd.RangeIndex(40), pd.RangeIndex(7, 47)):
+            labels = [one[::-1] for one in list_on_times(Y, times)]
+            for signals in (list_on_times(X, times), [pd.DataFrame({"a": x}, times) for x in X]):
+                np.testing.assert_array_equal(as_labels(labels, as_recordings(signals)), Y)
+                runs = as_label_runs(labels, as_recordings(signals))
+                np.testing.assert_array_equal(runs.value, as_label_runs(Y, as_recordings(X)).value)
+
+    def test_a_list_without_times(self):
+        """Row: a list of Series on an index that merely counts"""
+        counted = pd.RangeIndex(40)
+        for own, other in ((TIMES, counted), (counted, TIMES), (counted + 7, counted)):
+            np.testing.assert_array_equal(as_labels(list_on_times(Y, own), as_recordings(list_on_times(X, other))), Y)
+        np.testing.assert_array_equal(as_labels(list_on_times(Y, TIMES), as_recordings(list(X))), Y)
+        mixed = [X[0], *list_on_times(X[1:], TIMES)]
+        np.testing.assert_array_equal(as_labels([Y[0], *list_on_times(Y[1:], TIMES)], as_recordings(mixed)), Y)
 
     def test_names_of_instances(self):
         """Row: a Series on the names of the instances of `X`, in another order"""
@@ -405,6 +440,20 @@ def test_channels_on_the_last_axis_are_named_with_their_mend():
                 use(transform(three.transpose(0, 2, 1)))
             with pytest.raises(ValueError, match=r"X has 2 channels, .* with 3; .* same order\.$"):
                 use(transform(three[:, :2]))
+
+
+def test_channels_are_those_of_fit_by_name():
+    def frames(*names):
+        return [pd.DataFrame(dict(zip(names, (x, -x), strict=False))) for x in X]
+
+    fitted = make_segmenter().fit(frames("a", "b"), Y)
+    with pytest.raises(
+        ValueError, match=r"X has the channels \['a', 'temperature'\], the recordings that it was fitted"
+    ):
+        fitted.predict(frames("a", "temperature"))
+    for unnamed in (frames(0, 1), [np.stack([x, -x]) for x in X]):
+        np.testing.assert_array_equal(fitted.predict(unnamed), fitted.predict(frames("a", "b")))
+    make_segmenter().fit(frames("a"), Y).predict(frames("b"))
 
 
 class TestTables:

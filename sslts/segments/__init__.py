@@ -19,6 +19,7 @@ from sslts.segments.labels import (
     expand_ranges,
     find_runs,
     is_flat,
+    order_labels,
 )
 from sslts.segments.summary import summarize
 from sslts.segments.tables import count_segments, labels_to_segments, segments_to_labels
@@ -37,6 +38,7 @@ __all__ = [
     "is_flat",
     "labels_to_segments",
     "merge_segments",
+    "order_labels",
     "segments_to_labels",
     "shift_segments",
     "summarize",

@@ -184,25 +184,51 @@ def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
     y = _take_column(y, argument)
     if y.index.nlevels != index.nlevels:
         raise ValueError(f"{argument} is on an index of {y.index.nlevels} levels, X of {index.nlevels}; give the same.")
-    if not y.index.equals(index):
-        if not y.index.is_unique:
+    return _split_instances(order_labels(y, index, argument))
+
+
+def order_labels(y: pd.Series, index: pd.Index, argument: str = "y") -> pd.Series:
+    """Return labels in the order of an index.
+
+    Parameters
+    ----------
+    y : Series
+        Labels, on an index of their own.
+    index : Index
+        Of the samples, one label for each.
+    argument : str, default="y"
+        What error messages call `y`.
+
+    Returns
+    -------
+    Series
+
+    Raises
+    ------
+    ValueError
+        If ``y`` lacks a label that the index asks for, or has several for one.
+
+    Examples
+    --------
+    >>> order_labels(pd.Series([0, 1, 2], ["a", "b", "c"]), pd.Index(["c", "a", "b"])).tolist()
+    [2, 0, 1]
+    """
+    if y.index.equals(index):
+        return y
+    if not y.index.is_unique:
+        raise ValueError(f"{argument} has several labels for {y.index[y.index.duplicated()][0]}; give one for each.")
+    at = y.index.get_indexer(index)
+    if (at < 0).any():
+        missing = index[at < 0][0]
+        if isinstance(missing, tuple) and missing[0] not in y.index.get_level_values(0):
             raise ValueError(
-                f"{argument} has several labels for {y.index[y.index.duplicated()][0]}; give one for each."
+                f"{argument} has no labels for instance {missing[0]!r} of X; mark unlabelled samples with -1."
             )
-        at = y.index.get_indexer(index)
-        if (at < 0).any():
-            missing = index[at < 0][0]
-            instance = missing[0] if isinstance(missing, tuple) else missing
-            if instance not in y.index.get_level_values(0):
-                raise ValueError(
-                    f"{argument} has no labels for instance {instance!r} of X; mark unlabelled samples with -1."
-                )
-            raise ValueError(
-                f"{argument} has no label at {missing}, where X has a sample: give a label for each row of X, on the "
-                "same index; mark unlabelled samples with -1."
-            )
-        y = y.iloc[at]
-    return _split_instances(y)
+        raise ValueError(
+            f"{argument} has no label at {missing}, where X has a sample: give a label for each row of X, on the "
+            "same index; mark unlabelled samples with -1."
+        )
+    return y.iloc[at]
 
 
 def _take_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Series:
