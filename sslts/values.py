@@ -90,7 +90,7 @@ def _has_numpy_dtype(item: Any) -> bool:
 
 def _convert(item: Any, place: str) -> np.ndarray:
     try:
-        return np.asarray(item)
+        return np.asarray(item.detach() if hasattr(item, "detach") else item)  # from what torch differentiates
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{place} can't be read as an array: {error}") from error
 
