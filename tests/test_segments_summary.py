@@ -171,6 +171,8 @@ class TestErrors:
             ({}, {"period": -3}, "period=-3"),
             ({}, {"period": 0.01, "sampling_rate": 10}, "period=0.01 is shorter than a sample"),
             ({}, {"period": np.nan}, "period=nan"),
+            ({}, {"period": "1h"}, "period='1h' is no number; give seconds with sampling_rate, else samples"),
+            ({}, {"period": pd.Timedelta("1h")}, r"is no number.*period\.total_seconds\(\)"),
             ({}, {"level": 1.0}, "level=1.0; give a share"),
             ({}, {"by": ["patient"]}, r"by=\['patient'\]; give a sequence"),
             ({}, {"calibration": {2: CountCalibration()}}, "calibration has no entry for label 1; it has"),

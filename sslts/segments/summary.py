@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def summarize(
     ------
     ValueError
         If a row is no segment, overlaps another or lies outside its recording (the message names it), if `period` is
-        shorter than a sample, or another argument is out of range.
+        no number or shorter than a sample, or another argument is out of range.
 
     Warns
     -----
@@ -144,6 +145,11 @@ def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndar
     longest = max(int(sizes.max(initial=1)), 1)
     if period is None:
         return np.array([0, longest])
+    if isinstance(period, bool) or not isinstance(period, Real):
+        raise ValueError(
+            f"period={period!r} is no number; give seconds with sampling_rate, else samples. Of a pandas Timedelta, "
+            "seconds are period.total_seconds()."
+        )
     step = period * rate if np.isfinite(period) else 0.0
     if step < 1:
         raise ValueError(f"period={period!r} is shorter than a sample; give seconds with sampling_rate, else samples.")
