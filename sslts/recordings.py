@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.labels import LabelRuns
-from sslts.segments import align_labels, check_integers, order_labels
+from sslts.segments import align_labels, check_integers, find_runs, order_labels
 from sslts.sources import READ_SAMPLES, Rows, find_dtype, is_lazy, read_source
 from sslts.values import (
     LARGEST,
@@ -313,15 +313,34 @@ def _from_array(X: Any, name: str) -> Recordings:
 
 
 def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
-    index = X.index if isinstance(X.index, pd.MultiIndex) else None
-    if index is not None:
-        _warn_of_gaps(index, name)
-    elif isinstance(X.iloc[0, 0], np.ndarray):  # sktime knows cells of Series alone
+    if isinstance(X.index, pd.MultiIndex):
+        return _from_multiindex(X, X.index, name)
+    if isinstance(X.iloc[0, 0], np.ndarray):  # sktime knows cells of Series alone
         rows = enumerate(X.to_numpy())
         return _from_list([pd.DataFrame(_stack_cells(row, i, name).T, columns=X.columns) for i, row in rows], name)
     from sktime.datatypes import convert_to
 
-    return replace(_from_list(convert_to(X, to_type="df-list", as_scitype="Panel"), name), index=index)
+    return _from_list(convert_to(X, to_type="df-list", as_scitype="Panel"), name)
+
+
+def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Recordings:
+    """Cut a table by its instances, all at once: sktime's converter looks each of them up."""
+    from sktime.datatypes import check_raise
+
+    _warn_of_gaps(index, name)
+    check_raise(X, "pd-multiindex", "Panel", var_name=name)
+    instance = np.asarray(index.get_level_values(0).factorize(use_na_sentinel=False)[0])
+    if (np.diff(instance) < 0).any():
+        order = np.argsort(instance, kind="stable")
+        X, index, instance = X.iloc[order], index[order], instance[order]
+    starts, ends, _ = find_runs(instance)
+    cuts = [slice(*cut) for cut in zip(starts.tolist(), ends.tolist(), strict=True)]
+    values, times = X.to_numpy().T, index.get_level_values(-1)
+    recordings = _from_list([values[:, cut] for cut in cuts], name)
+    columns = tuple(X.columns)
+    return replace(
+        recordings, container="panel", index=index, channel_names=columns, times=[times[cut] for cut in cuts]
+    )
 
 
 def _warn_of_gaps(index: pd.MultiIndex, name: str) -> None:
@@ -338,7 +357,7 @@ def _warn_of_gaps(index: pd.MultiIndex, name: str) -> None:
             f"{name}: recording {recording[at]} lacks samples before time {times[at]}; those that are left are taken "
             "as neighbours. A splitter that cuts tables by rows does this to a Panel: pass it a list of recordings. "
             "Of a recording that has gaps, give every time, with NaN, to FillGaps.",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -514,8 +533,9 @@ def _order_items(items: list[Any], recordings: Recordings, name: str) -> Iterato
     """Yield labels, those on an index in the order of their recording's; an index that merely counts may differ."""
     for i, (item, times) in enumerate(zip(items, recordings.times or (), strict=True)):
         own = getattr(item, "index", None)
-        named = isinstance(own, pd.Index) and times is not None and _are_names(own, times)
-        yield order_labels(item, times, f"{name}[{i}] (recording {i})") if named else item
+        if isinstance(own, pd.Index) and times is not None and _are_names(own, times):
+            item = order_labels(item, times, f"{name}[{i}] (recording {i})")
+        yield item
 
 
 def _are_names(own: pd.Index, times: pd.Index) -> bool:

@@ -188,6 +188,20 @@ def test_labels_on_the_index_of_the_recordings_are_read_in_their_order():
         as_labels(pd.DataFrame({"a": y, "b": y}), as_recordings(X))
 
 
+def test_rows_of_instances_are_gathered_in_order_of_appearance():
+    index = pd.MultiIndex.from_tuples([("b", 0), ("a", 0), ("b", 1), ("a", 1), ("b", 2)])
+    X, y = pd.DataFrame({"x": np.arange(5.0)}, index), pd.Series(np.arange(5), index)
+    recordings = as_recordings(X)
+    assert [recordings.get(i).tolist() for i in range(2)] == [[[0.0, 2.0, 4.0]], [[1.0, 3.0]]]
+    apart = [pd.Series([4, 2, 0], [2, 1, 0]), pd.Series([1, 3])]
+    for labeled in (y, y[::-1], apart):
+        assert [labels.tolist() for labels in as_labels(labeled, recordings)] == [[0, 2, 4], [1, 3]]
+    with pytest.raises(TypeError, match=r"X must be sorted monotonically.*X\.sort_index"):
+        as_recordings(X.iloc[::-1])
+    with pytest.raises(TypeError, match="X must have unique column indices"):
+        as_recordings(pd.concat([X, X], axis=1))
+
+
 def test_a_table_that_names_no_type_is_read_by_stretches():
     class Table:
         shape = (2, 30)
