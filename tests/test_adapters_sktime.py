@@ -125,6 +125,24 @@ class TestEvents:
         assert events_to_labels(empty, 3).tolist() == [-1] * 3
         assert events_to_labels(empty, 3, fill=0).tolist() == [0] * 3
 
+    def test_defects_of_a_panel_name_the_instance(self):
+        index = pd.MultiIndex.from_product([["b", "a"], range(3)])
+        intervals = pd.IntervalIndex.from_tuples([(0, 2), (1, 3)], closed="left")
+        tables = [labels_to_events([0, 0, 0]), pd.DataFrame({"ilocs": intervals, "labels": [0, 1]})]
+        for y in (tables, pd.concat(tables, keys=["b", "a"])):
+            with pytest.raises(ValueError, match=r"row \('a', 1\) \(recording 1.*overlaps row \('a', 0\)"):
+                read_labels(y, index)
+        with pytest.raises(ValueError, match="X has 2 instances, y has 1"):
+            read_labels(tables[:1], index)
+        with pytest.raises(ValueError, match="y names instance 'c', which X has not"):
+            read_labels(pd.concat(tables, keys=["b", "c"]), index)
+
+    def test_positions_are_not_times(self):
+        times = pd.IntervalIndex.from_breaks(pd.date_range("2026-01-01", periods=3), closed="left")
+        for ilocs in (times, np.array(list(times), dtype=object)):
+            with pytest.raises(ValueError, match="holds intervals of datetime64.*; ilocs are positions"):
+                events_to_labels(pd.DataFrame({"ilocs": ilocs, "labels": [0, 1]}), 5)
+
     def test_rows_of_an_instance_belong_together(self):
         with pytest.raises(ValueError, match="rows of instance 'a' are not together"):
             list(iterate_instances(pd.MultiIndex.from_tuples([("a", 0), ("b", 0), ("a", 1)])))

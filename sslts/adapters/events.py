@@ -42,17 +42,22 @@ def events_to_labels(events: Any, n_samples: int, *, fill: int = -1) -> np.ndarr
     [0, 0, -1, 1, 1]
     """
     table = _as_table(events)
+    return _paint_events(table, np.zeros(len(table), dtype=np.int64), [n_samples], fill)[0]
+
+
+def _paint_events(table: pd.DataFrame, recording: np.ndarray, lengths: Sequence[int], fill: int) -> list[np.ndarray]:
+    """Write events, each of the recording that is named by its number, as labels of time steps."""
     intervals = pd.IntervalIndex(table["ilocs"].array)
     segments = pd.DataFrame(
         {
-            "recording": 0,
+            "recording": recording,
             "start": intervals.left.to_numpy(),
             "end": intervals.right.to_numpy(),
             "label": table["labels"].to_numpy(),
         },
-        index=table.index,
+        index=pd.Index(table.index.tolist(), tupleize_cols=False),  # whose names are readable in errors
     )
-    return segments_to_labels(segments, [n_samples], fill=fill)[0]
+    return segments_to_labels(segments, lengths, fill=fill)
 
 
 def _as_table(events: Any) -> pd.DataFrame:
@@ -69,6 +74,11 @@ def _as_table(events: Any) -> pd.DataFrame:
         if strange:
             raise ValueError(f"y['ilocs'] holds {strange[0]}; give pandas intervals, closed on the left.")
         events = events.assign(ilocs=pd.arrays.IntervalArray(list(events["ilocs"])))
+    if events["ilocs"].dtype.subtype.kind not in "iuf":
+        raise ValueError(
+            f"y['ilocs'] holds intervals of {events['ilocs'].dtype.subtype}; ilocs are positions, counted from 0: find "
+            "those of times with X.index.get_indexer."
+        )
     if events["ilocs"].dtype.closed != "left":
         raise ValueError(f"y['ilocs'] is closed on the {events['ilocs'].dtype.closed}; give intervals closed='left'.")
     return events
@@ -169,39 +179,46 @@ def read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
     [[0, 1, 1]]
     """
     instances = list(iterate_instances(index))
+    entries: Any
     if not isinstance(index, pd.MultiIndex):
         return [_read_one(y, index, "y")]
     if isinstance(y, (pd.Series, pd.DataFrame)):
-        entries = _split(y, [instance for instance, _, _ in instances])
+        entries = y if _is_events(y) else _split(y, instances)
     elif isinstance(y, np.ndarray) and y.ndim == 1 and len(y) == len(index):  # of all time steps, end to end
         entries = [y[start:stop] for _, start, stop in instances]
     else:
         entries = list(y)
-    if len(entries) != len(instances):
-        raise ValueError(f"X has {len(instances)} instances, y has {len(entries)}; pass one entry for each instance.")
+        if len(entries) != len(instances):
+            raise ValueError(
+                f"X has {len(instances)} instances, y has {len(entries)}; pass one entry for each instance."
+            )
+        if all(map(_is_events, entries)):
+            entries = pd.concat(map(_as_table, entries), keys=[instance for instance, _, _ in instances])
+    if _is_events(entries):
+        lengths = [stop - start for _, start, stop in instances]
+        return _paint_events(_as_table(entries), _find_instances(entries, instances), lengths, fill=-1)
     return [
         _read_one(entry, index[start:stop].droplevel(0), f"y of instance {instance!r}")
         for entry, (instance, start, stop) in zip(entries, instances, strict=True)
     ]
 
 
-def _split(y: pd.Series | pd.DataFrame, ids: Sequence[Any]) -> list[Any]:
-    """Return the part of each instance, by the first level of the index of ``y``."""
-    events = _is_events(y)
+def _find_instances(y: pd.Series | pd.DataFrame, instances: Sequence[tuple[Any, int, int]]) -> np.ndarray:
+    """Return the number of the instance that each row of ``y`` names on the first level of its index."""
     level = y.index.get_level_values(0)
-    unknown = set(level) - set(ids)
-    if unknown:
-        raise ValueError(
-            f"y names instance {next(iter(unknown))!r}, which X has not; use the first level of X's index."
-        )
+    at = pd.Index([instance for instance, _, _ in instances]).get_indexer(level)
+    if (at < 0).any():
+        raise ValueError(f"y names instance {level[at < 0][0]!r}, which X has not; use the first level of X's index.")
+    return at
+
+
+def _split(y: pd.Series | pd.DataFrame, instances: Sequence[tuple[Any, int, int]]) -> list[Any]:
+    """Return the labels of each instance, by the first level of the index of ``y``."""
+    numbers = _find_instances(y, instances)
     parts: dict[Any, Any] = {}
-    for instance, part in y.groupby(level=0, sort=False):
-        if isinstance(y.index, pd.MultiIndex):
-            parts[instance] = part.droplevel(0)
-        else:  # events, or one label for the whole instance
-            parts[instance] = part if events else part.to_numpy()
-    absent = y[:0] if events else np.array([-1])
-    return [parts.get(instance, absent) for instance in ids]
+    for number, part in y.groupby(numbers, sort=False):
+        parts[number] = part.droplevel(0) if isinstance(y.index, pd.MultiIndex) else part.to_numpy()
+    return [parts.get(number, np.array([-1])) for number in range(len(instances))]
 
 
 def _is_events(y: Any) -> bool:
