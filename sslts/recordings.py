@@ -470,9 +470,13 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     [[1, 1, 1], [-1, -1, -1]]
     """
     if _is_dense(y, recordings):
-        return list(y.astype(np.int64, copy=False))
+        labels = list(y.astype(np.int64, copy=False))
+        _warn_of_wrapped(y, labels, name)
+        return labels
     items = _list_labels(y, recordings, name)
-    return [np.concatenate(list(parts)) for parts in _read_labels(items, recordings, name)]
+    labels = [np.concatenate(list(parts)) for parts in _read_labels(items, recordings, name)]
+    _warn_of_wrapped(items, labels, name)
+    return labels
 
 
 def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRuns:
@@ -502,8 +506,17 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
     [1, -1]
     """
     if _is_dense(y, recordings):
-        return LabelRuns.from_table(y)
+        runs = LabelRuns.from_table(y)
+        _warn_of_wrapped(y, [runs.value], name)
+        return runs
     items = _list_labels(y, recordings, name)
+    runs = _find_runs_of(items, recordings, name)
+    _warn_of_wrapped(items, [runs.value], name)
+    return runs
+
+
+def _find_runs_of(items: list[Any], recordings: Recordings, name: str) -> LabelRuns:
+    """Return the runs of what was given for each recording, at once if that is one label each."""
     if all(_is_whole_number(item) for item in items):
         values = np.concatenate([np.ravel(item) for item in items])
         if values.dtype.kind in "iu" and values.min() >= -1:
@@ -554,11 +567,33 @@ def _is_dense(y: Any, recordings: Recordings) -> bool:
     """Return whether ``y`` is one array of labels without defect, so that nobody need look at each row."""
     return (
         type(y) is np.ndarray
-        and y.dtype.kind in "bi"
+        and y.dtype.kind in REAL_KINDS
         and recordings.has_equal_lengths()
         and y.shape == (len(recordings), recordings.lengths[0])
         and y.min() >= -1
+        and float(y.max()) < 2.0**63
+        and (y.dtype.kind != "f" or _is_whole(y))
     )
+
+
+def _is_whole(y: np.ndarray) -> bool:
+    """Return whether all values are whole numbers, of which some rows at a time are copied."""
+    rows = max(READ_SAMPLES // y.shape[1], 1)
+    parts = (y[first : first + rows] for first in range(0, len(y), rows))
+    return all(np.array_equal(part, np.round(part)) for part in parts)
+
+
+def _warn_of_wrapped(items: Any, values: Sequence[np.ndarray], name: str) -> None:
+    """Warn if a class is the greatest value of the unsigned type that labels were given in: -1 turns into that."""
+    kinds = {items.dtype} if isinstance(items, np.ndarray) else {getattr(item, "dtype", None) for item in items}
+    greatest = [np.iinfo(kind).max for kind in kinds if isinstance(kind, np.dtype) and kind.kind == "u"]
+    found = [top for top in greatest if any((part == top).any() for part in values)]
+    if found:
+        warnings.warn(
+            f"{name} has a class {found[0]}, which is what -1 becomes in labels without a sign. If it means "
+            f"unlabelled, pass np.where({name} == {found[0]}, -1, {name}.astype(int)).",
+            stacklevel=3,
+        )
 
 
 def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:

@@ -307,6 +307,29 @@ class TestLabels:
         assert set(np.unique(fitted.predict(X))) <= {0, 7, 255}
         assert fitted.predict_proba(X).shape == (4, 40, 3)
 
+    def test_minus_one_without_a_sign(self):
+        """Row: a class that is the greatest value of an unsigned type, as 255 of uint8"""
+        message = ROWS["a class that is the greatest value of an unsigned type, as 255 of uint8"][1][0]
+        recordings, wrapped = as_recordings(X), np.where(X > 1, -1, Y)
+        for labels in (wrapped.astype(np.uint8), list(wrapped.astype(np.uint8)), [np.uint8(255)] * 4):
+            for read in (as_labels, as_label_runs):
+                with pytest.warns(UserWarning, match=message + r".*np\.where\(y == 255, -1, y\.astype\(int\)\)"):
+                    read(labels, recordings)
+        with pytest.warns(UserWarning, match="y has a class 65535"):
+            make_segmenter().fit(X, wrapped.astype(np.uint16))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for labels in (Y * 255, (Y * 254).astype(np.uint8), list((Y * 255).astype(np.uint16))):
+                as_label_runs(labels, recordings)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.float16, np.float64, np.longdouble])
+    def test_whole_arrays_of_any_dtype(self, dtype):
+        labels = Y.astype(dtype) - (dtype(0).dtype.kind == "f")
+        np.testing.assert_array_equal(as_labels(labels, as_recordings(X)), labels.astype(np.int64))
+        runs = as_label_runs(labels, as_recordings(X))
+        assert runs.value.dtype == np.int64
+        np.testing.assert_array_equal(runs.value, as_label_runs(list(labels), as_recordings(X)).value)
+
     def test_a_class_that_nobody_labelled(self):
         """Row: a class that occurs only where `y` is -1"""
         truth = np.where(X > 1, 2, Y)
