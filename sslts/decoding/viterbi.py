@@ -136,9 +136,7 @@ class _Table(NamedTuple):
     falling: np.ndarray  # (D,): of length D, ..., 1
     rising: np.ndarray  # (D,): of lasting D, ..., 1 samples or more
     excess: np.ndarray  # (D + 1,): of lasting 1, ..., D + 1 samples or more, less that of lasting so long
-    spanning: (
-        np.ndarray
-    )  # (D,): of D, ..., 1 samples somewhere within a segment, less that of lasting D, ..., 1 or more
+    spanning: np.ndarray  # (D,): of D, ..., 1 samples anywhere within a segment, less `rising`
     decay: float
     endless: float  # of a tail: of lasting on, less that of ending
 
@@ -147,7 +145,9 @@ class _Table(NamedTuple):
         endless = -float(np.log1p(-np.exp(durations.log_decay)))
         excess = np.append(durations.log_survival - durations.log_probability, endless)
         falling, rising = durations.log_probability[::-1].copy(), durations.log_survival[::-1].copy()
-        within = np.logaddexp.accumulate(np.append(rising[0] + endless, rising[1:]))  # of the first sample at any age
+        within = np.logaddexp.accumulate(
+            np.append(rising[0] + endless, rising[1:])
+        )  # summed over what is hidden before
         spanning = within - rising
         return cls(len(falling), falling, rising, excess, spanning, durations.log_decay, endless)
 

@@ -130,8 +130,8 @@ def _warn_of_level(level: float, n: int | None) -> None:
     if n is not None and level > n / (n + 1):
         needed = math.ceil(round(level / (1 - level), 6))
         warnings.warn(
-            f"level={level!r} is more than {n} labelled recordings back, at most {n / (n + 1):.3g}: the interval of the "
-            f"count reaches as far as the worst of them, and covers less often than it says. Calibrate on at least "
+            f"level={level!r} is more than {n} labelled recordings back, at most {n / (n + 1):.3g}: the interval of "
+            "the count reaches as far as the worst of them, and covers less often than it says. Calibrate on at least "
             f"{needed} recordings, or give a lower level.",
             stacklevel=4,
         )
