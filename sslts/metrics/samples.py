@@ -128,19 +128,8 @@ def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
     >>> mean_iou_each([[0, 0, 1, 1], [2, 2, 2, 2]], [[0, 1, 1, 1], [2, 2, 2, 2]]).round(3).tolist()
     [0.583, 1.0]
     """
-    true, pred, offsets = pool_labels(y_true, y_pred)
-    n = offsets.size - 1
-    labelled = true >= 0
-    true, pred, recording = true[labelled], pred[labelled], np.repeat(np.arange(n), np.diff(offsets))[labelled]
-    classes = np.union1d(np.unique(true), np.unique(pred))
-
-    def count(labels: np.ndarray, recording: np.ndarray) -> np.ndarray:
-        cell = recording * classes.size + np.searchsorted(classes, labels)
-        return np.bincount(cell, minlength=n * classes.size).reshape(n, classes.size)
-
-    same = true == pred
-    hits = count(true[same], recording[same])
-    union = count(true, recording) + count(pred, recording) - hits
+    hits, totals = _tally_samples(y_true, y_pred, _divide_iou).parts
+    union = totals - hits
     return pd.DataFrame(hits / np.where(union > 0, union, np.nan)).mean(axis=1).to_numpy()
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from sslts import metrics
 from sslts.classes import isolate_class
 from sslts.decoding.predicting import predict_both
+from sslts.metrics.samples import mean_iou_each
 from sslts.model_selection.labels import check_groups
 from sslts.outputs import check_place
 from sslts.plotting import (
@@ -261,7 +262,7 @@ def _draw_worst(
     names: dict[int, str],
     n_worst: int,
 ) -> str:
-    scores = [metrics.mean_iou([t], [p]) for t, p in zip(truth, predicted, strict=True)]
+    scores = mean_iou_each(truth, predicted)
     figures = []
     for i in np.argsort(scores)[:n_worst]:
         start, stop = _find_worst(truth[i], predicted[i])
