@@ -20,6 +20,7 @@ No layer here takes statistics over unbounded time at inference.
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -262,8 +263,6 @@ class UNetModule(nn.Module):
     (8, torch.Size([1, 3, 50]))
     """
 
-    takes_lengths = True
-
     def __init__(
         self,
         n_channels: int,
@@ -326,8 +325,13 @@ class UNetModule(nn.Module):
             logits = F.interpolate(logits, scale_factor=self.stem_stride, mode="linear", align_corners=False)
         return logits[..., :length]
 
+    @property
+    def takes_lengths(self) -> bool:
+        """Whether `forward` does: that of a subclass may not."""
+        return "lengths" in inspect.signature(self.forward).parameters
+
     def fold_norms(self) -> UNetModule:
-        """Return a copy for evaluation, in which each BatchNorm is a part of the convolution before it."""
+        """Return a copy for evaluation, in which each BatchNorm is a part of the convolution registered before it."""
         folded = copy.deepcopy(self).eval()
         for parent in list(folded.modules()):
             for (before, conv), (name, norm) in pairwise(parent.named_children()):

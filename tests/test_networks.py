@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslts.networks import Ensemble, UNet, count_parameters
+from sslts.networks import Ensemble, UNet, UNetModule, count_parameters
 from sslts.prediction import find_halo
 from sslts.windows import SignalSummary
 
@@ -112,6 +112,15 @@ def test_with_lengths_each_signal_is_answered_as_if_alone(lengths, more, recipe)
     assert answers.shape == (len(lengths), 3, x.shape[-1])
     for row, answer, length in zip(x, answers, lengths, strict=True):
         torch.testing.assert_close(answer[:, :length], module(row[None, :, :length])[0], atol=1e-5, rtol=1e-4)
+
+
+def test_a_subclass_with_a_forward_of_its_own_takes_no_lengths():
+    class Own(UNetModule):
+        def forward(self, x):
+            return super().forward(x.abs())
+
+    assert SMALL(1, 2).takes_lengths
+    assert not Own(1, 2, width=4, depth=1, kernel_size=3, stem_stride=1, dropout=0.0).takes_lengths
 
 
 def test_width_is_the_size():
