@@ -141,7 +141,7 @@ def _predict_long(
     length = int(recordings.recordings.lengths[i])
     for piece in cut_pieces(i, length, core=core, halo=halo):
         size = piece.stop - piece.start
-        filled = int(round_up(np.array(size))) if net.takes_lengths and piece.stop == length else size
+        filled = int(round_up(np.array(size))) if piece.stop == length and net.takes_lengths else size
         proba = predict_batch(net, [recordings.read(i, piece.start, piece.stop)], filled)[0]
         kept = proba[piece.keep_start - piece.start : piece.keep_stop - piece.start]
         yield Part(i, piece.keep_start, kept, piece.keep_stop == length)

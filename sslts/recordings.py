@@ -470,12 +470,11 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     [[1, 1, 1], [-1, -1, -1]]
     """
     if _is_dense(y, recordings):
-        labels = list(y.astype(np.int64, copy=False))
-        _warn_of_wrapped(y, labels, name)
-        return labels
-    items = _list_labels(y, recordings, name)
-    labels = [np.concatenate(list(parts)) for parts in _read_labels(items, recordings, name)]
-    _warn_of_wrapped(items, labels, name)
+        given, labels = y, list(y.astype(np.int64, copy=False))
+    else:
+        given = _list_labels(y, recordings, name)
+        labels = [np.concatenate(list(parts)) for parts in _read_labels(given, recordings, name)]
+    _warn_of_wrapped(given, labels, name)
     return labels
 
 
@@ -506,12 +505,11 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
     [1, -1]
     """
     if _is_dense(y, recordings):
-        runs = LabelRuns.from_table(y)
-        _warn_of_wrapped(y, [runs.value], name)
-        return runs
-    items = _list_labels(y, recordings, name)
-    runs = _find_runs_of(items, recordings, name)
-    _warn_of_wrapped(items, [runs.value], name)
+        given, runs = y, LabelRuns.from_table(y)
+    else:
+        given = _list_labels(y, recordings, name)
+        runs = _find_runs_of(given, recordings, name)
+    _warn_of_wrapped(given, [runs.value], name)
     return runs
 
 

@@ -145,9 +145,8 @@ class _Table(NamedTuple):
         endless = -float(np.log1p(-np.exp(durations.log_decay)))
         excess = np.append(durations.log_survival - durations.log_probability, endless)
         falling, rising = durations.log_probability[::-1].copy(), durations.log_survival[::-1].copy()
-        within = np.logaddexp.accumulate(
-            np.append(rising[0] + endless, rising[1:])
-        )  # summed over what is hidden before
+        # A sum over what is hidden before; of the longest, the tail's.
+        within = np.logaddexp.accumulate(np.append(rising[0] + endless, rising[1:]))
         spanning = within - rising
         return cls(len(falling), falling, rising, excess, spanning, durations.log_decay, endless)
 

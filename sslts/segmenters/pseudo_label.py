@@ -71,8 +71,8 @@ class PseudoLabelLoss(nn.Module):
         compared = [known.x] if self.threshold.needs_labeled else []
         labeled_logits, logits, *others = step.student(labeled.x, unlabeled.x, *compared)
         proba = logits.detach().softmax(1)
-        answers = [(other.detach().softmax(1), known.target >= 0) for other in others]
-        self.threshold.observe(proba, unlabeled.valid, labeled=answers[0] if answers else None)
+        answer = (others[0].detach().softmax(1), known.target >= 0) if others else None
+        self.threshold.observe(proba, unlabeled.valid, labeled=answer)
         proba = self.threshold.align(proba)
         weight = self.threshold(proba)
 
