@@ -13,9 +13,10 @@ import scipy.sparse
 import torch
 
 from sslts import FixMatchSegmenter
+from sslts.annotations import as_label_runs, as_labels
 from sslts.networks import UNet
 from sslts.preprocessing import FillGaps
-from sslts.recordings import as_label_runs, as_labels, as_recordings
+from sslts.recordings import as_recordings
 
 TABLES = (Path(__file__).parent.parent / "docs" / "input.md").read_text()
 ROWS = {

@@ -1,4 +1,4 @@
-"""Every container of X and y becomes the same recordings and labels; every defect is named."""
+"""Every container of X becomes the same recordings; every defect is named."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslts.recordings import as_labels, as_recordings
+from sslts.annotations import as_labels
+from sslts.recordings import as_recordings
 
 
 @pytest.fixture
@@ -89,46 +90,6 @@ class TestPack:
         assert isinstance(ragged.pack([np.zeros(2), np.zeros(3)]), list)
 
 
-class TestLabels:
-    X = as_recordings([np.zeros(3), np.zeros(2)])
-
-    @pytest.mark.parametrize(
-        "y",
-        [[[1, 0, -1], [2, 2]], [np.array([1.0, 0.0, -1.0]), np.array([2, 2], dtype=np.uint8)]],
-    )
-    def test_dense(self, y):
-        assert [labels.tolist() for labels in as_labels(y, self.X)] == [[1, 0, -1], [2, 2]]
-
-    @pytest.mark.parametrize("y", [[5, -1], np.array([5, -1]), np.array([[5], [-1]]), pd.Series([5, -1])])
-    def test_one_label_for_the_whole_recording(self, y):
-        assert [labels.tolist() for labels in as_labels(y, self.X)] == [[5, 5, 5], [-1, -1]]
-
-    def test_booleans_are_classes(self):
-        assert as_labels([True, False], self.X)[0].tolist() == [1, 1, 1]
-
-    def test_series_on_the_index_of_a_panel(self, panel):
-        X = as_multiindex(panel)
-        y = pd.Series(np.repeat([0, 1, -1], 7), index=X.index)
-        shuffled = pd.concat([y.loc[[2]], y.loc[[0]], y.loc[[1]]])
-        assert [labels[0] for labels in as_labels(shuffled, as_recordings(X))] == [0, 1, -1]
-
-    @pytest.mark.parametrize(
-        ("y", "message"),
-        [
-            ([[0, 1, 1]], "X has 2 recordings, y has 1"),
-            ([[0, 1, 1], [0, 1, 1]], r"recording 1 has labels of shape \(3,\), its signal has 2 samples"),
-            ([[0, 1, 0.5], [0, 1]], r"y\[0\] \(recording 0\) holds 0.5 at sample 2; labels are integers"),
-            ([[0, 1, np.nan], [0, 1]], "holds nan at sample 2"),
-            ([["a", "b", "c"], [0, 1]], "recording 0.* is not numeric; give one integer"),
-            ([[0, 1, 1], [0, -2]], r"y\[1\] \(recording 1\) .* -2"),
-            (3, "single value"),
-        ],
-    )
-    def test_defects_are_named(self, y, message):
-        with pytest.raises(ValueError, match=message):
-            as_labels(y, self.X)
-
-
 @pytest.mark.parametrize(
     ("X", "message"),
     [
@@ -177,15 +138,6 @@ def test_what_float32_can_not_hold_is_read_exactly_if_asked(dtype, exact):
     assert recordings.read(0, exact=True).dtype == exact
     assert recordings.get(1).dtype == dtype
     assert recordings.get(1).tolist() == [3, 4, 5]
-
-
-def test_labels_on_the_index_of_the_recordings_are_read_in_their_order():
-    index = pd.MultiIndex.from_product([["b", "a"], range(3)])
-    X, y = pd.DataFrame({"x": np.arange(6.0)}, index), pd.Series(np.arange(6), index)
-    for labeled in (y, y[::-1], y.sort_index(), y.to_frame()):
-        assert [labels.tolist() for labels in as_labels(labeled, as_recordings(X))] == [[0, 1, 2], [3, 4, 5]]
-    with pytest.raises(ValueError, match="2 columns"):
-        as_labels(pd.DataFrame({"a": y, "b": y}), as_recordings(X))
 
 
 def test_rows_of_instances_are_gathered_in_order_of_appearance():

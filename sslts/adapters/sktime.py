@@ -21,11 +21,12 @@ from sktime.transformations.base import BaseTransformer
 from sktime.utils.sklearn import is_sklearn_transformer
 
 from sslts.adapters.events import events_to_labels, iterate_instances, labels_to_events, read_labels
+from sslts.annotations import as_labels
 from sslts.decoding.predicting import predict_both
 from sslts.metrics import mean_iou
 from sslts.networks import UNet
 from sslts.recipes import Recipe
-from sslts.recordings import as_labels, as_recordings
+from sslts.recordings import as_recordings
 from sslts.segmenters import (
     FixMatchSegmenter,
     MeanTeacherSegmenter,

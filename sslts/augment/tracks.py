@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from sslts.annotations import as_labels
 from sslts.recipes import Bounds, Recipe
-from sslts.recordings import Recordings, as_labels, as_recordings
+from sslts.recordings import Recordings, as_recordings
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts.annotations import as_labels
 from sslts.decoding.predicting import predict_both
 from sslts.plotting.style import check_names, color_classes, split_axes, thin_curve, thin_runs
-from sslts.recordings import as_labels, as_recordings
+from sslts.recordings import as_recordings
 from sslts.segments import align_labels, check_sampling_rate
 from sslts.wrapping import find_attribute
 

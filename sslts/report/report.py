@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sslts import metrics
+from sslts.annotations import as_labels
 from sslts.classes import isolate_class
 from sslts.decoding.predicting import predict_both
 from sslts.metrics.samples import mean_iou_each
@@ -25,7 +26,7 @@ from sslts.plotting import (
     TrainingHistoryDisplay,
 )
 from sslts.plotting.style import check_names
-from sslts.recordings import as_labels, as_recordings
+from sslts.recordings import as_recordings
 from sslts.report.page import draw_for_page, make_figure, make_page, make_table
 from sslts.segments import find_runs
 from sslts.wrapping import find_attribute, find_fitted

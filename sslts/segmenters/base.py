@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_feature_names
 from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 
+from sslts.annotations import as_label_runs, check_given
 from sslts.batches import WindowDataset
 from sslts.callbacks import LossRecorder, StepBar, make_schedule
 from sslts.classes import find_classes, share_classes, weigh_classes
@@ -30,7 +31,7 @@ from sslts.networks import Network
 from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
 from sslts.preprocessing import NORMALIZATIONS
 from sslts.recipes import Recipe, is_shipped, replace_nested, split_nested
-from sslts.recordings import Recordings, as_label_runs, as_recordings, check_given
+from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters.predicting import PredictsRecordings
 from sslts.segmenters.saving import SavableNetwork
 from sslts.segmenters.start import Start, find_output, load_weights, read_start

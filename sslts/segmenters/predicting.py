@@ -10,11 +10,12 @@ import pandas as pd
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
+from sslts.annotations import as_labels
 from sslts.decoding import Decoder, SegmentStatistics, prepare_decoder, read_statistics
 from sslts.outputs import Output
 from sslts.prediction import Decoded, Part, decode_parts, predict_parts
 from sslts.preprocessing import NormalizedRecordings
-from sslts.recordings import Recordings, as_labels, as_recordings, check_channel_names
+from sslts.recordings import Recordings, as_recordings, check_channel_names
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.tables import make_table
 from sslts.training import SegmentationNet

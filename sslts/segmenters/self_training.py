@@ -16,11 +16,12 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
+from sslts.annotations import as_labels, check_given
 from sslts.labels import LabelRuns
 from sslts.metrics.samples import mean_iou_each
 from sslts.persistence.checkpoints import SavedRounds
 from sslts.persistence.models import Savable
-from sslts.recordings import Recordings, as_labels, as_recordings, check_given
+from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters.supervised import SupervisedSegmenter
 from sslts.wrapping import check_completed, find_attribute
 

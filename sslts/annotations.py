@@ -1,0 +1,238 @@
+"""What users pass as ``y``, as labels: one array for each recording, or the runs of all of them.
+
+All shapes, ``-1`` conventions and errors about labels live here, as those about signals do in `sslts.recordings`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sslts.labels import LabelRuns
+from sslts.recordings import Recordings
+from sslts.segments import align_labels, check_integers, order_labels
+from sslts.sources import READ_SAMPLES, Rows, is_lazy, read_source
+from sslts.values import REAL_KINDS
+
+
+def check_given(y: Any, who: str) -> None:
+    """Refuse to fit without ``y``, in the words that scikit-learn looks for; ``who`` is the estimator's name.
+
+    Raises
+    ------
+    ValueError
+        If ``y`` is None.
+
+    Examples
+    --------
+    >>> check_given([0, -1], "FixMatchSegmenter")
+    """
+    if y is None:
+        raise ValueError(f"{who} requires y to be passed, but the target y is None. Mark unlabelled samples with -1.")
+
+
+def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.ndarray]:
+    """Read any accepted container of ``y`` as one int64 array per recording.
+
+    Parameters
+    ----------
+    y : array-like
+        ``(n, T)``; list or object array of ``(T_i,)``; ``(n,)`` or ``(n, 1)``, one label for the whole recording;
+        or a Series on the index of a ``pd-multiindex`` ``X``. ``-1`` means unlabelled, classes are integers >= 0.
+    recordings : Recordings
+        What ``y`` labels.
+    name : str
+        What errors call the argument.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (T_i,)
+
+    Raises
+    ------
+    ValueError
+        If labels are missing, not whole numbers, below -1, or of another length than their recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.recordings import as_recordings
+    >>> [labels.tolist() for labels in as_labels([1, -1], as_recordings(np.zeros((2, 3))))]
+    [[1, 1, 1], [-1, -1, -1]]
+    """
+    if _is_dense(y, recordings):
+        given, labels = y, list(y.astype(np.int64, copy=False))
+    else:
+        given = _list_labels(y, recordings, name)
+        labels = [np.concatenate(list(parts)) for parts in _read_labels(given, recordings, name)]
+    _warn_of_wrapped(given, labels, name)
+    return labels
+
+
+def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRuns:
+    """Read any accepted container of ``y`` as runs of equal labels.
+
+    What is not in memory is read by stretches, and one label for a whole recording is not spread over its samples: so
+    any number of unlabelled recordings of any length can be given as ``-1`` each.
+
+    Parameters
+    ----------
+    y, recordings, name
+        As in `as_labels`.
+
+    Returns
+    -------
+    LabelRuns
+
+    Raises
+    ------
+    ValueError
+        As `as_labels` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.recordings import as_recordings
+    >>> as_label_runs([1, -1], as_recordings(np.zeros((2, 3)))).value.tolist()
+    [1, -1]
+    """
+    if _is_dense(y, recordings):
+        given, runs = y, LabelRuns.from_table(y)
+    else:
+        given = _list_labels(y, recordings, name)
+        runs = _find_runs_of(given, recordings, name)
+    _warn_of_wrapped(given, [runs.value], name)
+    return runs
+
+
+def _find_runs_of(items: list[Any], recordings: Recordings, name: str) -> LabelRuns:
+    """Return the runs of what was given for each recording, at once if that is one label each."""
+    if all(_is_whole_number(item) for item in items):
+        values = np.concatenate([np.ravel(item) for item in items])
+        if values.dtype.kind in "iu" and values.min() >= -1:
+            return LabelRuns.from_constants(values.astype(np.int64), recordings.lengths)
+    return LabelRuns.from_parts(_read_labels(items, recordings, name))
+
+
+def _is_whole_number(item: Any) -> bool:
+    """Return whether it is one label, by its type alone."""
+    if type(item) is np.ndarray or isinstance(item, np.integer):
+        return item.size == 1 and item.dtype.kind in "iu"
+    return type(item) is int
+
+
+def _list_labels(y: Any, recordings: Recordings, name: str) -> list[Any]:
+    """Return what was given for each recording."""
+    items = list(_iterate_labels(y, recordings, name))
+    if len(items) != len(recordings):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {len(recordings)} recordings, "
+            f"{name} has {len(items)}; pass one entry of {name} per recording."
+        )
+    return items if recordings.times is None else list(_order_items(items, recordings, name))
+
+
+def _order_items(items: list[Any], recordings: Recordings, name: str) -> Iterator[Any]:
+    """Yield labels, those on an index in the order of their recording's; an index that merely counts may differ."""
+    for i, (item, times) in enumerate(zip(items, recordings.times or (), strict=True)):
+        own = getattr(item, "index", None)
+        if isinstance(own, pd.Index) and times is not None and _are_names(own, times):
+            item = order_labels(item, times, f"{name}[{i}] (recording {i})")
+        yield item
+
+
+def _are_names(own: pd.Index, times: pd.Index) -> bool:
+    """Return whether the index of labels tells which samples of a recording they are for."""
+    if len(own) != len(times) or len(own) == 1:  # one label for all, or what will be refused by its length
+        return False
+    return not (_is_counted(own) or _is_counted(times)) or bool(own.isin(times).all())
+
+
+def _is_counted(index: pd.Index) -> bool:
+    """Return whether an index is the one that pandas gives to what is passed without."""
+    return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+
+
+def _is_dense(y: Any, recordings: Recordings) -> bool:
+    """Return whether ``y`` is one array of labels without defect, so that nobody need look at each row."""
+    return (
+        type(y) is np.ndarray
+        and y.dtype.kind in REAL_KINDS
+        and recordings.has_equal_lengths()
+        and y.shape == (len(recordings), recordings.lengths[0])
+        and y.min() >= -1
+        and float(y.max()) < 2.0**63
+        and (y.dtype.kind != "f" or _is_whole(y))
+    )
+
+
+def _is_whole(y: np.ndarray) -> bool:
+    """Return whether all values are whole numbers, of which some rows at a time are copied."""
+    rows = max(READ_SAMPLES // y.shape[1], 1)
+    parts = (y[first : first + rows] for first in range(0, len(y), rows))
+    return all(np.array_equal(part, np.round(part)) for part in parts)
+
+
+def _warn_of_wrapped(items: Any, values: Sequence[np.ndarray], name: str) -> None:
+    """Warn if a class is the greatest value of the unsigned type that labels were given in: -1 turns into that."""
+    kinds = {items.dtype} if isinstance(items, np.ndarray) else {getattr(item, "dtype", None) for item in items}
+    greatest = [np.iinfo(kind).max for kind in kinds if isinstance(kind, np.dtype) and kind.kind == "u"]
+    found = [top for top in greatest if any((part == top).any() for part in values)]
+    if found:
+        warnings.warn(
+            f"{name} has a class {found[0]}, which is what -1 becomes in labels without a sign. If it means "
+            f"unlabelled, pass np.where({name} == {found[0]}, -1, {name}.astype(int)).",
+            stacklevel=3,
+        )
+
+
+def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
+    y = align_labels(y, recordings, name)
+    if isinstance(y, (pd.Series, pd.DataFrame)) and isinstance(y.index, pd.MultiIndex):
+        return iter(align_labels(y, y, name))  # recordings without an index: in the order of the labels
+    if isinstance(y, (pd.Series, pd.DataFrame)):
+        y = _order_instances(y, recordings.index).to_numpy()
+    if is_lazy(y) and len(y.shape) == 2:
+        return iter(Rows(y))
+    if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
+        raise ValueError(f"{name} is a single value ({y!r}); expected labels for every recording.")
+    return iter(y)
+
+
+def _order_instances(y: pd.Series | pd.DataFrame, index: pd.MultiIndex | None) -> pd.Series | pd.DataFrame:
+    """Return labels on the names of instances, one for each, in the order of the recordings; others as they are."""
+    if index is None or isinstance(y.index, pd.RangeIndex):  # without names
+        return y
+    instances = index.droplevel(-1).unique()
+    named = len(y) == len(instances) and y.index.is_unique and y.index.isin(instances).all()
+    return y.loc[instances] if named else y
+
+
+def _read_labels(items: list[Any], recordings: Recordings, name: str) -> Iterator[Iterator[np.ndarray]]:
+    """Yield the labels of each recording in stretches: int64, checked."""
+    for i, item in enumerate(items):
+        yield _read_label_parts(item, i, recordings, name)
+
+
+def _read_label_parts(item: Any, i: int, recordings: Recordings, name: str) -> Iterator[np.ndarray]:
+    length = int(recordings.lengths[i])
+    place = f"{name}[{i}] (recording {i})"
+    if not is_lazy(item):
+        item = check_integers(item, place, squeeze=True)
+    if item.shape == (1,):
+        item = np.broadcast_to(check_integers(read_source(item, 0, 1), place), length)
+    if tuple(item.shape) != (length,):
+        raise ValueError(
+            f"{name}: recording {i} has labels of shape {tuple(item.shape)}, its signal has {length} samples; "
+            f"give one label per sample, or one for the whole recording.{recordings.hint_axes(item.shape[0])}"
+        )
+    if not is_lazy(item):
+        yield item
+        return
+    for start in range(0, length, READ_SAMPLES):
+        where = place if start == 0 else f"{place}, counted from sample {start},"
+        yield check_integers(read_source(item, start, min(start + READ_SAMPLES, length)), where)
