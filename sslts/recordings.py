@@ -28,7 +28,7 @@ from sslts.values import (
 )
 
 Container = Literal["array", "list", "panel"]
-FEW_COLUMNS = 8  # with fewer, and many more rows, a table looks like one recording that was written down over time
+FEW_COLUMNS = 8  # with fewer, and so many times more rows, a table looks like one recording, written down over time
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +268,7 @@ def _warn_of_rows(X: Any, recordings: Recordings) -> None:
     n, length = len(recordings), int(recordings.lengths[0])
     timed = isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
     flat = len(recordings.sources[0].shape) == 1
-    if timed or (flat and length < FEW_COLUMNS and n >= 8 * length):
+    if timed or (flat and length < FEW_COLUMNS and n >= FEW_COLUMNS * length):
         name = recordings.name
         what = " is a DataFrame on an index of times, and" if timed else f" has shape {(n, length)}, and"
         one = f"[{name}]" if isinstance(X, pd.DataFrame) else f"[{name}.T]"

@@ -98,6 +98,13 @@ def test_classes_differ_in_colour_and_the_background_is_grey():
     assert color_classes(np.array([-1, 4, 7]), 7)[7] == colors[0]
 
 
+@pytest.mark.parametrize("display", [CountDisplay, DurationDisplay])
+def test_names_are_of_classes(display):
+    y = np.array([[0, 1, 1, 0, 1]])
+    with pytest.raises(ValueError, match="names has the key 'cycle', which is no class"):
+        display.from_predictions(y, y, names={"cycle": 1})
+
+
 class TestSegmentationDisplay:
     def test_from_estimator(self, fitted):
         segmenter, X, y = fitted

@@ -1,6 +1,7 @@
 """What holds for every estimator that trains a network."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -430,6 +431,26 @@ class TestStart:
             make_segmenter(init=fitted).fit(np.stack([X, X], 1), y)
         with pytest.raises(ValueError, match="init: the model to start from has"):
             make_segmenter(init=fitted, network=TINY.replace(width=12)).fit(X, y)
+
+    @pytest.mark.parametrize(
+        ("later", "message"),
+        [
+            ({"sampling_rate": 100}, "sampling_rate=250, this fit has 100, so its patterns have another length"),
+            ({"sampling_rate": 250, "normalization": None}, "normalization='recording', this fit has None"),
+        ],
+    )
+    def test_init_of_signals_of_another_rate_or_unit_is_warned_of(self, make_segmenter, partly, later, message):
+        first = make_segmenter(max_steps=1, sampling_rate=250).fit(*partly)
+        with pytest.warns(UserWarning, match=message) as caught:
+            make_segmenter(max_steps=1, init=first, **later).fit(*partly)
+        assert [warning.filename for warning in caught] == [__file__]
+
+    @pytest.mark.parametrize("rate", [None, 250, 250.5])
+    def test_init_of_the_same_rate_is_not(self, make_segmenter, partly, rate):
+        first = make_segmenter(max_steps=1, sampling_rate=250).fit(*partly)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            make_segmenter(max_steps=1, sampling_rate=rate, init=first).fit(*partly)
 
     def test_another_network_with_other_classes_is_refused_too(self, make_segmenter, labeled):
         X, y = labeled

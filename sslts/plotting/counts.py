@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.matching import pair_labels
-from sslts.plotting.style import color_classes, make_axes
+from sslts.plotting.style import check_names, color_classes, make_axes
 from sslts.segments import align_labels, count_segments, labels_to_segments
 from sslts.wrapping import find_attribute
 
@@ -115,6 +115,7 @@ class CountDisplay:
         -------
         CountDisplay
         """
+        check_names(self.names)
         self.figure_, self.ax_ = make_axes(ax, 5.2, 5.0)
         classes = self.true.columns.to_numpy()
         colors = color_classes(classes, None)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.matching import find_segments, pool_labels
-from sslts.plotting.style import color_classes, split_axes
+from sslts.plotting.style import check_names, color_classes, split_axes
 from sslts.segments import align_labels, labels_to_segments
 from sslts.wrapping import find_attribute
 
@@ -144,6 +144,7 @@ class DurationDisplay:
         found = np.unique(np.concatenate([table["label"].to_numpy() for table in tables]))
         classes = found if self.classes is None else np.asarray(self.classes)
         unit = "duration" if "duration" in self.predicted else "length"
+        check_names(self.names)
         self.figure_, self.axes_ = split_axes(ax, [1.5] * max(len(classes), 1), width=6.5, sharex=False)
         self.ax_ = self.axes_[0]
         colors = color_classes(classes, None)

@@ -34,7 +34,7 @@ from sslts.recipes import Recipe, is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters.predicting import PredictsRecordings
 from sslts.segmenters.saving import SavableNetwork
-from sslts.segmenters.start import Start, find_output, load_weights, read_start
+from sslts.segmenters.start import Start, find_output, load_weights, read_start, warn_of_other_signals
 from sslts.training import SegmentationNet, Step, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
@@ -244,7 +244,11 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         """Return what training starts from, if anything: the own weights, or those of ``init``."""
         if self.warm_start and hasattr(self, "net_"):
             return read_start(self, n_channels, "warm_start")
-        return None if self.init is None else read_start(self.init, n_channels)
+        if self.init is None:
+            return None
+        start = read_start(self.init, n_channels)
+        warn_of_other_signals(self.init, sampling_rate=self.sampling_rate, normalization=self.normalization)
+        return start
 
     def _summarize(self, recordings: Recordings, labels: LabelRuns) -> SignalSummary:
         """Measure what is derived from the signal."""

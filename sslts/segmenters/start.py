@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +72,41 @@ def read_start(segmenter: Any, n_channels: int, name: str = "init") -> Start:
         )
     weights = fitted.net_.teacher_.module.state_dict()
     return Start(fitted.recipe_, fitted.network_, weights, fitted.classes_, name)
+
+
+def warn_of_other_signals(segmenter: Any, *, sampling_rate: float | None, normalization: str | None) -> None:
+    """Warn if the model to start from learnt from signals of another rate or unit, in which patterns look otherwise.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter, or what wraps one
+        That was passed as ``init``.
+    sampling_rate, normalization
+        Of the fit that starts from it; a rate that is None on either side is not compared.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> fitted = SupervisedSegmenter(max_steps=1, sampling_rate=250).fit(X, y)
+    >>> warn_of_other_signals(fitted, sampling_rate=250, normalization="recording")
+    """
+    fitted = find_fitted(segmenter, "init")
+    mine, its = sampling_rate, fitted.sampling_rate
+    if mine and its and not math.isclose(mine, its, rel_tol=0.01):
+        warnings.warn(
+            f"init: the model to start from was fitted with sampling_rate={its:g}, this fit has {mine:g}, so its "
+            "patterns have another length in samples. Resample the recordings, as with scipy.signal.resample_poly, or "
+            "start from a model of that rate.",
+            stacklevel=5,
+        )
+    if normalization != fitted.normalization_:
+        warnings.warn(
+            f"init: the model to start from was fitted with normalization={fitted.normalization_!r}, this fit has "
+            f"{normalization!r}, so it sees signals of another location and scale. Pass the same `normalization`.",
+            stacklevel=5,
+        )
 
 
 def find_output(network: Network, module: nn.Module, n_channels: int, n_classes: int) -> dict[str, int | None]:
