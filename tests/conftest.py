@@ -14,7 +14,7 @@ from sslts.training import Batch, Step
 settings.register_profile("sslts", deadline=None)  # a busy machine is no failure
 settings.load_profile("sslts")
 
-TINY = UNet(width=8, depth=2)
+TINY = UNet(width=4, depth=1)
 SEGMENTERS = {
     "fixmatch": FixMatchSegmenter,
     "mean_teacher": MeanTeacherSegmenter,
@@ -52,7 +52,7 @@ def make_segmenter(request):
     """Return a function that makes a fast segmenter of each kind."""
 
     def make(**params):
-        fast = {"max_steps": 4, "batch_size": 4, "network": TINY, "random_state": 0}
+        fast = {"max_steps": 3, "batch_size": 2, "network": TINY, "random_state": 0}
         return SEGMENTERS[request.param](**{**fast, **params})
 
     return make

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch._dynamo  # which the first step of an optimizer imports: once here, not in each process
 
 import sslts
 from sslts.datasets import make_recordings
@@ -22,20 +23,20 @@ from sslts.persistence import checkpoints, read_card
 from sslts.thresholds import SelfAdaptiveThreshold
 
 NETWORK = UNet(width=4, depth=1, dropout=0.2, feature_dropout=0.2)
-FAST = {"network": NETWORK, "batch_size": 2, "max_steps": 80, "random_state": 0, "precision": "float32"}
+FAST = {"network": NETWORK, "batch_size": 2, "max_steps": 48, "random_state": 0, "precision": "float32"}
 
 
 def make(kind):
     if kind == "fixmatch":
         return sslts.FixMatchSegmenter(threshold=SelfAdaptiveThreshold(0.01, alignment="labeled"), **FAST)
-    inner = sslts.SupervisedSegmenter(**{**FAST, "max_steps": 40})
+    inner = sslts.SupervisedSegmenter(**{**FAST, "max_steps": 24})
     return sslts.SelfTrainingSegmenter(inner, shares=(0.5, 1.0), rank="agreement")
 
 
 def fit(kind, path):
     """Fit, and leave a digest of everything that training decided beside the checkpoint."""
     torch.set_num_threads(1)
-    checkpoints.SAVE_EVERY = 5  # so that some kills hit the writing
+    checkpoints.SAVE_EVERY = 3  # so that some kills hit the writing
     X, y = make_recordings(6, n_samples=200, random_state=0)
     y[2:] = -1
     segmenter = make(kind).fit(X, y, checkpoint=path)

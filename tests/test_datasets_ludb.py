@@ -1,3 +1,4 @@
+import functools
 import os
 import shutil
 import subprocess
@@ -199,8 +200,11 @@ def test_importing_the_datasets_loads_nothing_heavy():
 
 @pytest.fixture(scope="module")
 def marks():
+    """Return the marks of each lead of each record, for which wfdb reads the record's header: once will do."""
     leads = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
-    return {(n, lead): wfdb.rdann(str(LUDB / "data" / str(n)), lead) for n in range(1, 201) for lead in leads}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wfdb.io.record, "rdheader", functools.cache(wfdb.io.record.rdheader))
+        return {(n, lead): wfdb.rdann(str(LUDB / "data" / str(n)), lead) for n in range(1, 201) for lead in leads}
 
 
 @needs_ludb

@@ -201,7 +201,7 @@ class TestPrompt:
 
 @pytest.mark.parametrize("latency", [None, 20])
 def test_more_classes_than_a_byte_counts(latency):
-    n_classes = 150
+    n_classes = 130
     labels = np.repeat(np.arange(n_classes), 3)
     proba = np.full((len(labels), n_classes), 0.01 / (n_classes - 1))
     proba[np.arange(len(labels)), labels] = 0.99

@@ -4,10 +4,13 @@ import importlib.util
 import os
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -40,13 +43,13 @@ def read_code(page):
 
 @pytest.fixture
 def _quickly(monkeypatch):
-    """Train a small network for three steps, whatever the page says: it shows how, not how well."""
+    """Train a small network for two steps, whatever the page says: it shows how, not how well."""
     fit = NetworkSegmenter.fit
 
     def fit_quickly(self, *args, **kwargs):
         asked = {name: getattr(self, name) for name in ("max_steps", "batch_size", "network")}
-        self.max_steps, self.batch_size = min(self.max_steps, 3), min(self.batch_size, 4)
-        self.network = self.network.replace(width=4, depth=2) if isinstance(self.network, UNet) else self.network
+        self.max_steps, self.batch_size = min(self.max_steps, 2), min(self.batch_size, 2)
+        self.network = self.network.replace(width=2, depth=1) if isinstance(self.network, UNet) else self.network
         try:
             return fit(self, *args, **kwargs)
         finally:
@@ -175,8 +178,12 @@ def test_example(name, words, written, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["views", "metrics", "thresholds"])
-def test_quick_example(name, tmp_path):
-    run_example(f"plot_{name}.py", tmp_path)
+def test_quick_example(name, tmp_path, monkeypatch):
+    """These run within the test: a process of their own would import for longer than they take."""
+    monkeypatch.chdir(tmp_path)
+    with mpl.rc_context({"backend": "Agg"}):
+        runpy.run_path(str(ROOT / "examples" / f"plot_{name}.py"), run_name="__main__")
+    plt.close("all")
     assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from pandas.testing import assert_frame_equal, assert_series_equal
@@ -352,6 +352,7 @@ class TestDurationAndBoundaries:
 @pytest.mark.parametrize("metric", METRICS)
 class TestEveryMetric:
     @quiet
+    @settings(max_examples=40)  # for each of seven metrics
     @given(data=st.data())
     def test_order_of_recordings_does_not_matter(self, metric, data):
         true, pred = data.draw(pairs())
@@ -359,6 +360,7 @@ class TestEveryMetric:
         same(metric(true, pred), metric([true[i] for i in order], [pred[i] for i in order]))
 
     @quiet
+    @settings(max_examples=40)  # for each of seven metrics
     @given(data=st.data())
     def test_predictions_of_unlabelled_samples_do_not_matter(self, metric, data):
         true, pred = data.draw(pairs())
@@ -366,6 +368,7 @@ class TestEveryMetric:
         same(metric(true, pred), metric(true, other))
 
     @quiet
+    @settings(max_examples=40)  # for each of seven metrics
     @given(data=st.data())
     def test_a_recording_without_labels_does_not_matter(self, metric, data):
         true, pred = data.draw(pairs())

@@ -15,7 +15,7 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
-from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
+from sslts import SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.metrics import mean_iou, mean_iou_scorer, segment_f1
 from sslts.model_selection import LabeledGroupKFold, gap_closed, label_efficiency_curve
 from sslts.model_selection.record import describe_estimator, fingerprint
@@ -139,16 +139,6 @@ def test_scoring_and_splitters_are_taken():
     curve = make_curve(scoring=mean_iou_scorer, cv=LabeledGroupKFold(2))
     assert len(curve) == 4
     np.testing.assert_allclose(curve["score"], 0.3)  # all background: 3 of 5 samples, and no sample of class 1
-
-
-def test_real_segmenters_on_ragged_recordings_in_two_processes(labeled):
-    X, y = ([a[: 600 - 20 * i] for i, a in enumerate(part)] for part in labeled)
-    fast = {"max_steps": 2, "batch_size": 2, "random_state": 0}
-    estimators = {"labels alone": SupervisedSegmenter(**fast), "FixMatch": FixMatchSegmenter(**fast)}
-    options = {"n_labeled": [2], "n_unlabeled": 3, "cv": 1, "random_state": 0}
-    alone = label_efficiency_curve(estimators, X, y, **options)
-    both = label_efficiency_curve(estimators, X, y, n_jobs=2, **options)
-    pd.testing.assert_frame_equal(alone.drop(columns="seconds"), both.drop(columns="seconds"))
 
 
 def test_recordings_and_labels_in_zarr_arrays(labeled):

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import zarr
+from conftest import TINY
 
 from sslts import SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.networks import UNet
@@ -57,7 +58,9 @@ def test_a_memmap_is_on_disk(fitted, labeled, tmp_path):
 
 def test_self_training_writes_too(labeled):
     X, y = labeled
-    segmenter = SelfTrainingSegmenter(SupervisedSegmenter(max_steps=1, random_state=0), n_rounds=1).fit(X, y)
+    segmenter = SelfTrainingSegmenter(SupervisedSegmenter(max_steps=1, network=TINY, random_state=0), n_rounds=1).fit(
+        X, y
+    )
     out = np.zeros((12, 600), dtype=int)
     assert segmenter.predict(X, out=out) is out
     assert segmenter.predict_proba(X, out=(proba := np.zeros((12, 600, 2)))) is proba
@@ -86,7 +89,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_read(fitted, labeled, o
 
 def test_labels_have_to_fit(labeled):
     X, y = labeled
-    fitted = SupervisedSegmenter(max_steps=1, random_state=0).fit(X, y * 200)
+    fitted = SupervisedSegmenter(max_steps=1, network=TINY, random_state=0).fit(X, y * 200)
     with pytest.raises(ValueError, match="out has dtype int8, which can't hold the result"):
         fitted.predict(X, np.zeros(y.shape, dtype=np.int8))
     assert fitted.predict(X, np.zeros(y.shape, dtype=np.uint8)).max() <= 200

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import TINY
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 
 from sslts import FixMatchSegmenter, MeanTeacherSegmenter
 from sslts.datasets import make_recordings
+from sslts.networks import UNet
 from sslts.plotting import (
     CountDisplay,
     DurationDisplay,
@@ -24,6 +26,9 @@ from sslts.plotting.style import POINTS, color_classes, thin_curve, thin_runs
 from sslts.preprocessing import RecordingStandardizer
 from sslts.segments import find_runs
 from sslts.thresholds import CurriculumThreshold, FixedThreshold, RelativeThreshold
+
+# It finds segments of every class
+FAST = {"max_steps": 8, "batch_size": 4, "lr": 1e-2, "network": UNet(width=8, depth=2), "random_state": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +50,7 @@ def partly():
 @pytest.fixture(scope="module")
 def fitted(partly):
     X, few, y = partly
-    return FixMatchSegmenter(max_steps=8, random_state=0, sampling_rate=50).fit(X, few), X, y
+    return FixMatchSegmenter(**FAST, sampling_rate=50).fit(X, few), X, y
 
 
 def draw(display):
@@ -201,7 +206,7 @@ class TestTrainingHistoryDisplay:
     )
     def test_the_threshold_is_asked_as_training_left_it(self, partly, threshold):
         X, few, y = partly
-        segmenter = FixMatchSegmenter(max_steps=8, batch_size=2, random_state=0, threshold=threshold).fit(X, few)
+        segmenter = FixMatchSegmenter(**FAST, threshold=threshold).fit(X, few)
         module = segmenter.net_.criterion_.threshold
         proba = module.align(torch.from_numpy(segmenter.predict_proba(X).transpose(0, 2, 1)))
         said, believed = proba.argmax(1).numpy(), module(proba).numpy() > 0
@@ -212,7 +217,7 @@ class TestTrainingHistoryDisplay:
 
     def test_a_method_without_a_threshold_believes_all(self, partly):
         X, few, y = partly
-        segmenter = MeanTeacherSegmenter(max_steps=2, batch_size=2, random_state=0).fit(X, few)
+        segmenter = MeanTeacherSegmenter(max_steps=2, batch_size=2, network=TINY, random_state=0).fit(X, few)
         said = segmenter.predict(X)
         wanted = [(y == said)[said == k].mean() for k in np.unique(said)]
         found = TrainingHistoryDisplay.from_estimator(segmenter, X, y).accuracy
@@ -318,7 +323,8 @@ class TestLabelEfficiency:
     def test_from_estimators(self):
         X, y = make_recordings(6, n_samples=300, random_state=0)
         estimators = {
-            name: FixMatchSegmenter(max_steps=2, batch_size=2, lambda_u=w) for name, w in (("a", 0.0), ("b", 1.0))
+            name: FixMatchSegmenter(max_steps=2, batch_size=2, network=TINY, lambda_u=w)
+            for name, w in (("a", 0.0), ("b", 1.0))
         }
         options = {"n_labeled": [1, 2], "cv": 2, "random_state": 0, "baseline": "a"}
         display = draw(LabelEfficiencyDisplay.from_estimator(estimators, X, y, **options))
@@ -370,7 +376,7 @@ class TestWhateverIsPassed:
 
     def test_wrappers(self, fitted):
         _, X, y = fitted
-        segmenter = FixMatchSegmenter(max_steps=2, random_state=0, sampling_rate=50, background=None)
+        segmenter = FixMatchSegmenter(max_steps=2, network=TINY, random_state=0, sampling_rate=50, background=None)
         wrapped = make_pipeline(RecordingStandardizer(), segmenter).fit(X, y)
         display = SegmentationDisplay.from_estimator(wrapped, X, y)
         assert (display.background, display.sampling_rate) == (None, 50)

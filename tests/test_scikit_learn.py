@@ -30,13 +30,6 @@ def half(labeled):
 GRID = {"threshold": [0.6, 0.95], "lambda_u": [0.5, 1.0]}
 
 
-def test_grid_search_in_two_processes(half):
-    search = GridSearchCV(make_segmenter(), GRID, cv=KFold(2), scoring=mean_iou_scorer, n_jobs=2).fit(*half)
-    assert set(search.best_params_) == set(GRID)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert search.best_estimator_.threshold == search.best_params_["threshold"]
-
-
 def test_grid_search_over_nested_parameters_by_groups(half):
     grid = {"network__width": [4, 8], "strong__magnitude": [3, 9], "threshold": [0.5]}
     search = GridSearchCV(make_segmenter(), grid, cv=GroupKFold(3), scoring=segment_f1_scorer, error_score="raise")

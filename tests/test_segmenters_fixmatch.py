@@ -164,7 +164,7 @@ def make_gain_problem(seed=0, n=40):
 def test_unlabelled_recordings_teach_what_one_label_does_not():
     X, y = make_gain_problem()
     few = np.where(np.arange(40)[:, None] < 1, y, -1)
-    params = {"max_steps": 300, "batch_size": 8, "network": TINY.replace(width=16), "random_state": 0}
+    params = {"max_steps": 300, "batch_size": 8, "network": TINY.replace(width=16, depth=2), "random_state": 0}
     alone = SupervisedSegmenter(**params).fit(X[:30], few[:30]).score(X[30:], y[30:])
     matched = FixMatchSegmenter(**params).fit(X[:30], few[:30]).score(X[30:], y[30:])
     assert matched > alone + 0.01

@@ -52,18 +52,19 @@ FAST = {
     "normalization": None,
     "window_length": 64,
     "batch_size": 4,
-    "max_steps": 200,
+    "max_steps": 100,
     "lr": 1e-2,
     "ema_decay": 0.9,
     "precision": "float32",
     "random_state": 0,
 }
+LONGER = {**FAST, "max_steps": 200}  # for methods that turn to what is unlabelled by and by
 ALONE = SupervisedSegmenter(**FAST)
 SEGMENTERS = {
-    "Pseudo-Label": PseudoLabelSegmenter(**FAST),
-    "Pseudo-Label with a threshold": PseudoLabelSegmenter(threshold=0.7, **FAST),
-    "Mean Teacher": MeanTeacherSegmenter(**FAST),
-    "boundary-aware Mean Teacher": MeanTeacherSegmenter(consistency=BoundaryConsistency(), **FAST),
+    "Pseudo-Label": PseudoLabelSegmenter(**LONGER),
+    "Pseudo-Label with a threshold": PseudoLabelSegmenter(threshold=0.7, **LONGER),
+    "Mean Teacher": MeanTeacherSegmenter(**LONGER),
+    "boundary-aware Mean Teacher": MeanTeacherSegmenter(consistency=BoundaryConsistency(), **LONGER),
     "FixMatch": FixMatchSegmenter(**FAST),
     "FixMatch, its own teacher": FixMatchSegmenter(**{**FAST, "ema_decay": 0.0}),
     "FixMatch, two strong views": FixMatchSegmenter(**{**FAST, "strong": [ChannelDropout(), Jitter()]}),

@@ -143,7 +143,7 @@ class TestTheNetAsSkorchHasIt:
 )
 def test_views_and_losses_ask_the_host_nothing(segmenter):
     """On the device "meta" there are shapes and no values: it raises where a GPU would have to be waited for."""
-    network = UNet(width=4, depth=2, stem_stride=2, feature_dropout=0.1, members=2)(1, 3).to("meta")
+    network = UNet(width=4, depth=1, stem_stride=2, feature_dropout=0.1, members=2)(1, 3).to("meta")
     average = AveragedModule(network, decay=0.9)
     loss = segmenter._make_criterion(torch.ones(3), torch.tensor([0.5, 0.3, 0.2])).to("meta")
     windows = Tracks(
