@@ -285,6 +285,28 @@ class TestSegmentsToLabels:
             segments_to_labels(table, [-1])
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 15), st.integers(1, 8), st.integers(1, 3)), min_size=0, max_size=8
+    )
+)
+def test_overlaps_are_what_segments_of_different_labels_share(drawn):
+    table = pd.DataFrame(drawn, columns=["recording", "start", "length", "label"], dtype="int64")
+    table["end"] = table["start"] + table["length"]
+    found = [[set() for _ in range(30)] for _ in range(2)]
+    for row in table.itertuples():
+        for t in range(row.start, row.end):
+            found[row.recording][t].add(row.label)
+    wanted = [[0 if not here else next(iter(here)) if len(here) == 1 else -1 for here in one] for one in found]
+    assert [labels.tolist() for labels in segments_to_labels(table, [30, 30], overlap=-1)] == wanted
+
+
+def test_overlap_excuses_nothing_else():
+    table = pd.DataFrame({"recording": [0], "start": [360_000], "end": [360_060], "label": [1]})
+    with pytest.raises(ValueError, match="lies outside its recording of 300 samples"):
+        segments_to_labels(table, [300], overlap=-1)
+
+
 class TestCountSegments:
     def test_counts_by_hand(self):
         table = labels_to_segments([[1, 0, 1, 2], [0, 0, 0, 0], [2, 1, 2, 1]])

@@ -285,9 +285,9 @@ def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool =
         whole = np.isfinite(array) & (array == np.round(array))
         broken = np.flatnonzero(~whole | (array >= 2**63) | (array < -(2.0**63)))
         if broken.size:
-            raise ValueError(
-                f"{place} holds {array[broken[0]]} at sample {broken[0]}; labels are integers (-1 = unlabelled)."
-            )
+            found, at = array[broken[0]], broken[0]
+            missing = ", a missing or masked value" if np.isnan(found) else ""
+            raise ValueError(f"{place} holds {found} at sample {at}{missing}; labels are integers (-1 = unlabelled).")
     array = array.astype(np.int64, copy=False)
     if array.size and array.min() < lowest:
         at = int(np.argmax(array < lowest))

@@ -122,7 +122,9 @@ def _columns(recordings: list[np.ndarray], proba: Any, classes: ArrayLike | None
     return np.concatenate(picked, dtype=np.float64)
 
 
-def segments_to_labels(segments: pd.DataFrame, lengths: Sequence[int], *, fill: int = 0) -> list[np.ndarray]:
+def segments_to_labels(
+    segments: pd.DataFrame, lengths: Sequence[int], *, fill: int = 0, overlap: int | None = None
+) -> list[np.ndarray]:
     """Write a table of segments as one label per sample.
 
     The inverse of `labels_to_segments`, for labels without -1, when `fill` is its `background`.
@@ -136,6 +138,9 @@ def segments_to_labels(segments: pd.DataFrame, lengths: Sequence[int], *, fill: 
         Number of samples of each recording.
     fill : int, default=0
         Label of the samples in no segment: the background, or -1 for unlabelled.
+    overlap : int or None, default=None
+        Label of the samples that segments of different labels share: -1 says that nobody knows which is right. None:
+        segments that share samples are refused.
 
     Returns
     -------
@@ -146,7 +151,7 @@ def segments_to_labels(segments: pd.DataFrame, lengths: Sequence[int], *, fill: 
     ------
     ValueError
         If a column is missing, or a segment is of an unknown recording, is empty, lies outside its recording,
-        overlaps another, or has a label below -1. The message names the row.
+        overlaps another without `overlap`, or has a label below -1. The message names the row.
 
     Examples
     --------
@@ -155,16 +160,25 @@ def segments_to_labels(segments: pd.DataFrame, lengths: Sequence[int], *, fill: 
     >>> table = pd.DataFrame({"recording": [0, 1], "start": [1, 0], "end": [3, 2], "label": [1, 2]})
     >>> [labels.tolist() for labels in segments_to_labels(table, [4, 2])]
     [[0, 1, 1, 0], [2, 2]]
+
+    A segment within another:
+
+    >>> table = pd.DataFrame({"recording": [0, 0], "start": [0, 2], "end": [6, 4], "label": [1, 2]})
+    >>> segments_to_labels(table, [8], overlap=-1)[0].tolist()
+    [1, 1, -1, -1, 1, 1, 0, 0]
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     if sizes.ndim != 1 or (sizes < 0).any():
         raise ValueError(f"lengths={lengths!r}; give one number of samples, >= 0, per recording.")
     columns = read_columns(segments)
-    check_rows(segments, columns, sizes)
+    check_rows(segments, columns, sizes, apart=overlap is None)
     recording, start, end, label = columns
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     flat = np.full(offsets[-1], fill, dtype=np.int64)
-    flat[expand_ranges(start + offsets[recording], end - start)] = np.repeat(label, end - start)
+    inside, written = expand_ranges(start + offsets[recording], end - start), np.repeat(label, end - start)
+    flat[inside] = written
+    if overlap is not None:
+        flat[inside[flat[inside] != written]] = overlap  # where another segment has written later
     return [flat[begin:stop] for begin, stop in pairwise(offsets)]
 
 
@@ -206,7 +220,7 @@ def read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
     return columns
 
 
-def check_rows(segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndarray) -> None:
+def check_rows(segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndarray, *, apart: bool = True) -> None:
     """Raise if a row can't be painted, naming it.
 
     Parameters
@@ -216,6 +230,8 @@ def check_rows(segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndar
         What `read_columns` returns.
     sizes : ndarray of int64 of shape (n,)
         Samples of each recording.
+    apart : bool, default=True
+        Whether segments may not share samples.
 
     Raises
     ------
@@ -242,14 +258,21 @@ def check_rows(segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndar
     unknown = np.flatnonzero((recording < 0) | (recording >= sizes.size))
     refuse(unknown, f"is of an unknown recording; lengths has {sizes.size}, counted from 0")
     refuse(np.flatnonzero(end <= start), "ends at or before its start; `end` is exclusive, a segment has >= 1 sample")
-    refuse(np.flatnonzero((start < 0) | (end > sizes[recording])), "lies outside its recording; cut it or mend lengths")
+    beyond = np.flatnonzero((start < 0) | (end > sizes[recording]))
+    there = sizes[recording[beyond[0]]] if beyond.size else 0
+    refuse(beyond, f"lies outside its recording of {there} samples; cut it or mend lengths")
     refuse(np.flatnonzero(label < -1), "has a label below -1; labels are integers >= 0, or -1 for unlabelled")
+    if not apart:
+        return
     order = np.lexsort((end, start, recording))
     before, after = order[:-1], order[1:]
     clash = (recording[before] == recording[after]) & (start[after] < end[before])
     if clash.any():
         first = segments.index[before[np.argmax(clash)]]
-        refuse(after[clash], f"overlaps row {first}; a sample has one label: keep one of the two or cut them")
+        refuse(
+            after[clash],
+            f"overlaps row {first}; a sample has one label: keep one of the two, cut them, or pass overlap=-1",
+        )
 
 
 def count_segments(
