@@ -6,6 +6,7 @@ kind (a Panel container comes back as an array if its recordings are equally lon
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from numbers import Integral, Real
@@ -17,8 +18,17 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sslts.recordings import Recordings, as_recordings
+from sslts.recordings import Recordings, as_recordings, check_channel_names
 from sslts.segments import expand_ranges, find_runs
+
+__all__ = [
+    "ButterworthFilter",
+    "FillGaps",
+    "NormalizedRecordings",
+    "RecordingStandardizer",
+    "measure_moments",
+    "standardize_locally",
+]
 
 STRETCH = 1 << 20  # values that are normalised together in a pass over a recording
 SAMPLES_TOGETHER = 2**18  # that are filtered at once: 2 MiB
@@ -203,7 +213,7 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         self._validate_params()
         recordings = as_recordings(X)
         recordings.check_finite(missing=self._takes_missing)
-        self.n_channels_ = recordings.n_channels
+        self.n_channels_, self.channel_names_ = recordings.n_channels, recordings.channel_names
         flat = recordings.container == "array" and len(recordings.sources[0].shape) == 1
         self.n_features_in_ = int(recordings.lengths[0]) if flat else recordings.n_channels
         return self
@@ -233,6 +243,8 @@ class _LengthKeeping(TransformerMixin, BaseEstimator):
         recordings = as_recordings(X)
         recordings.check_finite(missing=self._takes_missing)
         recordings.check_channels(getattr(self, "n_channels_", recordings.n_channels), type(self).__name__)
+        names = getattr(self, "channel_names_", None)
+        check_channel_names(recordings.channel_names, names, "X", f"what {type(self).__name__} was fitted on")
         out = []
         for x, source in zip(self._map_each(recordings), recordings.sources, strict=True):
             flat = recordings.container != "panel" and len(source.shape) == 1
@@ -336,14 +348,23 @@ class FillGaps(_LengthKeeping):
         self.max_length = max_length
 
     def _map_named(self, x: np.ndarray, i: int) -> np.ndarray:
-        out = np.array(x)
+        out, missing = np.array(x), 1 - np.isfinite(x).mean()
+        if missing > 0.5 and self.max_length is None:
+            warnings.warn(
+                f"X: {missing:.0%} of recording {i} is missing, so most of what comes out is invented. Times that are "
+                "on no grid leave such gaps where a table is put on one: take means, as with resample(...).mean().",
+                stacklevel=5,
+            )
         for c, channel in enumerate(x):
             known = np.isfinite(channel)
             if known.all():
                 continue
             out[c] = _fill(channel, known, self.method) if known.any() else np.nan
             if self.max_length is None and not known.any():
-                raise ValueError(f"X: channel {c} of recording {i} has no value to fill from; drop it.")
+                raise ValueError(
+                    f"X: channel {c} of recording {i} has no value to fill from; drop it. (The recording has shape "
+                    f"{x.shape}; time is the last axis.)"
+                )
             if self.max_length is not None:
                 starts, ends, values = find_runs(known)
                 stay = ~values & (ends - starts > self.max_length)

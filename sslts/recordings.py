@@ -266,6 +266,13 @@ def _check_not_flat(X: Any, name: str) -> None:
 def _warn_of_rows(X: Any, recordings: Recordings) -> None:
     """Warn if the rows of a table seem to be the samples of one recording, by its index or by its shape."""
     n, length = len(recordings), int(recordings.lengths[0])
+    n_channels = recordings.n_channels
+    if length < FEW_COLUMNS and n_channels >= FEW_COLUMNS * length:
+        warnings.warn(
+            f"{recordings.name} has shape {tuple(X.shape)}: each recording is taken as {n_channels} channels of "
+            f"{length} sample{'s' * (length > 1)}.{recordings.hint_axes(n_channels) or ' Time is the last axis.'}",
+            stacklevel=3,
+        )
     timed = isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
     flat = len(recordings.sources[0].shape) == 1
     if timed or (flat and length < FEW_COLUMNS and n >= FEW_COLUMNS * length):
@@ -360,6 +367,25 @@ def _warn_of_gaps(index: pd.MultiIndex, name: str) -> None:
         )
 
 
+def _warn_of_uneven_times(times: Sequence[pd.Index | None], name: str) -> None:
+    """Warn of the first recording that lacks samples, or whose clock runs backwards, by the times of its rows."""
+    for i, index in enumerate(times):
+        if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or index.freq is not None or len(index) < 3:
+            continue
+        step = np.diff(index.asi8)
+        odd = np.flatnonzero((step <= 0) | (step > 1.5 * np.median(step)))
+        if len(odd):
+            at = int(odd[0]) + 1
+            what = "does not come after" if step[at - 1] <= 0 else "does not follow at once on"
+            warnings.warn(
+                f"{name}: recording {i} is on times of which one {what} the one before (sample {at}, {index[at]}); its "
+                "rows are taken as neighbours, evenly spaced. Sort it, cut it there, or put it on a grid, with NaN "
+                "where a sample is missing, for FillGaps.",
+                stacklevel=5,
+            )
+            return
+
+
 def _stack_cells(cells: np.ndarray, i: int, name: str) -> np.ndarray:
     lengths = [np.size(cell) for cell in cells]
     if len(set(lengths)) > 1:
@@ -386,6 +412,7 @@ def _from_list(items: list[Any], name: str) -> Recordings:
     lengths = np.array([source.shape[-1] for source in sources], dtype=np.int64)
     times = [item.index if isinstance(item, (pd.Series, pd.DataFrame)) else None for item in items]
     known = times if any(index is not None for index in times) else None
+    _warn_of_uneven_times(times, name)
     return Recordings(sources, lengths, channels[0], container, name=name, channel_names=names, times=known)
 
 

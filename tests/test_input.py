@@ -373,6 +373,15 @@ class TestLabels:
         unnamed = pd.Series([0, 1, -1, 1])
         assert [row[0] for row in as_labels(unnamed, as_recordings(frame))] == [0, 1, -1, 1]
 
+    def test_nothing_around_the_segments(self):
+        """Row: segments alone, with nothing labelled around them"""
+        y = np.full_like(Y, -1)
+        y[:, 5:9], y[:, 20:25] = 1, 2
+        with pytest.warns(UserWarning, match="around each labelled segment nothing is labelled") as caught:
+            fitted = make_segmenter().fit(X, y)
+        assert caught[0].filename == __file__
+        assert set(np.unique(fitted.predict(X))) <= {1, 2}
+
     def test_one_class(self):
         """Row: one class only"""
         with pytest.warns(UserWarning, match="one class only"):
@@ -386,8 +395,8 @@ class TestMemory:
     @pytest.fixture(params=["<f4", "<f8", "<i2"])
     def long(self, request):
         rng = np.random.default_rng(0)
-        signals = (100 * rng.normal(size=(64, 25_000))).astype(request.param)
-        labels = np.repeat(rng.integers(-1, 2, size=(64, 250)), 100, axis=1).astype(np.int8)
+        signals = (100 * rng.normal(size=(64, 12_500))).astype(request.param)
+        labels = np.repeat(rng.integers(-1, 2, size=(64, 125)), 100, axis=1).astype(np.int8)
         return signals, labels
 
     @pytest.mark.parametrize("normalization", ["recording", "local", None])
@@ -511,6 +520,18 @@ class TestTables:
         with pytest.warns(UserWarning, match="recording 1 lacks samples before time 7.*list of recordings"):
             assert as_recordings(torn).lengths.tolist() == [40, 39, 40, 40]
         assert as_recordings(frame[frame.index.get_level_values(1) % 2 == 0]).lengths.tolist() == [20] * 4
+
+    def test_uneven_times(self):
+        """Row: a list of Series on times that lack samples, repeat, or run backwards"""
+        times = pd.date_range("2026-01-01", periods=41, freq="s", tz="UTC").delete(3)
+        message = re.escape("recording 1 is on times of which one does not follow at once on the one before (sample 3")
+        with pytest.warns(UserWarning, match=message):
+            make_segmenter().fit([X[0], pd.Series(X[1], times)], list(Y[:2]))
+
+    def test_channels_on_the_last_axis(self):
+        """Row: an array (n, T, C) of few channels, time not last"""
+        with pytest.warns(UserWarning, match=r"500 channels of 2 samples.*pass X\.transpose\(0, 2, 1\)"):
+            as_recordings(RNG.normal(size=(4, 500, 2)))
 
     def test_cells_of_several_channels(self):
         frame = pd.DataFrame({"a": list(X), "b": list(-X)})

@@ -318,3 +318,22 @@ def test_a_large_offset_takes_nothing_from_what_stays_where_it_is(transformer):
     x = np.sin(np.arange(600).reshape(2, 300) / 5)
     np.testing.assert_allclose(transformer.fit_transform(1e8 + x) - 1e8, transformer.fit_transform(x), atol=1e-5)
     assert transformer.fit_transform(x.astype(np.float32)).dtype == np.float32
+
+
+def test_channels_of_another_order_are_refused_in_a_pipeline_too():
+    frames = [pd.DataFrame(make((30, 2), i), columns=["force", "vibration"]) for i in range(2)]
+    fitted = RecordingStandardizer().fit(frames)
+    with pytest.raises(ValueError, match="pass them in the same order"):
+        fitted.transform([frame[["vibration", "force"]] for frame in frames])
+
+
+def test_filling_most_of_a_recording_is_warned_of():
+    x = np.full((1, 100), np.nan)
+    x[0, ::10] = 1.0
+    with pytest.warns(UserWarning, match="90% of recording 0 is missing"):
+        FillGaps().fit_transform(x)
+
+
+def test_channels_on_the_last_axis_are_warned_of():
+    with pytest.warns(UserWarning, match=r"500 channels of 2 samples.*X\.transpose\(0, 2, 1\)"):
+        RecordingStandardizer().fit(make((4, 500, 2)))

@@ -23,7 +23,7 @@ COLUMNS = [
 
 
 class TestLaws:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(recordings, st.integers(1, 12))
     def test_periods_add_up_to_the_whole(self, labels, period):
         table, lengths = labels_to_segments(labels), [len(one) for one in labels]
@@ -33,7 +33,7 @@ class TestLaws:
         for name in ("time", "count", "total_length"):
             assert sums[name].tolist() == whole[name].tolist()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(recordings, st.integers(1, 12))
     def test_lengths_are_shared_by_samples(self, labels, period):
         parts = summarize(labels_to_segments(labels), [len(one) for one in labels], period=period, labels=[1, 2])
@@ -43,7 +43,7 @@ class TestLaws:
             assert row.time == len(piece)
             assert row.occupancy == pytest.approx((piece == row.label).mean())
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(recordings)
     def test_pooling_adds_up(self, labels):
         table, lengths = labels_to_segments(labels), [len(one) for one in labels]
@@ -199,3 +199,19 @@ def test_periods_of_a_part_of_a_sample_do_not_drift():
     assert found["time"].sum() == pytest.approx(60)
     assert set((found["time"] * 3).round(6)) == {4, 5}
     assert (table["start"].to_numpy() < 4.5).sum() == found["count"].iloc[0]
+
+
+class TestClock:
+    table = labels_to_segments([[0, 1, 1, 0, 0, 1]], sampling_rate=100)
+
+    def test_another_rate_than_that_of_the_table_is_refused(self):
+        with pytest.raises(ValueError, match="sampling_rate=250, but segments are at 100 samples a second"):
+            summarize(self.table, [6], sampling_rate=250)
+        assert summarize(self.table, [6], sampling_rate=100)["time"].tolist() == [0.06]
+
+    def test_a_period_in_samples_of_a_table_in_seconds_is_warned_of(self):
+        with pytest.warns(UserWarning, match="period=3 is in samples. Pass sampling_rate=100"):
+            summarize(self.table, [6], period=3)
+
+    def test_times_on_another_clock_are_nobodys_business(self):
+        summarize(self.table.assign(end_time=self.table["end_time"] + 1000.0), [6], sampling_rate=250)

@@ -89,6 +89,7 @@ def summarize(
     3          1       1      1      0           0.0          NaN
     """
     rate = check_sampling_rate(sampling_rate)
+    _check_clock(segments, sampling_rate, period)
     sizes = np.asarray(lengths, dtype=np.int64)
     columns = read_columns(segments)
     check_rows(segments, columns, sizes)
@@ -108,6 +109,27 @@ def summarize(
     shared = _share_lengths(recording, start, end, label, edges, rate)
     known = [table[table["label"].isin(wanted)] for table in (counted, shared)]
     return _gather(rows, *known, by=list(by), rate=rate, reach={k: c.find_reach(level) for k, c in curves.items()})
+
+
+def _check_clock(segments: pd.DataFrame, sampling_rate: float | None, period: float | None) -> None:
+    """Compare the sampling rate with that of the table, if it has times."""
+    if not {"end", "end_time"} <= set(segments.columns) or len(segments) == 0:
+        return
+    end, time = (segments[name].to_numpy(dtype=np.float64) for name in ("end", "end_time"))
+    own = float(np.median(end / time)) if (time > 0).all() else np.nan  # of a table on a clock of its own: nothing
+    if not np.allclose(end, own * time, rtol=1e-6, atol=1e-3):
+        return
+    if sampling_rate is None and period is not None:
+        warnings.warn(
+            f"segments are at {own:g} samples a second, and sampling_rate is None: period={period!r} is in samples. "
+            f"Pass sampling_rate={own:g} for seconds.",
+            stacklevel=3,
+        )
+    if sampling_rate is not None and not math.isclose(own, sampling_rate, rel_tol=1e-6):
+        raise ValueError(
+            f"sampling_rate={sampling_rate!r}, but segments are at {own:g} samples a second, by their end and "
+            "end_time; pass that."
+        )
 
 
 def _check_options(
