@@ -88,11 +88,20 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
             missed=_share_missed(true, matched_true, k),
             counts=[_count(side, k, labelled) for side in (true, found)],
         )
+        if (true.label == k).any()
+        else CountCalibration()
         for k in classes
     }
 
 
 def _warn_of_missed(true: Segments, matched: np.ndarray, classes: list[int]) -> None:
+    absent = [k for k in classes if not (true.label == k).any()]
+    if absent:
+        warnings.warn(
+            f"no labelled recording holds a segment of class {absent[0]}, so its counts can't be calibrated: its "
+            "scores are taken as they are. Calibrate on recordings that hold it.",
+            stacklevel=3,
+        )
     n_true, n_found = ({k: int((label == k).sum()) for k in classes} for label in (true.label, true.label[matched]))
     weak = [f"class {k}, {n_found[k]} of {n_true[k]}" for k in classes if 2 * n_found[k] < n_true[k]]
     if weak:

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from sslts.calibration import _fit_curve, calibrate_counts
-from sslts.segments import labels_to_segments, summarize
+from sslts.segments import CountCalibration, labels_to_segments, summarize
 
 
 class Detector:
@@ -133,3 +133,14 @@ def test_a_class_of_which_less_than_half_is_found_is_named(found, warns):
 def test_nothing_labelled_is_refused():
     with pytest.raises(ValueError, match="every label is -1"):
         calibrate_counts(Detector(), [np.zeros(9)], [np.full(9, -1)])
+
+
+def test_a_class_that_no_recording_holds_is_named_and_left_as_it_is():
+    class Another(Detector):
+        classes_ = np.array([0, 4, 7])
+
+        def predict_proba(self, X):
+            return [np.stack([1 - x, x, 0 * x], axis=1) for x in X]
+
+    with pytest.warns(UserWarning, match="no labelled recording holds a segment of class 7"):
+        assert calibrate_counts(Another(), *make(20, 0))[7] == CountCalibration()

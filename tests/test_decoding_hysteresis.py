@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -116,7 +118,7 @@ class TestDefinition:
             lengths = [end - start for start, end in runs(labels == k)]
             assert min(lengths) >= recipe._pick("min_length", k) or lengths == [n]
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=120, deadline=None)
     @given(recipes(), st.sampled_from([None, STAGES]), st.integers(0, 10_000), st.lists(st.integers(0, 80), max_size=8))
     def test_a_stream_gives_the_same_however_it_is_cut(self, recipe, statistics, seed, cuts):
         proba, recipe = draw_proba(seed, 80, 3), recipe.replace(statistics=statistics)
@@ -127,7 +129,7 @@ class TestDefinition:
             decoding.set_state(state)
         np.testing.assert_array_equal(np.concatenate([*parts, decoding.flush()]), decode(recipe, proba))
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(recipes(), st.sampled_from([None, STAGES]), st.integers(0, 10_000))
     def test_a_label_is_final_after_the_stated_latency(self, recipe, statistics, seed):
         recipe = recipe.replace(statistics=statistics)
@@ -246,3 +248,12 @@ class TestParameters:
             recipe(np.ones((4, 3)) / 3)
         with pytest.raises(ValueError, match="proba has 3 columns, the decoder was adapted to 2 classes; give one"):
             recipe.decode_many([np.ones((4, 2)) / 2, np.ones((4, 3)) / 3])
+
+
+@pytest.mark.parametrize("params", [{"min_length": 0.6}, {"min_gap": {1: 0.2}}, {"pad": 0.5}])
+def test_a_part_of_a_sample_is_taken_for_seconds_without_a_rate(params):
+    with pytest.warns(UserWarning, match="is less than a sample. For seconds, .* pass its sampling_rate"):
+        Hysteresis(**params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Hysteresis(**params, sampling_rate=100)

@@ -151,6 +151,12 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"split \d: no recording of the \w+ has class 7, which occurs in 1 of 4"):
             self.split(splitter, y=y)
 
+    def test_a_class_of_one_group_alone(self):
+        y = self.Y.copy()
+        y[:2, 0] = 7
+        with pytest.raises(ValueError, match="in 2 of 4 recordings, of 1 groups. No split has it on both sides"):
+            self.split(LabeledGroupKFold(2), y=y, groups=["a", "a", "b", "c"])
+
     @pytest.mark.parametrize("splitter", [LabeledKFold(2), LabeledGroupKFold(2), LabeledShuffleSplit(2)])
     def test_a_multi_index_frame_cannot_be_split(self, splitter):
         index = pd.MultiIndex.from_product([range(4), range(4)])

@@ -1,3 +1,4 @@
+import copy
 import re
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from sklearn.pipeline import make_pipeline
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, metrics
 from sslts.datasets import make_recordings
+from sslts.decoding import DurationViterbi
+from sslts.networks import UNet
 from sslts.preprocessing import RecordingStandardizer
 from sslts.report import write_report
 from sslts.report.report import N_RUNS, _find_worst
@@ -22,7 +25,14 @@ def written(tmp_path_factory):
     X, y = make_recordings(16, n_samples=500, n_classes=3, random_state=0)
     few = y.copy()
     few[4:8] = -1
-    options = {"max_steps": 30, "random_state": 0, "sampling_rate": 100}
+    options = {
+        "max_steps": 60,
+        "random_state": 0,
+        "sampling_rate": 100,
+        "network": UNet(8, 2),
+        "batch_size": 8,
+        "lr": 1e-2,
+    }
     segmenter = FixMatchSegmenter(**options).fit(X[:8], few[:8])
     baseline = SupervisedSegmenter(**options).fit(X[:8], few[:8])
     truth = y[8:].copy()
@@ -143,7 +153,9 @@ def test_a_browser_shows_the_figures(written, tmp_path):
 def test_a_pipeline_and_labels_on_an_index(tmp_path):
     X, y = make_recordings(6, n_samples=300, random_state=0)
     index = pd.MultiIndex.from_product([range(6), range(300)])
-    fitted = make_pipeline(RecordingStandardizer(), SupervisedSegmenter(max_steps=2, random_state=0)).fit(X, y)
+    fitted = make_pipeline(RecordingStandardizer(), SupervisedSegmenter(max_steps=2, random_state=0, network=TINY)).fit(
+        X, y
+    )
     given = pd.DataFrame({"x": X.ravel()}, index), pd.Series(y.ravel(), index)[::-1]
     pages = [write_report(fitted, *pair, tmp_path / "report.html", n_worst=1).read_text() for pair in (given, (X, y))]
     figures, wanted = map(read_figures, pages)
@@ -172,3 +184,11 @@ def test_pseudo_labels_are_not_counted_as_labels(labeled, partly, tmp_path):
     html = write_report(segmenter, *labeled, tmp_path / "report.html", n_worst=0).read_text(encoding="utf-8")
     assert "with labels" in html
     assert read_figures(html)["fit/with labels/"] == "4"
+
+
+def test_models_that_decode_in_other_ways_are_warned_of(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    other = copy.deepcopy(segmenter).set_params(decoder=DurationViterbi())
+    with pytest.warns(UserWarning, match="their difference is of decoders too"):
+        path = write_report(segmenter, X, truth, tmp_path / "report.html", other, n_worst=1)
+    assert "Mind that the segmenter predicts by Argmax()" in path.read_text(encoding="utf-8")

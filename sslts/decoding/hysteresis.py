@@ -8,6 +8,7 @@ what that leaves too short goes to the background, or without one to its neighbo
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -52,7 +53,7 @@ class Hysteresis(Decoder):
     pad : float or dict, default=0
         By how much a segment grows at each end, to the nearest sample.
     sampling_rate : float or None, default=None
-        Samples per second. None: lengths are in samples.
+        Samples per second, by which lengths are in seconds; that of a segmenter is not used. None: they are in samples.
     statistics : SegmentStatistics or None, default=None
         Which classes there are, and which is the background. A segmenter fills it in; without it, class k is column k
         and 0 is the background.
@@ -91,6 +92,7 @@ class Hysteresis(Decoder):
     statistics: SegmentStatistics | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_sampling_rate(self.sampling_rate)
         for name in ("onset", "offset", "min_length", "min_gap", "pad"):
             value = getattr(self, name)
@@ -99,6 +101,12 @@ class Hysteresis(Decoder):
                 if not 0 <= one <= highest or not np.isfinite(one):
                     where = name if key is None else f"{name}[{key}]"
                     raise ValueError(f"{where}={one!r}; give a number from 0{' to 1' if highest == 1 else ' on'}.")
+                if highest > 1 and self.sampling_rate is None and 0 < one < 1:
+                    warnings.warn(
+                        f"{name}={one!r} is less than a sample. For seconds, the decoder has to know how many samples "
+                        "they hold: pass its sampling_rate too; that of the segmenter is not used.",
+                        stacklevel=4,
+                    )
         keys = {key for value in (self.onset, self.offset) if isinstance(value, Mapping) for key in value}
         for key in [None, *sorted(keys)]:
             if self._pick("offset", key) > self._pick("onset", key):

@@ -82,6 +82,7 @@ class DurationViterbi(Decoder):
     statistics: SegmentStatistics | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_sampling_rate(self.sampling_rate)
         if not 0 < self.weight < np.inf:
             raise ValueError(f"weight={self.weight!r}; give a number above 0.")

@@ -68,7 +68,8 @@ class _LabeledSplitter(BaseCrossValidator):
             for part, rows in (("training", train), ("test", test)):
                 missing = classes[~held[rows].any(axis=0)]
                 if len(missing):
-                    raise ValueError(_describe_missing(number, part, int(missing[0]), held[:, classes == missing[0]]))
+                    k = int(missing[0])
+                    raise ValueError(_describe_missing(number, part, k, held[:, classes == k][:, 0], unit))
             yield train, test
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002
@@ -272,11 +273,15 @@ def _list_classes(labels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return classes, np.stack([np.isin(classes, mine) for mine in found])
 
 
-def _describe_missing(number: int, part: str, label: int, held: np.ndarray) -> str:
-    return (
-        f"split {number}: no recording of the {part} has class {label}, which occurs in {int(held.sum())} of "
-        f"{len(held)} recordings. Use fewer splits or a larger test, or label more recordings that hold it."
-    )
+def _describe_missing(number: int, part: str, label: int, held: np.ndarray, unit: np.ndarray) -> str:
+    n_units, n_held = len(np.unique(unit[held])), int(held.sum())
+    grouped = len(np.unique(unit)) < len(unit)
+    where = f"{n_held} of {len(held)} recordings{f', of {n_units} groups' if grouped else ''}"
+    mend = "Use fewer splits or a larger test, or label more recordings that hold it."
+    if n_units == 1:
+        what = "group" if grouped else "recording"
+        mend = f"No split has it on both sides: label it in another {what}, or make it -1, or one class with another."
+    return f"split {number}: no recording of the {part} has class {label}, which occurs in {where}. {mend}"
 
 
 def _check_count(name: str, value: Any, least: int) -> None:

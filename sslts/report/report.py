@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
@@ -110,11 +111,13 @@ def write_report(
     group_of = None if group_of is None else group_of[kept]
     predicted, proba = predict_both(segmenter, signals)
     base = None if baseline is None else list(baseline.predict(signals))
+    remark = _compare_decoders(segmenter, baseline)
+    comparison = _compare(segmenter, truth, predicted, base, group_of)
     named = {int(k): (names or {}).get(int(k), f"class {k}") for k in segmenter.classes_}
     with draw_for_page():
         sections = [
             ("fit", "What was fitted", _describe_fit(segmenter)),
-            ("help", "Did the unlabelled recordings help?", _compare(segmenter, truth, predicted, base, group_of)),
+            ("help", "Did the unlabelled recordings help?", remark + comparison),
             ("classes", "Classes", _judge_classes(segmenter, truth, predicted, named)),
             ("counts", "Counts and lengths", _measure(segmenter, truth, predicted, named)),
             ("calibration", "Can the probabilities be believed?", _judge_probabilities(segmenter, truth, proba)),
@@ -146,6 +149,19 @@ def _describe_fit(segmenter: Any) -> str:
     table = pd.DataFrame({"": {name: value for name, value in rows.items() if value is not None}})
     settings = f"<details><summary>All parameters</summary><pre>{escape(repr(segmenter))}</pre></details>"
     return make_table(table, "Training set", "fit", {"": "{:,}"}) + settings
+
+
+def _compare_decoders(segmenter: Any, baseline: Any) -> str:
+    """Warn, and say on the page, if the two predict by different decoders."""
+    own, other = (find_attribute(one, "decoder") for one in (segmenter, baseline))
+    if baseline is None or own == other or None in (own, other):
+        return ""
+    words = (
+        f"the segmenter predicts by {own!r}, the baseline by {other!r}: their difference is of decoders too. Give both "
+        "the same one, or tune one for each."
+    )
+    warnings.warn(words, stacklevel=3)
+    return f"<p>Mind that {escape(words)}</p>"
 
 
 def _compare(
