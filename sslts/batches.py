@@ -40,6 +40,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.labeled.x)
 
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield the labelled signals and their labels: what skorch's callbacks take a batch for."""
+        yield self.labeled.x
+        yield self.labeled.target
+
 
 class HeldWindows:
     """Recordings on the device as one flat tensor; a batch is gathered with one index operation.

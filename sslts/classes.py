@@ -43,6 +43,31 @@ def find_classes(values: np.ndarray) -> np.ndarray:
     return classes
 
 
+def warn_of_lost_background(labels: LabelRuns, classes: np.ndarray, background: int | None) -> None:
+    """Warn if occurrences are labelled, and what surrounds them is not, so that nothing shows what is no segment.
+
+    Where labelled stretches touch, as sleep stages do, or recordings are labelled as a whole, there need be none.
+
+    Examples
+    --------
+    >>> labels = LabelRuns.from_labels([np.array([1, 1, 2, 2])])
+    >>> warn_of_lost_background(labels, np.array([1, 2]), background=0)
+    """
+    if background is None or background in classes:
+        return
+    before, after = labels.neighbours
+    known = labels.value >= 0
+    touch = known & ((before >= 0) | (after >= 0))
+    whole = known & (labels.size == labels.lengths[labels.recording])
+    if not (touch | whole).any():
+        warnings.warn(
+            f"y has no sample of the background={background}, and around each labelled segment nothing is labelled: "
+            f"every sample will be predicted as one of {classes.tolist()}. Label samples between them as {background}, "
+            "or pass background=None if each sample is of a class.",
+            stacklevel=4,
+        )
+
+
 def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:
     """Return 1 where the label is ``k``, 0 where it is another class; ``-1`` stays.
 

@@ -35,6 +35,16 @@ from torch.nn.utils import fuse_conv_bn_eval
 from sslts.recipes import Bounds, Recipe
 from sslts.windows import SignalSummary
 
+__all__ = [
+    "Ensemble",
+    "FeatureDropout",
+    "Network",
+    "UNet",
+    "UNetModule",
+    "count_parameters",
+    "draw_weights",
+]
+
 Network = Callable[[int, int], nn.Module]
 
 # Rule by which the default stem follows the signal. It is stated in docs/guide/defaults.md.
@@ -117,7 +127,7 @@ class UNet(Recipe):
         """Build the module, with random weights from ``generator`` alone."""
         with torch.device("meta"):  # where nothing is drawn
             module = self(n_channels, n_classes)
-        return draw_weights(module.to_empty(device="cpu"), generator)
+        return draw_weights(module.to_empty(device="cpu").float(), generator)
 
     def for_signal(self, summary: SignalSummary) -> UNet:
         """Return this recipe with a stem stride that suits the shortest kind of segment."""
@@ -239,7 +249,7 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> nn.Module:
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
             # Drawn apart, and copied: what is drawn in place depends on the order of the weights in memory.
-            drawn = torch.empty(layer.weight.shape)
+            drawn = torch.empty_like(layer.weight, memory_format=torch.contiguous_format)
             layer.weight.data.copy_(nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=generator))
             if layer.bias is not None:
                 bound = 1 / math.sqrt(layer.weight[0].numel())

@@ -79,6 +79,11 @@ def pseudo_label_cross_entropy(logits: Tensor, proba: Tensor, weight: Tensor, va
     >>> round(loss.item(), 4)  # log 2 at one of two samples
     0.3466
     """
+    if weight.shape != valid.shape:
+        raise ValueError(
+            f"threshold gave weights of shape {tuple(weight.shape)} for probabilities {tuple(proba.shape)}; give one "
+            f"for each sample, {tuple(valid.shape)}."
+        )
     loss = F.cross_entropy(logits, pick_class(proba), reduction="none")
     return (loss * weight * valid).sum() / valid.sum().clamp(min=1)
 

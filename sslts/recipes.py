@@ -54,6 +54,12 @@ class Recipe:
     _bounds: ClassVar[Mapping[str, Bounds]] = {}
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)  # what its giver may change later is copied
+            if type(value) is list:
+                object.__setattr__(self, field.name, tuple(value))
+            elif type(value) is dict:
+                object.__setattr__(self, field.name, dict(value))
         if not _is_ours(self):  # whose fields of the same names may mean something else
             return
         for name, bounds in self._bounds.items():
@@ -94,6 +100,20 @@ class Recipe:
 
     def __sklearn_clone__(self) -> Self:
         return self  # immutable, so a clone is itself
+
+
+def check_no_class(value: Any, name: str) -> None:
+    """Refuse the class of a recipe where an instance belongs; ``name`` is what an error calls it.
+
+    Examples
+    --------
+    >>> from sslts.augment import Jitter
+    >>> check_no_class(Jitter, "strong")
+    Traceback (most recent call last):
+    ValueError: strong=Jitter is a class; pass an instance, Jitter().
+    """
+    if isinstance(value, type) and issubclass(value, Recipe):
+        raise ValueError(f"{name}={value.__name__} is a class; pass an instance, {value.__name__}().")
 
 
 def check_order(recipe: Recipe, low: str, high: str) -> None:

@@ -109,8 +109,9 @@ class StreamSegmenter:
         moments = []
         for name, value in (("location", location), ("scale", scale)):
             values = np.asarray((0.0 if name == "location" else 1.0) if value is None else value, dtype=np.float64)
-            if values.ndim > 1 or values.size not in (1, n_channels) or not np.isfinite(values).all():
-                raise ValueError(f"{name}={value!r}; give a finite number, or one for each of {n_channels} channels.")
+            known = value is None or values.size == n_channels
+            if values.ndim > 1 or not known or not np.isfinite(values).all():
+                raise ValueError(f"{name}={value!r}; give a finite number for each of {n_channels} channels.")
             moments.append(np.broadcast_to(values, n_channels)[:, None])
         if (moments[1] <= 0).any():
             raise ValueError(f"scale={scale!r}; give numbers above 0.")

@@ -20,6 +20,18 @@ from torch import Tensor, nn
 
 from sslts.recipes import Bounds, Recipe
 
+__all__ = [
+    "CurriculumThreshold",
+    "FixedThreshold",
+    "RelativeThreshold",
+    "SelfAdaptiveThreshold",
+    "SoftThreshold",
+    "Threshold",
+    "ThresholdModule",
+    "as_threshold",
+    "build_threshold",
+]
+
 MOMENTUM = 0.99  # of all running statistics; a step sees many samples
 Labeled = tuple[Tensor, Tensor]
 
@@ -151,7 +163,7 @@ def expect_shares(name: str, value: str, n_classes: int, prior: Tensor | None, *
     if value not in ("uniform", "labeled"):
         raise ValueError(f"{name}={value!r} must be 'uniform', 'labeled'{' or None' if optional else ''}.")
     if value == "uniform":
-        return torch.full((n_classes,), 1 / n_classes)
+        return torch.full((n_classes,), 1 / n_classes, dtype=torch.float32)
     if prior is None:
         raise ValueError(f"{name}='labeled' needs the classes' shares: build(n_classes, prior=shares).")
     return prior.float()
@@ -168,7 +180,7 @@ def average_samples(proba: Tensor, valid: Tensor) -> Tensor:
     >>> average_samples(proba, torch.tensor([[True, True, False]])).tolist()
     [0.5, 0.5]
     """
-    return (proba * valid[:, None]).sum((0, 2)) / valid.sum().clamp(min=1)
+    return (proba * valid[:, None]).sum((0, 2)).float() / valid.sum().clamp(min=1)
 
 
 def _average(values: Tensor, valid: Tensor) -> Tensor:
@@ -494,4 +506,4 @@ def build_threshold(threshold: float | Threshold, shares: Tensor) -> ThresholdMo
             f"threshold={threshold!r} built a {type(module).__name__}; its `build` has to return a "
             "sslts.thresholds.ThresholdModule."
         )
-    return module
+    return module.float()

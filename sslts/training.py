@@ -105,6 +105,11 @@ class _Steps:
 def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -> nn.Module:
     """Build the network with weights that depend on ``seed`` alone; the global random state stays as it was.
 
+    Raises
+    ------
+    ValueError
+        If ``network`` returns no module.
+
     Examples
     --------
     >>> def network(n_channels, n_classes):
@@ -116,7 +121,10 @@ def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -
     if is_shipped(network) and hasattr(network, "build"):
         return network.build(n_channels, n_classes, torch.Generator().manual_seed(seed))
     with seed_torch(seed):
-        return network(n_channels, n_classes)
+        module = network(n_channels, n_classes)
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"network={network!r} returned {type(module).__name__}, not a torch.nn.Module.")
+    return module.float()  # whatever torch's default is
 
 
 _GLOBAL_STATE = threading.RLock()  # torch has one global random state for all threads
@@ -298,13 +306,16 @@ class SegmentationNet(NeuralNet):
 
     @property
     def takes_lengths(self) -> bool:
-        """Whether `answer` does: a network that says so, unless it is compiled."""
-        return not self.compile and bool(getattr(self.teacher_.module, "takes_lengths", False))
+        """Whether `answer` does: a network that says so."""
+        return bool(getattr(self.teacher_.module, "takes_lengths", False))
 
     def answer(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
-        """Return what `ask_teacher` does, faster, of weights that do not change from one call to the next."""
+        """Return what `ask_teacher` does, faster, of weights that do not change from one call to the next.
+
+        The network is not the compiled one, which would be compiled anew for each length.
+        """
         given = () if lengths is None else (lengths,)
-        return self._ask(self.teacher_ if self.compile else self.teacher_.fold_norms(), x, *given)
+        return self._ask(self.teacher_.fold_norms(), x, *given)
 
     @torch.no_grad()
     def _ask(self, module: nn.Module, *given: Any) -> Tensor:

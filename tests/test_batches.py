@@ -126,3 +126,11 @@ def test_without_unlabelled_windows_only_labelled_recordings_are_held():
     assert len(dataset.windows.x) == 30
     assert (dataset.draw(0).labeled.x == 3).all()
     assert len(dataset.draw(1).unlabeled.x) == 0
+
+
+def test_a_batch_unpacks_as_skorch_expects():
+    dataset = make_dataset([np.arange(30.0)], [np.zeros(30, dtype=int)])
+    (batch,) = dataset.iterate(0, 1)
+    x, target = batch
+    assert x is batch.labeled.x
+    assert target is batch.labeled.target

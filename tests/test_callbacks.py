@@ -1,9 +1,11 @@
 """The learning rate rises and falls within the steps there are."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring, LRScheduler
 
 from sslts import SupervisedSegmenter
 from sslts.callbacks import make_schedule
@@ -81,3 +83,43 @@ class TestCallbacksOfSkorch:
     def test_so_does_the_class_of_one(self, recordings):
         segmenter = SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[("mine", LRScheduler)]).fit(*recordings)
         assert [name for name, one in segmenter.net_.callbacks_ if isinstance(one, LRScheduler)] == ["mine"]
+
+
+class Best(Callback):
+    """Call the third interval the best one."""
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("best", len(net.history) == 3)
+
+
+class TestTheBestInterval:
+    @pytest.mark.parametrize("options", [{}, {"f_teacher": "teacher.pt"}])
+    def test_what_predicts_comes_back_with_the_teacher(self, recordings, tmp_path, options):
+        keeper = KeepTeacher()
+        checkpoint = Checkpoint("best", dirname=tmp_path, load_best=True, **options)
+        segmenter = SupervisedSegmenter(**SMALL, max_steps=6, callbacks=[Best(), keeper, checkpoint])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            segmenter.fit(*recordings)
+        same = torch.equal(segmenter.net_.teacher_.module.head.weight, keeper.heads[2])
+        assert same == bool(options)
+        assert [("f_teacher" in str(one.message)) for one in caught] == [True] * (not options)
+
+    def test_early_stopping_that_loads_is_warned_of(self, recordings):
+        stop = EarlyStopping("train_loss", load_best=True)
+        with pytest.warns(UserWarning, match="load_best=True brings back the network that learns"):
+            SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[stop]).fit(*recordings)
+
+
+class KeepTeacher(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.heads = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.heads.append(net.teacher_.module.head.weight.clone())
+
+
+def test_scores_of_training_batches(recordings):
+    score = EpochScoring(lambda net, X, y: 0.5, name="half", on_train=True, use_caching=True)
+    segmenter = SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[score]).fit(*recordings)
+    assert segmenter.net_.history[:, "half"] == [0.5, 0.5]

@@ -1,9 +1,11 @@
 """Classes are found, counted and weighed, blind to what is unlabelled."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from sslts.classes import find_classes, share_classes, weigh_classes
+from sslts.classes import find_classes, share_classes, warn_of_lost_background, weigh_classes
 from sslts.labels import LabelRuns
 
 LABELS = LabelRuns.from_labels([np.array([9, 9, -1, 2]), np.array([-1, -1])])
@@ -36,3 +38,22 @@ def test_nothing_labelled():
 def test_an_impossible_weight_is_refused(weight):
     with pytest.raises(ValueError, match="class_weight={1: .*finite weight"):
         weigh_classes({1: weight}, np.array([0.5, 0.5]), np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "background", "warns"),
+    [
+        ([[-1, 1, 1, -1, 2, -1]], 0, True),
+        ([[-1, 1, 1, -1], [-1, -1, -1, 2]], 9, True),
+        ([[-1, 1, 1, -1, 2, -1]], None, False),  # as said
+        ([[-1, 1, 1, 2, -1]], 0, False),  # states that follow one another
+        ([[1, 1, 1], [2, 2, 2], [-1, -1, -1]], 0, False),  # whole recordings
+        ([[-1, 1, 1, -1], [0, 0, -1, -1]], 0, False),
+    ],
+)
+def test_occurrences_without_what_surrounds_them_are_warned_of(labels, background, warns):
+    runs = LabelRuns.from_labels([np.array(y) for y in labels])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_lost_background(runs, find_classes(runs.value), background)
+    assert [("around each labelled segment" in str(one.message)) for one in caught] == [True] * warns

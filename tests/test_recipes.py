@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from sslts.augment import Augmenter, Compose, CutMix, Jitter, RandAugment, Rescale
+from sslts.decoding import Hysteresis
 from sslts.networks import UNet
 from sslts.recipes import replace_nested, split_nested
 from sslts.thresholds import FixedThreshold
@@ -117,3 +118,12 @@ def test_fields_of_ones_own_are_ones_own():
 
 def test_a_number_of_any_size_is_a_number():
     assert UNet(stem_stride=10**400).stem_stride == 10**400
+
+
+def test_what_was_given_may_change_and_the_recipe_stays():
+    onset, steps = {1: 0.7}, [Jitter()]
+    decoder, view = Hysteresis(onset=onset), Compose(steps)
+    onset[1], steps[:] = 9.0, []
+    assert decoder == Hysteresis(onset={1: 0.7})
+    assert view == Compose((Jitter(),))
+    assert view.get_params()["steps__0__magnitude"] == Jitter().magnitude

@@ -1,5 +1,6 @@
 """What holds for every estimator that trains a network."""
 
+import copy
 import pickle
 import warnings
 
@@ -19,6 +20,7 @@ from sslts.datasets import make_recordings
 from sslts.decoding import Hysteresis, prepare_decoder, read_statistics
 from sslts.networks import UNet
 from sslts.recipes import Recipe
+from sslts.thresholds import CurriculumThreshold, FixedThreshold, SelfAdaptiveThreshold
 
 
 def as_multiindex(X, y=None):
@@ -31,7 +33,7 @@ def as_multiindex(X, y=None):
 class TestScikitLearn:
     def test_check_estimator(self, make_segmenter):
         results = check_estimator(
-            make_segmenter(max_steps=2, batch_size=2, random_state=None),
+            make_segmenter(max_steps=1, random_state=None),
             expected_failed_checks={"check_n_features_in_after_fitting": "predict takes recordings of any length"},
             on_skip=None,
         )
@@ -54,7 +56,7 @@ class TestScikitLearn:
         segmenter.set_params(network__width=16, strong__magnitude=9, strong__mix__p=0.1)
         assert segmenter.network == TINY.replace(width=16)
         assert (segmenter.strong.magnitude, segmenter.strong.mix.p) == (9, 0.1)
-        assert TINY.width == 8
+        assert TINY.width == 4
         assert type(segmenter)().network == UNet()
 
     def test_a_plain_and_a_nested_parameter_together(self, make_segmenter):
@@ -217,12 +219,13 @@ class TestLabels:
 
 class TestSegments:
     columns = ["recording", "start", "end", "length", "label", "score"]
+    learning = {"max_steps": 30, "batch_size": 4, "network": UNet(width=8, depth=2)}  # so that segments are found
 
     def test_agree_with_the_labels(self, make_segmenter, partly):
         from sslts.segments import segments_to_labels
 
         X = as_ragged(partly[0])
-        fitted = make_segmenter(max_steps=30).fit(*partly)
+        fitted = make_segmenter(**self.learning).fit(*partly)
         table = fitted.predict_segments(X)
         assert list(table.columns) == self.columns
         for found, labels in zip(segments_to_labels(table, [len(x) for x in X]), fitted.predict(X), strict=True):
@@ -230,7 +233,7 @@ class TestSegments:
         assert table["score"].between(0, 1).all()
 
     def test_seconds(self, make_segmenter, partly):
-        table = make_segmenter(max_steps=30, sampling_rate=50.0).fit(*partly).predict_segments(partly[0])
+        table = make_segmenter(**self.learning, sampling_rate=50.0).fit(*partly).predict_segments(partly[0])
         assert list(table.columns) == [*self.columns, "start_time", "end_time", "duration"]
         np.testing.assert_allclose(table["duration"] * 50, table["length"])
 
@@ -375,7 +378,7 @@ def test_another_background_after_the_fit_reaches_the_decoder_too(make_segmenter
     y = np.where(y == 0, 3, y)
     options = {"decoder": Hysteresis(onset=0.6, offset=0.4), "max_steps": 20}
     wanted = make_segmenter(background=3, **options).fit(X, y)
-    changed = make_segmenter(background=3, **options).fit(X, y).set_params(background=0)
+    changed = copy.deepcopy(wanted).set_params(background=0)
     assert not changed.predict_segments(X).equals(wanted.predict_segments(X))
     changed.set_params(background=3)
     pd.testing.assert_frame_equal(changed.predict_segments(X), wanted.predict_segments(X))
@@ -387,7 +390,7 @@ def test_another_background_after_the_fit_reaches_the_decoder_too(make_segmenter
 class TestStart:
     def test_init_gives_the_weights(self, make_segmenter, partly):
         X, y = partly
-        first = make_segmenter(max_steps=20).fit(X, y)
+        first = make_segmenter(max_steps=8).fit(X, y)
         second = make_segmenter(max_steps=1, lr=1e-12, random_state=5, init=first).fit(X, y)
         for p, q in zip(first.net_.teacher_.parameters(), second.net_.teacher_.parameters(), strict=True):
             torch.testing.assert_close(p, q)
@@ -452,6 +455,15 @@ class TestStart:
             warnings.simplefilter("error")
             make_segmenter(max_steps=1, sampling_rate=rate, init=first).fit(*partly)
 
+    def test_a_class_that_is_forgotten_is_warned_of(self, make_segmenter, labeled):
+        X, y = labeled
+        third = np.where(y == 1, 1 + (np.arange(600) > 300), 0)
+        first = make_segmenter(max_steps=1).fit(X, third)
+        with pytest.warns(
+            UserWarning, match=r"knows the classes \[0, 1, 2\], y holds \[0, 1\]: 2 will not be predicted"
+        ):
+            make_segmenter(max_steps=1, init=first).fit(X, y)
+
     def test_another_network_with_other_classes_is_refused_too(self, make_segmenter, labeled):
         X, y = labeled
         fitted = make_segmenter().fit(X, y)
@@ -503,7 +515,7 @@ class TestStart:
 
     def test_warm_start_goes_on(self, make_segmenter, partly):
         X, y = partly
-        segmenter = make_segmenter(max_steps=20, warm_start=True).fit(X, y)
+        segmenter = make_segmenter(max_steps=8, warm_start=True).fit(X, y)
         before = [p.clone() for p in segmenter.net_.teacher_.parameters()]
         segmenter.set_params(max_steps=1, lr=1e-12).fit(X, y)
         for p, q in zip(before, segmenter.net_.teacher_.parameters(), strict=True):
@@ -527,7 +539,7 @@ class TestTraining:
         assert all(np.array_equal(a, b) for a, b in zip(numpy_state, np.random.get_state(), strict=True))  # noqa: NPY002
 
     def test_history(self, make_segmenter, partly):
-        fitted = make_segmenter(max_steps=130).fit(*partly)
+        fitted = make_segmenter(max_steps=130, lr=1e-2).fit(*partly)
         history = fitted.history_
         assert {"step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"} <= set(history)
         assert history["step"].iloc[-1] == 130
@@ -557,11 +569,11 @@ class TestTraining:
             def on_epoch_end(self, net, **kwargs):
                 self.seen = (*self.seen, net.step_)
 
-        count = Count()
-        make_segmenter(max_steps=120, callbacks=[count]).fit(*partly)
+        count, quick = Count(), {"max_steps": 120, "network": PlainNetwork, "strong": None, "window_length": 64}
+        make_segmenter(**quick, callbacks=[count]).fit(*partly)
         assert count.seen == tuple(range(2, 121, 2))
         stop = EarlyStopping(monitor="labeled_loss", patience=3, threshold=1e9, threshold_mode="abs", sink=str)
-        assert make_segmenter(max_steps=120, callbacks=[stop]).fit(*partly).net_.step_ == 8
+        assert make_segmenter(**quick, callbacks=[stop]).fit(*partly).net_.step_ == 8
 
     def test_interruption_leaves_a_usable_estimator(self, make_segmenter, partly):
         from skorch.callbacks import Callback
@@ -693,3 +705,52 @@ class TestNames:
             fitted.predict([frame[["b", "a"]] for frame in frames])
         with pytest.raises(ValueError, match=r"X: recording 1 has the channels \['b', 'a'\], recording 0 \['a', 'b'\]"):
             fitted.fit([frames[0], frames[1][["b", "a"]], *frames[2:]], y)
+
+
+class TestSettings:
+    def test_a_window_is_not_longer_than_the_longest_recording(self, make_segmenter, partly):
+        X, y = partly
+        fitted = make_segmenter(max_steps=1, window_length=10**7).fit(X, y)
+        stride = fitted.net_.module_.stride
+        assert fitted.window_length_ == -(-X.shape[1] // stride) * stride
+
+    @pytest.mark.parametrize(("name", "value"), [("decoder", Hysteresis), ("threshold", FixedThreshold)])
+    def test_a_class_instead_of_an_instance_is_refused(self, partly, name, value):
+        with pytest.raises(ValueError, match=rf"{name}={value.__name__} is a class; pass an instance"):
+            FixMatchSegmenter(**{name: value}, max_steps=1).fit(*partly)
+
+    def test_all_parameters_are_set_or_none(self):
+        segmenter = FixMatchSegmenter(lr=0.1)
+        with pytest.raises(ValueError, match="foo"):
+            segmenter.set_params(lr=0.5, network__foo=1)
+        assert segmenter.lr == 0.1
+
+    def test_the_parts_of_a_threshold_that_is_a_number(self):
+        segmenter = FixMatchSegmenter(threshold=0.7).set_params(threshold__alignment="labeled")
+        assert segmenter.threshold == FixedThreshold(0.7, alignment="labeled")
+        assert FixMatchSegmenter().set_params(threshold=0.9, threshold__alignment=None).threshold == FixedThreshold(0.9)
+
+    def test_shares_are_in_the_history_before_there_are_any(self, partly):
+        fitted = FixMatchSegmenter(network=TINY, max_steps=1, random_state=0).fit(*partly)
+        assert fitted.history_[["share_0", "share_1"]].isna().all(axis=None)
+
+    @pytest.mark.parametrize("threshold", [0.5, SelfAdaptiveThreshold(alignment="uniform"), CurriculumThreshold()])
+    def test_torchs_default_type_does_not_matter(self, partly, threshold):
+        options = {"network": TINY, "max_steps": 6, "precision": "float32", "random_state": 0}
+        segmenter = FixMatchSegmenter(**options, threshold=threshold)
+        wanted = segmenter.fit(*partly).predict_proba(partly[0])
+        torch.set_default_dtype(torch.float64)
+        try:
+            found = clone(segmenter).fit(*partly).predict_proba(partly[0])
+        finally:
+            torch.set_default_dtype(torch.float32)
+        np.testing.assert_array_equal(found, wanted)
+
+    def test_a_receptive_field_that_is_named_too_small(self, make_segmenter, partly):
+        def network(n_channels, n_classes):
+            module = torch.nn.Conv1d(n_channels, n_classes, 51, padding=25)
+            module.stride, module.receptive_field = 1, 10
+            return module
+
+        with pytest.raises(ValueError, match="names receptive_field=10, and its output changes with samples 25 away"):
+            make_segmenter(network=network).fit(*partly)

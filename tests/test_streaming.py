@@ -35,7 +35,15 @@ def fit(normalization, n_channels=1):
     X, y = make_recordings(6, n_samples=700, n_channels=n_channels, random_state=0)
     X = standardize(X)
     network = UNet(width=8, depth=2, stem_stride=2)
-    options = {"window_length": 128, "max_steps": 120, "random_state": 0, "sampling_rate": 20, "precision": "float32"}
+    options = {
+        "window_length": 128,
+        "lr": 1e-2,
+        "max_steps": 80,
+        "batch_size": 8,
+        "random_state": 0,
+        "sampling_rate": 20,
+        "precision": "float32",
+    }
     return SupervisedSegmenter(network=network, normalization=normalization, **options).fit(X, y)
 
 
@@ -240,6 +248,11 @@ class TestErrors:
         segmenter = fitted[normalization].set_params(decoder=Argmax())
         with pytest.raises(ValueError, match=message):
             StreamSegmenter(segmenter, **options)
+
+    def test_one_number_for_two_channels_is_refused(self):
+        segmenter = fit("recording", n_channels=2)
+        with pytest.raises(ValueError, match=r"location=0\.5; give a finite number for each of 2 channels"):
+            StreamSegmenter(segmenter, location=0.5, scale=1.0)
 
     def test_a_decoder_that_waits_for_the_end_is_refused(self, fitted):
         with pytest.raises(ValueError, match=r"decoder=DurationViterbi\(.* give it a max_latency"):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from sslts.augment.tracks import Augmenter, Tracks
+from sslts.augment.tracks import Augmenter, Tracks, draw_chance
 
 View = Augmenter | Callable[[Tensor], Tensor] | Any | None
 
@@ -75,7 +75,8 @@ class NumpyFunction(Augmenter):
     p: float = 1.0
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
-        chosen = (torch.rand(len(tracks.x), generator=generator, device=generator.device) < self.p).tolist()
+        like = torch.empty(0, device=generator.device)
+        chosen = draw_chance(self.p, (len(tracks.x),), like, generator).tolist()
         with seed_foreign(generator):
             found = [
                 np.asarray(self.function(x)) if change else x

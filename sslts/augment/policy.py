@@ -85,6 +85,10 @@ class Compose(Augmenter):
 
     steps: tuple[View, ...] = ()
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_steps(self)
+
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         moving: list[TimeAugmenter] = []
         for step in self.steps:
@@ -94,6 +98,13 @@ class Compose(Augmenter):
             tracks = apply_view(step, _move(tracks, moving, generator), generator)
             moving = []
         return _move(tracks, moving, generator)
+
+
+def _check_steps(view: Compose | SomeOf) -> None:
+    if not isinstance(view.steps, tuple):
+        raise ValueError(
+            f"{type(view).__name__}: steps={view.steps!r} must be a tuple of views; of one, as (Jitter(),)."
+        )
 
 
 def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> Tracks:
@@ -133,6 +144,7 @@ class SomeOf(Augmenter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_steps(self)
         least, most = self._get_range()
         if not 0 <= least <= most:
             raise ValueError(f"SomeOf: n={self.n!r} must be a number of steps, 0 or more, or the least and the most.")
@@ -153,7 +165,8 @@ class SomeOf(Augmenter):
 
 def _draw_ranks(tracks: Tracks, n: int, generator: Generator) -> Tensor:
     """Return a random order (B, n) of ``n`` steps for each recording."""
-    return torch.rand((len(tracks.x), n), generator=generator, device=tracks.x.device).argsort(1).argsort(1)
+    luck = torch.rand((len(tracks.x), n), dtype=torch.float32, generator=generator, device=tracks.x.device)
+    return luck.argsort(1).argsort(1)
 
 
 def _warp_half() -> TimeWarp:

@@ -162,7 +162,7 @@ class Augmenter(Recipe, ABC):
             offset off first.
         y : array-like of int or None
             Their labels, ``-1`` for unlabelled; they move with time.
-        random_state : int, RandomState or None
+        random_state : int, RandomState, Generator or None
             Seed.
 
         Returns
@@ -185,6 +185,8 @@ class Augmenter(Recipe, ABC):
         generator = torch.Generator()
         if isinstance(random_state, np.random.RandomState):
             random_state = random_state.randint(2**31 - 1)
+        elif isinstance(random_state, np.random.Generator):
+            random_state = random_state.integers(2**31 - 1)
         generator.manual_seed(generator.seed() if random_state is None else int(random_state))
         x: list[Any] = [None] * len(recordings)
         moved = list(x)
@@ -216,7 +218,7 @@ def draw_uniform(low: float, high: float, shape: tuple[int, ...], like: Tensor, 
     >>> [round(value.item(), 1) for value in (drawn.min(), drawn.mean(), drawn.max())]
     [-1.0, 1.0, 3.0]
     """
-    return torch.empty(shape, device=like.device).uniform_(low, high, generator=generator)
+    return torch.empty(shape, dtype=torch.float32, device=like.device).uniform_(low, high, generator=generator)
 
 
 def draw_chance(p: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
@@ -230,7 +232,7 @@ def draw_chance(p: float, shape: tuple[int, ...], like: Tensor, generator: Gener
     >>> [round(mask.float().mean().item(), 1) for mask in masks]
     [0.0, 0.3, 1.0]
     """
-    return torch.rand(shape, generator=generator, device=like.device) < p
+    return torch.rand(shape, dtype=torch.float32, generator=generator, device=like.device) < p
 
 
 def find_span(valid: Tensor) -> tuple[Tensor, Tensor]:
@@ -245,7 +247,7 @@ def find_span(valid: Tensor) -> tuple[Tensor, Tensor]:
     """
     size = valid.shape[-1]
     if valid.device.type == "cpu" and bool(valid.all()):  # an accelerator would have to be waited for
-        first = torch.zeros(len(valid), 1)
+        first = torch.zeros(len(valid), 1, dtype=torch.float32)
         return first, first + size
     place = torch.arange(size, dtype=torch.float32, device=valid.device)
     first = torch.where(valid, place, size).amin(1, keepdim=True)
@@ -266,6 +268,7 @@ def draw_stretch(length: int, share: Tensor, generator: Generator) -> Tensor:
     [10, 50]
     """
     half = share[:, None] * (length / 2)
-    middle = torch.lerp(half, length - half, torch.rand(half.shape, generator=generator, device=share.device))
+    luck = torch.rand(half.shape, dtype=torch.float32, generator=generator, device=share.device)
+    middle = torch.lerp(half, length - half, luck)
     distance = torch.arange(length, dtype=torch.float32, device=share.device) - middle
     return (distance >= -half) & (distance < half)  # half-open, so that a share of 1 is the whole

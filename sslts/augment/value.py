@@ -75,7 +75,7 @@ def draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Genera
     >>> (strengths > 0).tolist()
     [[True, True, True], [False, False, False]]
     """
-    strengths = torch.rand((len(steps), len(x)), generator=generator, device=x.device)
+    strengths = torch.rand((len(steps), len(x)), dtype=torch.float32, generator=generator, device=x.device)
     for k, step in enumerate(steps):
         if step.p < 1:
             strengths[k] *= draw_chance(step.p, (len(x),), x, generator)
@@ -138,12 +138,12 @@ def _change_rows(x: Tensor, steps: Sequence[ValueAugmenter], strengths: Tensor, 
 
 def _draw_curve(size: Tensor, x: Tensor, n_knots: int, generator: Generator) -> Tensor:
     """Return smooth random curves, (B, C, T), of about ``size``: interpolated normal numbers at ``n_knots``."""
-    knots = size * torch.randn((*x.shape[:2], n_knots), generator=generator, device=x.device)
+    knots = size * torch.randn((*x.shape[:2], n_knots), dtype=torch.float32, generator=generator, device=x.device)
     return F.interpolate(knots, size=x.shape[-1], mode="linear", align_corners=True)
 
 
 def _draw_noise(size: Tensor, shape: tuple[int, ...], generator: Generator) -> Tensor:
-    return torch.randn(shape, generator=generator, device=size.device).mul_(size)
+    return torch.randn(shape, dtype=torch.float32, generator=generator, device=size.device).mul_(size)
 
 
 @dataclass(frozen=True)
@@ -357,7 +357,7 @@ class RandomFilter(ValueAugmenter):
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         batch, length = len(x), x.shape[-1]
-        taps = torch.randn((self.n_taps, batch, 1, 1), generator=generator, device=x.device)
+        taps = torch.randn((self.n_taps, batch, 1, 1), dtype=torch.float32, generator=generator, device=x.device)
         taps = taps * (strength / taps.abs().sum(0))
         longest = max(length / 64, 3.0)
         size = draw_uniform(math.log(3), math.log(longest), (batch, 1, 1), x, generator).exp()
@@ -399,7 +399,7 @@ class MainsNoise(ValueAugmenter):
     n_harmonics: int = 2
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
-        t = torch.arange(x.shape[-1], device=x.device)
+        t = torch.arange(x.shape[-1], dtype=torch.float32, device=x.device)
         hum = torch.zeros_like(x[:, :1])
         for k in range(1, self.n_harmonics + 1):
             if k * self.frequency < 0.5:
@@ -449,7 +449,7 @@ class ChannelDropout(ValueAugmenter):
     """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
-        luck = torch.rand((*x.shape[:2], 1), generator=generator, device=x.device)
+        luck = torch.rand((*x.shape[:2], 1), dtype=torch.float32, generator=generator, device=x.device)
         return x * ((luck >= 0.5 * strength) | (luck == luck.amax(1, keepdim=True)))
 
 
@@ -471,5 +471,5 @@ class SignFlip(ValueAugmenter):
     """
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
-        luck = torch.rand((len(x), 1, 1), generator=generator, device=x.device)
+        luck = torch.rand((len(x), 1, 1), dtype=torch.float32, generator=generator, device=x.device)
         return torch.where(luck < strength, -x, x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -23,18 +24,27 @@ from torch import Tensor, nn
 from sslts.annotations import as_label_runs, check_given
 from sslts.batches import WindowDataset
 from sslts.callbacks import LossRecorder, StepBar, make_schedule
-from sslts.classes import find_classes, share_classes, weigh_classes
+from sslts.classes import find_classes, share_classes, warn_of_lost_background, weigh_classes
 from sslts.decoding import Decoder
 from sslts.decoding.statistics import measure_runs
 from sslts.labels import LabelRuns
 from sslts.networks import Network
 from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
 from sslts.preprocessing import NORMALIZATIONS
-from sslts.recipes import Recipe, is_shipped, replace_nested, split_nested
+from sslts.recipes import check_no_class, is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters.predicting import PredictsRecordings
+from sslts.segmenters.probing import check_instance, check_reach, check_shapes, read_size
 from sslts.segmenters.saving import SavableNetwork
-from sslts.segmenters.start import Start, find_output, load_weights, read_start, warn_of_other_signals
+from sslts.segmenters.start import (
+    Start,
+    find_output,
+    load_weights,
+    read_start,
+    warn_of_lost_classes,
+    warn_of_other_signals,
+)
+from sslts.thresholds import as_threshold
 from sslts.training import SegmentationNet, Step, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
@@ -142,17 +152,18 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             If a name is unknown.
         """
         plain, nested = split_nested(params)
-        super().set_params(**plain)
         names = self._get_param_names()
         for name, inner in nested.items():
             if name not in names:
                 raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}; it has {names}.")
-            value = getattr(self, name)
+            value = plain.get(name, getattr(self, name))
+            if name == "threshold":
+                value = as_threshold(value)  # a number is the tau of one
             if hasattr(value, "set_params"):  # an earlier model as `init`, a transformer as a view: others may hold it
-                setattr(self, name, copy.deepcopy(value).set_params(**inner))
+                plain[name] = copy.deepcopy(value).set_params(**inner)
             else:
-                setattr(self, name, replace_nested(value, name, inner))
-        return self
+                plain[name] = replace_nested(value, name, inner)
+        return super().set_params(**plain)  # none of them, if one could not be made
 
     def __sklearn_clone__(self) -> Self:
         cloned = super().__sklearn_clone__()
@@ -195,7 +206,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         try:
             net.partial_fit(dataset)
         finally:
-            self.history_ = _make_history(net, self.classes_)
+            self.history_ = _make_history(net, self.classes_, pseudo=bool(self._count_unlabeled()))
         return self
 
     def _prepare(self, X: Any, y: Any, checkpoint: str | PathLike[str] | None) -> tuple[SegmentationNet, WindowDataset]:
@@ -215,17 +226,23 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         self.n_channels_, self.channel_names_ = recordings.n_channels, recordings.channel_names
         self.n_features_in_ = _count_features(X, recordings)
         self.classes_ = find_classes(labels.value)
+        warn_of_lost_background(labels, self.classes_, self.background)
+        if start is not None:
+            warn_of_lost_classes(start, self.classes_)
         self.training_set_ = labels.describe()
         self.statistics_ = measure_runs(labels, classes=self.classes_.tolist(), background=self.background)
         labels = labels.encode(self.classes_)
         summary = self._summarize(recordings, labels)
-        _check_instance(self.network)
+        check_instance(self.network)
+        for name in ("decoder", "threshold"):
+            check_no_class(getattr(self, name, None), name)
         self.recipe_ = self.network
         self.network_ = self._adapt_network(summary, start)
         self._choose_hardware()
         net = self._make_net(labels, start, saver)
-        stem, stride = (_read_size(net.module_, name) for name in ("stem_stride", "stride"))
-        self.window_length_ = self.window_length or summary.choose_window_length(stem, stride)
+        stem, stride = (read_size(net.module_, name) for name in ("stem_stride", "stride"))
+        longest = -(-int(recordings.lengths.max()) // stride) * stride  # what is beyond would be padding
+        self.window_length_ = min(self.window_length or summary.choose_window_length(stem, stride), longest)
         seen = self._normalize(recordings)
         dataset = WindowDataset(
             seen,
@@ -277,8 +294,6 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             None if weights is None else torch.from_numpy(weights), torch.from_numpy(shares).float()
         )
         module = build_module(self.network_, self.n_channels_, n_classes, seed)
-        if not isinstance(module, nn.Module):
-            raise ValueError(f"network={self.network!r} returned {type(module).__name__}, not a torch.nn.Module.")
         same = start is not None and np.array_equal(start.classes, self.classes_)
         if start is not None:
             output = None if same else find_output(self.network_, module, self.n_channels_, n_classes)
@@ -327,6 +342,12 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         kinds = [callback if isinstance(callback, type) else type(callback) for callback in own]
         if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
             found.append(("schedule", make_schedule(self.lr, self.max_steps)))
+        if any(getattr(callback, "load_best", False) and not getattr(callback, "f_teacher", None) for callback in own):
+            warnings.warn(
+                "callbacks: load_best=True brings back the network that learns, and its average, which predicts, stays "
+                "that of the last step. Checkpoint(load_best=True, f_teacher='teacher.pt') brings back both.",
+                stacklevel=6,
+            )
         found += self.callbacks or []
         if saver is not None:
             found.append(("checkpoint", saver))  # behind those whose state it keeps
@@ -339,29 +360,17 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         """Run network and views once on a batch, so that what does not fit is found before training."""
         (batch,) = dataset.iterate(0, 1)
         length = batch.labeled.x.shape[-1]
-        cells = len(batch.labeled.x) * math.ceil(length / _read_size(net.module_, "stride"))
+        cells = len(batch.labeled.x) * math.ceil(length / read_size(net.module_, "stride"))
         if cells < 2:  # BatchNorm has no variance then
             raise ValueError(
                 f"batch_size={self.batch_size} with windows of {length} samples leaves the network one cell to learn "
                 "from at once; raise batch_size or window_length."
             )
         net._set_training(False)
-        for size in (length, max(length - 1, 1)):
-            probe = batch.labeled.x[:1, :, :size]
-            wanted = (1, len(self.classes_), size)
-            try:
-                with net.isolate():
-                    answer = net.module_(probe)
-            except RuntimeError as error:
-                raise ValueError(
-                    f"network={self.network!r} cannot read signals of shape {tuple(probe.shape)}: {error}"
-                ) from error
-            if not isinstance(answer, Tensor) or tuple(answer.shape) != wanted:
-                got = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-                raise ValueError(
-                    f"network={self.network!r} turned signals of shape {tuple(probe.shape)} into {got}; expected class "
-                    f"scores of shape {wanted}, for any length."
-                )
+        with net.isolate():
+            check_shapes(net.module_, batch.labeled.x[:1], len(self.classes_), self.network)
+            if not is_shipped(self.network):
+                check_reach(net.module_, batch.labeled.x[:1], self.network)
         generator = torch.Generator(net.device).manual_seed(0)
         criterion = copy.deepcopy(net.criterion_)  # whose statistics are thrown away
         with net.isolate():
@@ -387,23 +396,6 @@ class _Given:
         return module
 
 
-def _check_instance(network: Any) -> None:
-    """Refuse a recipe's class, and a module: the class of a module is a network."""
-    if isinstance(network, type) and issubclass(network, Recipe):
-        raise ValueError(f"network={network.__name__} is a class; pass an instance, {network.__name__}().")
-    if isinstance(network, nn.Module):
-        raise ValueError(
-            f"network is a module, {type(network).__name__}; pass what makes one for a number of channels and of "
-            f"classes, as `lambda n_channels, n_classes: {type(network).__name__}(...)`."
-        )
-
-
-def _read_size(module: nn.Module, name: str) -> int:
-    """Return a size in samples that a module may offer, else 1; a bare convolution's stride is a tuple."""
-    size = getattr(module, name, 1)
-    return size if isinstance(size, int) and size > 0 else 1
-
-
 def _draw_seed(random_state: Any) -> int:
     """Return a seed; None draws fresh entropy, so that numpy's global state is left alone."""
     if random_state is None:
@@ -418,15 +410,14 @@ def _count_features(X: Any, recordings: Recordings) -> int:
     return int(shape[1])
 
 
-def _make_history(net: SegmentationNet, classes: np.ndarray) -> pd.DataFrame:
-    """Return one row for each logging interval."""
+def _make_history(net: SegmentationNet, classes: np.ndarray, *, pseudo: bool) -> pd.DataFrame:
+    """Return one row for each logging interval; of who makes pseudo-labels, with the shares of the classes."""
     columns = ["step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"]
+    names = [f"share_{k}" for k in classes] if pseudo else []
     rows = []
     for epoch in net.history:
         if "step" not in epoch:  # an interval that was interrupted
             continue
-        row = {name: epoch[name] for name in columns}
-        if epoch["shares"] is not None:
-            row.update({f"share_{k}": share for k, share in zip(classes, epoch["shares"], strict=True)})
-        rows.append(row)
-    return pd.DataFrame(rows, columns=columns if not rows else None)
+        shares = epoch["shares"] or [math.nan] * len(names)  # none before pseudo-labels have a weight
+        rows.append({**{name: epoch[name] for name in columns}, **dict(zip(names, shares, strict=True))})
+    return pd.DataFrame(rows, columns=[*columns, *names])

@@ -129,7 +129,7 @@ class PseudoLabelSegmenter(NetworkSegmenter):
     precision : {"auto", "float32", "bfloat16"}
         Arithmetic of the network; "auto" takes bfloat16 where the hardware's flags say that it pays.
     compile : bool
-        Whether torch compiles the network.
+        Whether torch compiles the network for the training.
     device : str, default="auto"
         As torch names it; "auto" takes CUDA where there is one.
     callbacks : list of skorch callbacks or None

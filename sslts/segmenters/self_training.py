@@ -216,6 +216,12 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         return self._get_segmenter().n_features_in_
 
     @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns of a table in ``fit``, if it had them."""
+        names: np.ndarray = self._get_segmenter().feature_names_in_
+        return names
+
+    @property
     def n_channels_(self) -> int:
         """Channels in ``fit``."""
         return self._get_segmenter().n_channels_
@@ -261,6 +267,11 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
             segmenter.fit(X, y, **options)
             check_completed(segmenter)
             return segmenter, None
+        if not hasattr(segmenter, "callbacks"):
+            raise ValueError(
+                f"rank='agreement' looks at the training, and {type(segmenter).__name__} takes no callbacks; pass a "
+                "segmenter of this package itself, or rank='confidence'."
+            )
         keeper = KeepCheckpoints(N_CHECKPOINTS)
         callbacks = segmenter.callbacks
         segmenter.set_params(callbacks=[*(callbacks or []), keeper]).fit(X, y, **options)

@@ -109,6 +109,23 @@ def warn_of_other_signals(segmenter: Any, *, sampling_rate: float | None, normal
         )
 
 
+def warn_of_lost_classes(start: Start, classes: np.ndarray) -> None:
+    """Warn if the model to start from knows classes that ``y`` does not hold: they are forgotten.
+
+    Examples
+    --------
+    >>> warn_of_lost_classes(Start(None, None, {}, classes=np.array([0, 1])), np.array([0, 1, 2]))
+    """
+    lost = sorted(set(start.classes.tolist()) - set(classes.tolist()))
+    if lost:
+        warnings.warn(
+            f"{start.name}: the model to start from knows the classes {start.classes.tolist()}, y holds "
+            f"{classes.tolist()}: {', '.join(map(str, lost))} will not be predicted any more. Pass labelled recordings "
+            "that hold an occurrence along, as some of the earlier ones.",
+            stacklevel=4,
+        )
+
+
 def find_output(network: Network, module: nn.Module, n_channels: int, n_classes: int) -> dict[str, int | None]:
     """Return the weights of the output layer, and along which axis they list the classes.
 
