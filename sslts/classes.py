@@ -53,7 +53,7 @@ def warn_of_lost_background(labels: LabelRuns, classes: np.ndarray, background: 
     >>> labels = LabelRuns.from_labels([np.array([1, 1, 2, 2])])
     >>> warn_of_lost_background(labels, np.array([1, 2]), background=0)
     """
-    if background is None or background in classes:
+    if background is None or background in classes or len(classes) == 1:  # of one class alone, find_classes warns
         return
     before, after = labels.neighbours
     known = labels.value >= 0

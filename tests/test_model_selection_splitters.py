@@ -154,7 +154,7 @@ class TestBadInput:
     def test_a_class_of_one_group_alone(self):
         y = self.Y.copy()
         y[:2, 0] = 7
-        with pytest.raises(ValueError, match="in 2 of 4 recordings, of 1 groups. No split has it on both sides"):
+        with pytest.raises(ValueError, match="in 2 of 4 recordings, of 1 group. No split has it on both sides"):
             self.split(LabeledGroupKFold(2), y=y, groups=["a", "a", "b", "c"])
 
     @pytest.mark.parametrize("splitter", [LabeledKFold(2), LabeledGroupKFold(2), LabeledShuffleSplit(2)])

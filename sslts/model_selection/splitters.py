@@ -276,7 +276,7 @@ def _list_classes(labels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _describe_missing(number: int, part: str, label: int, held: np.ndarray, unit: np.ndarray) -> str:
     n_units, n_held = len(np.unique(unit[held])), int(held.sum())
     grouped = len(np.unique(unit)) < len(unit)
-    where = f"{n_held} of {len(held)} recordings{f', of {n_units} groups' if grouped else ''}"
+    where = f"{n_held} of {len(held)} recordings" + (f", of {n_units} group{'s' * (n_units > 1)}" if grouped else "")
     mend = "Use fewer splits or a larger test, or label more recordings that hold it."
     if n_units == 1:
         what = "group" if grouped else "recording"

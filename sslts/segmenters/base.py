@@ -413,6 +413,7 @@ def _count_features(X: Any, recordings: Recordings) -> int:
 def _make_history(net: SegmentationNet, classes: np.ndarray, *, pseudo: bool) -> pd.DataFrame:
     """Return one row for each logging interval; of who makes pseudo-labels, with the shares of the classes."""
     columns = ["step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"]
+    pseudo = pseudo or any(epoch.get("shares") for epoch in net.history)
     names = [f"share_{k}" for k in classes] if pseudo else []
     rows = []
     for epoch in net.history:
