@@ -128,6 +128,14 @@ class TestSegmentationDisplay:
         with pytest.raises(ValueError, match="names has the key 'cycle', which is no class; give {class: "):
             SegmentationDisplay.from_predictions(X[0], y_true=y[0], names={"cycle": 1})
 
+    @pytest.mark.parametrize(("factor", "label"), [(1000, "channel, each scaled"), (3, "channel")])
+    def test_channels_of_other_units_are_seen(self, factor, label):
+        x = np.sin(np.arange(300) / 9)
+        display = draw(SegmentationDisplay.from_predictions(np.stack([factor * x, x, 0 * x])))
+        assert display.ax_.get_ylabel() == label
+        heights = [np.ptp(line.get_ydata()) for line in display.ax_.lines]
+        assert heights[0] / heights[1] == pytest.approx(1 if factor == 1000 else 3)
+
     def test_bands_of_many_segments_are_thinned(self):
         y = np.arange(40_000) // 2 % 2
         y[:10_000] = -1

@@ -311,7 +311,8 @@ class SegmenterPipeline(DetectorPipeline):
             if len(X) != n_samples:
                 raise ValueError(
                     f"{name} turned {n_samples} time steps into {len(X)}; events are positions in X, so take a "
-                    "transformer that keeps every time step."
+                    "transformer that keeps every time step. (Instances of unlike lengths are padded by sktime for one "
+                    "that works on single series: transform these one by one before.)"
                 )
         name, detector = self.steps_[-1]
         self.steps_[-1] = (name, detector.clone().fit(X, y))

@@ -14,6 +14,8 @@ from sslts.recordings import as_recordings
 from sslts.segments import align_labels, check_sampling_rate
 from sslts.wrapping import find_attribute
 
+FAR_APART = 10  # times the range of another channel: beyond, one scale would make a line of that
+
 
 class SegmentationDisplay:
     """One recording: its channels, bands of true and predicted labels, and the probability of each class.
@@ -243,18 +245,21 @@ class SegmentationDisplay:
 
     def _draw_signal(self, ax: Any) -> None:
         rate = check_sampling_rate(self.sampling_rate)
-        spread = np.nanmax(np.nanpercentile(self.x, 99.5, axis=1) - np.nanpercentile(self.x, 0.5, axis=1))
-        step = 1.1 * spread if spread > 0 else 1.0
+        low, high = np.nanpercentile(self.x, [0.5, 99.5], axis=1)
+        spreads = np.nan_to_num(high - low)
+        apart = spreads.max() > FAR_APART * spreads[spreads > 0].min(initial=np.inf)  # of other units
+        scales = np.where(spreads > 0, spreads, 1.0) if apart else np.ones(len(spreads))
+        step = 1.1 if apart else 1.1 * spreads.max() or 1.0
         levels = []
         for c, channel in enumerate(self.x):
             at, values = thin_curve(channel)
             level = -c * step if len(self.x) > 1 else 0.0
             centre = float(np.nanmedian(channel)) if len(self.x) > 1 else 0.0
-            ax.plot((at + self.start) / rate, values - centre + level, color="#333333", lw=0.7)
+            ax.plot((at + self.start) / rate, (values - centre) / scales[c] + level, color="#333333", lw=0.7)
             levels.append(level)
         if len(self.x) > 1:
             ax.set_yticks(levels, [str(c) for c in range(len(levels))])
-            ax.set_ylabel("channel")
+            ax.set_ylabel("channel, each scaled" if apart else "channel")
         ax.spines[["top", "right"]].set_visible(False)
 
     def _draw_bands(self, ax: Any, bands: list[tuple[str, np.ndarray]]) -> None:
