@@ -95,14 +95,14 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
 
 
 def _warn_of_missed(true: Segments, matched: np.ndarray, classes: list[int]) -> None:
-    absent = [k for k in classes if not (true.label == k).any()]
+    n_true, n_found = ({k: int((label == k).sum()) for k in classes} for label in (true.label, true.label[matched]))
+    absent = [k for k in classes if not n_true[k]]
     if absent:
         warnings.warn(
             f"no labelled recording holds a segment of class {absent[0]}, so its counts can't be calibrated: its "
             "scores are taken as they are. Calibrate on recordings that hold it.",
             stacklevel=3,
         )
-    n_true, n_found = ({k: int((label == k).sum()) for k in classes} for label in (true.label, true.label[matched]))
     weak = [f"class {k}, {n_found[k]} of {n_true[k]}" for k in classes if 2 * n_found[k] < n_true[k]]
     if weak:
         warnings.warn(

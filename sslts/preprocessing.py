@@ -348,15 +348,15 @@ class FillGaps(_LengthKeeping):
         self.max_length = max_length
 
     def _map_named(self, x: np.ndarray, i: int) -> np.ndarray:
-        out, missing = np.array(x), 1 - np.isfinite(x).mean()
+        out, present = np.array(x), np.isfinite(x)
+        missing = 1 - present.mean()
         if missing > 0.5 and self.max_length is None:
             warnings.warn(
                 f"X: {missing:.0%} of recording {i} is missing, so most of what comes out is invented. Times that are "
                 "on no grid leave such gaps where a table is put on one: take means, as with resample(...).mean().",
                 stacklevel=5,
             )
-        for c, channel in enumerate(x):
-            known = np.isfinite(channel)
+        for c, (channel, known) in enumerate(zip(x, present, strict=True)):
             if known.all():
                 continue
             out[c] = _fill(channel, known, self.method) if known.any() else np.nan
