@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from sslts.clocks import warn_of_gaps, warn_of_uneven_times
 from sslts.segments import find_runs
 from sslts.sources import READ_SAMPLES, Rows, find_dtype, is_lazy, read_source
 from sslts.values import (
@@ -333,7 +334,7 @@ def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Record
     """Cut a table by its instances, all at once: sktime's converter looks each of them up."""
     from sktime.datatypes import check_raise
 
-    _warn_of_gaps(index, name)
+    warn_of_gaps(index, name)
     check_raise(X, "pd-multiindex", "Panel", var_name=name)
     instance = np.asarray(index.get_level_values(0).factorize(use_na_sentinel=False)[0])
     if (np.diff(instance) < 0).any():
@@ -347,43 +348,6 @@ def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Record
     return replace(
         recordings, container="panel", index=index, channel_names=columns, times=[times[cut] for cut in cuts]
     )
-
-
-def _warn_of_gaps(index: pd.MultiIndex, name: str) -> None:
-    """Warn of recordings that lack samples, by times that are counted: who splits tables by rows tears them."""
-    times = index.get_level_values(-1).to_numpy()
-    if times.dtype.kind not in "iu":
-        return
-    recording = np.asarray(index.droplevel(-1).factorize()[0])
-    order = np.lexsort((times, recording))
-    step, same = np.diff(times[order]), np.diff(recording[order]) == 0
-    if same.any() and len(np.unique(step[same])) > 1:
-        at = order[1:][same & (step != np.median(step[same]))][0]
-        warnings.warn(
-            f"{name}: recording {recording[at]} lacks samples before time {times[at]}; those that are left are taken "
-            "as neighbours. A splitter that cuts tables by rows does this to a Panel: pass it a list of recordings. "
-            "Of a recording that has gaps, give every time, with NaN, to FillGaps.",
-            stacklevel=5,
-        )
-
-
-def _warn_of_uneven_times(times: Sequence[pd.Index | None], name: str) -> None:
-    """Warn of the first recording that lacks samples, or whose clock runs backwards, by the times of its rows."""
-    for i, index in enumerate(times):
-        if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or index.freq is not None or len(index) < 3:
-            continue
-        step = np.diff(index.asi8)
-        odd = np.flatnonzero((step <= 0) | (step > 1.5 * np.median(step)))
-        if len(odd):
-            at = int(odd[0]) + 1
-            what = "does not come after" if step[at - 1] <= 0 else "does not follow at once on"
-            warnings.warn(
-                f"{name}: recording {i} is on times of which one {what} the one before (sample {at}, {index[at]}); its "
-                "rows are taken as neighbours, evenly spaced. Sort it, cut it there, or put it on a grid, with NaN "
-                "where a sample is missing, for FillGaps.",
-                stacklevel=5,
-            )
-            return
 
 
 def _stack_cells(cells: np.ndarray, i: int, name: str) -> np.ndarray:
@@ -412,7 +376,7 @@ def _from_list(items: list[Any], name: str) -> Recordings:
     lengths = np.array([source.shape[-1] for source in sources], dtype=np.int64)
     times = [item.index if isinstance(item, (pd.Series, pd.DataFrame)) else None for item in items]
     known = times if any(index is not None for index in times) else None
-    _warn_of_uneven_times(times, name)
+    warn_of_uneven_times(times, name)
     return Recordings(sources, lengths, channels[0], container, name=name, channel_names=names, times=known)
 
 

@@ -528,6 +528,13 @@ class TestTables:
         with pytest.warns(UserWarning, match=message):
             make_segmenter().fit([X[0], pd.Series(X[1], times)], list(Y[:2]))
 
+    def test_another_rate(self):
+        """Row: times of another rate than `sampling_rate`"""
+        with pytest.warns(
+            UserWarning, match="recording 0 is on times 1 s apart, 1 samples a second, and sampling_rate=250"
+        ):
+            make_segmenter(sampling_rate=250).fit([pd.Series(x, TIMES) for x in X], list(Y))
+
     def test_channels_on_the_last_axis(self):
         """Row: an array (n, T, C) of few channels, time not last"""
         with pytest.warns(UserWarning, match=r"500 channels of 2 samples.*pass X\.transpose\(0, 2, 1\)"):

@@ -1,8 +1,5 @@
 """Every container of X becomes the same recordings; every defect is named."""
 
-import re
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,24 +165,3 @@ def test_a_table_that_names_no_type_is_read_by_stretches():
     recordings.check_finite()
     assert recordings.is_lazy(0)
     assert recordings.read(1, 3, 5).tolist() == [[33.0, 34.0]]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "message"),
-    [
-        ([0, 1, 2, 10, 11], r"recording 1 is on times of which one does not follow at once on .* \(sample 3"),
-        ([0, 1, 1, 2, 3], r"does not come after the one before \(sample 2"),
-        ([4, 3, 2, 1, 0], "does not come after"),
-        ([0.0, 1.1, 1.9, 3.2, 4.0], None),  # a clock that jitters
-    ],
-)
-def test_times_that_are_uneven_are_warned_of(seconds, message):
-    begin = pd.Timestamp("2026-03-02", tz="UTC")
-    even = pd.Series(np.zeros(5), pd.date_range(begin, periods=5, freq="s"))
-    other = pd.Series(np.zeros(5), begin + pd.to_timedelta(seconds, unit="s"))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        as_recordings([even, other])
-    assert len(caught) == (message is not None)
-    for warning in caught:
-        assert re.search(message, str(warning.message))

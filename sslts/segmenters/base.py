@@ -25,6 +25,7 @@ from sslts.annotations import as_label_runs, check_given
 from sslts.batches import WindowDataset
 from sslts.callbacks import LossRecorder, StepBar, make_schedule
 from sslts.classes import find_classes, share_classes, warn_of_lost_background, weigh_classes
+from sslts.clocks import warn_of_other_rate
 from sslts.decoding import Decoder
 from sslts.decoding.statistics import measure_runs
 from sslts.labels import LabelRuns
@@ -217,6 +218,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         labels = as_label_runs(y, recordings)
         self.normalization_ = self.normalization
         recordings.check_finite(plain=self.normalization_ is None)
+        warn_of_other_rate(recordings.times, self.sampling_rate, recordings.name)
         start = self._find_start(recordings.n_channels)
         weights = None if start is None else start.weights
         saver = open_checkpoint(checkpoint, self, recordings, labels, weights)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
 from sslts.annotations import as_labels
+from sslts.clocks import warn_of_other_rate
 from sslts.decoding import Decoder, SegmentStatistics, prepare_decoder, read_statistics
 from sslts.outputs import Output
 from sslts.prediction import Decoded, Part, decode_parts, predict_parts
@@ -169,6 +170,7 @@ class PredictsRecordings:
         known = getattr(self, "channel_names_", None)  # of a file, if it was saved by a version that keeps them
         check_channel_names(recordings.channel_names, known, "X", "the recordings that it was fitted on")
         recordings.check_finite(plain=self.normalization_ is None)
+        warn_of_other_rate(recordings.times, self.sampling_rate, recordings.name)
         return recordings
 
     def _normalize(self, recordings: Recordings) -> NormalizedRecordings:
