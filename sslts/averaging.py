@@ -9,9 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+STATISTICS = ("running_mean", "running_var")  # as torch names those of its norms
+
 
 class AveragedModule(nn.Module):
     """An exponential moving average of weights and BatchNorm statistics, always in evaluation mode.
+
+    Other buffers are copied: a mask of minus infinity has no average, and of a position or a scale none is meant.
 
     The decay warms up as ``(1 + t) / (10 + t)``, and the first update copies: random weights are soon forgotten.
 
@@ -90,24 +94,28 @@ class AveragedModule(nn.Module):
             How many updates there were. None asks ``n_averaged``, for which a GPU has to be waited for.
         """
         step = int(self.n_averaged) if step is None else step
-        averaged, current, counters, counted = self._pair(student)
+        averaged, current, others, copied = self._pair(student)
         if step == 0 and self.warm_up:
             torch._foreach_copy_(averaged, current)
         else:
             decay = min(self.decay, (1 + step) / (10 + step)) if self.warm_up else self.decay
             torch._foreach_lerp_(averaged, current, 1 - decay)
-        if counters:
-            torch._foreach_copy_(counters, counted)
+        if others:
+            torch._foreach_copy_(others, copied)
         self.n_averaged += 1
 
     def _pair(self, student: nn.Module) -> tuple[list[Tensor], ...]:
-        """Return own and the student's tensors, floats and others; they stay the same for a whole training."""
+        """Return own and the student's tensors, averaged ones and others; they stay the same for a whole training."""
         if self._pairs is None or self._pairs[0] is not student:
             mine, yours = (
-                [t.detach() for t in chain(module.parameters(), module.buffers())] for module in (self.module, student)
+                [(name, t.detach()) for name, t in chain(module.named_parameters(), module.named_buffers())]
+                for module in (self.module, student)
             )
-            floats = [t.is_floating_point() for t in mine]
-            lists = [[t for t, is_float in zip(own, floats, strict=True) if is_float is kind]
+            weights = {name for name, _ in self.module.named_parameters()}
+            means = [
+                t.is_floating_point() and (name in weights or name.rpartition(".")[2] in STATISTICS) for name, t in mine
+            ]
+            lists = [[t for (_, t), is_mean in zip(own, means, strict=True) if is_mean is kind]
                      for kind in (True, False) for own in (mine, yours)]  # fmt: skip
             self._pairs = (student, *lists)
         return self._pairs[1:]

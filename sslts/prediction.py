@@ -159,6 +159,11 @@ def predict_batch(net: SegmentationNet, signals: Sequence[np.ndarray], length: i
     length : int or None
         Samples that shorter ones are filled up to, for a network that takes lengths; None: those of the longest.
 
+    Raises
+    ------
+    FloatingPointError
+        If the network answers NaN.
+
     Examples
     --------
     >>> from sslts import SupervisedSegmenter
@@ -177,6 +182,11 @@ def predict_batch(net: SegmentationNet, signals: Sequence[np.ndarray], length: i
     differ = any(known != length for known in lengths)
     proba = net.answer(torch.as_tensor(x, device=net.device), lengths if differ else None)
     found = proba.transpose(1, 2).contiguous().cpu().numpy()
+    if np.isnan(found.sum()):  # which every decoder would make the first class of
+        raise FloatingPointError(
+            "The fitted network answers NaN: a weight or a buffer of it is not finite, or the signal grew beyond "
+            "all bounds in it. Look at net_.teacher_.module.state_dict(), and fit again with a lower lr."
+        )
     return [one[:known] for one, known in zip(found, lengths, strict=True)]
 
 

@@ -7,10 +7,11 @@ replaces a recipe by a changed one; nothing ever mutates it.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
 
@@ -60,7 +61,7 @@ class Recipe:
                 object.__setattr__(self, field.name, tuple(value))
             elif type(value) is dict:
                 object.__setattr__(self, field.name, dict(value))
-        if not _is_ours(self):  # whose fields of the same names may mean something else
+        if not is_ours(type(self)):  # whose fields of the same names may mean something else
             return
         for name, bounds in self._bounds.items():
             value = getattr(self, name, None)
@@ -142,17 +143,24 @@ def is_shipped(value: Any) -> bool:
     >>> is_shipped((0.95, None, Compose((Jitter(),)))), is_shipped(Compose((Jitter(), abs)))
     (True, False)
     """
-    if value is None or isinstance(value, (str, int, float)):
+    if value is None or isinstance(value, (str, Number)):
         return True
     if isinstance(value, (tuple, list)):
         return all(map(is_shipped, value))
-    if not isinstance(value, Recipe) or not _is_ours(value):
+    if not isinstance(value, Recipe) or not is_ours(type(value)):
         return False
     return all(map(is_shipped, value.get_params(deep=False).values()))
 
 
-def _is_ours(recipe: Recipe) -> bool:
-    return type(recipe).__module__.partition(".")[0] == __package__
+def is_ours(kind: type) -> bool:
+    """Return whether a class is this package's.
+
+    Examples
+    --------
+    >>> is_ours(Bounds), is_ours(int)
+    (True, False)
+    """
+    return kind.__module__.partition(".")[0] == __package__
 
 
 def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
@@ -175,7 +183,7 @@ def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict
 
 
 def _list_nested(name: str, value: Any) -> dict[str, Any]:
-    if isinstance(value, Recipe):
+    if isinstance(value, Recipe) or (hasattr(value, "get_params") and not isinstance(value, type)):
         return {f"{name}__{inner}": deep for inner, deep in value.get_params().items()}
     if isinstance(value, tuple):
         items = [_list_nested(str(i), item) for i, item in enumerate(value)]
@@ -203,6 +211,8 @@ def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
         for key, inner in nested.items():
             items[int(key)] = replace_nested(items[int(key)], f"{name}__{key}", inner)
         return type(value)(items)
+    if not isinstance(value, Recipe) and hasattr(value, "set_params"):  # a transformer as a view: others may hold it
+        return copy.deepcopy(value).set_params(**params)
     if not isinstance(value, Recipe):
         raise ValueError(
             f"{name}={value!r} has no nested parameters {sorted(params)}; pass a parameter object to {name} first."

@@ -102,6 +102,7 @@ class Threshold(Recipe, ABC):
     alignment: Literal["uniform", "labeled"] | None = field(default=None, kw_only=True)
     alignment_limit: float = field(default=math.inf, kw_only=True)
 
+    _aligns_labels: ClassVar[bool] = True
     _bounds: ClassVar[Mapping[str, Bounds]] = {
         "tau": Bounds(most=1),
         "fairness": Bounds(),
@@ -125,7 +126,9 @@ class Threshold(Recipe, ABC):
         if self.alignment is None:
             return self._build(n_classes, prior)
         expected = expect_shares("alignment", self.alignment, n_classes, prior, optional=True)
-        return _AlignedModule(self._build(n_classes, prior), expected, self.alignment_limit)
+        inner = self._build(n_classes, prior)
+        follows = self.alignment == "labeled" and inner.needs_labeled
+        return _AlignedModule(inner, expected, self.alignment_limit, labels=self._aligns_labels, follows=follows)
 
     @abstractmethod
     def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:
@@ -189,26 +192,39 @@ def _average(values: Tensor, valid: Tensor) -> Tensor:
 
 
 class _AlignedModule(ThresholdModule):
+    """Alignment of the weights, and of what the pseudo-labels are taken from if it ``labels``.
+
+    If it ``follows``, the classes' shares are to be those of the teacher's answers to labelled samples.
+    """
+
     share: Tensor
     prior: Tensor
+    labels, follows = True, False  # of the class too, for nets that were pickled without them
 
-    def __init__(self, inner: ThresholdModule, prior: Tensor, limit: float) -> None:
+    def __init__(self, inner: ThresholdModule, prior: Tensor, limit: float, *, labels: bool, follows: bool) -> None:
         super().__init__()
         self.inner, self.needs_labeled, self.limit = inner, inner.needs_labeled, limit
-        self.register_buffer("prior", prior)
+        self.labels, self.follows = labels, follows
+        self.register_buffer("prior", prior.clone())
         self.register_buffer("share", prior.clone())
 
     def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:
         self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
-        self.inner.observe(self.align(proba), valid, labeled)
+        if self.follows and labeled is not None:
+            answer, known = labeled
+            self.prior.lerp_(average_samples(answer, known), (1 - MOMENTUM) * known.any())
+        self.inner.observe(self._align(proba), valid, labeled)
 
     def align(self, proba: Tensor) -> Tensor:
+        return self._align(proba) if self.labels else proba
+
+    def _align(self, proba: Tensor) -> Tensor:
         factor = (self.prior / self.share.clamp(min=1e-6)).clamp(1 / self.limit, self.limit)
         aligned = proba * factor[:, None]
         return aligned / aligned.sum(1, keepdim=True).clamp(min=1e-12)
 
     def forward(self, proba: Tensor) -> Tensor:
-        return self.inner(proba)
+        return self.inner(proba if self.labels else self._align(proba))
 
     def penalize(self, logits: Tensor, weight: Tensor) -> Tensor:
         return self.inner.penalize(logits, weight)
@@ -322,7 +338,7 @@ class _SelfAdaptiveModule(ThresholdModule):
         confidence, label = proba.max(1)
         self.confidence.lerp_(_average(confidence, valid), 1 - MOMENTUM)
         self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
-        self.histogram.lerp_(_count_classes(label, valid.to(proba.dtype), len(self.share)), 1 - MOMENTUM)
+        self.histogram.lerp_(_count_classes(label, valid.float(), len(self.share)), 1 - MOMENTUM)
 
     def forward(self, proba: Tensor) -> Tensor:
         confidence, label = proba.max(1)
@@ -336,8 +352,10 @@ class _SelfAdaptiveModule(ThresholdModule):
         proba = logits.softmax(1)
         mean = (proba * weight[:, None]).sum((0, 2)) / weight.sum().clamp(min=1)
         expected = _normalize(self.share / self.histogram.clamp(min=1e-6))
-        found = _normalize(mean / _count_classes(proba.max(1).indices, weight, len(mean)).clamp(min=1e-6))
-        return self.fairness * (expected * found.clamp(min=1e-12).log()).sum()
+        count = _count_classes(proba.max(1).indices, weight, len(mean))
+        occurs = count > 0  # of a class that does not, as of all where nothing is believed, nothing can be said
+        found = _normalize(torch.where(occurs, mean / count.clamp(min=1e-6), 0))
+        return self.fairness * (expected * torch.where(occurs, found, 1).clamp(min=1e-12).log()).sum()
 
 
 def _compare_shares(share: Tensor, expected: Tensor) -> Tensor:
@@ -363,7 +381,8 @@ class SelfAdaptiveThreshold(Threshold):
     Parameters
     ----------
     fairness : float
-        Weight of the fairness term; 0.05 in the paper for most datasets, 0 leaves it out.
+        Weight of the fairness term beside the labelled loss, whatever that of the unlabelled one; 0.05 in the paper
+        for most datasets, 0 leaves it out.
     expected : {"uniform", "labeled"}
         Shares of classes that are learnt alike; see `CurriculumThreshold`.
     alignment : {"uniform", "labeled"} or None
@@ -394,7 +413,7 @@ class _SoftModule(ThresholdModule):
         self.register_buffer("variance", torch.tensor(1.0))
 
     def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
-        confidence, count = proba.amax(1), valid.sum()
+        confidence, count = proba.amax(1).float(), valid.sum()
         mean = _average(confidence, valid)
         variance = ((confidence - mean).square() * valid).sum() / (count - 1).clamp(min=1)  # unbiased
         pace = (1 - MOMENTUM) * (count > 1)
@@ -416,7 +435,7 @@ class SoftThreshold(Threshold):
     Parameters
     ----------
     alignment : {"uniform", "labeled"} or None
-        See `Threshold`; "uniform" in the paper.
+        See `Threshold`; "uniform" in the paper, and of the weights alone: pseudo-labels stay the teacher's.
 
     Examples
     --------
@@ -425,6 +444,8 @@ class SoftThreshold(Threshold):
     >>> module(torch.tensor([[[0.9], [0.1]]])).tolist()  # above the mean, which starts at 1 / n_classes
     [[1.0]]
     """
+
+    _aligns_labels: ClassVar[bool] = False
 
     def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:  # noqa: ARG002
         return _SoftModule(n_classes)
@@ -458,7 +479,8 @@ class RelativeThreshold(Threshold):
     ----------
     tau : float
     alignment : {"uniform", "labeled"} or None
-        See `Threshold`; "labeled" in the paper.
+        See `Threshold`; "labeled" in the paper, and not to the shares of the labels but to those of the teacher's
+        answers to labelled samples, a running average.
 
     Examples
     --------

@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from skorch import NeuralNet
 from skorch.dataset import unpack_data
 from skorch.utils import to_tensor
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from sslts.averaging import AveragedModule
 from sslts.batches import Batch, WindowDataset
@@ -108,7 +110,7 @@ def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -
     Raises
     ------
     ValueError
-        If ``network`` returns no module.
+        If ``network`` returns no module, or one whose weights have no shape yet.
 
     Examples
     --------
@@ -124,6 +126,11 @@ def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -
         module = network(n_channels, n_classes)
     if not isinstance(module, nn.Module):
         raise ValueError(f"network={network!r} returned {type(module).__name__}, not a torch.nn.Module.")
+    if any(map(is_lazy, chain(module.parameters(), module.buffers()))):
+        raise ValueError(
+            f"network={network!r} returned a module whose weights have no shape yet, as of nn.LazyConv1d; build it for "
+            "n_channels and n_classes."
+        )
     return module.float()  # whatever torch's default is
 
 

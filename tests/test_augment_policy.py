@@ -1,5 +1,7 @@
 """Policies draw for each recording, and plain functions are views too."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -145,3 +147,30 @@ def test_how_many_steps_may_be_said_in_several_ways(n, tracks):
     seen = SomeOf((Jitter(), Scale()), n=n)(tracks, torch.Generator().manual_seed(0))
     wanted = SomeOf((Jitter(), Scale()), n=2)(tracks, torch.Generator().manual_seed(0))
     assert torch.equal(seen.x, wanted.x)
+
+
+def test_a_crop_after_another_move_finds_what_that_left():
+    """Recordings that fill a fifth of their windows lie at the other end once they are reversed."""
+    valid = torch.zeros(64, 100).bool()
+    valid[:, :20] = True
+    tracks = Tracks(torch.randn(64, 1, 100) * valid[:, None], torch.where(valid, 1, -1), valid)
+    turned = Reverse(p=1.0)(tracks, torch.Generator())
+    wanted = Rescale(1.5, 2.0)(turned, torch.Generator().manual_seed(1))
+    found = Compose((Reverse(p=1.0), Rescale(1.5, 2.0)))(tracks, torch.Generator().manual_seed(0))
+    for view in (wanted, found):
+        assert (view.valid.sum(1) >= 20).all()
+        assert torch.equal(view.target == 1, view.valid)
+
+
+def test_what_a_view_finds_invalid_has_no_label():
+    @dataclass(frozen=True)
+    class Half(Augmenter):
+        def __call__(self, tracks, generator):
+            valid = tracks.valid.clone()
+            valid[:, ::2] = False
+            return tracks.replace(valid=valid)
+
+    tracks = Tracks(torch.randn(1, 1, 4), torch.tensor([[0, 1, 0, 1]]), torch.ones(1, 4).bool())
+    assert apply_view(Half(), tracks, torch.Generator()).target.tolist() == [[-1, 1, -1, 1]]
+    soft = tracks.replace(target=torch.full((1, 2, 4), 0.5))
+    assert torch.equal(apply_view(Half(), soft, torch.Generator()).target, soft.target)

@@ -153,3 +153,10 @@ def test_nothing_valid_is_made_of_padding():
     assert seen.valid.tolist() == [[True, True, False, False]]
     assert seen.x[0, 0].tolist() == [10.0, 10.0, 0.0, 0.0]
     assert seen.target.tolist() == [[0, 0, -1, -1]]
+
+
+def test_whole_positions_are_positions():
+    tracks = Tracks(torch.tensor([[[0.0, 10.0, 20.0]]]), torch.tensor([[0, 1, 1]]), torch.ones(1, 3).bool())
+    moved = tracks.resample(torch.tensor([[1, 2, 3]]))
+    assert moved.x.tolist() == [[[10.0, 20.0, 0.0]]]
+    assert moved.target.tolist() == [[1, 1, -1]]

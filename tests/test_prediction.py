@@ -163,3 +163,13 @@ def test_the_teachers_batch_statistics_are_those_it_averaged(labeled):
     X, y = labeled
     fitted = SupervisedSegmenter(max_steps=5, network=TINY, precision="float32", random_state=0).fit(X, y)
     np.testing.assert_allclose(fitted.predict_proba(X)[3:4], fitted.predict_proba(X[3:4]), atol=1e-5)
+
+
+def test_a_network_that_answers_nan_is_an_error(labeled):
+    X, y = labeled
+    segmenter = SupervisedSegmenter(network=TINY, max_steps=2, batch_size=2, random_state=0).fit(X, y)
+    with torch.no_grad():
+        next(segmenter.net_.teacher_.module.parameters())[0] = float("nan")
+    for ask in (segmenter.predict, segmenter.predict_proba, segmenter.predict_segments):
+        with pytest.raises(FloatingPointError, match="network answers NaN"):
+            ask(X)

@@ -15,12 +15,15 @@ from sklearn.utils.estimator_checks import check_estimator
 from sktime.transformations.series.exponent import ExponentTransformer
 
 from sslts import FixMatchSegmenter, SupervisedSegmenter
-from sslts.augment import RandAugment
+from sslts.augment import Compose, Jitter, RandAugment, SktimeTransformer
 from sslts.datasets import make_recordings
 from sslts.decoding import Hysteresis, prepare_decoder, read_statistics
 from sslts.networks import UNet
+from sslts.objectives import labeled_cross_entropy, squared_difference
 from sslts.recipes import Recipe
+from sslts.segmenters.supervised import SupervisedLoss
 from sslts.thresholds import CurriculumThreshold, FixedThreshold, SelfAdaptiveThreshold
+from sslts.training import Losses
 
 
 def as_multiindex(X, y=None):
@@ -679,6 +682,16 @@ def test_a_transformer_as_a_view_has_nested_parameters_and_others_keep_theirs():
     assert transformer.power == 2
 
 
+def test_a_transformer_inside_of_a_view_has_nested_parameters_too():
+    transformer = ExponentTransformer(power=2)
+    segmenter = FixMatchSegmenter(strong=Compose((Jitter(), transformer)))
+    assert segmenter.get_params()["strong__steps__1__power"] == 2
+    assert segmenter.set_params(strong__steps__1__power=3).strong.steps[1].power == 3
+    assert transformer.power == 2
+    segmenter = FixMatchSegmenter(strong=SktimeTransformer(transformer)).set_params(strong__transformer__power=4)
+    assert segmenter.strong.transformer.power == 4
+
+
 def test_a_parameter_of_the_model_to_start_from_is_set_on_a_copy():
     earlier = SupervisedSegmenter()
     segmenter = SupervisedSegmenter(init=earlier).set_params(init__background=7)
@@ -754,3 +767,108 @@ class TestSettings:
 
         with pytest.raises(ValueError, match="names receptive_field=10, and its output changes with samples 25 away"):
             make_segmenter(network=network).fit(*partly)
+
+    @pytest.mark.parametrize("padding", [(200, 0), (0, 200)], ids=["behind", "ahead"])
+    def test_a_receptive_field_to_either_side(self, partly, padding):
+        class Aside(torch.nn.Module):
+            stride, receptive_field = 1, 20
+
+            def __init__(self, n_channels, n_classes):
+                super().__init__()
+                self.conv = torch.nn.Conv1d(n_channels, n_classes, 201)
+
+            def forward(self, x):
+                return self.conv(torch.nn.functional.pad(x, padding))
+
+        with pytest.raises(ValueError, match="receptive_field=20, and its output changes with samples 200 away"):
+            SupervisedSegmenter(network=Aside, max_steps=2, batch_size=2, random_state=0).fit(*partly)
+
+    @pytest.mark.parametrize("error", [ValueError, AssertionError, IndexError])
+    def test_a_network_that_refuses_a_length_is_named(self, partly, error):
+        class Even(PlainNetwork):
+            def forward(self, x):
+                if x.shape[-1] % 2:
+                    raise error("even lengths only")
+                return super().forward(x)
+
+        with pytest.raises(ValueError, match="network=.*Even.* cannot read signals of shape.*even lengths only"):
+            SupervisedSegmenter(network=Even, max_steps=2, batch_size=2, random_state=0).fit(*partly)
+
+    def test_a_network_without_shapes_is_named(self, partly):
+        with pytest.raises(ValueError, match=r"network=.*weights have no shape yet, as of nn\.LazyConv1d"):
+            SupervisedSegmenter(network=lambda _, k: torch.nn.LazyConv1d(k, 3, padding=1)).fit(*partly)
+
+
+class Adversarial(torch.nn.Module):
+    """The direction in which the answer changes most (Miyato et al. 2018), as an objective of one's own."""
+
+    def forward(self, batch, step):
+        x = batch.unlabeled.x
+        nudge = (1e-2 * torch.randn(x.shape, generator=step.generator)).requires_grad_()
+        plain, nudged = step.student(x, x + nudge)
+        distance = torch.nn.functional.kl_div(nudged.log_softmax(1), plain.detach().softmax(1), reduction="batchmean")
+        (gradient,) = torch.autograd.grad(distance, nudge)
+        labeled, worst = step.student(batch.labeled.x, x + gradient / gradient.norm())
+        loss = labeled_cross_entropy(labeled, batch.labeled.target)
+        unlabeled = squared_difference(worst, plain.detach().softmax(1)).mean()
+        return Losses(loss + unlabeled, loss, unlabeled)
+
+
+class Drawing(torch.nn.Module):
+    """An objective that draws from torch's global random state."""
+
+    def forward(self, batch, step):
+        x = batch.labeled.x
+        loss = labeled_cross_entropy(*step.student(x + 0.3 * torch.randn_like(x)), batch.labeled.target)
+        return Losses(loss, loss)
+
+
+class Middle(SupervisedSegmenter):
+    """An estimator of one's own, with a third view."""
+
+    def __init__(self, *, medium=None, network=TINY, max_steps=3, batch_size=2, random_state=0, mu=1.0):
+        super().__init__(network=network, max_steps=max_steps, batch_size=batch_size, random_state=random_state)
+        self.medium, self.mu = medium, mu
+
+    def _make_criterion(self, class_weight, shares):
+        return SupervisedLoss(weak=self.medium, strong=None, class_weight=class_weight)
+
+
+class TestOwnObjective:
+    def test_it_may_ask_for_gradients_of_its_own(self, partly):
+        class Own(Middle):
+            def _make_criterion(self, class_weight, shares):
+                return Adversarial()
+
+        history = Own().fit(*partly).history_
+        assert np.isfinite(history["loss"]).all()
+        assert (history["unlabeled_loss"] > 0).all()
+
+    @pytest.mark.parametrize("own", ["view", "objective"])
+    def test_what_it_draws_from_the_global_state_is_seeded(self, partly, own):
+        class Own(Middle):
+            def _make_criterion(self, class_weight, shares):
+                return Drawing()
+
+        def fit():
+            make = Own if own == "objective" else Middle
+            return make(medium=lambda x: x + 0.3 * torch.randn_like(x)).fit(*partly).predict_proba(partly[0])
+
+        before = torch.get_rng_state()
+        first = fit()
+        assert torch.equal(before, torch.get_rng_state())
+        torch.rand(1)
+        np.testing.assert_array_equal(first, fit())
+
+
+def test_an_infinite_buffer_of_a_network_is_no_harm(make_segmenter, partly):
+    class Masked(PlainNetwork):
+        def __init__(self, n_channels, n_classes):
+            super().__init__(n_channels, n_classes)
+            self.register_buffer("floor", torch.tensor(float("-inf")))
+
+        def forward(self, x):
+            return torch.maximum(super().forward(x), self.floor)
+
+    segmenter = make_segmenter(network=Masked, max_steps=5).fit(*partly)
+    assert np.isfinite(segmenter.predict_proba(partly[0])).all()

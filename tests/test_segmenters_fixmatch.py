@@ -9,7 +9,7 @@ from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.augment import Jitter
 from sslts.objectives import labeled_cross_entropy, pseudo_label_cross_entropy
 from sslts.segmenters.fixmatch import FixMatchLoss
-from sslts.thresholds import FixedThreshold
+from sslts.thresholds import FixedThreshold, SelfAdaptiveThreshold
 from sslts.training import Batch, Step
 
 
@@ -177,3 +177,17 @@ def test_a_plain_augmenter_is_a_view(partly):
 def test_an_empty_list_of_strong_views_is_refused(partly):
     with pytest.raises(ValueError, match=r"strong=\[\] holds no view"):
         FixMatchSegmenter(strong=[], network=TINY, max_steps=1).fit(*partly)
+
+
+def test_the_weight_of_the_fairness_term_is_its_own(batch, models):
+    """FreeMatch: L = L_s + w_u L_u + w_f L_f."""
+    losses = {}
+    for fairness in (0.0, 0.05):
+        for lambda_u in (0.5, 2.0):
+            threshold = SelfAdaptiveThreshold(fairness=fairness).build(3)
+            losses[fairness, lambda_u] = make_loss(threshold=threshold, lambda_u=lambda_u)(batch, models.at(1.0))
+    terms = [losses[0.05, u].loss - losses[0.0, u].loss for u in (0.5, 2.0)]
+    assert terms[0].abs() > 1e-3
+    torch.testing.assert_close(*terms)
+    for found in losses.values():
+        torch.testing.assert_close(found.unlabeled_loss, losses[0.0, 0.5].unlabeled_loss)

@@ -8,7 +8,7 @@ from conftest import TINY
 from sslts import PseudoLabelSegmenter
 from sslts.objectives import labeled_cross_entropy, pseudo_label_cross_entropy
 from sslts.segmenters.pseudo_label import PseudoLabelLoss
-from sslts.thresholds import FixedThreshold, RelativeThreshold
+from sslts.thresholds import FixedThreshold, RelativeThreshold, SelfAdaptiveThreshold
 
 
 def make_loss(**changes):
@@ -79,3 +79,15 @@ def test_unlabelled_recordings_change_the_fit(partly):
     a = PseudoLabelSegmenter(**params).fit(X, y).predict_proba(X)
     b = PseudoLabelSegmenter(**params).fit(other, y).predict_proba(X)
     assert np.abs(a - b).max() > 1e-4
+
+
+def test_the_weight_of_the_fairness_term_is_its_own(batch, models):
+    terms = []
+    for alpha in (0.5, 3.0):
+        with_it, without = (
+            make_loss(threshold=SelfAdaptiveThreshold(fairness=fairness).build(3), alpha=alpha)(batch, models.at(1.0))
+            for fairness in (0.05, 0.0)
+        )
+        terms.append(with_it.loss - without.loss)
+    assert terms[0].abs() > 1e-3
+    torch.testing.assert_close(*terms)

@@ -82,6 +82,18 @@ class TestByAgreement:
         assert sum(done[3:]) == 5  # half of nine
         assert all((labels >= 0).all() or (labels == y[i]).all() for i, labels in enumerate(found.labels_))
 
+    def test_what_was_labelled_in_a_round_keeps_its_labels(self, mixed):
+        X, y = mixed
+        first = SelfTrainingSegmenter(FAST, shares=(0.5,), rank="agreement").fit(X, y)
+        second = SelfTrainingSegmenter(FAST, shares=(0.5, 1.0), rank="agreement").fit(X, y)
+        for before, after in zip(first.labels_, second.labels_, strict=True):
+            assert (after >= 0).all()
+            np.testing.assert_array_equal(after[before >= 0], before[before >= 0])
+        again = SelfTrainingSegmenter(FAST, shares=(0.5, 0.6), rank="agreement").fit(X, y)
+        kept = [i for i, labels in enumerate(first.labels_) if (labels >= 0).all()]
+        assert all((again.labels_[i] >= 0).all() for i in kept)
+        assert again.history_["believed"].tolist() == pytest.approx([5 / 9, 6 / 9], abs=0.05)
+
     def test_agreement_is_the_mean_iou_with_earlier_weights(self, mixed):
         X, y = mixed
         keeper = KeepCheckpoints(3)

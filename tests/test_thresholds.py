@@ -186,6 +186,33 @@ def test_fairness_is_freematch_s_and_pulls_towards_the_rare_class():
     assert SelfAdaptiveThreshold().build(3).penalize(logits, weight).item() == 0
 
 
+def test_fairness_says_nothing_of_what_does_not_occur():
+    module = SelfAdaptiveThreshold(fairness=0.5).build(3)
+    logits = torch.randn(2, 3, 40, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    found = module.penalize(logits, torch.zeros(2, 40))  # nothing is believed
+    assert found.item() == 0
+    found.backward()
+    assert logits.grad.abs().sum() == 0
+    absent = logits.detach().clone()
+    absent[:, 2] -= 20
+    answer = absent.softmax(1).movedim(1, 2).reshape(-1, 3).numpy()
+    b = answer.mean(0)[:2] / (np.bincount(answer.argmax(1), minlength=3)[:2] / len(answer))
+    wanted = 0.5 * (np.log(b / b.sum()) / 3).sum()  # the paper's sum over the classes that occur
+    assert module.penalize(absent, torch.ones(2, 40)).item() == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("recipe", ALL, ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_probabilities_of_another_type(recipe, dtype):
+    proba, valid = make_proba()
+    module, same = recipe.build(3), recipe.build(3)
+    for one, given in ((module, proba.to(dtype)), (same, proba)):
+        one.observe(given, valid, labeled=(given, valid))
+    for name, value in same.state_dict().items():
+        assert module.state_dict()[name].dtype == value.dtype
+        torch.testing.assert_close(module.state_dict()[name], value, rtol=0.02, atol=1e-3)
+
+
 def test_soft_is_softmatch():
     proba, valid = make_proba()
     module = SoftThreshold().build(3)
@@ -233,6 +260,41 @@ class TestAlignment:
             module.observe(proba, valid)
         before, after = flatten(proba, valid).mean(0), flatten(module.align(proba), valid).mean(0)
         assert np.abs(after - prior).sum() < 0.8 * np.abs(before - prior).sum()
+
+    def test_soft_weights_are_aligned_and_labels_are_not(self):
+        """SoftMatch takes its pseudo-labels from the probabilities as they are."""
+        proba, valid = self.make_skewed()
+        plain, weights = SoftThreshold().build(3), SoftThreshold(alignment="uniform").build(3)
+        fixed = FixedThreshold(0.5, alignment="uniform").build(3)
+        for _ in range(300):
+            fixed.observe(proba, valid)
+            weights.observe(proba, valid)
+            plain.observe(fixed.align(proba), valid)
+        assert weights.align(proba) is proba
+        assert not torch.equal(fixed.align(proba).argmax(1), proba.argmax(1))
+        aligned = fixed.align(proba)
+        mean = aligned.amax(1).mean()
+        below = (aligned.amax(1) - weights.inner.mean).clamp(max=0)
+        torch.testing.assert_close(weights(proba), torch.exp(-2 * below.square() / weights.inner.variance))
+        assert weights.inner.mean.item() == pytest.approx(mean.item(), abs=0.05)
+
+    def test_relative_follows_the_answers_to_labelled_samples(self):
+        """AdaMatch: the mean of the answers to labelled samples over that of the answers to unlabelled ones."""
+        proba, valid = self.make_skewed()
+        labeled, known = make_proba(seed=1)
+        prior = torch.tensor([0.2, 0.3, 0.5])
+        module = RelativeThreshold(0.9, alignment="labeled").build(3, prior)
+        module.observe(proba, valid, labeled=(labeled, known))
+        expected = MOMENTUM * prior.numpy() + NEW * flatten(labeled, known).mean(0)
+        share = MOMENTUM * prior.numpy() + NEW * flatten(proba, valid).mean(0)
+        wanted = proba.numpy() * (expected / share)[:, None]
+        np.testing.assert_allclose(module.align(proba).numpy(), wanted / wanted.sum(1, keepdims=True), rtol=1e-4)
+        before = module.prior.clone()
+        module.observe(proba, valid, labeled=(labeled, torch.zeros_like(known)))
+        assert torch.equal(module.prior, before)
+        uniform = RelativeThreshold(0.9, alignment="uniform").build(3, prior)
+        uniform.observe(proba, valid, labeled=(labeled, known))
+        torch.testing.assert_close(uniform.prior, torch.full((3,), 1 / 3))
 
     def test_without_it_probabilities_stay(self):
         proba, _ = self.make_skewed()

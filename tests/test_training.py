@@ -55,6 +55,19 @@ def test_the_average_warms_up_and_includes_batch_statistics():
     assert not averaged.train().module[1].training
 
 
+def test_buffers_that_are_no_statistics_are_copied():
+    """A mask of minus infinity would be NaN after the second average."""
+    module = torch.nn.Linear(1, 1)
+    module.register_buffer("mask", torch.tensor([0.0, float("-inf")]))
+    module.register_buffer("position", torch.tensor(0.0))
+    averaged = AveragedModule(module, decay=0.99)
+    for step in range(3):
+        module.position.fill_(step)
+        averaged.update_parameters(module)
+    assert averaged.module.mask.tolist() == [0.0, float("-inf")]
+    assert averaged.module.position.item() == 2
+
+
 def test_seeding_restores_the_global_state():
     before = torch.get_rng_state()
     with seed_torch(3):

@@ -62,12 +62,16 @@ def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
             f"augmenter {view!r} turned signals of shape {tuple(tracks.x.shape)} {tracks.x.dtype} into {got}; "
             "it must keep shape and type."
         )
+    if seen.target.ndim == 2:  # a label of what is not valid would count: losses look at labels alone
+        return seen.replace(target=torch.where(seen.valid, seen.target, -1))
     return seen
 
 
 @dataclass(frozen=True)
 class Compose(Augmenter):
     """Apply views one after the other; successive ones that move time are fused into one resampling.
+
+    A view that looks at what is valid, as `Rescale` does, has to see what those before it left: it begins another.
 
     Parameters
     ----------
@@ -93,6 +97,8 @@ class Compose(Augmenter):
         moving: list[TimeAugmenter] = []
         for step in self.steps:
             if isinstance(step, TimeAugmenter):
+                if step.looks_at_tracks():
+                    tracks, moving = _move(tracks, moving, generator), []
                 moving.append(step)
                 continue
             tracks = apply_view(step, _move(tracks, moving, generator), generator)

@@ -63,6 +63,11 @@ class TimeAugmenter(Augmenter):
         """Return `locate` of ``tracks``; for views that look at more of them than their length."""
         return self.locate(position, tracks.x.shape[-1], generator)
 
+    @classmethod
+    def looks_at_tracks(cls) -> bool:
+        """Return whether `locate_in` looks at more than the length."""
+        return cls.locate_in is not TimeAugmenter.locate_in
+
     def locate_some(self, tracks: Tracks, position: Tensor, generator: Generator) -> Tensor:
         """Return `locate_in` of recordings drawn with probability ``p``, and ``position`` of the others."""
         moved = draw_chance(self.p, (len(position), 1), position, generator)

@@ -108,6 +108,7 @@ class Tracks:
         ([[[5.0, 15.0, 0.0]]], [[3, 3, -1]], [[True, True, False]])
         """
         last = self.x.shape[-1] - 1
+        source = source.to(torch.promote_types(source.dtype, torch.float32))  # whole positions are positions too
         position = source.clamp(0, last)
         left, right = position.long(), position.ceil().long()  # not negative, so that the first is the floor
         fraction = position.frac()

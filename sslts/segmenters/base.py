@@ -32,7 +32,7 @@ from sslts.labels import LabelRuns
 from sslts.networks import Network
 from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
 from sslts.preprocessing import NORMALIZATIONS
-from sslts.recipes import check_no_class, is_shipped, replace_nested, split_nested
+from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters.predicting import PredictsRecordings
 from sslts.segmenters.probing import check_instance, check_reach, check_shapes, read_size
@@ -50,7 +50,6 @@ from sslts.training import SegmentationNet, Step, build_module
 from sslts.windows import SignalSummary, summarize_signal
 
 HISTORY_ROWS = 60
-DRAWING = ("weak", "strong", "threshold", "consistency")  # parameters that take part in a step, beside the network
 
 
 class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
@@ -160,10 +159,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             value = plain.get(name, getattr(self, name))
             if name == "threshold":
                 value = as_threshold(value)  # a number is the tau of one
-            if hasattr(value, "set_params"):  # an earlier model as `init`, a transformer as a view: others may hold it
-                plain[name] = copy.deepcopy(value).set_params(**inner)
-            else:
-                plain[name] = replace_nested(value, name, inner)
+            plain[name] = replace_nested(value, name, inner)
         return super().set_params(**plain)  # none of them, if one could not be made
 
     def __sklearn_clone__(self) -> Self:
@@ -319,7 +315,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             max_steps=self.max_steps,
             log_every=max(1, math.ceil(self.max_steps / HISTORY_ROWS)),
             precision=self.precision_,
-            foreign=not is_shipped([self.network_, *(getattr(self, name, None) for name in DRAWING)]),
+            foreign=self._is_foreign(criterion),
             seed=seed,
             started=started,
             optimizer=torch.optim.AdamW,
@@ -337,6 +333,15 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         )
         net.initialize()
         return net
+
+    def _is_foreign(self, criterion: nn.Module) -> bool:
+        """Return whether what takes part in a step is not all of this package: it may draw from global random states.
+
+        That is the criterion, the network, and what the views and each method's own parameters are.
+        """
+        apart = NetworkSegmenter._parameter_constraints.keys() - {"weak", "strong"}
+        own = [getattr(self, name) for name in self._get_param_names() if name not in apart]
+        return not (is_ours(type(criterion)) and is_shipped([self.network_, *own]))
 
     def _make_callbacks(self, saver: Checkpoint | None) -> list[Any]:
         found: list[Any] = [("losses", LossRecorder())]
@@ -375,7 +380,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
                 check_reach(net.module_, batch.labeled.x[:1], self.network)
         generator = torch.Generator(net.device).manual_seed(0)
         criterion = copy.deepcopy(net.criterion_)  # whose statistics are thrown away
-        with net.isolate():
+        with net.isolate(), torch.enable_grad():  # which an objective may ask for, as that of an adversarial view
             criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
 
     def __sklearn_tags__(self) -> Tags:

@@ -84,14 +84,14 @@ class FixMatchLoss(nn.Module):
         # max q_b >= tau, averaged over all mu B windows. The loss is l_s + lambda_u l_u.
         weights = [self.threshold(view.target) for view in views]
         labeled_loss = labeled_cross_entropy(labeled_logits, labeled.target, self.class_weight)
-        terms = [
-            pseudo_label_cross_entropy(answer, view.target, weight, view.valid)
-            + self.threshold.penalize(answer, weight * view.valid)
-            for answer, view, weight in zip(logits, views, weights, strict=True)
-        ]
-        unlabeled_loss = rise(step.progress, *RAMP) * torch.stack(terms).mean()
+        seen = list(zip(logits, views, weights, strict=True))
+        terms = [pseudo_label_cross_entropy(answer, view.target, weight, view.valid) for answer, view, weight in seen]
+        penalties = [self.threshold.penalize(answer, weight * view.valid) for answer, view, weight in seen]
+        ramp = rise(step.progress, *RAMP)
+        unlabeled_loss = ramp * torch.stack(terms).mean()
+        loss = labeled_loss + self.lambda_u * unlabeled_loss + ramp * torch.stack(penalties).mean()
         mask_rate, shares = describe_pseudo_labels(views[0].target, weights[0], views[0].valid)
-        return Losses(labeled_loss + self.lambda_u * unlabeled_loss, labeled_loss, unlabeled_loss, mask_rate, shares)
+        return Losses(loss, labeled_loss, unlabeled_loss, mask_rate, shares)
 
 
 class FixMatchSegmenter(NetworkSegmenter):

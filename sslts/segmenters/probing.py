@@ -58,7 +58,7 @@ def check_shapes(module: nn.Module, x: Tensor, n_classes: int, network: Any) -> 
         wanted = (1, n_classes, size)
         try:
             answer = module(x[..., :size])
-        except RuntimeError as error:
+        except Exception as error:  # of whatever kind: a module's own checks have theirs
             shape = (*x.shape[:2], size)
             raise ValueError(f"network={network!r} cannot read signals of shape {shape}: {error}") from error
         if not isinstance(answer, Tensor) or tuple(answer.shape) != wanted:
@@ -95,9 +95,15 @@ def check_reach(module: nn.Module, x: Tensor, network: Any) -> None:
         return
     size = -(-(2 * reach + 4 * stride + x.shape[-1]) // stride) * stride
     x = x.repeat(1, 1, -(-size // x.shape[-1]))[..., :size]
-    changed = torch.cat([10 - x[..., :stride], x[..., stride:]], -1)
-    moved = ((module(x) - module(changed)).abs().amax((0, 1)) > 1e-4).nonzero()
-    farthest = int(moved.max()) - stride + 1 if len(moved) else 0
+    first = torch.cat([10 - x[..., :stride], x[..., stride:]], -1)
+    last = torch.cat([x[..., :-stride], 10 - x[..., -stride:]], -1)
+    answer = module(x)
+    forwards, backwards = (
+        ((answer - module(changed)).abs().amax((0, 1)) > 1e-4).nonzero() for changed in (first, last)
+    )
+    after = int(forwards.max()) - stride + 1 if len(forwards) else 0
+    before = size - stride - int(backwards.min()) if len(backwards) else 0
+    farthest = max(after, before)
     if farthest > reach:
         raise ValueError(
             f"network={network!r} names receptive_field={reach}, and its output changes with samples {farthest} away; "

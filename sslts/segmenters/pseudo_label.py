@@ -79,8 +79,9 @@ class PseudoLabelLoss(nn.Module):
         # Eq. (15): the loss is l_s + alpha(t) l_u; eq. (16): alpha is 0 until T1, and rises to alpha_f at T2.
         labeled_loss = labeled_cross_entropy(labeled_logits, labeled.target, self.class_weight)
         unlabeled_loss = pseudo_label_cross_entropy(logits, proba, weight, unlabeled.valid)
-        unlabeled_loss = unlabeled_loss + self.threshold.penalize(logits, weight * unlabeled.valid)
-        loss = labeled_loss + self.alpha * rise(step.progress, *self.ramp) * unlabeled_loss
+        ramp = rise(step.progress, *self.ramp)
+        loss = labeled_loss + self.alpha * ramp * unlabeled_loss
+        loss = loss + ramp * self.threshold.penalize(logits, weight * unlabeled.valid)
         mask_rate, shares = describe_pseudo_labels(proba, weight, unlabeled.valid)
         return Losses(loss, labeled_loss, unlabeled_loss, mask_rate, shares)
 

@@ -37,7 +37,8 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
     * ``shares=(0.2, 0.4, 0.6, 0.8, 1.0)``: a round for each share, of the samples of highest confidence (Curriculum
       Labeling, Cascante-Bonilla et al. 2021);
     * ``shares=(0.5, 1.0), rank="agreement"``: whole recordings, those first on which the checkpoints of the training
-      agree best with its end (ST++, Yang et al. 2022).
+      agree best with its end, and those that were labelled in a round keep their labels in the next (ST++, Yang et
+      al. 2022).
 
     Parameters
     ----------
@@ -148,9 +149,9 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
             elif keeper is None:
                 believed = _choose_samples(open_, confidence, share)
             else:
-                believed = _choose_recordings(
-                    open_, measure_agreement(segmenter, keeper.checkpoints_, recordings), share
-                )
+                agreement = measure_agreement(segmenter, keeper.checkpoints_, recordings)
+                guessed = _keep_labels(guessed, saved.labels or given)
+                believed = _choose_recordings(open_, saved.labels or given, agreement, share)
             row = _describe_round(number, open_, believed, guessed, segmenter.classes_)
             if self.verbose:
                 print(f"round {number}: {row['believed']:.1%} of the unlabelled samples are believed")  # noqa: T201
@@ -382,11 +383,23 @@ def _choose_samples(open_: list[np.ndarray], confidence: list[np.ndarray], share
     return list(_spread(open_, chosen))
 
 
-def _choose_recordings(open_: list[np.ndarray], agreement: np.ndarray, share: float) -> list[np.ndarray]:
-    """Return the masks of all unlabelled samples in the ``share`` of recordings that agree best."""
+def _keep_labels(guessed: list[np.ndarray], before: list[np.ndarray]) -> list[np.ndarray]:
+    """Return what is guessed, but where the round before had labels, these."""
+    return [np.where(labels >= 0, labels, guess) for guess, labels in zip(guessed, before, strict=True)]
+
+
+def _choose_recordings(
+    open_: list[np.ndarray], before: list[np.ndarray], agreement: np.ndarray, share: float
+) -> list[np.ndarray]:
+    """Return the masks of all unlabelled samples in the ``share`` of recordings that agree best.
+
+    Those that the round before has labelled come first.
+    """
     candidates = np.flatnonzero([mask.any() for mask in open_])
+    labeled = np.array([(labels >= 0).all() for labels in before])
     count = math.ceil(share * len(candidates))
-    best = set(candidates[np.argsort(-agreement[candidates], kind="stable")[:count]].tolist())
+    order = np.lexsort((-agreement[candidates], ~labeled[candidates]))
+    best = set(candidates[order[:count]].tolist())
     return [mask & (i in best) for i, mask in enumerate(open_)]
 
 
