@@ -241,7 +241,8 @@ class TestBenchmarks:
         tracks = bench.make_batch(2000, 150)
         tracks.valid[:1000, 130:] = False
         place = torch.arange(150).expand(2000, 150)
-        tracks = tracks.replace(x=(3 * tracks.x + 1) * tracks.valid[:, None], target=place)
+        target = torch.where(tracks.valid, place, -1)
+        tracks = tracks.replace(x=(3 * tracks.x + 1) * tracks.valid[:, None], target=target)
         seen = bench.VIEW(tracks, torch.Generator().manual_seed(0))
         arrays = tracks.x.numpy(), tracks.target.numpy(), tracks.valid.numpy()
         found = bench.augment_batch(*arrays, np.random.default_rng(0))
