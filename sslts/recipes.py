@@ -183,12 +183,17 @@ def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict
 
 
 def _list_nested(name: str, value: Any) -> dict[str, Any]:
-    if isinstance(value, Recipe) or (hasattr(value, "get_params") and not isinstance(value, type)):
+    if isinstance(value, Recipe) or _has_params(value):
         return {f"{name}__{inner}": deep for inner, deep in value.get_params().items()}
     if isinstance(value, tuple):
         items = [_list_nested(str(i), item) for i, item in enumerate(value)]
         return {f"{name}__{inner}": deep for item in items for inner, deep in item.items()}
     return {}
+
+
+def _has_params(value: Any) -> bool:
+    """Return whether a value that is no recipe has parameters, as scikit-learn's and sktime's estimators have."""
+    return not isinstance(value, (Recipe, type)) and hasattr(value, "get_params") and hasattr(value, "set_params")
 
 
 def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
@@ -211,7 +216,7 @@ def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
         for key, inner in nested.items():
             items[int(key)] = replace_nested(items[int(key)], f"{name}__{key}", inner)
         return type(value)(items)
-    if not isinstance(value, Recipe) and hasattr(value, "set_params"):  # a transformer as a view: others may hold it
+    if _has_params(value):  # a transformer as a view: others may hold it
         return copy.deepcopy(value).set_params(**params)
     if not isinstance(value, Recipe):
         raise ValueError(
