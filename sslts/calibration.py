@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sslts.segments import CountCalibration, align_labels, labels_to_segments
 from sslts.segments.counts import LEAST_VARIANCE, find_log_odds
 from sslts.wrapping import find_attribute
 
+MAX_FOLDS = 20  # curves that are fitted to measure residuals; of fewer recordings, each is left out by itself
 OVERLAP = 0.1  # intersection over union from which a predicted segment is a real one: its ends do not matter here
 
 
@@ -78,6 +80,8 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     labelled = np.array([(t >= 0).any() for t in truth])
     real = np.zeros(found.label.size, dtype=bool)
     real[matched] = True
+    met = np.zeros(true.label.size, dtype=bool)
+    met[matched_true] = True
     score = table["score"].to_numpy()
     classes = [int(k) for k in segmenter.classes_ if k != background]
     _warn_of_missed(true, matched_true, classes)
@@ -85,8 +89,11 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
         k: _calibrate_class(
             score[found.label == k],
             real[found.label == k],
-            missed=_share_missed(true, matched_true, k),
-            counts=[_count(side, k, labelled) for side in (true, found)],
+            counts=[
+                _count(true, labelled, true.label == k),
+                _count(found, labelled, found.label == k),
+                _count(true, labelled, met & (true.label == k)),
+            ],
         )
         if (true.label == k).any()
         else CountCalibration()
@@ -112,26 +119,37 @@ def _warn_of_missed(true: Segments, matched: np.ndarray, classes: list[int]) -> 
         )
 
 
-def _share_missed(true: Segments, matched: np.ndarray, k: int) -> float:
-    """Return how many segments were not found for each one that was."""
-    found = (true.label[matched] == k).sum()
-    return float(((true.label == k).sum() - found) / max(found, 1))
+def _count(segments: Segments, labelled: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return np.bincount(segments.recording[chosen], minlength=labelled.size)[labelled]
 
 
-def _count(segments: Segments, k: int, labelled: np.ndarray) -> np.ndarray:
-    return np.bincount(segments.recording[segments.label == k], minlength=labelled.size)[labelled]
+def _calibrate_class(score: np.ndarray, real: np.ndarray, *, counts: list[np.ndarray]) -> CountCalibration:
+    """Fit the curve to all recordings, and measure the residuals of each by one that has not seen it.
+
+    ``counts`` (n,) each are of true segments, found ones, and true ones that were found.
+    """
+    true, found, _ = counts
+    n = found.size
+    recording = np.repeat(np.arange(n), found)
+    fold = np.arange(n) % min(n, MAX_FOLDS)
+    residuals = np.empty(n)
+    for left_out in (fold == f for f in range(fold.max(initial=-1) + 1)):
+        seen = ~left_out if n > 1 else left_out  # of one recording there is no other
+        curve = _make_curve(score, real, recording, counts, seen)
+        expected, variance = (np.bincount(recording, weights=part, minlength=n) for part in curve.weigh(score))
+        residuals[left_out] = (np.abs(true - expected) / np.sqrt(variance + LEAST_VARIANCE))[left_out]
+    whole = _make_curve(score, real, recording, counts, np.ones(n, dtype=bool))
+    return replace(whole, residuals=tuple(residuals.tolist()))
 
 
-def _calibrate_class(
-    score: np.ndarray, real: np.ndarray, *, missed: float, counts: list[np.ndarray]
+def _make_curve(
+    score: np.ndarray, real: np.ndarray, recording: np.ndarray, counts: list[np.ndarray], seen: np.ndarray
 ) -> CountCalibration:
-    slope, intercept = _fit_curve(score, real) if score.size else (1.0, 0.0)
-    curve = CountCalibration(slope, intercept, missed)
-    true, found = counts
-    recording = np.repeat(np.arange(found.size), found)
-    expected, variance = (np.bincount(recording, weights=part, minlength=found.size) for part in curve.weigh(score))
-    residuals = np.abs(true - expected) / np.sqrt(variance + LEAST_VARIANCE)
-    return CountCalibration(slope, intercept, missed, tuple(residuals.tolist()))
+    """Fit the curve of scores, and the share that is missed, to the recordings that are ``seen`` (n,)."""
+    mine = seen[recording]
+    slope, intercept = _fit_curve(score[mine], real[mine]) if mine.any() else (1.0, 0.0)
+    true, _, met = (int(count[seen].sum()) for count in counts)
+    return CountCalibration(slope, intercept, missed=(true - met) / max(met, 1))
 
 
 def _fit_curve(score: np.ndarray, real: np.ndarray) -> tuple[float, float]:

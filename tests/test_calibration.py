@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 
 from sslts.calibration import _fit_curve, calibrate_counts
 from sslts.segments import CountCalibration, labels_to_segments, summarize
+from sslts.segments.counts import LEAST_VARIANCE
 
 
 class Detector:
@@ -144,3 +145,37 @@ def test_a_class_that_no_recording_holds_is_named_and_left_as_it_is():
 
     with pytest.warns(UserWarning, match="no labelled recording holds a segment of class 7"):
         assert calibrate_counts(Another(), *make(20, 0))[7] == CountCalibration()
+
+
+def test_the_interval_of_few_recordings_covers_as_often_as_it_says():
+    """Nine recordings back a level of 0.9; residuals of recordings that the curve had seen were too small."""
+    covered = []
+    for seed in range(60):
+        X, y = make(9, 2 * seed)
+        X_new, y_new = make(20, 2 * seed + 1)
+        detector = Detector()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            calibration = calibrate_counts(detector, X, y)
+            table = summarize(
+                detector.predict_segments(X_new), [300] * 20, labels=[4], calibration=calibration, level=0.9
+            )
+        true = np.bincount(labels_to_segments(y_new)["recording"], minlength=20)
+        covered.append(((table["count_low"] <= true) & (true <= table["count_high"])).mean())
+    assert np.mean(covered) >= 0.9
+
+
+def test_residuals_are_of_curves_that_have_not_seen_the_recording():
+    X, y = make(8, 0)
+    whole = calibrate_counts(Detector(), X, y)[4]
+    for i in range(8):
+        rest = [k for k in range(8) if k != i]
+        curve = calibrate_counts(Detector(), [X[k] for k in rest], [y[k] for k in rest])[4]
+        score = labels_to_segments([np.where(X[i] > 0.5, 4, 0)], proba=[np.stack([1 - X[i], X[i]], 1)], classes=[0, 4])
+        expected, variance = (part.sum() for part in curve.weigh(score["score"]))
+        true = len(labels_to_segments([y[i]]))
+        assert whole.residuals[i] == pytest.approx(abs(true - expected) / np.sqrt(variance + LEAST_VARIANCE), rel=1e-4)
+
+
+def test_ranks_are_not_rounded_up():
+    assert CountCalibration(residuals=tuple(range(1, 25))).find_reach(0.56) == 14

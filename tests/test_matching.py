@@ -129,3 +129,15 @@ def test_tables_are_compared_by_their_index():
         np.testing.assert_array_equal(true, pred)
     with pytest.raises(ValueError, match="y_true has no labels for instance 'b'"):
         pair_labels(truth.loc[["a"]], truth)
+
+
+@pytest.mark.parametrize("shuffled", ["truth", "prediction", "both"])
+def test_rows_of_a_table_may_be_in_any_order(shuffled):
+    index = pd.MultiIndex.from_product([["b", "a"], range(6)])
+    truth = pd.Series([0, 1, 1, 0, 1, 1, 0, 0, 2, 2, 0, 0], index)
+    predicted = pd.Series([0, 1, 1, 1, 1, 1, 0, 2, 2, 0, 0, 0], index)
+    rows = [0, 3, 1, 2, 6, 4, 5, 11, 7, 10, 8, 9]
+    pair = truth.iloc[rows[::-1]] if shuffled != "prediction" else truth
+    other = predicted.iloc[rows] if shuffled != "truth" else predicted
+    for found, wanted in zip(pair_labels(pair, other), pair_labels(truth, predicted), strict=True):
+        assert [one.tolist() for one in found] == [one.tolist() for one in wanted]

@@ -23,10 +23,18 @@ class TestReliabilityCurve:
     def test_bins_hold_what_they_say(self):
         proba = np.array([[1.0, 0.0], [0.5, 0.5], [0.35, 0.65], [0.0, 1.0]])
         curve = reliability_curve([0, 0, 0, 1], proba, label=1, n_bins=4)
-        assert curve["count"].tolist() == [1, 0, 2, 1]
-        assert curve["accuracy"].tolist()[2:] == [0, 1]
-        assert curve["confidence"].tolist()[2:] == [0.575, 1]
-        assert np.isnan(curve["accuracy"][1])
+        assert curve["count"].tolist() == [1, 1, 1, 1]  # closed on the right
+        assert curve["accuracy"].tolist() == [0, 0, 0, 1]
+        assert curve["confidence"].tolist() == [0, 0.5, 0.65, 1]
+        sparse = reliability_curve([0, 1], [[0.9, 0.1], [0.2, 0.8]], label=1, n_bins=4)
+        assert sparse["count"].tolist() == [1, 0, 0, 1]
+        assert sparse["accuracy"].isna().tolist() == [False, True, True, False]
+
+    def test_a_probability_on_an_edge_is_of_the_bin_below_however_it_is_rounded(self):
+        proba = np.array([[0.71, 0.29], [0.43, 0.57], [0.42, 0.58]])
+        curve = reliability_curve([0, 1, 1], proba, label=1, n_bins=100)
+        assert curve.index[curve["count"] > 0].tolist() == [28, 56, 57]
+        assert expected_calibration_error([[1, 0]], [[[0.5, 0.5, 0.0], [0.9, 0.1, 0.0]]], n_bins=2) == 0.3
 
     @pytest.mark.parametrize("label", [None, 2])
     def test_probabilities_of_single_precision_are_binned_as_they_are(self, calibrated, label):

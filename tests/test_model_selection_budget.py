@@ -146,3 +146,10 @@ def test_draws_have_students_interval():
     expected = summarize_scores(pd.DataFrame(scores, columns=[1, 2]), 0.9)
     np.testing.assert_allclose(np.percentile(drawn, 5, axis=0), expected["low"], atol=0.02)
     np.testing.assert_allclose(np.percentile(drawn, 95, axis=0), expected["high"], atol=0.02)
+
+
+def test_a_score_that_every_split_reaches_is_reached():
+    """The mean of three times 0.7 is a little less than 0.7."""
+    rows = [("a", n, split, score) for n, score in ((1, 0.5), (2, 0.6), (4, 0.7)) for split in range(3)]
+    curve = pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
+    assert labels_needed(curve, 0.7) == pytest.approx((4, 4, 4))

@@ -331,6 +331,17 @@ class TestGap:
     def test_there_may_be_no_gap(self):
         assert gap_closed(self.make(0.9, 0.9, 0.9), baseline="base")["gap"].isna().all()
 
+    @pytest.mark.parametrize(
+        ("base", "ceiling", "known"), [([0.6, 0.68], [0.63, 0.64], False), ([0.6, 0.66], [0.63, 0.65], True)]
+    )
+    def test_draws_without_a_gap_leave_the_bounds_open(self, base, ceiling, known):
+        rows = [("own", 2, s, score) for s, score in enumerate([0.63, 0.67])]
+        rows += [("base", n, s, scores[s]) for n, scores in ((2, base), (50, ceiling)) for s in (0, 1)]
+        curve = pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
+        found = gap_closed(curve, baseline="base").iloc[0]
+        assert np.isfinite(found["gap"]) == known
+        assert found[["low", "high"]].isna().all()
+
     def test_one_split_has_no_interval(self):
         curve = self.make(0.6, 0.9, 0.7)
         table = gap_closed(curve[curve["split"] == 0], baseline="base")

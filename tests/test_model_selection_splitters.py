@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val
 from sslts import FixMatchSegmenter
 from sslts.metrics import mean_iou_scorer
 from sslts.model_selection import LabeledGroupKFold, LabeledKFold, LabeledShuffleSplit
+from sslts.model_selection.splitters import _deal
 
 PLAIN = [LabeledKFold(3), LabeledKFold(2, shuffle=True, random_state=1), LabeledShuffleSplit(4, random_state=0)]
 GROUPED = [LabeledGroupKFold(3), LabeledGroupKFold(2, shuffle=True, random_state=1), PLAIN[2]]
@@ -178,3 +179,23 @@ def test_recordings_and_labels_in_zarr_arrays(splitter):
     for found, (train, test) in zip(splitter.split(zarr.array(y), zarr.array(y)), wanted, strict=True):
         np.testing.assert_array_equal(found[0], train)
         np.testing.assert_array_equal(found[1], test)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_fold_gets_what_it_lacks(shuffle, seed):
+    """Each class occurs in three of four recordings, so three folds can hold both."""
+    y = [[0, 1], [1, 1], [0, 1], [0, 0]]
+    splitter = LabeledKFold(3, shuffle=shuffle, random_state=seed if shuffle else None)
+    tests = [test.tolist() for _, test in splitter.split(np.zeros((4, 2)), y)]
+    assert sorted(i for test in tests for i in test) == [0, 1, 2, 3]
+    assert [1, 3] in tests
+
+
+@given(st.lists(st.sets(st.integers(0, 3), min_size=1), min_size=4, max_size=12), st.integers(2, 4))
+def test_folds_are_of_one_size(held, n_folds):
+    inside = np.array([[k in classes for k in range(4)] for classes in held])
+    folds = _deal(np.arange(len(held)), inside / np.maximum(inside.sum(0), 1), n_folds)
+    sizes = np.bincount(folds, minlength=n_folds)
+    assert len(sizes) == n_folds
+    assert sizes.max() - sizes.min() <= 1

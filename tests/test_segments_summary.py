@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -215,3 +217,21 @@ class TestClock:
 
     def test_times_on_another_clock_are_nobodys_business(self):
         summarize(self.table.assign(end_time=self.table["end_time"] + 1000.0), [6], sampling_rate=250)
+
+
+def test_a_period_beyond_all_recordings_is_one():
+    table = labels_to_segments([[0, 1, 1, 0, 1, 1]])
+    found, wanted = (summarize(table, [6], period=period) for period in (1e20, 6))
+    pd.testing.assert_frame_equal(found, wanted)
+
+
+def test_a_calibrated_count_of_many_recordings_is_warned_of():
+    table = labels_to_segments([[0, 1, 1, 0, 1, 1]] * 3, proba=[np.full((6, 2), 0.5)] * 3)
+    calibration = {1: CountCalibration(residuals=(1.0,) * 30)}
+    with pytest.warns(UserWarning, match=r"count over 3 recordings is as if their errors were independent"):
+        summarize(table, [6] * 3, by=("label",), calibration=calibration, level=0.9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        summarize(table, [6] * 3, by=("label",), level=0.9)
+        summarize(table, [6] * 3, by=("recording", "label"), calibration=calibration, level=0.9)
+        summarize(table[table["recording"] == 0], [6], by=("label",), calibration=calibration, level=0.9)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr, stdtrit
 
 from sslts.matching import pair_labels
 from sslts.metrics.averages import Tally
@@ -69,7 +70,7 @@ def bootstrap_interval(
         Whose recording it is, by position. The recordings of one patient or machine are alike, so whole groups are
         drawn. Those of which that is missing are one group. None: recordings are.
     level : float, default=0.95
-        Share of draws within the interval.
+        Share of the cases that the interval should cover.
     n_resamples : int, default=1000
         Number of draws.
     random_state : int, Generator or None, default=0
@@ -81,7 +82,7 @@ def bootstrap_interval(
     Raises
     ------
     ValueError
-        If there are fewer than two recordings or groups, or an argument is out of range.
+        If fewer than two recordings or groups have labels, or an argument is out of range.
 
     Notes
     -----
@@ -89,9 +90,12 @@ def bootstrap_interval(
     so that a draw costs next to nothing. Give their options with `functools.partial`, as
     ``partial(segment_f1, background=3)``: any other function, a ``lambda`` too, scores all samples of each draw anew.
 
+    Of fewer than about ten recordings or groups the interval is still too narrow: they seldom hold what is rare.
+
     References
     ----------
-    Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13.
+    Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13. Hesterberg 2015, "What teachers should know
+    about the bootstrap", section 5.3, for the tails, which are widened for few recordings.
 
     Examples
     --------
@@ -102,8 +106,7 @@ def bootstrap_interval(
     (0.778, True)
     """
     truth, predicted = pair_labels(y_true, y_pred)
-    score = _make_score(metric, truth, predicted)
-    return _resample(score, len(truth), groups, level, n_resamples, random_state)
+    return _resample(_make_score(metric, truth, predicted), truth, groups, level, n_resamples, random_state)
 
 
 def bootstrap_difference(
@@ -128,7 +131,7 @@ def bootstrap_difference(
     groups : sequence of length n, default=None
         Whose recording it is; see `bootstrap_interval`.
     level : float, default=0.95
-        Share of draws within the interval.
+        Share of the cases that the interval should cover.
     n_resamples : int, default=1000
         Number of draws.
     random_state : int, Generator or None, default=0
@@ -141,7 +144,7 @@ def bootstrap_difference(
     Raises
     ------
     ValueError
-        If there are fewer than two recordings or groups, or an argument is out of range.
+        If fewer than two recordings or groups have labels, or an argument is out of range.
 
     Examples
     --------
@@ -153,7 +156,7 @@ def bootstrap_difference(
     truth, predicted = pair_labels(y_true, y_pred)
     _, baseline = pair_labels(truth, y_baseline, name="y_baseline")
     own, other = (_make_score(metric, truth, labels) for labels in (predicted, baseline))
-    return _resample(lambda rows: own(rows) - other(rows), len(truth), groups, level, n_resamples, random_state)
+    return _resample(lambda rows: own(rows) - other(rows), truth, groups, level, n_resamples, random_state)
 
 
 def _make_score(
@@ -172,12 +175,13 @@ def _make_score(
 
 def _resample(
     score: Callable[[np.ndarray], float],
-    n: int,
+    truth: list[np.ndarray],
     groups: Sequence[Any] | None,
     level: float,
     n_resamples: int,
     random_state: int | np.random.Generator | None,
 ) -> Interval:
+    n = len(truth)
     if groups is not None and len(groups) != n:
         raise ValueError(f"groups has {len(groups)} entries, y_true has {n} recordings; give one for each.")
     if not 0 < level < 1:
@@ -185,16 +189,22 @@ def _resample(
     if n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples!r}; give 1 or more.")
     index = np.arange(n) if groups is None else _number_groups(groups)
-    members = [np.flatnonzero(index == g) for g in range(index.max(initial=-1) + 1)]
+    labelled = np.array([(labels >= 0).any() for labels in truth], dtype=bool)  # the others say nothing, drawn or not
+    members = [np.flatnonzero((index == g) & labelled) for g in np.unique(index[labelled])]
     if len(members) < 2:
         what = "recordings" if groups is None else "groups"
-        raise ValueError(f"an interval needs at least two {what} to draw from, there are {len(members)}.")
+        raise ValueError(f"an interval needs at least two {what} with labels to draw from, there are {len(members)}.")
     rng = np.random.default_rng(random_state)
     draws = rng.integers(len(members), size=(n_resamples, len(members)))
     scores = [score(np.concatenate([members[g] for g in draw])) for draw in draws]
-    tails = 50 * (1 - level)
+    tails = 100 * _widen_tail((1 - level) / 2, len(members))
     low, high = np.nanpercentile(scores, [tails, 100 - tails])
     return Interval(float(score(np.arange(n))), float(low), float(high))
+
+
+def _widen_tail(tail: float, n: int) -> float:
+    """Return the share of draws to leave out on either side so that ``tail`` of the cases lies there, of n drawn."""
+    return float(ndtr(stdtrit(n - 1, tail) * np.sqrt(n / (n - 1))))
 
 
 def _number_groups(groups: Sequence[Any]) -> np.ndarray:

@@ -84,11 +84,12 @@ def bin_confidence(confidence: np.ndarray, right: np.ndarray, n_bins: int) -> pd
     Examples
     --------
     >>> bin_confidence(np.array([0.75, 0.5]), np.array([True, False]), 2)["count"].tolist()
-    [0, 2]
+    [1, 1]
     """
     if n_bins < 1:
         raise ValueError(f"n_bins={n_bins!r}; give 1 or more.")
-    which = np.clip((confidence * n_bins).astype(np.int64), 0, n_bins - 1)
+    # Closed on the right (Guo et al. 2017, eq. 3); rounded, as 0.29 * 100 is a little less than 29.
+    which = np.clip(np.ceil(np.round(confidence * n_bins, 9)).astype(np.int64) - 1, 0, n_bins - 1)
     count = np.bincount(which, minlength=n_bins)
     sums = [np.bincount(which, weights=values, minlength=n_bins) for values in (confidence, right)]
     edges = np.linspace(0, 1, n_bins + 1)

@@ -91,12 +91,13 @@ def labels_needed(
 def _find_crossing(labels: np.ndarray, score: np.ndarray, target: float) -> float:
     """Return where the monotone curve reaches the target."""
     rising = isotonic_regression(score).x
-    if rising[-1] < target:
+    reached = rising >= target - 1e-12 * max(1.0, abs(target))  # a mean of equal scores may be rounded to below them
+    if not reached[-1]:
         return math.inf
-    at = int(np.argmax(rising >= target))
+    at = int(np.argmax(reached))
     if at == 0:
         return float(labels[0])
-    share = (target - rising[at - 1]) / (rising[at] - rising[at - 1])
+    share = min((target - rising[at - 1]) / (rising[at] - rising[at - 1]), 1.0)
     return float(np.exp((1 - share) * np.log(labels[at - 1]) + share * np.log(labels[at])))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -34,8 +33,9 @@ def gap_closed(curve: pd.DataFrame, *, baseline: str, confidence: float = 0.95, 
     -------
     pandas.DataFrame
         ``estimator, labels, gain, gap, low, high``: the gain in score over the baseline, the share of the gap that is
-        closed, and its interval; nan where there is one split, or no gap. No row where an estimator shares no split
-        with the baseline, or no number of labels below the ceiling.
+        closed, and its interval; nan where there is one split, or no gap, and for a bound that is open because draws of
+        the splits have no gap. No row where an estimator shares no split with the baseline, or no number of labels
+        below the ceiling.
 
     Raises
     ------
@@ -86,10 +86,13 @@ def _bound_ratio(gain: np.ndarray, gap: np.ndarray, confidence: float, random_st
     drawn = draw_means(np.hstack([gain, gap]), N_DRAWS, np.random.default_rng(random_state))
     ratio = _divide(drawn[:, : gain.shape[1]], drawn[:, gain.shape[1] :])
     tail = 50 * (1 - confidence)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # where there is no gap in any draw
-        low, high = np.nanpercentile(ratio, [tail, 100 - tail], axis=0)
-    return {"low": low, "high": high}
+    known = gap.mean(axis=0) > 0
+    bounds = {}
+    for name, share, open_ in (("low", tail, -np.inf), ("high", 100 - tail, np.inf)):
+        with np.errstate(invalid="ignore"):  # of a draw without a gap, the ratio may be anything
+            found = np.percentile(np.where(np.isnan(ratio), open_, ratio), share, axis=0)
+        bounds[name] = np.where(known & np.isfinite(found), found, np.nan)
+    return bounds
 
 
 def _divide(gain: np.ndarray, gap: np.ndarray) -> np.ndarray:

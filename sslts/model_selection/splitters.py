@@ -142,13 +142,30 @@ class LabeledKFold(_LabeledSplitter):
             order = check_random_state(self.random_state).permutation(len(inside))
         frequency = inside.sum(axis=0)
         rarest = np.where(inside, frequency, len(inside) + 1).min(axis=1)
-        order = order[
-            np.argsort(rarest[order], kind="stable")
-        ]  # who hold a rare class are dealt first, one to each fold
-        for fold in range(self.n_splits):
-            yield np.sort(order[fold :: self.n_splits])
+        # Who hold a rare class are dealt first, and of these who hold most: what is left is easier to place.
+        order = order[np.lexsort((-inside[order].sum(axis=1), rarest[order]))]
+        folds = _deal(order, inside / np.maximum(frequency, 1), self.n_splits)
+        yield from (np.flatnonzero(folds == fold) for fold in range(self.n_splits))
 
     _unit = "recording"
+
+
+def _deal(order: np.ndarray, weight: np.ndarray, n_folds: int) -> np.ndarray:
+    """Return the fold of each unit (n,), dealt in ``order`` so that sizes differ by one at most.
+
+    A unit goes where most is missing of what it holds: ``weight`` (n, K) is one over a class' frequency, or 0. Among
+    those it goes to the smallest fold.
+    """
+    least, more = divmod(len(order), n_folds)
+    size, lacks = np.zeros(n_folds, dtype=np.int64), np.ones((n_folds, weight.shape[1]), dtype=bool)
+    fold_of = np.empty(len(order), dtype=np.int64)
+    for unit in order:
+        room = size < least + ((size > least).sum() < more)
+        gain = np.round(lacks @ weight[unit], 9)
+        fold = min(np.flatnonzero(room), key=lambda f: (-gain[f], size[f]))
+        fold_of[unit], size[fold] = fold, size[fold] + 1
+        lacks[fold] &= weight[unit] == 0
+    return fold_of
 
 
 class LabeledGroupKFold(LabeledKFold):

@@ -17,8 +17,8 @@ class CountCalibration:
     A segment with score s is real with probability ``1 / (1 + exp(-(intercept + slope * logit(s))))``; for each that
     is real and found, ``missed`` more are not. The expected count is the sum; its standard deviation follows as if
     segments were right or wrong by themselves. They are not: errors come together, in difficult recordings. So the
-    interval is that many standard deviations wide as the residuals of labelled recordings ask for (split conformal
-    prediction).
+    interval is that many standard deviations wide as the residuals of labelled recordings ask for, each measured by a
+    curve that was fitted to others (conformal prediction).
 
     `sslts.calibration.calibrate_counts` makes one for each label.
 
@@ -34,7 +34,9 @@ class CountCalibration:
 
     References
     ----------
-    Platt 1999, for the curve; Lei et al. 2018, "Distribution-free predictive inference for regression", section 5.2.
+    Platt 1999, for the curve; Lei et al. 2018, "Distribution-free predictive inference for regression", section 5.2,
+    for residuals in standard deviations; Barber et al. 2021, "Predictive inference with the jackknife+", for leaving
+    out.
 
     Examples
     --------
@@ -63,7 +65,7 @@ class CountCalibration:
         """
         if not self.residuals:
             return NormalDist().inv_cdf((1 + level) / 2)
-        rank = min(int(np.ceil((len(self.residuals) + 1) * level)), len(self.residuals))
+        rank = min(int(np.ceil(round((len(self.residuals) + 1) * level, 6))), len(self.residuals))
         return float(np.sort(self.residuals)[rank - 1])
 
 

@@ -69,7 +69,8 @@ def summarize(
     Warns
     -----
     UserWarning
-        If `level` is more than the recordings of `calibration` back; the interval then covers less often than it says.
+        If `level` is more than the recordings of `calibration` back, or `by` pools recordings that are calibrated: the
+        interval then covers less often than it says.
 
     Notes
     -----
@@ -95,6 +96,8 @@ def summarize(
     check_rows(segments, columns, sizes)
     wanted = np.unique(columns[3] if labels is None else np.asarray(labels, dtype=np.int64))
     _check_options(by, level, wanted, calibration)
+    if calibration is not None and "recording" not in by and sizes.size > 1:
+        _warn_of_pooling(sizes.size)
     edges = _find_edges(period, rate, sizes)
     order = np.lexsort((columns[1], columns[0]))
     recording, start, end, label = (column[order] for column in columns)
@@ -159,6 +162,16 @@ def _warn_of_level(level: float, n: int | None) -> None:
         )
 
 
+def _warn_of_pooling(n: int) -> None:
+    """Warn that what errs alike in n recordings, as the curve itself, does not average out in their sum."""
+    warnings.warn(
+        f"the interval of a count over {n} recordings is as if their errors were independent; what all have in common, "
+        "as an error of the calibration itself, is not in it, so it covers less often than it says. A row for each "
+        "recording, by=('recording', ...), is not concerned.",
+        stacklevel=3,
+    )
+
+
 def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndarray:
     """Return the first sample of each period, and the one behind the last, of the longest recording.
 
@@ -175,6 +188,7 @@ def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndar
     step = period * rate if np.isfinite(period) else 0.0
     if step < 1:
         raise ValueError(f"period={period!r} is shorter than a sample; give seconds with sampling_rate, else samples.")
+    step = min(step, float(longest))  # what is longer than all recordings is one period, however long
     return np.ceil(np.arange(np.ceil(longest / step) + 1) * step - 1e-6).astype(np.int64)
 
 
