@@ -74,7 +74,11 @@ class AveragedModule(nn.Module):
         fold = getattr(self.module, "fold_norms", None)
         if fold is None:
             return self.module
-        now = [(t.data_ptr(), t._version) for t in chain(self.module.parameters(), self.module.buffers())]
+        # Tensors that were made in torch's inference mode count no versions.
+        now = [
+            (t.data_ptr(), 0 if t.is_inference() else t._version)
+            for t in chain(self.module.parameters(), self.module.buffers())
+        ]
         if self._folded is None or self._folded[0] != now:
             self._folded = now, fold()
         module: nn.Module = self._folded[1]

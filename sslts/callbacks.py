@@ -98,6 +98,9 @@ class StepBar(Callback):
         self.bar_.close()
         self.bar_ = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "bar_": None}  # of a training that broke off it is still there
+
 
 def make_schedule(lr: float, max_steps: int) -> LRScheduler:
     """Return a one-cycle schedule: a short warm-up, then a cosine to zero (Smith & Topin 2019).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ class Output:
         if isinstance(out, (list, tuple)):
             if len(out) != len(recordings):
                 raise ValueError(f"out has {len(out)} arrays, X has {len(recordings)} recordings; pass one for each.")
+            _check_apart(out)
             for i, (array, shape) in enumerate(zip(out, shapes, strict=True)):
                 _check_target(array, f"out[{i}]", shape, np.dtype(dtype), holds)
         elif recordings.has_equal_lengths():
@@ -107,6 +108,16 @@ class Output:
         return text + "".join(f", and of samples 0 to {self.done[i]} of recording {i}" for i in begun)
 
 
+def _check_apart(out: Sequence[Any]) -> None:
+    """Refuse arrays that begin at one place in memory: all results but the last would be lost."""
+    seen: dict[Any, int] = {}
+    for i, array in enumerate(out):
+        place = array.ctypes.data if isinstance(array, np.ndarray) and array.size else id(array)
+        if place in seen:
+            raise ValueError(f"out[{i}] is the array that out[{seen[place]}] is; pass one for each recording.")
+        seen[place] = i
+
+
 def _check_target(array: Any, name: str, shape: tuple[int, ...], dtype: np.dtype, holds: tuple[int, int]) -> None:
     if not hasattr(array, "shape") or not hasattr(array, "dtype") or not hasattr(array, "__setitem__"):
         raise ValueError(f"{name} is a {type(array).__name__}; pass an array that can be written to.")
@@ -132,7 +143,8 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     OSError
-        If its folder is missing (`FileNotFoundError`), or it is a folder itself (`IsADirectoryError`).
+        If its folder is missing (`FileNotFoundError`), or it is a folder itself (`IsADirectoryError`), or a device or a
+        pipe.
 
     Examples
     --------
@@ -146,4 +158,6 @@ def check_place(path: str | os.PathLike[str]) -> Path:
         )
     if place.is_dir():
         raise IsADirectoryError(f"{place} is a folder; name a file in it.")
+    if place.exists() and not place.is_file():
+        raise OSError(f"{place} is no regular file, and would be replaced by one; name another.")
     return place

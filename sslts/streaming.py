@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
@@ -74,7 +75,8 @@ class StreamSegmenter:
                 f"segmenter: the transformers of this {type(segmenter).__name__} can't run on a stream; pass the last "
                 "step of the pipeline (pipe[-1]), and push chunks that are transformed."
             )
-        self.segmenter = segmenter = find_fitted(segmenter)
+        # A copy, as a later fit gives the segmenter another net, with other classes, and takes nothing from this one.
+        self.segmenter = segmenter = copy.copy(find_fitted(segmenter))
         module = segmenter.net_.teacher_.module
         stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
         if stride is None or reach is None:
@@ -214,7 +216,7 @@ class StreamSegmenter:
         """
         state = {"x": self.x, "first": np.asarray(self.first), "done": np.asarray(self.done), **self._get_fixed()}
         state |= {f"segments.{name}": value for name, value in self.growing.get_state().items()}
-        return state | {f"decoding.{name}": value for name, value in self.decoding.get_state().items()}
+        return state | {f"decoding.{name}": value for name, value in self._ask_decoding("get_state")().items()}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where `get_state` was called, on a stream of the same segmenter with the same parameters.
@@ -235,10 +237,19 @@ class StreamSegmenter:
         try:
             x, first, done = np.array(state["x"]), int(state["first"]), int(state["done"])
             growing.set_state(_select("segments.", state))
-            decoding.set_state(_select("decoding.", state))
+            self._ask_decoding("set_state", decoding)(_select("decoding.", state))
         except KeyError as error:
             raise ValueError(f"state has no {error}; give all of what get_state returned.") from error
         self.x, self.first, self.done, self.growing, self.decoding = x, first, done, growing, decoding
+
+    def _ask_decoding(self, name: str, decoding: Any = None) -> Any:
+        found = getattr(decoding or self.decoding, name, None)
+        if found is None:
+            raise NotImplementedError(
+                f"decoder={self.segmenter.decoder!r} keeps no state: what its start() returns has no {name}. Give it "
+                "get_state and set_state, as sslts.decoding.Decoding describes them."
+            )
+        return found
 
     def _check_origin(self, state: Mapping[str, np.ndarray]) -> None:
         for name, own in self._get_fixed().items():

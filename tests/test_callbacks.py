@@ -1,5 +1,6 @@
 """The learning rate rises and falls within the steps there are."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -123,3 +124,17 @@ def test_scores_of_training_batches(recordings):
     score = EpochScoring(lambda net, X, y: 0.5, name="half", on_train=True, use_caching=True)
     segmenter = SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[score]).fit(*recordings)
     assert segmenter.net_.history[:, "half"] == [0.5, 0.5]
+
+
+def test_a_training_that_broke_off_can_be_copied_with_its_bar(labeled):
+    class Stop(Callback):
+        def on_batch_end(self, net, **kwargs):
+            raise RuntimeError("enough")
+
+    segmenter = SupervisedSegmenter(
+        network=UNet(width=4, depth=1), max_steps=3, batch_size=2, callbacks=[Stop()], verbose=1, random_state=0
+    )
+    with pytest.raises(RuntimeError, match="enough"):
+        segmenter.fit(*labeled)
+    again = copy.deepcopy(segmenter)
+    np.testing.assert_array_equal(again.predict(labeled[0]), segmenter.predict(labeled[0]))

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SEGMENTERS
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, TrainEndCheckpoint
 
 import sslts
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
@@ -506,3 +506,13 @@ class TestKilling:
 def test_the_signature_is_that_of_scikit_learn():
     assert FixMatchSegmenter().get_metadata_routing() is not None
     assert SupervisedSegmenter.fit.__kwdefaults__ == {"checkpoint": None}
+
+
+def test_a_finished_run_is_fitted_at_once_with_callbacks_that_look_at_its_last_batch(tmp_path):
+    X, y = make_recordings(4, n_samples=300, random_state=0)
+    probas = []
+    for _ in range(2):
+        callbacks = [TrainEndCheckpoint(dirname=str(tmp_path / "end"))]
+        segmenter = SupervisedSegmenter(network=SMALL, max_steps=4, batch_size=2, callbacks=callbacks, random_state=0)
+        probas.append(segmenter.fit(X, y, checkpoint=tmp_path / "run.ckpt").predict_proba(X))
+    np.testing.assert_array_equal(*probas)

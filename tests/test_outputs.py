@@ -144,3 +144,12 @@ def test_a_zarr_array_that_disappears_is_an_error_and_what_was_written_stays(fit
     ]
     np.testing.assert_allclose(out[0, :4096], wanted[0, :4096], atol=1e-5)
     assert (out[0, 4096:] == -1).all()
+
+
+def test_one_array_for_two_recordings_is_refused(fitted, labeled):
+    X = list(labeled[0][:3])
+    twice = np.zeros(600, dtype=np.int64)
+    for out in ([twice] * 3, [twice, np.zeros(600, dtype=np.int64), twice[:]]):
+        with pytest.raises(ValueError, match=r"out\[[12]\] is the array that out\[0\] is"):
+            fitted.predict(X, out=out)
+    fitted.predict(X, out=list(np.zeros((3, 600), dtype=np.int64)))

@@ -495,6 +495,26 @@ def rewrite(source, target, change, **options):
     files.write_file(target, header, tensors)
 
 
+@pytest.mark.filterwarnings("ignore:.*decoder")
+def test_a_class_in_place_of_an_instance_is_refused(partly, tmp_path):
+    segmenter = fit("supervised", partly, strong=Opaque())
+    segmenter.save(tmp_path / "model.sslts")
+    with pytest.raises(PersistenceError, match="holds the class; pass an instance"):
+        sslts.load(tmp_path / "model.sslts", objects=[Opaque])
+    again = sslts.load(tmp_path / "model.sslts", objects=[Opaque()])
+    np.testing.assert_array_equal(again.predict(partly[0]), segmenter.predict(partly[0]))
+
+
+def test_what_is_read_in_inference_mode_predicts(partly, tmp_path):
+    segmenter = fit("supervised", partly)
+    segmenter.save(tmp_path / "model.sslts")
+    with torch.inference_mode():
+        again, copied = sslts.load(tmp_path / "model.sslts"), pickle.loads(pickle.dumps(segmenter))
+        inside = again.predict_proba(partly[0])
+    for found in (inside, again.predict_proba(partly[0]), copied.predict_proba(partly[0])):
+        np.testing.assert_array_equal(found, segmenter.predict_proba(partly[0]))
+
+
 class TestDamage:
     def test_every_kind_of_flipped_bit(self, saved, tmp_path):
         data = saved.read_bytes()
@@ -614,13 +634,33 @@ class TestWriting:
         assert (tmp_path / "real" / "model.sslts").is_file()
 
     def test_leftovers_of_killed_processes_are_removed(self, tmp_path):
-        for name in (".run.12345678.tmp", ".other.12345678.tmp", "run"):
+        others = {".other.12345678.tmp", ".run.ckpt.12345678.tmp", ".run.my notes.tmp", "run"}
+        for name in (".run.12345678.tmp", *others):
             (tmp_path / name).touch()
         files.remove_leftovers(tmp_path / "run")
-        assert {p.name for p in tmp_path.iterdir()} == {".other.12345678.tmp", "run"}
+        assert {p.name for p in tmp_path.iterdir()} == others
+
+    @pytest.mark.skipif(os.name != "posix", reason="pipes and modes of POSIX")
+    def test_a_pipe_is_not_replaced_and_a_mode_is_kept(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(OSError, match="no regular file"):
+            files.write_file(tmp_path / "pipe", {"kind": "model"}, {})
+        assert (tmp_path / "pipe").is_fifo()
+        files.write_file(tmp_path / "model.sslts", {"kind": "model"}, {})
+        (tmp_path / "model.sslts").chmod(0o600)
+        files.write_file(tmp_path / "model.sslts", {"kind": "model"}, {})
+        assert (tmp_path / "model.sslts").stat().st_mode & 0o777 == 0o600
 
 
 class TestCard:
+    def test_it_holds_nothing_of_the_models_before(self, partly, tmp_path):
+        """Neither their parameters, which may be another customer's, nor time and room that double with each."""
+        first = fit("supervised", partly, weight_decay=0.0123)
+        later = fit("supervised", partly, init=fit("supervised", partly, init=first))
+        later.save(tmp_path / "model.sslts")
+        assert read_card(tmp_path / "model.sslts")["parameters"]["init"] == "a fitted SupervisedSegmenter"
+        assert b"0.0123" not in (tmp_path / "model.sslts").read_bytes()
+
     def test_it_says_what_the_model_is(self, partly, tmp_path):
         fit("fixmatch", partly, network=PlainNetwork).save(tmp_path / "model.sslts")
         card = read_card(tmp_path / "model.sslts")  # which needs no object

@@ -1,4 +1,5 @@
 import array
+import copy
 import pickle
 
 import numpy as np
@@ -193,8 +194,8 @@ class TestWrappers:
         segmenter = fitted[None].set_params(decoder=Argmax())
         X, y = make_recordings(4, n_samples=200, random_state=0)
         search = GridSearchCV(clone(segmenter), {"max_steps": [2]}, cv=2, scoring=mean_iou_scorer).fit(X, y)
-        assert make_stream(segmenter, SIGNAL).segmenter is segmenter
-        assert StreamSegmenter(search).segmenter is search.best_estimator_
+        assert make_stream(segmenter, SIGNAL).segmenter.net_ is segmenter.net_
+        assert StreamSegmenter(search).segmenter.net_ is search.best_estimator_.net_
 
     def test_a_pipeline_is_refused(self, fitted):
         pipe = make_pipeline(RecordingStandardizer(), fitted[None])
@@ -304,3 +305,35 @@ def test_a_chunk_may_be_any_buffer_of_numbers(fitted):
     stream = StreamSegmenter(segmenter)
     parts = [stream.push(array.array("d", SIGNAL.tolist())), stream.flush()]
     pd.testing.assert_frame_equal(pd.concat(parts, ignore_index=True), wanted)
+
+
+def test_a_stream_keeps_the_model_it_was_made_with():
+    segmenter = fit(None)
+    stream, wanted = StreamSegmenter(segmenter), StreamSegmenter(copy.deepcopy(segmenter))
+    parts = [[one.push(SIGNAL[..., :400])] for one in (stream, wanted)]
+    X, y = make_recordings(6, n_samples=700, random_state=9)
+    segmenter.set_params(network=UNet(width=4, depth=3), sampling_rate=None, max_steps=2).fit(X, 3 * y)
+    for one, found in zip((stream, wanted), parts, strict=True):
+        found += [one.push(SIGNAL[..., 400:]), one.flush()]
+    pd.testing.assert_frame_equal(*(pd.concat(found) for found in parts))
+    with pytest.raises(ValueError, match="state"):
+        StreamSegmenter(segmenter).set_state(stream.get_state())
+
+
+def test_a_decoder_without_a_state_says_so():
+    class Sure:
+        latency = 0
+
+        def start(self):
+            return self
+
+        def push(self, proba):
+            return proba.argmax(1)
+
+        def flush(self):
+            return np.empty(0, dtype=np.int64)
+
+    segmenter = copy.copy(fit(None)).set_params(decoder=Sure())
+    stream = StreamSegmenter(segmenter)
+    with pytest.raises(NotImplementedError, match="keeps no state"):
+        stream.get_state()

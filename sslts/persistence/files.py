@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,8 @@ def _replace_atomically(path: Path, *parts: bytes | memoryview) -> None:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():  # who may read it stays as it was
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -114,14 +117,14 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("run.ckpt", ".run.ckpt.0123abcd.tmp", ".other.ckpt.0123abcd.tmp"):
+    ...     for name in ("run", ".run.0123abcd.tmp", ".run.ckpt.0123abcd.tmp", ".run.notes.tmp"):
     ...         (Path(folder) / name).touch()
-    ...     remove_leftovers(Path(folder) / "run.ckpt")
+    ...     remove_leftovers(Path(folder) / "run")
     ...     print(sorted(os.listdir(folder)))
-    ['.other.ckpt.0123abcd.tmp', 'run.ckpt']
+    ['.run.ckpt.0123abcd.tmp', '.run.notes.tmp', 'run']
     """
     path = Path(os.path.realpath(path))
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
         leftover.unlink(missing_ok=True)
 
 

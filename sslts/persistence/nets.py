@@ -56,7 +56,7 @@ def set_net_state(net: SegmentationNet, state: dict[str, Any]) -> None:
     for name, module in {"student": net.module_, "teacher": net.teacher_, "criterion": net.criterion_}.items():
         _unwrap(module).load_state_dict(state["weights"][name])
     net.step_ = state["step"]
-    net.history[:] = [{"batches": [], **row} for row in state["history"]]
+    net.history[:] = [{"batches": [{}], **row} for row in state["history"]]  # skorch's callbacks ask for the last one
 
 
 def _unwrap(module: nn.Module) -> nn.Module:

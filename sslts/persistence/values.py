@@ -148,7 +148,8 @@ class Encoder:
 
     def _encode_foreign(self, value: Any, path: str) -> Any:
         if isinstance(value, type) or not (dataclasses.is_dataclass(value) or hasattr(value, "get_params")):
-            return {"$": "foreign", "name": self._note(value)}
+            kind = {} if hasattr(value, "__qualname__") else {"instance": True}
+            return {"$": "foreign", "name": self._note(value), **kind}
         if _has_learnt(value):
             self.lost[path] = value
         fields = self._encode_fields(_list_fields(value), path)
@@ -316,6 +317,11 @@ class Decoder:
 
     def _decode_foreign(self, coded: dict[str, Any]) -> Any:
         found = self._find(coded["name"])
+        if coded.get("instance") and isinstance(found, type):
+            raise PersistenceError(
+                f"the file names an object of {coded['name']}, and `objects` holds the class; pass an instance with "
+                "the parameters that it had."
+            )
         return _call(found, self._decode_fields(coded["fields"]), coded["name"]) if "fields" in coded else found
 
     def _find(self, name: str) -> Any:
