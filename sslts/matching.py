@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from sslts.segments import align_labels, check_labels, expand_ranges, find_runs, is_flat
+from sslts.segments import align_labels, check_labels, expand_ranges, find_runs, is_flat, sort_times
 
 PAIRS_TOGETHER = 500  # assigned at once, if no segment is in pairs of two parts
 
@@ -80,20 +79,10 @@ def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list
     >>> [one.tolist() for one in true], [one.tolist() for one in pred]
     ([[0, 1], [-1]], [[0, 0], [1]])
     """
-    y_pred = _order_by_time(y_pred)
+    y_pred = sort_times(y_pred)
     y_true = align_labels(y_true, y_pred, "y_true")
     pred = check_labels(y_pred, argument=name, unlabelled=False)
     return spread_labels(y_true, [one.size for one in pred], argument="y_true", of=name), pred
-
-
-def _order_by_time(labels: Any) -> Any:
-    """Return labels on an index of instances and times with the times of each instance in order."""
-    index = getattr(labels, "index", None)
-    if not isinstance(index, pd.MultiIndex):
-        return labels
-    instance, time = index.droplevel(-1).factorize()[0], index.get_level_values(-1).factorize(sort=True)[0]
-    order = np.lexsort((time, instance))
-    return labels if (np.diff(order) == 1).all() else labels.iloc[order]
 
 
 def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", of: str = "X") -> list[np.ndarray]:

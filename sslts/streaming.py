@@ -216,7 +216,9 @@ class StreamSegmenter:
         """
         state = {"x": self.x, "first": np.asarray(self.first), "done": np.asarray(self.done), **self._get_fixed()}
         state |= {f"segments.{name}": value for name, value in self.growing.get_state().items()}
-        return state | {f"decoding.{name}": value for name, value in self._ask_decoding("get_state")().items()}
+        return state | {
+            f"decoding.{name}": value for name, value in self._ask_decoding(self.decoding, "get_state")().items()
+        }
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where `get_state` was called, on a stream of the same segmenter with the same parameters.
@@ -237,13 +239,13 @@ class StreamSegmenter:
         try:
             x, first, done = np.array(state["x"]), int(state["first"]), int(state["done"])
             growing.set_state(_select("segments.", state))
-            self._ask_decoding("set_state", decoding)(_select("decoding.", state))
+            self._ask_decoding(decoding, "set_state")(_select("decoding.", state))
         except KeyError as error:
             raise ValueError(f"state has no {error}; give all of what get_state returned.") from error
         self.x, self.first, self.done, self.growing, self.decoding = x, first, done, growing, decoding
 
-    def _ask_decoding(self, name: str, decoding: Any = None) -> Any:
-        found = getattr(decoding or self.decoding, name, None)
+    def _ask_decoding(self, decoding: Any, name: str) -> Any:
+        found = getattr(decoding, name, None)
         if found is None:
             raise NotImplementedError(
                 f"decoder={self.segmenter.decoder!r} keeps no state: what its start() returns has no {name}. Give it "

@@ -31,7 +31,7 @@ def list_probabilities(durations, longest=4000):
 
 def search(recipe, proba):
     """The definition: the best of all labellings."""
-    model = viterbi._build_model(recipe)
+    model = recipe._model
     logs = recipe.weight * np.log(proba)
     statistics = recipe.statistics
     spread = [list_probabilities(fit_durations(*both)) for both in zip(statistics.lengths, statistics.cut, strict=True)]
@@ -79,7 +79,7 @@ class TestExact:
         recipe = DurationViterbi(statistics=measure_segments([labels[:2000]]))
         whole = recipe(proba)
         monkeypatch.setattr(viterbi, "PIECE", 100)
-        assert len(viterbi._cut_pieces([6000], viterbi._build_model(recipe).reach)) > 5
+        assert len(viterbi._cut_pieces([6000], recipe._model.reach)) > 5
         np.testing.assert_array_equal(recipe(proba), whole)
 
     @pytest.mark.parametrize("agree", [True, False])

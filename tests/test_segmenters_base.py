@@ -451,6 +451,12 @@ class TestStart:
             make_segmenter(max_steps=1, init=first, **later).fit(*partly)
         assert [warning.filename for warning in caught] == [__file__]
 
+    def test_warm_start_with_another_normalization_is_warned_of(self, make_segmenter, partly):
+        segmenter = make_segmenter(max_steps=1, warm_start=True).fit(*partly)
+        with pytest.warns(UserWarning, match="warm_start: .*normalization='recording', this fit has 'local'") as caught:
+            segmenter.set_params(normalization="local").fit(*partly)
+        assert [warning.filename for warning in caught] == [__file__]
+
     @pytest.mark.parametrize("rate", [None, 250, 250.5])
     def test_init_of_the_same_rate_is_not(self, make_segmenter, partly, rate):
         first = make_segmenter(max_steps=1, sampling_rate=250).fit(*partly)

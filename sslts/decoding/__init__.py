@@ -1,7 +1,8 @@
 """From probabilities to labels: a folder with one decoder a file.
 
 ``decoder.py`` says what a decoder is, ``hysteresis.py`` and ``viterbi.py`` hold the two that look beyond a sample,
-``statistics.py`` and ``durations.py`` what `DurationViterbi` learns from labels, ``tuning.py`` how one is chosen.
+``statistics.py`` and ``durations.py`` what `DurationViterbi` learns from labels, ``semi_markov.py`` its model and its
+recursion, ``tuning.py`` how one is chosen.
 """
 
 from sslts.decoding.decoder import (

@@ -1,10 +1,8 @@
 """The most probable segmentation, given how long segments last and what follows what.
 
-A semi-Markov model with explicit durations (Murphy 2002; Yu 2010, "Hidden semi-Markov models"): a segmentation has the
-probability of its transitions, of its segments' lengths, and of its labels, sample by sample, as the network sees them.
-`_advance` is the recursion, `_trace` walks back. The recursion is sequential in time, so it runs over many stretches at
-once: recordings, and pieces of long ones. A piece starts early, without knowing what came before; where it has
-forgotten that when its own part begins, it equals the recursion over the whole, and this is checked for each piece.
+The model and its recursion are in ``semi_markov.py``. The recursion is sequential in time, so it runs over many
+stretches at once: recordings, and pieces of long ones. A piece starts early, without knowing what came before; where it
+has forgotten that when its own part begins, it equals the recursion over the whole, and this is checked for each piece.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from sslts.decoding.decoder import ROUNDING, Decoder, Decoding, check_proba, gather_similar
-from sslts.decoding.durations import DurationModel, fit_durations
+from sslts.decoding.semi_markov import CLASS_INDEX, Model, Pass, State, advance, build_model, find_last, leave, trace
 from sslts.decoding.statistics import SegmentStatistics
 from sslts.segments import check_sampling_rate
 
@@ -27,7 +25,6 @@ PIECE = 16384  # samples of a piece
 BATCH_CELLS = 1 << 24  # samples times classes that the recursion runs over at once, about 30 bytes each
 TOLERANCE = 1e-6  # by which two log-probabilities may differ that rounding makes different
 SMALLEST = 1e-12  # probability that stands for zero
-CLASS_INDEX = np.int16  # one for each sample and class: small, but int8 would end at 128 classes
 
 
 @dataclass(frozen=True)
@@ -110,8 +107,13 @@ class DurationViterbi(Decoder):
         return self.replace(statistics=statistics)
 
     @cached_property
-    def _model(self) -> _Model:
-        return _build_model(self)
+    def _model(self) -> Model:
+        if self.statistics is None:
+            raise ValueError(
+                "DurationViterbi has no statistics: pass it to a segmenter as `decoder`, or call "
+                "for_segments(measure_segments(labels))."
+            )
+        return build_model(self.statistics, smoothing=self.smoothing, forbidden=self.forbidden)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.get_params(deep=False)  # the model is quicker to build than to store
@@ -130,199 +132,9 @@ class DurationViterbi(Decoder):
         return _decode_promptly(model, logs, self.weight, self.latency)
 
 
-class _Table(NamedTuple):
-    """Logarithms of a class's probabilities of lengths, as the recursion reads them."""
-
-    size: int  # D
-    falling: np.ndarray  # (D,): of length D, ..., 1
-    rising: np.ndarray  # (D,): of lasting D, ..., 1 samples or more
-    excess: np.ndarray  # (D + 1,): of lasting 1, ..., D + 1 samples or more, less that of lasting so long
-    spanning: np.ndarray  # (D,): of D, ..., 1 samples anywhere within a segment, less `rising`
-    decay: float
-    endless: float  # of a tail: of lasting on, less that of ending
-
-    @classmethod
-    def read(cls, durations: DurationModel) -> _Table:
-        endless = -float(np.log1p(-np.exp(durations.log_decay)))
-        excess = np.append(durations.log_survival - durations.log_probability, endless)
-        falling, rising = durations.log_probability[::-1].copy(), durations.log_survival[::-1].copy()
-        # A sum over what is hidden before; of the longest, the tail's.
-        within = np.logaddexp.accumulate(np.append(rising[0] + endless, rising[1:]))
-        spanning = within - rising
-        return cls(len(falling), falling, rising, excess, spanning, durations.log_decay, endless)
-
-
-class _Model(NamedTuple):
-    initial: np.ndarray  # (K,) logarithms
-    transition: np.ndarray  # (K, K) logarithms; a class never follows itself
-    tables: list[_Table]  # lengths of each class
-
-    @property
-    def reach(self) -> int:
-        """How many starts the recursion has to remember: from 0 samples ago to the end of the longest table."""
-        return max(table.size for table in self.tables) + 1
-
-
-def _build_model(recipe: DurationViterbi) -> _Model:
-    statistics = recipe.statistics
-    if statistics is None:
-        raise ValueError(
-            "DurationViterbi has no statistics: pass it to a segmenter as `decoder`, or call "
-            "for_segments(measure_segments(labels))."
-        )
-    classes = list(statistics.classes)
-    counts = np.asarray(statistics.transitions, dtype=np.float64) + recipe.smoothing
-    np.fill_diagonal(counts, 0)
-    for first, second in recipe.forbidden:
-        counts[classes.index(first), classes.index(second)] = 0
-    total = counts.sum(1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        transition = np.log(np.divide(counts, total, out=np.zeros_like(counts), where=total > 0))
-    lengths = zip(statistics.lengths, statistics.cut, strict=True)
-    tables = [_Table.read(fit_durations(*both)) for both in lengths]
-    return _Model(np.full(len(classes), -np.log(len(classes))), transition, tables)
-
-
 def _take_logarithm(proba: np.ndarray, weight: float, n_classes: int) -> np.ndarray:
     check_proba(proba, n_classes)
     return weight * np.log(np.maximum(proba, SMALLEST, dtype=np.float64))
-
-
-class _State(NamedTuple):
-    """What the recursion remembers at a sample, for n stretches.
-
-    ``running[:, k, -1 - j]`` is the score of a segment of class k that began ``j`` samples ago and has not ended;
-    ``tail`` that of the best one that began before those, ``tail_start`` where it began.
-    """
-
-    running: np.ndarray  # (n, K, H)
-    tail: np.ndarray  # (n, K)
-    tail_start: np.ndarray  # (n, K)
-
-
-class _Pass(NamedTuple):
-    """What the recursion found, for n stretches of up to L samples; positions are those of the recordings."""
-
-    start: np.ndarray  # (n, L + 1, K): where the best segment of class k that ends here began
-    before: np.ndarray  # (n, L + 1, K): the class before a segment of class k that begins here
-    running: np.ndarray  # (n, K, H + L): scores of segments by where they began, as of the first sample
-    total: np.ndarray  # (n, L + 1, K): sums of the logarithms of probability
-    tails: dict[int, tuple[np.ndarray, np.ndarray]]  # tail and its start, as of the first sample, at steps asked for
-
-
-def _advance(
-    model: _Model,
-    stretches: Sequence[np.ndarray],
-    origin: np.ndarray,
-    state: _State | None = None,
-    cut: int | None = 0,
-    wanted: Sequence[int] = (),
-) -> _Pass:
-    """Run the recursion over n stretches at once.
-
-    Parameters
-    ----------
-    stretches : sequence of ndarray of shape (L_i, K)
-        Logarithms of probability, the longest first.
-    origin : ndarray of shape (n,)
-        Position of the first sample of each stretch in its recording.
-    state : _State or None
-        None: a segment is under way at the first sample, nobody knows of which class and since when.
-    cut : int or None
-        How many samples before the first one the segment that was under way when its recording began is known from;
-        None if that is over.
-    wanted : sequence of int
-        Steps at which to keep the tail.
-    """
-    n, n_classes = len(stretches), len(model.tables)
-    lengths = np.array([len(one) for one in stretches])
-    longest = int(lengths[0])
-    total = np.zeros((n, longest + 1, n_classes))
-    for row, one in zip(total, stretches, strict=True):
-        np.cumsum(one, axis=0, out=row[1 : len(one) + 1])
-    history = 1 if state is None else state.running.shape[2]
-    running = np.full((n, n_classes, history + longest), -np.inf)
-    running[:, :, :history] = model.initial[:, None] if state is None else state.running
-    tail = np.full((n, n_classes), -np.inf) if state is None else state.tail.copy()
-    start = np.zeros((n, longest + 1, n_classes), dtype=np.int32)
-    before = np.zeros((n, longest + 1, n_classes), dtype=CLASS_INDEX)
-    active = np.searchsorted(-lengths, -np.arange(longest + 1), side="right")
-    shift = origin - (history - 1)  # from a column of `running` to a position
-    tail_start = np.zeros((n, n_classes), dtype=np.int64) if state is None else state.tail_start - shift[:, None]
-    edge = -1 if cut is None else history - 1 - cut  # the column in which the recording begins
-    rows, tails = np.arange(n), {}
-    for i in range(1, longest + 1):
-        live, here = active[i], history - 1 + i
-        ended = np.empty((live, n_classes))
-        for k, table in enumerate(model.tables):
-            first = max(0, here - table.size)
-            scores = running[:live, k, first:here] + table.falling[table.size - (here - first) :]
-            if first <= edge:
-                scores[:, edge - first] += table.excess[here - edge - 1]
-            pick = scores.argmax(1)
-            best, began = scores[rows[:live], pick], pick + first
-            if first > 0:  # what began before the table's reach joins the tail
-                entering = running[:live, k, first - 1] + table.falling[0]
-                if first - 1 == edge:
-                    entering = entering + table.excess[-1]
-                _keep_better(tail[:live, k], tail_start[:live, k], entering, first - 1)
-            tail[:live, k] += table.decay
-            _keep_better(best, began, tail[:live, k], tail_start[:live, k])
-            ended[:, k] = best + total[:live, i, k]
-            start[:live, i, k] = began + shift[:live]
-        entering = ended[:, :, None] + model.transition
-        before[:live, i] = entering.argmax(1)
-        running[:live, :, here] = entering.max(1) - total[:live, i]
-        if i in wanted:
-            tails[i] = tail.copy(), tail_start + shift[:, None]
-    tails.setdefault(longest, (tail, tail_start + shift[:, None]))
-    return _Pass(start, before, running, total, tails)
-
-
-def _keep_better(best: np.ndarray, where: np.ndarray, value: np.ndarray, place: np.ndarray | int) -> None:
-    """Put what is better into `best`, and its place into `where`."""
-    better = value > best
-    np.copyto(best, value, where=better)
-    np.copyto(where, place, where=better)
-
-
-def _leave(model: _Model, found: _Pass, row: int, step: int) -> _State:
-    """Return what the recursion over one stretch remembers at a step."""
-    here = found.running.shape[2] - found.total.shape[1] + step
-    columns = found.running[row, :, max(0, here - model.reach + 1) : here + 1]
-    running = np.full((1, len(model.tables), model.reach), -np.inf)
-    running[0, :, model.reach - columns.shape[1] :] = columns
-    total = found.total[row, step]
-    tail, tail_start = found.tails[step]
-    return _State(running + total[None, :, None], (tail[row] + total)[None], tail_start[row][None])
-
-
-def _end(model: _Model, state: _State, at: int, age: int | None) -> tuple[int, int]:
-    """Return class and start of the best segment that is under way at position `at`.
-
-    ``age`` says how long ago the recording began, None if no segment can have been under way then.
-    """
-    options = []
-    for k, table in enumerate(model.tables):
-        scores = state.running[0, k, -1 - table.size : -1] + table.rising
-        if age is not None and 0 < age <= table.size:  # cut off at both ends, by any lengths
-            scores[table.size - age] += table.spanning[table.size - age]
-        pick = int(scores.argmax())
-        options.append((float(scores[pick]), k, at - table.size + pick))
-        options.append((float(state.tail[0, k] + table.endless), k, int(state.tail_start[0, k])))
-    _, k, start = max(options)
-    return k, start
-
-
-def _trace(start: np.ndarray, before: np.ndarray, k: int, began: int, end: int) -> list[tuple[int, int, int]]:
-    """Return class, start and end of the segments, the last one first; positions count from the arrays' first row."""
-    segments = [(k, began, end)]
-    while began > 0:
-        end = began
-        k = int(before[end, k])
-        began = int(start[end, k])
-        segments.append((k, began, end))
-    return segments
 
 
 class _Piece(NamedTuple):
@@ -348,7 +160,7 @@ def _cut_pieces(lengths: Sequence[int], reach: int) -> list[_Piece]:
     return pieces
 
 
-def _decode_exactly(model: _Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _decode_exactly(model: Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return the most probable segmentation of each recording as class indices (T_i,)."""
     pieces = [_cut_pieces([len(one)], model.reach) for one in logs]
     lengths = [max((p.stop - p.origin for p in of_one), default=0) for of_one in pieces]
@@ -359,7 +171,7 @@ def _decode_exactly(model: _Model, logs: Sequence[np.ndarray]) -> list[np.ndarra
     return labels
 
 
-def _decode_batch(model: _Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _decode_batch(model: Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return the segmentation of recordings whose pieces are run together."""
     labels = [np.zeros(len(one), dtype=np.int64) for one in logs]
     pieces = sorted(_cut_pieces([len(one) for one in logs], model.reach), key=lambda p: p.origin - p.stop)
@@ -368,47 +180,47 @@ def _decode_batch(model: _Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]
     stretches = [logs[p.recording][p.origin : p.stop] for p in pieces]
     origin = np.array([p.origin for p in pieces])
     steps = {p.begin - p.origin for p in pieces} | {p.stop - p.origin for p in pieces}
-    found = _advance(model, stretches, origin, wanted=tuple(steps))
+    found = advance(model, stretches, origin, wanted=tuple(steps))
     rows = sorted(range(len(pieces)), key=lambda row: pieces[row])
     for i, of_one in itertools.groupby(rows, key=lambda row: pieces[row].recording):
         start, before, end = _join_pieces(model, logs[i], found, [(row, pieces[row]) for row in of_one])
-        k, began_last = _end(model, end, len(logs[i]), len(logs[i]))
-        for label, first, last in _trace(start, before, k, began_last, len(logs[i])):
+        k, began_last = find_last(model, end, len(logs[i]), len(logs[i]))
+        for label, first, last in trace(start, before, k, began_last, len(logs[i])):
             labels[i][max(first, 0) : last] = label
     return labels
 
 
 def _join_pieces(
-    model: _Model, logs: np.ndarray, found: _Pass, pieces: Sequence[tuple[int, _Piece]]
-) -> tuple[np.ndarray, np.ndarray, _State]:
+    model: Model, logs: np.ndarray, found: Pass, pieces: Sequence[tuple[int, _Piece]]
+) -> tuple[np.ndarray, np.ndarray, State]:
     """Return what the recursion over a whole recording finds: `start`, `before` and what it remembers at the end.
 
     ``pieces`` are those of the recording in their order, each after its row in `found`.
     """
     start = np.zeros((len(logs) + 1, logs.shape[1]), dtype=np.int32)
     before = np.zeros((len(logs) + 1, logs.shape[1]), dtype=CLASS_INDEX)
-    known: _State | None = None
+    known: State | None = None
     for row, piece in pieces:
         own, source, size, skip = found, row, piece.stop - piece.begin, piece.begin - piece.origin
         began = found.start[row, skip + 1 : skip + 1 + size]
         if known is not None:
-            guess = _leave(model, found, row, skip)
+            guess = leave(model, found, row, skip)
             if _agree(known, guess):
                 _take_over(began, guess, known)
             else:  # it has not forgotten: go on from what is known
                 part = logs[piece.begin : piece.stop]
-                own, source, skip = _advance(model, [part], np.array([piece.begin]), known, None), 0, 0
+                own, source, skip = advance(model, [part], np.array([piece.begin]), known, None), 0, 0
                 began = own.start[0, 1:]
         start[piece.begin + 1 : piece.stop + 1] = began
         before[piece.begin + 1 : piece.stop + 1] = own.before[source, skip + 1 : skip + 1 + size]
-        state = _leave(model, own, source, skip + size)
+        state = leave(model, own, source, skip + size)
         if own is found and known is not None:
             state = state._replace(tail_start=_translate(state.tail_start, guess, known))
         known = state
     return start, before, state
 
 
-def _agree(known: _State, guess: _State) -> bool:
+def _agree(known: State, guess: State) -> bool:
     """Whether two states differ by a constant: then the recursion goes on alike from both."""
     first, second = (np.concatenate([state.running.ravel(), state.tail.ravel()]) for state in (known, guess))
     finite = np.isfinite(first)
@@ -418,20 +230,20 @@ def _agree(known: _State, guess: _State) -> bool:
     return bool(np.ptp(difference) <= TOLERANCE)
 
 
-def _take_over(began: np.ndarray, guess: _State, known: _State) -> None:
+def _take_over(began: np.ndarray, guess: State, known: State) -> None:
     """Put, for each class, the known start of what was under way before memory into what was found without it."""
     for k, (wrong, right) in enumerate(zip(guess.tail_start[0], known.tail_start[0], strict=True)):
         began[began[:, k] == wrong, k] = right
 
 
-def _translate(tail_start: np.ndarray, guess: _State, known: _State) -> np.ndarray:
+def _translate(tail_start: np.ndarray, guess: State, known: State) -> np.ndarray:
     return np.where(tail_start == guess.tail_start, known.tail_start, tail_start)
 
 
 class _Exact(Decoding):
     """Keep everything until the recording has ended."""
 
-    def __init__(self, model: _Model, weight: float) -> None:
+    def __init__(self, model: Model, weight: float) -> None:
         self.model, self.weight = model, weight
         self.parts: list[np.ndarray] = []
 
@@ -459,10 +271,10 @@ class _Prompt(Decoding):
     recursion goes on from.
     """
 
-    def __init__(self, model: _Model, weight: float, latency: int, logs: np.ndarray | None = None) -> None:
+    def __init__(self, model: Model, weight: float, latency: int, logs: np.ndarray | None = None) -> None:
         self.model, self.weight, self.hop = model, weight, latency // 2
         self.logs = np.empty((0, len(model.tables))) if logs is None else logs  # since the last decision
-        self.state: _State | None = None
+        self.state: State | None = None
         self.age: int | None = 0  # how long ago the recording began; None once its first segment is over
 
     def push(self, proba: np.ndarray) -> np.ndarray:
@@ -483,17 +295,17 @@ class _Prompt(Decoding):
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         self.logs = np.array(state["logs"])
         self.age = int(state["age"][0]) if len(state["age"]) else None
-        begun = any(name in state for name in _State._fields)
-        self.state = _State(*(np.array(state[name]) for name in _State._fields)) if begun else None
+        begun = any(name in state for name in State._fields)
+        self.state = State(*(np.array(state[name]) for name in State._fields)) if begun else None
 
-    def keep(self, found: _Pass, row: int, known: int) -> np.ndarray:
+    def keep(self, found: Pass, row: int, known: int) -> np.ndarray:
         """Return the labels that are final next, from what a pass found about the next ``known`` samples."""
         until = self.hop if known == 2 * self.hop else known
-        state = _leave(self.model, found, row, known)
+        state = leave(self.model, found, row, known)
         age = None if self.age is None else self.age + known
-        k, began = _end(self.model, state, known, age)
+        k, began = find_last(self.model, state, known, age)
         labels = np.empty(known, dtype=np.int64)
-        for label, first, last in _trace(found.start[row], found.before[row], k, began, known):
+        for label, first, last in trace(found.start[row], found.before[row], k, began, known):
             labels[max(first, 0) : last] = label
             if first < until <= last:
                 self._commit(label, until - first, until)
@@ -514,7 +326,7 @@ class _Prompt(Decoding):
             ending = table.falling[0] + (lasted - table.size) * table.decay + (table.excess[-1] if begun else 0.0)
             tail[0, k] = ending
         running[0, :, -1] = self.model.transition[k] + ending
-        self.state = _State(running, tail, np.full_like(tail, max(-lasted, -(2**30)), dtype=np.int64))
+        self.state = State(running, tail, np.full_like(tail, max(-lasted, -(2**30)), dtype=np.int64))
 
 
 def _decide(decodings: Sequence[_Prompt]) -> list[np.ndarray]:
@@ -522,13 +334,13 @@ def _decide(decodings: Sequence[_Prompt]) -> list[np.ndarray]:
     model, hop, age = decodings[0].model, decodings[0].hop, decodings[0].age
     known = [min(len(one.logs), 2 * hop) for one in decodings]
     states = [one.state for one in decodings if one.state is not None]
-    state = _State(*map(np.concatenate, zip(*states, strict=True))) if states else None
+    state = State(*map(np.concatenate, zip(*states, strict=True))) if states else None
     stretches = [one.logs[:n] for one, n in zip(decodings, known, strict=True)]
-    found = _advance(model, stretches, np.zeros(len(known), dtype=np.int64), state, age, wanted=tuple(set(known)))
+    found = advance(model, stretches, np.zeros(len(known), dtype=np.int64), state, age, wanted=tuple(set(known)))
     return [one.keep(found, row, n) for row, (one, n) in enumerate(zip(decodings, known, strict=True))]
 
 
-def _decode_promptly(model: _Model, logs: Sequence[np.ndarray], weight: float, latency: int) -> list[np.ndarray]:
+def _decode_promptly(model: Model, logs: Sequence[np.ndarray], weight: float, latency: int) -> list[np.ndarray]:
     """Return the labels of whole recordings, which go from decision to decision in step."""
     parts = [[np.zeros(0, dtype=np.int64)] for _ in logs]
     order = sorted(range(len(logs)), key=lambda i: -len(logs[i]))

@@ -71,10 +71,10 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         card["steps"] = net.step_
         rows = inner.history_.tail(1).to_dict("records")
         card["end of training"] = {str(k): _round(v) for row in rows for k, v in row.items() if v == v}
-    given = inner.get_params(deep=False)
-    if given.get("init") is not None:  # whose parameters, and those of what that one started from, are its own affair
-        given["init"] = f"a fitted {type(given['init']).__name__}"
-    card["parameters"] = {name: value if name == "init" else repr(value) for name, value in sorted(given.items())}
+    given = dict(sorted(inner.get_params(deep=False).items()))
+    init = given.pop("init", None)  # whose parameters, and those of what that one started from, are its own affair
+    card["parameters"] = {name: repr(value) for name, value in given.items()}
+    card["parameters"]["init"] = None if init is None else f"a fitted {type(init).__name__}"
     return card
 
 

@@ -209,20 +209,17 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
     def _prepare(self, X: Any, y: Any, checkpoint: str | PathLike[str] | None) -> tuple[SegmentationNet, WindowDataset]:
         """Read and check what was passed, and derive from it all that stays the same while the net is trained."""
         self._validate_params()
+        self._check_instances()
         check_given(y, type(self).__name__)
         recordings = as_recordings(X)
         labels = as_label_runs(y, recordings)
-        self.normalization_ = self.normalization
-        recordings.check_finite(plain=self.normalization_ is None)
+        recordings.check_finite(plain=self.normalization is None)
         warn_of_other_rate(recordings.times, self.sampling_rate, recordings.name)
         start = self._find_start(recordings.n_channels)
+        self.normalization_ = self.normalization
         weights = None if start is None else start.weights
         saver = open_checkpoint(checkpoint, self, recordings, labels, weights)
-        self.__dict__.pop("feature_names_in_", None)
-        if recordings.container == "array":
-            _check_feature_names(self, X, reset=True)
-        self.n_channels_, self.channel_names_ = recordings.n_channels, recordings.channel_names
-        self.n_features_in_ = _count_features(X, recordings)
+        self._read_features(X, recordings)
         self.classes_ = find_classes(labels.value)
         warn_of_lost_background(labels, self.classes_, self.background)
         if start is not None:
@@ -231,19 +228,13 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         self.statistics_ = measure_runs(labels, classes=self.classes_.tolist(), background=self.background)
         labels = labels.encode(self.classes_)
         summary = self._summarize(recordings, labels)
-        check_instance(self.network)
-        for name in ("decoder", "threshold"):
-            check_no_class(getattr(self, name, None), name)
         self.recipe_ = self.network
         self.network_ = self._adapt_network(summary, start)
         self._choose_hardware()
         net = self._make_net(labels, start, saver)
-        stem, stride = (read_size(net.module_, name) for name in ("stem_stride", "stride"))
-        longest = -(-int(recordings.lengths.max()) // stride) * stride  # what is beyond would be padding
-        self.window_length_ = min(self.window_length or summary.choose_window_length(stem, stride), longest)
-        seen = self._normalize(recordings)
+        self.window_length_ = self._choose_window_length(net, summary, int(recordings.lengths.max()))
         dataset = WindowDataset(
-            seen,
+            self._normalize(recordings),
             labels,
             window_length=self.window_length_,
             batch_size=self.batch_size,
@@ -255,14 +246,32 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         self._check_network(net, dataset)
         return net, dataset
 
+    def _check_instances(self) -> None:
+        check_instance(self.network)
+        for name in ("decoder", "threshold"):
+            check_no_class(getattr(self, name, None), name)
+
+    def _read_features(self, X: Any, recordings: Recordings) -> None:
+        self.__dict__.pop("feature_names_in_", None)
+        if recordings.container == "array":
+            _check_feature_names(self, X, reset=True)
+        self.n_channels_, self.channel_names_ = recordings.n_channels, recordings.channel_names
+        self.n_features_in_ = _count_features(X, recordings)
+
+    def _choose_window_length(self, net: SegmentationNet, summary: SignalSummary, longest: int) -> int:
+        stem, stride = (read_size(net.module_, name) for name in ("stem_stride", "stride"))
+        chosen = self.window_length or summary.choose_window_length(stem, stride)
+        return min(chosen, -(-longest // stride) * stride)  # what is beyond would be padding
+
     def _find_start(self, n_channels: int) -> Start | None:
         """Return what training starts from, if anything: the own weights, or those of ``init``."""
         if self.warm_start and hasattr(self, "net_"):
-            return read_start(self, n_channels, "warm_start")
-        if self.init is None:
+            start = read_start(self, n_channels, "warm_start")
+        elif self.init is not None:
+            start = read_start(self.init, n_channels)
+        else:
             return None
-        start = read_start(self.init, n_channels)
-        warn_of_other_signals(self.init, sampling_rate=self.sampling_rate, normalization=self.normalization)
+        warn_of_other_signals(start, sampling_rate=self.sampling_rate, normalization=self.normalization)
         return start
 
     def _summarize(self, recordings: Recordings, labels: LabelRuns) -> SignalSummary:

@@ -23,8 +23,8 @@ _MENDS = {"init": "init=None", "warm_start": "warm_start=False"}
 
 @dataclass(frozen=True)
 class Start:
-    """What a fitted model hands over: its network's recipe, as given and as adapted, its averaged weights and its
-    classes.
+    """What a fitted model hands over: its network's recipe, as given and as adapted, its averaged weights, its classes,
+    and of which signals it was fitted. ``name`` is the parameter that asks for it.
 
     Examples
     --------
@@ -37,6 +37,8 @@ class Start:
     adapted: Network
     weights: dict[str, Tensor]
     classes: np.ndarray
+    sampling_rate: float | None = None
+    normalization: str | None = None
     name: str = "init"
 
 
@@ -71,40 +73,43 @@ def read_start(segmenter: Any, n_channels: int, name: str = "init") -> Start:
             f"pass {_MENDS[name]}, or recordings of the same channels."
         )
     weights = fitted.net_.teacher_.module.state_dict()
-    return Start(fitted.recipe_, fitted.network_, weights, fitted.classes_, name)
+    return Start(
+        fitted.recipe_,
+        fitted.network_,
+        weights,
+        fitted.classes_,
+        sampling_rate=fitted.sampling_rate,
+        normalization=fitted.normalization_,
+        name=name,
+    )
 
 
-def warn_of_other_signals(segmenter: Any, *, sampling_rate: float | None, normalization: str | None) -> None:
+def warn_of_other_signals(start: Start, *, sampling_rate: float | None, normalization: str | None) -> None:
     """Warn if the model to start from learnt from signals of another rate or unit, in which patterns look otherwise.
 
     Parameters
     ----------
-    segmenter : fitted segmenter, or what wraps one
-        That was passed as ``init``.
+    start : Start
     sampling_rate, normalization
         Of the fit that starts from it; a rate that is None on either side is not compared.
 
     Examples
     --------
-    >>> from sslts import SupervisedSegmenter
-    >>> from sslts.datasets import make_recordings
-    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
-    >>> fitted = SupervisedSegmenter(max_steps=1, sampling_rate=250).fit(X, y)
-    >>> warn_of_other_signals(fitted, sampling_rate=250, normalization="recording")
+    >>> start = Start(None, None, {}, classes=np.array([0, 1]), sampling_rate=250, normalization="recording")
+    >>> warn_of_other_signals(start, sampling_rate=250, normalization="recording")
     """
-    fitted = find_fitted(segmenter, "init")
-    mine, its = sampling_rate, fitted.sampling_rate
+    mine, its = sampling_rate, start.sampling_rate
     if mine and its and not math.isclose(mine, its, rel_tol=0.01):
         warnings.warn(
-            f"init: the model to start from was fitted with sampling_rate={its:g}, this fit has {mine:g}, so its "
-            "patterns have another length in samples. Resample the recordings, as with scipy.signal.resample_poly, or "
-            "start from a model of that rate.",
+            f"{start.name}: the model to start from was fitted with sampling_rate={its:g}, this fit has {mine:g}, so "
+            "its patterns have another length in samples. Resample the recordings, as with scipy.signal.resample_poly, "
+            "or start from a model of that rate.",
             stacklevel=5,
         )
-    if normalization != fitted.normalization_:
+    if normalization != start.normalization:
         warnings.warn(
-            f"init: the model to start from was fitted with normalization={fitted.normalization_!r}, this fit has "
-            f"{normalization!r}, so it sees signals of another location and scale. Pass the same `normalization`.",
+            f"{start.name}: the model to start from was fitted with normalization={start.normalization!r}, this fit "
+            f"has {normalization!r}, so it sees signals of another location and scale. Pass the same `normalization`.",
             stacklevel=5,
         )
 

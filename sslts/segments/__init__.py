@@ -20,6 +20,7 @@ from sslts.segments.labels import (
     find_runs,
     is_flat,
     order_labels,
+    sort_times,
 )
 from sslts.segments.summary import summarize
 from sslts.segments.tables import count_segments, labels_to_segments, segments_to_labels
@@ -41,5 +42,6 @@ __all__ = [
     "order_labels",
     "segments_to_labels",
     "shift_segments",
+    "sort_times",
     "summarize",
 ]

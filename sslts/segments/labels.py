@@ -231,6 +231,23 @@ def order_labels(y: pd.Series, index: pd.Index, argument: str = "y") -> pd.Serie
     return y.iloc[at]
 
 
+def sort_times(labels: Any) -> Any:
+    """Return labels on an index ``(instance, time)`` with the times of each instance in order; others as they are.
+
+    Examples
+    --------
+    >>> index = pd.MultiIndex.from_tuples([("b", 1), ("a", 0), ("b", 0)])
+    >>> sort_times(pd.Series([1, 2, 0], index)).tolist()
+    [0, 1, 2]
+    """
+    index = getattr(labels, "index", None)
+    if not isinstance(index, pd.MultiIndex):
+        return labels
+    instance, time = index.droplevel(-1).factorize()[0], index.get_level_values(-1).factorize(sort=True)[0]
+    order = np.lexsort((time, instance))
+    return labels if (np.diff(order) == 1).all() else labels.iloc[order]
+
+
 def _take_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Series:
     if isinstance(labels, pd.Series):
         return labels
