@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from sslts.augment.tracks import Tracks
 from sslts.hardware import find_memory
 from sslts.labels import LabelRuns
-from sslts.preprocessing import NormalizedRecordings
+from sslts.normalization import NormalizedRecordings
 from sslts.windows import WindowSampler
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sslts.decoding import decode_recordings
-from sslts.preprocessing import NormalizedRecordings
+from sslts.normalization import NormalizedRecordings
 from sslts.training import SegmentationNet
 from sslts.windows import cut_pieces
 

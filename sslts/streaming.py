@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sslts.decoding import prepare_decoder, read_statistics
+from sslts.normalization import standardize_locally
 from sslts.persistence.identity import digest_arrays
 from sslts.prediction import find_halo, predict_batch
-from sslts.preprocessing import standardize_locally
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.tables import make_table
 from sslts.values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sslts.batches import WindowDataset
 from sslts.labels import LabelRuns
-from sslts.preprocessing import NormalizedRecordings
+from sslts.normalization import NormalizedRecordings
 from sslts.recordings import as_recordings
 
 

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from sslts.augment import RandAugment, Rescale
 from sslts.batches import WindowDataset
 from sslts.labels import LabelRuns
-from sslts.preprocessing import NormalizedRecordings
+from sslts.normalization import NormalizedRecordings
 from sslts.recordings import as_recordings
 from sslts.training import MAX_GRADIENT_NORM, AveragedModule
 

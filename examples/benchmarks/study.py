@@ -32,7 +32,7 @@ from sslts import metrics
 from sslts.augment import RandAugment, Rescale, TimeWarp
 from sslts.datasets import load_ludb
 from sslts.networks import UNet
-from sslts.preprocessing import NormalizedRecordings
+from sslts.normalization import NormalizedRecordings
 from sslts.recordings import as_recordings
 from sslts.segments import find_runs
 

@@ -31,7 +31,6 @@ from sslts.decoding.statistics import measure_runs
 from sslts.labels import LabelRuns
 from sslts.networks import Network
 from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
-from sslts.preprocessing import NORMALIZATIONS
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters.predicting import PredictsRecordings
@@ -102,7 +101,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         "strong": [callable, HasMethods("fit_transform"), None],
         "network": [callable],
         "decoder": [HasMethods("start")],
-        "normalization": NORMALIZATIONS,
+        "normalization": [StrOptions({"recording", "local"}), None],
         "window_length": [Interval(Integral, 8, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],

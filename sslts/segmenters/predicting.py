@@ -13,9 +13,9 @@ from sslts import metrics
 from sslts.annotations import as_labels
 from sslts.clocks import warn_of_other_rate
 from sslts.decoding import Decoder, SegmentStatistics, prepare_decoder, read_statistics
+from sslts.normalization import NormalizedRecordings
 from sslts.outputs import Output
 from sslts.prediction import Decoded, Part, decode_parts, predict_parts
-from sslts.preprocessing import NormalizedRecordings
 from sslts.recordings import Recordings, as_recordings, check_channel_names
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.tables import make_table
