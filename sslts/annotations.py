@@ -5,7 +5,6 @@ All shapes, ``-1`` conventions and errors about labels live here, as those about
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from sslts.labels import LabelRuns
-from sslts.recordings import Recordings
+from sslts.notices import warn
+from sslts.recordings import Recordings, as_recordings
 from sslts.segments import align_labels, check_integers, order_labels
 from sslts.sources import READ_SAMPLES, Rows, is_lazy, read_source
 from sslts.values import REAL_KINDS
@@ -71,6 +71,44 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
         labels = [np.concatenate(list(parts)) for parts in _read_labels(given, recordings, name)]
     _warn_of_wrapped(given, labels, name)
     return labels
+
+
+def follow_index(y: Any, X: Any, *, name: str = "y") -> Any:
+    """Return labels that are on an index in the order of the recordings' samples; others as they are.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels, as in `as_labels`.
+    X : array-like
+        Recordings; or what the first step of a pipeline makes recordings of, which has no index.
+    name : str
+        What errors call the labels.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (T_i,), or ``y``
+
+    Raises
+    ------
+    ValueError
+        If labels are missing for a sample.
+
+    Examples
+    --------
+    >>> X = [pd.Series([0.0, 1.0, 2.0], index=[10, 20, 30])]
+    >>> [labels.tolist() for labels in follow_index([pd.Series([3, 1, 2], index=[30, 10, 20])], X)]
+    [[1, 2, 3]]
+    """
+    indexed = (pd.Series, pd.DataFrame)
+    items = y if isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object) else ()
+    if not isinstance(y, indexed) and not any(isinstance(item, indexed) for item in items):
+        return y
+    try:
+        recordings = as_recordings(X)
+    except (TypeError, ValueError):  # names of files, for example
+        return y
+    return as_labels(y, recordings, name=name)
 
 
 def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRuns:
@@ -183,10 +221,9 @@ def _warn_of_wrapped(items: Any, values: Sequence[np.ndarray], name: str) -> Non
     greatest = [np.iinfo(kind).max for kind in kinds if isinstance(kind, np.dtype) and kind.kind == "u"]
     found = [top for top in greatest if any((part == top).any() for part in values)]
     if found:
-        warnings.warn(
+        warn(
             f"{name} has a class {found[0]}, which is what -1 becomes in labels without a sign. If it means "
-            f"unlabelled, pass np.where({name} == {found[0]}, -1, {name}.astype(int)).",
-            stacklevel=3,
+            f"unlabelled, pass np.where({name} == {found[0]}, -1, {name}.astype(int))."
         )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from sslts.annotations import follow_index
 from sslts.decoding.predicting import predict_both
 from sslts.matching import Segments, find_segments, match_segments, pool_labels, spread_labels
-from sslts.segments import CountCalibration, align_labels, labels_to_segments
+from sslts.notices import warn
+from sslts.segments import CountCalibration, labels_to_segments
 from sslts.segments.counts import LEAST_VARIANCE, find_log_odds
 from sslts.wrapping import find_attribute
 
@@ -68,7 +69,7 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     True
     """
     labels, proba = predict_both(segmenter, X)
-    truth = spread_labels(align_labels(y, X), list(map(len, labels)))
+    truth = spread_labels(follow_index(y, X), list(map(len, labels)))
     flat_true, flat_pred, offsets = pool_labels(truth, labels)
     if not (flat_true >= 0).any():
         raise ValueError("y has no labelled sample: every label is -1. Counts are calibrated on labelled recordings.")
@@ -105,17 +106,15 @@ def _warn_of_missed(true: Segments, matched: np.ndarray, classes: list[int]) -> 
     n_true, n_found = ({k: int((label == k).sum()) for k in classes} for label in (true.label, true.label[matched]))
     absent = [k for k in classes if not n_true[k]]
     if absent:
-        warnings.warn(
+        warn(
             f"no labelled recording holds a segment of class {absent[0]}, so its counts can't be calibrated: its "
-            "scores are taken as they are. Calibrate on recordings that hold it.",
-            stacklevel=3,
+            "scores are taken as they are. Calibrate on recordings that hold it."
         )
     weak = [f"class {k}, {n_found[k]} of {n_true[k]}" for k in classes if 2 * n_found[k] < n_true[k]]
     if weak:
-        warnings.warn(
+        warn(
             f"fewer than half of the true segments were found ({'; '.join(weak)}): expected counts, which make up for "
-            "the others, are hardly better than a guess. Mend the segmenter first.",
-            stacklevel=3,
+            "the others, are hardly better than a guess. Mend the segmenter first."
         )
 
 

@@ -30,7 +30,7 @@ class LossRecorder(Callback):
     """
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.seconds_, self.clock_ = 0.0, time.perf_counter()
+        self.seconds_, self._clock = 0.0, time.perf_counter()  # a clock of this process: not saved
         self._clear()
 
     def _clear(self) -> None:
@@ -43,7 +43,7 @@ class LossRecorder(Callback):
                 self.sums_[name] = self.sums_.get(name, 0) + value.detach()
                 self.counts_[name] = self.counts_.get(name, 0) + 1
         now = time.perf_counter()
-        self.seconds_, self.clock_ = self.seconds_ + now - self.clock_, now
+        self.seconds_, self._clock = self.seconds_ + now - self._clock, now
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate"):

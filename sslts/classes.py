@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from sslts.labels import LabelRuns
+from sslts.notices import warn
 
 MAX_CLASSES = 1000
 
@@ -35,11 +35,7 @@ def find_classes(values: np.ndarray) -> np.ndarray:
             "are kinds of patterns, not numbers of occurrences, times or measured values."
         )
     if len(classes) == 1:
-        warnings.warn(
-            f"y has one class only ({classes[0]}); every sample will be predicted as it. Label another class too.",
-            UserWarning,
-            stacklevel=3,
-        )
+        warn(f"y has one class only ({classes[0]}); every sample will be predicted as it. Label another class too.")
     return classes
 
 
@@ -60,11 +56,10 @@ def warn_of_lost_background(labels: LabelRuns, classes: np.ndarray, background: 
     touch = known & ((before >= 0) | (after >= 0))
     whole = known & (labels.size == labels.lengths[labels.recording])
     if not (touch | whole).any():
-        warnings.warn(
+        warn(
             f"y has no sample of the background={background}, and around each labelled segment nothing is labelled: "
             f"every sample will be predicted as one of {classes.tolist()}. Label samples between them as {background}, "
-            "or pass background=None if each sample is of a class.",
-            stacklevel=4,
+            "or pass background=None if each sample is of a class."
         )
 
 

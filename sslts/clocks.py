@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+
+from sslts.notices import warn
 
 RATE_TOLERANCE = 0.02  # clocks are rounded, and run a little fast or slow
 
@@ -34,11 +35,10 @@ def warn_of_gaps(index: pd.MultiIndex, name: str) -> None:
     step, same = np.diff(times[order]), np.diff(recording[order]) == 0
     if same.any() and len(np.unique(step[same])) > 1:
         at = order[1:][same & (step != np.median(step[same]))][0]
-        warnings.warn(
+        warn(
             f"{name}: recording {recording[at]} lacks samples before time {times[at]}; those that are left are taken "
             "as neighbours. A splitter that cuts tables by rows does this to a Panel: pass it a list of recordings. "
-            "Of a recording that has gaps, give every time, with NaN, to FillGaps.",
-            stacklevel=5,
+            "Of a recording that has gaps, give every time, with NaN, to FillGaps."
         )
 
 
@@ -64,11 +64,10 @@ def warn_of_uneven_times(times: Sequence[pd.Index | None], name: str) -> None:
         if len(odd):
             at = int(odd[0]) + 1
             what = "does not come after" if step[at - 1] <= 0 else "does not follow at once on"
-            warnings.warn(
+            warn(
                 f"{name}: recording {i} is on times of which one {what} the one before (sample {at}, {index[at]}); its "
                 "rows are taken as neighbours, evenly spaced. Sort it, cut it there, or put it on a grid, with NaN "
-                "where a sample is missing, for FillGaps.",
-                stacklevel=5,
+                "where a sample is missing, for FillGaps."
             )
             return
 
@@ -98,10 +97,9 @@ def warn_of_other_rate(times: Sequence[pd.Index | None] | None, sampling_rate: f
         # A gap moves the mean, and rounding to whole milliseconds the median: of both, the one that agrees better.
         rates = [1 / seconds for seconds in (float(step.mean()), float(np.median(step))) if seconds > 0]
         if rates and not any(math.isclose(rate, sampling_rate, rel_tol=RATE_TOLERANCE) for rate in rates):
-            warnings.warn(
+            warn(
                 f"{name}: recording {i} is on times {1 / rates[-1]:g} s apart, {rates[-1]:g} samples a second, and "
                 f"sampling_rate={sampling_rate:g}, so its times and durations in seconds will be wrong. Pass the rate "
-                "of the recordings, or resample them.",
-                stacklevel=4,
+                "of the recordings, or resample them."
             )
             return

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 import torch
 
+CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 UNKNOWN = 1 << 33  # bytes that are taken for granted where nothing says how much memory there is
 
 
@@ -88,7 +90,8 @@ def _name_vendor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def find_memory(device: torch.device) -> int:
-    """Return the bytes of memory that a device has: of a GPU those that are free, of a CPU all.
+    """Return the bytes of memory that a device has: of a GPU those that are free, of a CPU all that
+    the machine has, or the container.
 
     Examples
     --------
@@ -100,4 +103,14 @@ def find_memory(device: torch.device) -> int:
     names = getattr(os, "sysconf_names", {})
     if "SC_PHYS_PAGES" not in names or "SC_PAGE_SIZE" not in names:
         return UNKNOWN
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), _find_container_limit())
+
+
+def _find_container_limit() -> int:
+    """Return the bytes that the process's container may use, of control groups of either version."""
+    for file in CONTAINER_LIMITS:
+        try:
+            return int(Path(file).read_text())
+        except (OSError, ValueError):  # there is none, or it says "max"
+            continue
+    return sys.maxsize

@@ -49,8 +49,9 @@ class NormalizedRecordings:
             center, scale = self._moments[:, i, :, None]
             return ((self.recordings.read(i, start, stop, exact=True) - center) / scale).astype(np.float32)
         if self.normalization == "local":
-            before = min(self.width, start)
-            end = min(stop + self.width, int(self.recordings.lengths[i]))
+            reach = find_reach(self.width)
+            before = min(reach, start)
+            end = min(stop + reach, int(self.recordings.lengths[i]))
             x = self.recordings.read(i, start - before, end, exact=True)
             return standardize_locally(x, self.width)[:, before : before + stop - start]
         return self.recordings.read(i, start, stop, plain=True)
@@ -100,6 +101,17 @@ def find_rounding(x: np.ndarray) -> float:
     return 1e-14 if x.dtype == np.float64 else 1e-7
 
 
+def find_reach(width: int) -> int:
+    """Return how many samples to either side of one have a say in what `standardize_locally` makes of it.
+
+    Examples
+    --------
+    >>> find_reach(10), find_reach(1)
+    (5, 1)
+    """
+    return max(width // 2, 1)
+
+
 def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     """Subtract the mean and divide by the standard deviation of a stretch around each sample.
 
@@ -122,7 +134,7 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     array([[0., 0., 0., 0.]], dtype=float32)
     """
     least = 10 * find_rounding(x)
-    size = max(2 * (width // 2) + 1, 3)
+    size = 2 * find_reach(width) + 1
     low, high = (
         extreme(x, size, axis=-1, mode="nearest") for extreme in (ndimage.minimum_filter1d, ndimage.maximum_filter1d)
     )

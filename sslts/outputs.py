@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
+import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +89,7 @@ class Output:
             raise OSError(f"out: samples {start} to {stop} of recording {i} could not be written: {error}") from error
         self.done[i] = stop
 
-    @contextmanager
+    @contextlib.contextmanager
     def keep(self) -> Iterator[None]:
         """Write memory-maps to their files at the end; after an error, say what given arrays hold."""
         try:
@@ -161,3 +163,47 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     if place.exists() and not place.is_file():
         raise OSError(f"{place} is no regular file, and would be replaced by one; name another.")
     return place
+
+
+def replace_file(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a file completely or not at all; one that is there keeps its permissions.
+
+    Parameters
+    ----------
+    path : Path
+        What `check_place` returned.
+    *parts : bytes
+        What it will hold.
+
+    Raises
+    ------
+    OSError
+        If it can't be written; what was there before stays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     replace_file(check_place(f"{folder}/notes"), b"one ", b"two")
+    ...     print(os.listdir(folder), (Path(folder) / "notes").read_text())
+    ['notes'] one two
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():  # who may read it stays as it was
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    if os.name == "posix":  # the new name itself reaches the disk with the folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -7,7 +7,6 @@ estimators apply themselves, whose names are found here too, is in ``normalizati
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from numbers import Integral, Real
@@ -20,6 +19,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sslts.normalization import NormalizedRecordings, measure_moments, standardize_locally
+from sslts.notices import warn
 from sslts.recordings import Recordings, as_recordings, check_channel_names
 from sslts.segments import expand_ranges, find_runs
 
@@ -196,10 +196,9 @@ class FillGaps(_LengthKeeping):
         out, present = np.array(x), np.isfinite(x)
         missing = 1 - present.mean()
         if missing > 0.5 and self.max_length is None:
-            warnings.warn(
+            warn(
                 f"X: {missing:.0%} of recording {i} is missing, so most of what comes out is invented. Times that are "
-                "on no grid leave such gaps where a table is put on one: take means, as with resample(...).mean().",
-                stacklevel=5,
+                "on no grid leave such gaps where a table is put on one: take means, as with resample(...).mean()."
             )
         for c, (channel, known) in enumerate(zip(x, present, strict=True)):
             if known.all():

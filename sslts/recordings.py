@@ -5,7 +5,6 @@ All shapes, dtypes and errors about signals live here. Time is the last axis eve
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sslts.clocks import warn_of_gaps, warn_of_uneven_times
+from sslts.notices import warn
 from sslts.segments import find_runs
 from sslts.sources import READ_SAMPLES, Rows, find_dtype, is_lazy, read_source
 from sslts.values import (
@@ -128,6 +128,12 @@ class Recordings:
     def get(self, i: int) -> np.ndarray:
         """Return recording ``i`` as it was given, in its own type: ``(T_i,)`` or ``(C, T_i)``."""
         return read_source(self.sources[i], 0, int(self.lengths[i]))
+
+    def select(self, kept: Sequence[int]) -> Recordings:
+        """Return some of the recordings, in this order, without the common index of a ``pd-multiindex``."""
+        times = None if self.times is None else [self.times[i] for i in kept]
+        sources = [self.sources[i] for i in kept]
+        return replace(self, sources=sources, lengths=self.lengths[list(kept)], index=None, times=times)
 
     def read_through(self, i: int) -> Iterator[np.ndarray]:
         """Yield recording ``i``, exactly, in stretches that fit into memory, however long it is."""
@@ -269,10 +275,9 @@ def _warn_of_rows(X: Any, recordings: Recordings) -> None:
     n, length = len(recordings), int(recordings.lengths[0])
     n_channels = recordings.n_channels
     if length < FEW_COLUMNS and n_channels >= FEW_COLUMNS * length:
-        warnings.warn(
+        warn(
             f"{recordings.name} has shape {tuple(X.shape)}: each recording is taken as {n_channels} channels of "
-            f"{length} sample{'s' * (length > 1)}.{recordings.hint_axes(n_channels) or ' Time is the last axis.'}",
-            stacklevel=3,
+            f"{length} sample{'s' * (length > 1)}.{recordings.hint_axes(n_channels) or ' Time is the last axis.'}"
         )
     timed = isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
     flat = len(recordings.sources[0].shape) == 1
@@ -280,10 +285,9 @@ def _warn_of_rows(X: Any, recordings: Recordings) -> None:
         name = recordings.name
         what = " is a DataFrame on an index of times, and" if timed else f" has shape {(n, length)}, and"
         one = f"[{name}]" if isinstance(X, pd.DataFrame) else f"[{name}.T]"
-        warnings.warn(
+        warn(
             f"{name}{what} its {n} rows are taken as {n} recordings of {length} sample{'s' * (length > 1)}. If they "
-            f"are the samples of one recording, pass {one}, and labels alike.",
-            stacklevel=3,
+            f"are the samples of one recording, pass {one}, and labels alike."
         )
 
 
@@ -313,8 +317,8 @@ def _from_array(X: Any, name: str) -> Recordings:
         raise ValueError(f"{name} has shape {tuple(X.shape)}; expected (n, T) or (n, C, T).")
     if 0 in X.shape:
         raise ValueError(f"{name} has shape {tuple(X.shape)}: it holds no sample. Pass at least one recording.")
-    if find_dtype(Rows(X)[0]).kind not in "fiub":
-        raise ValueError(f"{name} has dtype {X.dtype}; expected real numbers.")
+    if (dtype := find_dtype(Rows(X)[0])).kind not in REAL_KINDS:
+        raise ValueError(f"{name} has dtype {dtype}; expected real numbers.")
     lengths = np.full(X.shape[0], X.shape[-1], dtype=np.int64)
     return Recordings(Rows(X), lengths, 1 if len(X.shape) == 2 else int(X.shape[1]), "array", name=name)
 
@@ -410,6 +414,6 @@ def _as_source(item: Any, i: int, name: str) -> Any:
         raise ValueError(f"{name}: recording {i} has shape {tuple(item.shape)}; expected (T,) or (C, T).")
     if 0 in item.shape:
         raise ValueError(f"{name}: recording {i} has length zero (shape {tuple(item.shape)}); drop it.")
-    if (dtype := find_dtype(item)).kind not in "fiub":
+    if (dtype := find_dtype(item)).kind not in REAL_KINDS:
         raise ValueError(f"{name}: recording {i} has dtype {dtype}; expected real numbers.")
     return item

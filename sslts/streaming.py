@@ -14,13 +14,15 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sslts.decoding import prepare_decoder, read_statistics
-from sslts.normalization import standardize_locally
+from sslts.normalization import find_reach, standardize_locally
 from sslts.persistence.identity import digest_arrays
 from sslts.prediction import find_halo, predict_batch
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.tables import make_table
 from sslts.values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit
 from sslts.wrapping import find_fitted, find_owner, list_weights, strip_addresses
+
+SAMPLES_TOGETHER = 1 << 16  # at most, that the network is asked about at once, if a chunk holds so many
 
 
 class StreamSegmenter:
@@ -95,7 +97,7 @@ class StreamSegmenter:
             raise ValueError(f"block={block!r}; give a whole number of samples, 1 or more.")
         self.block = -(-int(block or self.halo) // self.stride) * self.stride
         self.location, self.scale = self._read_moments(location, scale)
-        self.margin = segmenter.window_length_ if segmenter.normalization_ == "local" else 0
+        self.margin = find_reach(segmenter.window_length_) if segmenter.normalization_ == "local" else 0
         self._begin()
 
     def _read_moments(self, location: ArrayLike | None, scale: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
@@ -167,7 +169,7 @@ class StreamSegmenter:
         end = self.seen
         while end - self.margin - self.halo - self.done >= self.block:
             ready = (end - self.margin - self.halo - self.done) // self.block * self.block
-            stop = self.done + min(ready, max(self.block, 1 << 16 // self.block * self.block))
+            stop = self.done + min(ready, max(self.block, SAMPLES_TOGETHER // self.block * self.block))
             tables.append(self._advance(stop, stop + self.halo))
         return _join(tables)
 
@@ -315,7 +317,7 @@ class StreamSegmenter:
         if self.segmenter.normalization_ == "local":
             before = max(start - self.margin, self.first)
             x = self.x[:, before - self.first : stop + self.margin - self.first]
-            return standardize_locally(x, self.margin)[:, start - before : stop - before]
+            return standardize_locally(x, self.segmenter.window_length_)[:, start - before : stop - before]
         x = self.x[:, start - self.first : stop - self.first]
         return ((x - self.location) / self.scale).astype(np.float32)
 

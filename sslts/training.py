@@ -150,19 +150,22 @@ def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     >>> drawn[0] == drawn[1], drawn[0] == drawn[2], torch.equal(torch.get_rng_state(), before)
     (True, False, True)
     """
-    kind = torch.device(device).type
+    device = torch.device(device)
     with _GLOBAL_STATE, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        if kind == "cpu":
+        if device.type == "cpu":
             yield
             return
-        module = torch.get_device_module(kind)
-        state = module.get_rng_state()
-        module.manual_seed(seed)
+        module = torch.get_device_module(device.type)
+        current = module.device(device) if device.type == "cuda" else contextlib.nullcontext()  # of several GPUs
+        with current:
+            state = module.get_rng_state()
+            module.manual_seed(seed)
         try:
             yield
         finally:
-            module.set_rng_state(state)
+            with current:
+                module.set_rng_state(state)
 
 
 def _is_on_purpose(error: KeyboardInterrupt) -> bool:
@@ -352,13 +355,14 @@ class SegmentationNet(NeuralNet):
             losses = self.criterion_(batch, Step(self.ask_student, self.ask_teacher, self.generator_, progress))
         losses.loss.backward()
         norm = nn.utils.clip_grad_norm_(self.optimizer_.param_groups[0]["params"], MAX_GRADIENT_NORM)
-        if not torch.isfinite(losses.loss.detach() + norm):
+        loss = losses.loss.detach().cpu()  # the one wait for the device in a step; skorch reads it once more
+        if not torch.isfinite(loss + norm.cpu()):
             raise FloatingPointError(
-                f"The loss stopped being finite at step {self.step_ + 1} (loss {losses.loss.item()}, gradient norm "
+                f"The loss stopped being finite at step {self.step_ + 1} (loss {loss.item()}, gradient norm "
                 f"{norm.item()}). The weights are those of the step before. Lower lr, or look at what the network or "
                 "the augmenters return."
             )
-        return {"loss": losses.loss.detach(), "losses": losses, "y_pred": None}
+        return {"loss": loss, "losses": losses, "y_pred": None}
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Make one step of the optimiser, and let the average follow."""

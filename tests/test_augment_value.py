@@ -120,6 +120,11 @@ def test_mains_noise_has_its_frequency_and_harmonics_below_half_the_sampling_rat
     assert set(power.topk(2).indices.tolist()) == {70, 140}
 
 
+def test_the_frequency_of_the_mains_is_a_ratio():
+    with pytest.raises(ValueError, match="frequency=50; give a number from 0 to below 0.5"):
+        MainsNoise(frequency=50)
+
+
 def test_a_frequency_mask_removes_a_band():
     x = FrequencyMask(magnitude=10, share=0.5)(make_sine(50), torch.Generator().manual_seed(0)).x
     size = x.std(-1).flatten()

@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,12 @@ class TestGoingOn:
             assert read_card(path)["step"] == step // 3 * 3
             assert_same(make(kind).fit(*partly, checkpoint=path), whole)
             path.unlink()
+
+    def test_the_time_between_a_crash_and_the_next_day_does_not_count(self, partly, path, monkeypatch):
+        crash(make(), partly, path, 7, monkeypatch)
+        before = time.perf_counter
+        monkeypatch.setattr(time, "perf_counter", lambda: before() + 86_400)
+        assert make().fit(*partly, checkpoint=path).history_["seconds"].iloc[-1] < 3600
 
     def test_again_and_again(self, partly, path, monkeypatch):
         for step in (4, 5, 7, 9, 10):

@@ -48,3 +48,10 @@ def test_a_long_table_ends_and_falls_slowly():
 def test_without_a_length_nothing_is_known():
     with pytest.raises(ValueError, match="both empty"):
         fit_durations([])
+
+
+def test_any_number_of_lengths():
+    lengths = list(range(50, 1050))
+    whole = fit_durations(lengths)
+    assert np.exp(whole.log_probability).sum() + np.exp(whole.log_tail) == pytest.approx(1)
+    assert 50 < np.argmax(whole.log_probability) < 1050

@@ -28,6 +28,15 @@ def test_precision_follows_the_flags(monkeypatch, avx512, amx, vendor, wanted):
     assert choose_precision("bfloat16", torch.device("cpu")) == "bfloat16"
 
 
+@pytest.mark.parametrize(("limit", "wanted"), [("4096\n", 4096), ("max\n", None)])
+def test_memory_is_that_of_the_container(tmp_path, monkeypatch, limit, wanted):
+    monkeypatch.setattr(hardware, "CONTAINER_LIMITS", ())
+    machine = hardware.find_memory(torch.device("cpu"))
+    (tmp_path / "memory.max").write_text(limit)
+    monkeypatch.setattr(hardware, "CONTAINER_LIMITS", (tmp_path / "absent", tmp_path / "memory.max"))
+    assert hardware.find_memory(torch.device("cpu")) == (wanted or machine)
+
+
 def test_the_vendor_is_read_from_the_operating_system(tmp_path, monkeypatch):
     told = tmp_path / "cpuinfo"
     told.write_text("processor\t: 0\nvendor_id\t: GenuineIntel\nmodel\t\t: 207\n")

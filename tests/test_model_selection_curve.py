@@ -196,6 +196,13 @@ class TestFile:
         pd.testing.assert_frame_equal(make_curve(file=path), resumed)
         assert not Spy.seen
 
+    def test_a_link_stays_one(self, tmp_path):
+        path = tmp_path / "curve.json"
+        path.symlink_to(tmp_path / "elsewhere.json")
+        make_curve(file=path)
+        assert path.is_symlink()
+        assert sorted(one.name for one in tmp_path.iterdir()) == ["curve.json", "elsewhere.json"]
+
     def test_labels_and_estimators_can_be_added(self, tmp_path):
         path = tmp_path / "curve.json"
         make_curve(file=path)

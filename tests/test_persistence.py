@@ -240,7 +240,9 @@ class TestRoundTrip:
         segmenter = fit(
             "supervised", (frame, labels), normalization=normalization, background=7, class_weight={7: 1.0, 255: 2.5}
         )
+        segmenter.set_params(normalization="recording")  # of the next fit
         again = reload(segmenter, tmp_path)
+        assert read_card(tmp_path / "model.sslts")["normalization"] == normalization
         assert_same(again, segmenter, frame)
         assert again.feature_names_in_.tolist() == list(frame.columns)
 

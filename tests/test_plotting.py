@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 
 from sslts import FixMatchSegmenter, MeanTeacherSegmenter
+from sslts.calibration import calibrate_counts
 from sslts.datasets import make_recordings
+from sslts.decoding import Argmax, compare_decoders
+from sslts.metrics import mean_iou_scorer
 from sslts.networks import UNet
 from sslts.plotting import (
     CountDisplay,
@@ -353,15 +356,17 @@ class TestWhateverIsPassed:
     @staticmethod
     def containers(X, y):
         index = pd.MultiIndex.from_product([range(len(X)), range(X.shape[1])])
+        times = pd.date_range("2026-01-01", periods=X.shape[1], freq="20ms")
         return {
             "list": (list(X), list(y)),
             "frame": (pd.DataFrame(X), pd.DataFrame(y)),
             "df-list": ([pd.DataFrame({"x": x}) for x in X], y),
             "nested_univ": (pd.DataFrame({"x": [pd.Series(x) for x in X]}), y),
             "pd-multiindex": (pd.DataFrame({"x": X.ravel()}, index), pd.Series(y.ravel(), index)[::-1]),
+            "series": ([pd.Series(x, times) for x in X], [pd.Series(one, times)[::-1] for one in y]),
         }
 
-    @pytest.mark.parametrize("kind", ["list", "frame", "df-list", "nested_univ", "pd-multiindex"])
+    @pytest.mark.parametrize("kind", ["list", "frame", "df-list", "nested_univ", "pd-multiindex", "series"])
     def test_containers(self, fitted, kind):
         segmenter, X, y = fitted
         given, labels = self.containers(X, y)[kind]
@@ -374,6 +379,8 @@ class TestWhateverIsPassed:
         assert len(DurationDisplay.from_estimator(segmenter, given, labels).true) > 0
         error = ReliabilityDisplay.from_estimator(segmenter, given, labels).error
         assert error == ReliabilityDisplay.from_estimator(segmenter, X, y).error
+        for judge in (mean_iou_scorer, calibrate_counts, lambda *of: compare_decoders(*of, [Argmax()])["score"][0]):
+            assert judge(segmenter, given, labels) == judge(segmenter, X, y)
 
     @pytest.mark.parametrize("labels", [[0, 1, 2, -1, 0, 1], np.array([[0], [1], [2], [-1], [0], [1]])])
     def test_one_label_for_a_recording(self, fitted, labels):

@@ -1,7 +1,9 @@
 import copy
+import os
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -74,6 +76,17 @@ def test_it_needs_no_network(written):
     assert addresses
     assert all(one.startswith("#") for pair in addresses for one in pair if one)
     assert "<script" not in html
+
+
+def test_marks_do_not_depend_on_the_process():
+    run = [sys.executable, "-c", "from sslts.report import page; print(page._make_ids_unique('<g id=\"a\"/>'))"]
+    pages = {
+        subprocess.run(
+            run, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(pages) == 1
 
 
 def test_the_marks_of_its_figures_do_not_clash(written):

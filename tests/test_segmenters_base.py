@@ -21,6 +21,7 @@ from sslts.decoding import Hysteresis, prepare_decoder, read_statistics
 from sslts.networks import UNet
 from sslts.objectives import labeled_cross_entropy, squared_difference
 from sslts.recipes import Recipe
+from sslts.recordings import Recordings
 from sslts.segmenters.supervised import SupervisedLoss
 from sslts.thresholds import CurriculumThreshold, FixedThreshold, SelfAdaptiveThreshold
 from sslts.training import Losses
@@ -204,14 +205,30 @@ class TestLabels:
 
     def test_one_class_fits_predicts_it_and_warns(self, make_segmenter, labeled):
         X, y = labeled
-        with pytest.warns(UserWarning, match="y has one class only"):
+        with pytest.warns(UserWarning, match="y has one class only") as caught:
             fitted = make_segmenter().fit(X, np.where(y == 0, 0, -1))
+        assert {warning.filename for warning in caught} == {__file__}
         assert (fitted.predict(X) == 0).all()
         assert (fitted.predict_proba(X) == 1).all()
 
-    @pytest.mark.parametrize("class_weight", ["balanced", {1: 5.0}, {0: 1, 1: 2}])
-    def test_class_weights(self, make_segmenter, partly, class_weight):
-        make_segmenter(class_weight=class_weight).fit(*partly)
+    @pytest.mark.parametrize(
+        ("class_weight", "wanted"), [(None, None), ({1: 5.0}, [1.0, 5.0]), ({0: 1, 1: 2}, [1.0, 2.0])]
+    )
+    def test_class_weights_reach_the_loss(self, make_segmenter, partly, class_weight, wanted):
+        found = make_segmenter(class_weight=class_weight).fit(*partly).net_.criterion_.class_weight
+        assert (found if found is None else found.tolist()) == wanted
+
+    def test_balanced_weights_are_the_inverse_of_the_shares(self, make_segmenter, partly):
+        found = make_segmenter(class_weight="balanced").fit(*partly).net_.criterion_.class_weight
+        shares = np.array([(partly[1] == k).sum() / (partly[1] >= 0).sum() for k in (0, 1)])
+        np.testing.assert_allclose(found, 1 / (2 * shares), rtol=1e-5)
+
+    def test_score_reads_recordings_once(self, make_segmenter, labeled, monkeypatch):
+        fitted, reads = make_segmenter().fit(*labeled), []
+        check = Recordings.check_finite
+        monkeypatch.setattr(Recordings, "check_finite", lambda self, **kw: reads.append(self) or check(self, **kw))
+        fitted.score(*labeled)
+        assert len(reads) == 1
 
     def test_a_weight_for_an_unknown_class_is_refused(self, make_segmenter, partly):
         with pytest.raises(ValueError, match="class_weight names class 9"):

@@ -94,6 +94,11 @@ class TestByAgreement:
         assert all((again.labels_[i] >= 0).all() for i in kept)
         assert again.history_["believed"].tolist() == pytest.approx([5 / 9, 6 / 9], abs=0.05)
 
+    def test_earlier_weights_are_not_kept(self, mixed):
+        found = SelfTrainingSegmenter(FAST, shares=(0.5,), rank="agreement").fit(*mixed)
+        (keeper,) = (one for _, one in found.net_.callbacks_ if isinstance(one, KeepCheckpoints))
+        assert keeper.checkpoints_ == []
+
     def test_agreement_is_the_mean_iou_with_earlier_weights(self, mixed):
         X, y = mixed
         keeper = KeepCheckpoints(3)

@@ -56,6 +56,10 @@ class TestMerge:
         found, wanted = (merge_segments(one, 1) for one in (table.drop(columns="length"), table))
         pd.testing.assert_frame_equal(found[wanted.columns], wanted)
 
+    def test_recordings_may_have_any_numbers(self):
+        table = pd.DataFrame({"recording": [10**11, 7], "start": [0, 3], "end": [2, 5], "label": [1, 1]})
+        assert merge_segments(table)["recording"].tolist() == [7, 10**11]
+
     def test_bad_rows_are_named(self):
         table = pd.DataFrame({"recording": 0, "start": [0, 3], "end": [5, 6], "label": 1}, index=[7, 8])
         with pytest.raises(ValueError, match=r"segments row 8 .* overlaps row 7"):
@@ -85,6 +89,10 @@ class TestFilter:
         pd.testing.assert_frame_equal(
             filter_segments(self.table, **conditions), self.table.iloc[rows].reset_index(drop=True)
         )
+
+    def test_labels_may_be_a_set(self):
+        table = labels_to_segments([0, 1, 2, 2])
+        assert filter_segments(table, labels={2}, recordings=range(1))["label"].tolist() == [2]
 
     def test_without_a_score_a_segment_has_none(self):
         assert filter_segments(labels_to_segments([0, 1]), min_score=0.0).empty

@@ -13,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+import sslts.streaming
 from sslts import StreamSegmenter, SupervisedSegmenter
 from sslts.datasets import make_recordings
 from sslts.decoding import Argmax, DurationViterbi, Hysteresis
@@ -94,6 +95,39 @@ class TestEqualsOffline:
         offline = segmenter.predict_segments(x[None])
         pd.testing.assert_frame_equal(run(make_stream(segmenter, x), x, [100, 250, 700]), offline, atol=1e-5)
 
+    @pytest.mark.parametrize("stride", [1, 3])
+    def test_chunks_of_many_blocks(self, stride):
+        """A network of one's own, whose stride is no power of two; the chunk is more than goes through it at once."""
+
+        class Coarse(torch.nn.Module):
+            def __init__(self, n_channels, n_classes):
+                super().__init__()
+                self.conv = torch.nn.Conv1d(n_channels, n_classes, stride, stride)
+                self.stride, self.receptive_field = stride, stride
+
+            def forward(self, x):
+                length = x.shape[-1]
+                found = self.conv(torch.nn.functional.pad(x, (0, -length % stride)))
+                return found.repeat_interleave(stride, -1)[..., :length]
+
+        X, y = make_recordings(4, n_samples=300, random_state=0)
+        options = {"normalization": None, "max_steps": 5, "batch_size": 2, "precision": "float32", "random_state": 0}
+        segmenter = SupervisedSegmenter(network=Coarse, **options).fit(X, y)
+        x = np.tile(X.ravel(), 60)
+        assert len(x) > 1 << 16
+        offline = segmenter.predict_segments(x[None])
+        assert len(offline) > 50
+        for block in (None, 1):
+            pd.testing.assert_frame_equal(run(StreamSegmenter(segmenter, block=block), x, []), offline, atol=1e-5)
+
+    def test_a_long_chunk_goes_through_the_network_at_once(self, fitted, monkeypatch):
+        asked = []
+        predict = sslts.streaming.predict_batch
+        monkeypatch.setattr(sslts.streaming, "predict_batch", lambda net, x: asked.append(x) or predict(net, x))
+        stream = make_stream(fitted[None].set_params(decoder=Argmax()), SIGNAL, block=32)
+        stream.push(np.tile(SIGNAL, 10))
+        assert len(asked) == 1
+
     def test_another_stream_begins_after_a_flush(self, fitted):
         segmenter = fitted[None].set_params(decoder=Argmax())
         stream = make_stream(segmenter, SIGNAL)
@@ -102,6 +136,10 @@ class TestEqualsOffline:
 
 
 class TestPromptness:
+    def test_local_normalization_waits_for_half_a_window(self, fitted):
+        plain, local = (make_stream(fitted[name].set_params(decoder=Argmax()), SIGNAL) for name in (None, "local"))
+        assert local.latency - plain.latency == fitted["local"].window_length_ // 2
+
     @pytest.mark.parametrize("decoder", DECODERS)
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
     def test_labels_are_final_after_the_stated_latency(self, fitted, normalization, decoder):

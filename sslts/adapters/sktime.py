@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -25,6 +24,7 @@ from sslts.annotations import as_labels
 from sslts.decoding.predicting import predict_both
 from sslts.metrics import mean_iou
 from sslts.networks import UNet
+from sslts.notices import warn
 from sslts.recipes import Recipe
 from sslts.recordings import as_recordings
 from sslts.segmenters import (
@@ -147,11 +147,7 @@ class SegmenterDetector(BaseDetector):
         self._X = self._y = None  # sktime keeps the training data for updates; there are none
         if y is None:
             self.segmenter_ = _Untaught(getattr(self._make_segmenter(), "background", None) or 0)
-            warnings.warn(
-                f"y is None: nothing can be learnt, every sample will be predicted as {self.segmenter_.classes_[0]}.",
-                UserWarning,
-                stacklevel=3,
-            )
+            warn(f"y is None: nothing can be learnt, every sample will be predicted as {self.segmenter_.classes_[0]}.")
         else:
             self.segmenter_ = self._take_segmenter().fit(_as_container(X), read_labels(y, X.index))
         self.classes_ = self.segmenter_.classes_

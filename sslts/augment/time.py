@@ -264,5 +264,5 @@ class WindowWarp(TimeAugmenter):
         size = self.share * length
         start = draw_uniform(0, length - size, column, position, generator)
         slack = size * (1 - 1 / factor)  # samples of the input that the longer stretch pushes out, at either end
-        passed = ((position - start) / size).clamp(0, 1)
+        passed = ((position - start) / max(size, 1.0)).clamp(0, 1)
         return position + slack * (draw_uniform(0, 1, column, position, generator) - passed)

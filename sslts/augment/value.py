@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_stretch, draw_uniform
+from sslts.recipes import Bounds
 
 
 @dataclass(frozen=True)
@@ -397,6 +399,8 @@ class MainsNoise(ValueAugmenter):
 
     frequency: float = 0.2
     n_harmonics: int = 2
+
+    _bounds: ClassVar[Mapping[str, Bounds]] = {**ValueAugmenter._bounds, "frequency": Bounds(0, 0.5, included=False)}
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         t = torch.arange(x.shape[-1], dtype=torch.float32, device=x.device)

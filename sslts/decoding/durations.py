@@ -9,6 +9,7 @@ import numpy as np
 
 LONGEST_TABLE = 4096  # samples; beyond, the tail falls geometrically
 BROAD = 0.05  # weight of a broad distribution, so that no length is impossible
+VALUES_TOGETHER = 256  # lengths whose kernels are held at once
 LEAST_SPREAD = 0.1  # of the logarithm of a length, however alike the few labelled ones are
 
 
@@ -85,7 +86,11 @@ def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationMo
     size = int(np.clip(2 * seen.max(), 8, LONGEST_TABLE))
     at = np.log(np.arange(1, size + 1))
     values, counts = np.unique(logs, return_counts=True)
-    kernel = (np.exp(-0.5 * ((at[:, None] - values) / spread) ** 2) * counts).sum(1) / (spread * logs.size)
+    kernel = np.zeros(size)
+    for first in range(0, values.size, VALUES_TOGETHER):
+        some = slice(first, first + VALUES_TOGETHER)
+        kernel += np.exp(-0.5 * ((at[:, None] - values[some]) / spread) ** 2) @ counts[some]
+    kernel /= spread * logs.size
     broad = np.exp(-0.5 * (at - np.median(logs)) ** 2)
     density = ((1 - BROAD) * kernel + BROAD * broad) / np.exp(at)
     # The tail goes on as the table ends, but falls: at the least as slowly as a table that is too short demands.

@@ -8,7 +8,6 @@ what that leaves too short goes to the background, or without one to its neighbo
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -17,6 +16,7 @@ import numpy as np
 
 from sslts.decoding.decoder import ROUNDING, Decoder, Decoding, check_proba, gather_similar
 from sslts.decoding.statistics import SegmentStatistics
+from sslts.notices import warn
 from sslts.segments import check_sampling_rate, find_runs
 
 BATCH_CELLS = 1 << 20  # samples times classes of recordings that are decoded end to end
@@ -102,10 +102,9 @@ class Hysteresis(Decoder):
                     where = name if key is None else f"{name}[{key}]"
                     raise ValueError(f"{where}={one!r}; give a number from 0{' to 1' if highest == 1 else ' on'}.")
                 if highest > 1 and self.sampling_rate is None and 0 < one < 1:
-                    warnings.warn(
+                    warn(
                         f"{name}={one!r} is less than a sample. For seconds, the decoder has to know how many samples "
-                        "they hold: pass its sampling_rate too; that of the segmenter is not used.",
-                        stacklevel=4,
+                        "they hold: pass its sampling_rate too; that of the segmenter is not used."
                     )
         keys = {key for value in (self.onset, self.offset) if isinstance(value, Mapping) for key in value}
         for key in [None, *sorted(keys)]:

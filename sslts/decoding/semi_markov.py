@@ -7,7 +7,8 @@ stretches at once; `leave` says what it remembers, `find_last` what is under way
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,8 +90,13 @@ def build_model(
     with np.errstate(divide="ignore"):
         transition = np.log(np.divide(counts, total, out=np.zeros_like(counts), where=total > 0))
     lengths = zip(statistics.lengths, statistics.cut, strict=True)
-    tables = [Table.read(fit_durations(*both)) for both in lengths]
+    tables = [_read_table(tuple(whole), tuple(cut)) for whole, cut in lengths]
     return Model(np.full(len(classes), -np.log(len(classes))), transition, tables)
+
+
+@functools.lru_cache(maxsize=64)  # each prediction asks for the same
+def _read_table(lengths: tuple[int, ...], cut: tuple[int, ...]) -> Table:
+    return Table.read(fit_durations(lengths, cut))
 
 
 class State(NamedTuple):
@@ -121,7 +127,7 @@ def advance(
     origin: np.ndarray,
     state: State | None = None,
     cut: int | None = 0,
-    wanted: Sequence[int] = (),
+    wanted: Collection[int] = (),
 ) -> Pass:
     """Run the recursion over n stretches at once.
 
@@ -136,7 +142,7 @@ def advance(
     cut : int or None
         How many samples before the first one the segment that was under way when its recording began is known from;
         None if that is over.
-    wanted : sequence of int
+    wanted : collection of int
         Steps at which to keep the tail.
 
     Returns

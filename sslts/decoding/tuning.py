@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sslts import metrics
+from sslts.annotations import follow_index
 from sslts.classes import isolate_class
 from sslts.decoding.decoder import Argmax, Decoder
 from sslts.decoding.hysteresis import Hysteresis
@@ -16,7 +17,6 @@ from sslts.decoding.predicting import decode_as
 from sslts.decoding.statistics import SegmentStatistics, read_statistics
 from sslts.decoding.viterbi import DurationViterbi
 from sslts.matching import spread_labels
-from sslts.segments import align_labels
 from sslts.wrapping import find_attribute
 
 Metric = Callable[..., Any]
@@ -103,7 +103,7 @@ def compare_decoders(
     if metric is None:
         raise ValueError(f"scoring={scoring!r}; give one of {sorted(_SCORINGS)}, or a function.")
     probas = list(segmenter.predict_proba(X))
-    truth = _read_truth(segmenter, align_labels(y, X), probas)
+    truth = _read_truth(segmenter, follow_index(y, X), probas)
     rows = []
     for decoder in decoders:
         found = decode_as(segmenter, decoder, probas)

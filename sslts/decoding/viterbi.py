@@ -180,7 +180,7 @@ def _decode_batch(model: Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
     stretches = [logs[p.recording][p.origin : p.stop] for p in pieces]
     origin = np.array([p.origin for p in pieces])
     steps = {p.begin - p.origin for p in pieces} | {p.stop - p.origin for p in pieces}
-    found = advance(model, stretches, origin, wanted=tuple(steps))
+    found = advance(model, stretches, origin, wanted=steps)
     rows = sorted(range(len(pieces)), key=lambda row: pieces[row])
     for i, of_one in itertools.groupby(rows, key=lambda row: pieces[row].recording):
         start, before, end = _join_pieces(model, logs[i], found, [(row, pieces[row]) for row in of_one])
@@ -336,7 +336,7 @@ def _decide(decodings: Sequence[_Prompt]) -> list[np.ndarray]:
     states = [one.state for one in decodings if one.state is not None]
     state = State(*map(np.concatenate, zip(*states, strict=True))) if states else None
     stretches = [one.logs[:n] for one, n in zip(decodings, known, strict=True)]
-    found = advance(model, stretches, np.zeros(len(known), dtype=np.int64), state, age, wanted=tuple(set(known)))
+    found = advance(model, stretches, np.zeros(len(known), dtype=np.int64), state, age, wanted=set(known))
     return [one.keep(found, row, n) for row, (one, n) in enumerate(zip(decodings, known, strict=True))]
 
 

@@ -1,6 +1,5 @@
 """What metrics share: sums over recordings, F1 from them, the warning that there is nothing to score."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sslts.notices import warn
 
-def warn_empty(reason: str, stacklevel: int = 4) -> None:
+
+def warn_empty(reason: str) -> None:
     """Warn that there is nothing to score.
 
     Examples
@@ -19,7 +20,7 @@ def warn_empty(reason: str, stacklevel: int = 4) -> None:
     >>> str(caught[0].message)
     'y_true is all -1; the result is nan or empty.'
     """
-    warnings.warn(f"{reason}; the result is nan or empty.", UserWarning, stacklevel=stacklevel)
+    warn(f"{reason}; the result is nan or empty.")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def average_f1(
     if average not in ("macro", "micro", None):
         raise ValueError(f"average={average!r}; give 'macro', 'micro' or None.")
     if not n_labelled:
-        warn_empty("y_true is all -1: there is nothing to score", stacklevel=5)
+        warn_empty("y_true is all -1: there is nothing to score")
     if average is None:
         return pd.Series(2 * hits / totals, index=pd.Index(classes, name="label"), name="f1", dtype=np.float64)
     if not classes.size:

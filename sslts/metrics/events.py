@@ -225,7 +225,7 @@ def edit_score(y_true: Any, y_pred: Any, *, background: int | None = 0, zero_div
     """
     found = compare(y_true, y_pred, background)
     if not found.labelled.any():
-        warn_empty("y_true is all -1: there is no recording to score", stacklevel=3)
+        warn_empty("y_true is all -1: there is no recording to score")
         return np.nan
     at = np.arange(found.labelled.size + 1)
     true, pred = (np.split(side.label, np.searchsorted(side.recording, at[1:-1])) for side in (found.true, found.pred))
@@ -284,7 +284,7 @@ def covering(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float: 
     """
     found = compare(y_true, y_pred, None)
     if not found.labelled.any():
-        warn_empty("y_true is all -1: there is no sample to score", stacklevel=3)
+        warn_empty("y_true is all -1: there is no sample to score")
         return np.nan
     t, _, overlap = overlap_segments(found.true, found.pred)
     best = np.zeros(found.true.label.size)

@@ -119,7 +119,7 @@ def tally_count_mae(y_true: Any, y_pred: Any, *, background: int | None) -> Tall
 
 def _average_counts(sums: np.ndarray, classes: np.ndarray, n_labelled: int) -> CountError:
     if not n_labelled:
-        warn_empty("y_true is all -1: there is no recording to count in", stacklevel=5)
+        warn_empty("y_true is all -1: there is no recording to count in")
         return CountError(np.nan, np.nan, np.nan)
     if not classes.size:
         return CountError(0.0, 0.0, 1.0)

@@ -218,6 +218,6 @@ def _tally_samples(y_true: Any, y_pred: Any, finish: Callable[..., Any], leave_o
 
 def _divide_iou(sums: np.ndarray, classes: np.ndarray, n_labelled: int) -> pd.Series:
     if not n_labelled:
-        warn_empty("y_true is all -1: there is no sample to score", stacklevel=6)
+        warn_empty("y_true is all -1: there is no sample to score")
     hits, totals = sums
     return pd.Series(hits / (totals - hits), index=pd.Index(classes, name="label"), name="iou", dtype=np.float64)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from sslts.annotations import follow_index
 from sslts.metrics.confidence import expected_calibration_error
 from sslts.metrics.events import covering, edit_score, event_f1, segment_f1
 from sslts.metrics.measures import boundary_error, count_error, duration_error
 from sslts.metrics.samples import frame_f1, mean_iou
-from sslts.segments import align_labels
 from sslts.wrapping import find_attribute
 
 
@@ -76,7 +76,7 @@ class SegmentationScorer:
             options["classes"] = estimator.classes_
         # A detector, be it the best of a search, predicts events; it gives labels of time steps for both sides.
         compare = getattr(getattr(estimator, "best_estimator_", estimator), "_compare", None)
-        pair = compare(X, y, self.response) if compare else (align_labels(y, X), getattr(estimator, self.response)(X))
+        pair = compare(X, y, self.response) if compare else (follow_index(y, X), getattr(estimator, self.response)(X))
         return self.sign * float(self.function(*pair, **options))
 
 

@@ -137,7 +137,7 @@ def label_efficiency_curve(
     }
     kept = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
     wanted = [({"estimator": name, **key}, rows) for key, rows in tasks for name in named]
-    wanted = [job for i, job in enumerate(wanted) if job[0] not in [earlier[0] for earlier in wanted[:i]]]
+    wanted = list({tuple(key.items()): (key, rows) for key, rows in reversed(wanted)}.values())[::-1]
     missing = [job for job in wanted if kept.find(job[0]) is None]
 
     def list_fits() -> Iterator[Any]:

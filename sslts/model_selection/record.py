@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from sslts.outputs import check_place
+from sslts.outputs import check_place, replace_file
 from sslts.sources import is_lazy
 from sslts.wrapping import list_weights, strip_addresses
 
@@ -55,9 +54,9 @@ class CurveFile:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, study: dict[str, str], estimators: dict[str, str]) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else check_place(path)
         self.study, self.estimators, self.rows = study, dict(estimators), list[dict[str, Any]]()
-        if self.path is not None and check_place(self.path).exists():
+        if self.path is not None and self.path.exists():
             content = self._read()
             self._compare(content)
             self.estimators = {**content["estimators"], **estimators}
@@ -73,9 +72,7 @@ class CurveFile:
         if self.path is None:
             return
         content = {"format": FORMAT, "study": self.study, "estimators": self.estimators, "rows": self.rows}
-        partial = self.path.with_name(self.path.name + ".part")
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        partial.replace(self.path)
+        replace_file(self.path, (json.dumps(content, indent=1) + "\n").encode())
 
     def _read(self) -> dict[str, Any]:
         assert self.path is not None

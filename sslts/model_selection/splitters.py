@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
 from numbers import Integral, Real
@@ -15,6 +14,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
 from sslts.model_selection.labels import check_groups, read_labels
+from sslts.notices import warn
 
 DRAWS = 100  # at a split in which no class is missing
 
@@ -123,11 +123,7 @@ class LabeledKFold(_LabeledSplitter):
 
     def _choose_units(self, groups: np.ndarray | None) -> np.ndarray | None:
         if groups is not None:
-            warnings.warn(
-                "LabeledKFold doesn't look at groups; use LabeledGroupKFold, so that none is torn apart.",
-                UserWarning,
-                stacklevel=4,
-            )
+            warn("LabeledKFold doesn't look at groups; use LabeledGroupKFold, so that none is torn apart.")
         return None
 
     def _choose_tests(self, inside: np.ndarray) -> Iterator[np.ndarray]:

@@ -55,7 +55,7 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         ("background", "background"),
         ("channels", "n_channels_"),
         ("window length", "window_length_"),
-        ("normalization", "normalization"),
+        ("normalization", "normalization_"),
         ("sampling rate", "sampling_rate"),
         ("network", "network_"),
         ("decoder", "decoder"),

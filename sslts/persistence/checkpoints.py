@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sslts.labels import LabelRuns
+from sslts.notices import warn
 from sslts.persistence.card import list_versions
 from sslts.persistence.files import read_file, remove_leftovers, write_file
 from sslts.persistence.identity import check_identity, identify_run
@@ -76,10 +76,9 @@ class Checkpoint(Callback):
         header, tensors = self._saved
         self._saved = None
         if header["environment"] != _describe_environment(net):
-            warnings.warn(
+            warn(
                 f"{self.path} was begun with {header['environment']}, and goes on with {_describe_environment(net)}: "
-                "the weights may differ in the last bits from those of a run that was not interrupted.",
-                stacklevel=2,
+                "the weights may differ in the last bits from those of a run that was not interrupted."
             )
         _set_run_state(net, header["state"], tensors)
 

@@ -6,13 +6,10 @@ taken while the checksum itself is all zeros.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import hashlib
 import json
 import os
-import secrets
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from sslts.outputs import check_place
+from sslts.outputs import check_place, replace_file
 
 FORMAT = 1
 LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
@@ -80,29 +77,7 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], tensors: di
     data = memoryview(safetensors.torch.save(tensors, {"sslts": text}))
     start = bytes(data[:_NEAR]).index(_MARK) + len(_MARK)
     checksum = hashlib.sha256(data).hexdigest().encode()
-    _replace_atomically(path, data[:start], checksum, data[start + 64 :])
-
-
-def _replace_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():  # who may read it stays as it was
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    if os.name == "posix":  # the new name itself reaches the disk with the folder
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    replace_file(path, data[:start], checksum, data[start + 64 :])
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:

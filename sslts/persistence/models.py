@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from sslts.notices import warn
 from sslts.persistence.card import describe_model, list_versions
 from sslts.persistence.files import PersistenceError, read_file, write_file
 from sslts.persistence.values import Decoder, Encoder, get_import_path, list_foreign
@@ -72,10 +72,9 @@ class Savable:
         model = encoder.encode(self, "model")
         _refuse_lost(encoder.lost)
         if encoder.dropped:
-            warnings.warn(
+            warn(
                 f"callbacks={', '.join(encoder.dropped)} are left out of the file, which is to hold no recordings, and "
-                "they hold arrays; training alone needs them.",
-                stacklevel=2,
+                "they hold arrays; training alone needs them."
             )
         header = {"kind": "model", **list_versions(), "card": describe_model(self), "model": model}
         write_file(path, header, encoder.tensors)
@@ -184,8 +183,6 @@ def _drop_callbacks(coded: Any, known: set[str]) -> Any:
         kept = [one for one in callbacks if set(list_foreign(one)) <= known]
         if len(kept) < len(callbacks):
             left = sorted({name for one in callbacks if one not in kept for name in list_foreign(one)} - known)
-            warnings.warn(
-                f"callbacks={', '.join(left)} are left out; pass them as `objects` to train on with them.", stacklevel=4
-            )
+            warn(f"callbacks={', '.join(left)} are left out; pass them as `objects` to train on with them.")
             coded["params"]["callbacks"] = kept or None
     return coded

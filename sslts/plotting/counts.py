@@ -7,9 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts.annotations import follow_index
 from sslts.matching import pair_labels
 from sslts.plotting.style import check_names, color_classes, make_axes
-from sslts.segments import align_labels, count_segments, labels_to_segments
+from sslts.segments import count_segments, labels_to_segments
 from sslts.wrapping import find_attribute
 
 
@@ -64,7 +65,7 @@ class CountDisplay:
         CountDisplay
         """
         background = find_attribute(segmenter, "background", 0)
-        return cls.from_predictions(align_labels(y, X), segmenter.predict(X), background=background, names=names, ax=ax)
+        return cls.from_predictions(follow_index(y, X), segmenter.predict(X), background=background, names=names, ax=ax)
 
     @classmethod
     def from_predictions(

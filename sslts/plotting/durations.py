@@ -7,9 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts.annotations import follow_index
 from sslts.matching import find_segments, pool_labels
 from sslts.plotting.style import check_names, color_classes, split_axes
-from sslts.segments import align_labels, labels_to_segments
+from sslts.segments import labels_to_segments
 from sslts.wrapping import find_attribute
 
 
@@ -80,7 +81,7 @@ class DurationDisplay:
         DurationDisplay
         """
         return cls.from_predictions(
-            align_labels(y, X),
+            follow_index(y, X),
             segmenter.predict(X),
             background=find_attribute(segmenter, "background", 0),
             sampling_rate=find_attribute(segmenter, "sampling_rate"),

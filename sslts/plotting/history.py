@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts.annotations import follow_index
 from sslts.matching import spread_labels
 from sslts.plotting.style import color_classes, split_axes
-from sslts.segments import align_labels
 from sslts.wrapping import find_attribute, find_fitted
 
 
@@ -146,7 +146,7 @@ class TrainingHistoryDisplay:
 def _check_pseudo_labels(segmenter: Any, net: Any, X: Any, y_hidden: Any) -> pd.Series:
     """Return, for each class, the share of right labels among those that the net's threshold believes."""
     probas = list(segmenter.predict_proba(X))
-    truth = spread_labels(align_labels(y_hidden, X, "y_hidden"), list(map(len, probas)), argument="y_hidden")
+    truth = spread_labels(follow_index(y_hidden, X, name="y_hidden"), list(map(len, probas)), argument="y_hidden")
     rows = []
     for labels, proba in zip(truth, probas, strict=True):
         label, believed = _make_pseudo_labels(net, proba)

@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts.annotations import follow_index
 from sslts.metrics.confidence import average_gap, bin_confidence, read_confidence
 from sslts.plotting.style import split_axes
-from sslts.segments import align_labels
 
 
 class ReliabilityDisplay:
@@ -70,7 +70,7 @@ class ReliabilityDisplay:
         """
         proba = segmenter.predict_proba(X)
         return cls.from_predictions(
-            align_labels(y, X), proba, classes=segmenter.classes_, n_bins=n_bins, name=name, ax=ax
+            follow_index(y, X), proba, classes=segmenter.classes_, n_bins=n_bins, name=name, ax=ax
         )
 
     @classmethod

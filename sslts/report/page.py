@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def make_figure(figure: Any, caption: str) -> str:
 
 def _make_ids_unique(svg: str) -> str:
     """Give the marks and clips of each figure names of their own: all figures share one page."""
-    mark = f"f{abs(hash(svg)) % 10**10}-"
+    mark = f"f{hashlib.sha256(svg.encode()).hexdigest()[:10]}-"
     svg = re.sub(r'\bid="', f'id="{mark}', svg)
     return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{mark}", svg)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from html import escape
@@ -18,7 +17,8 @@ from sslts.classes import isolate_class
 from sslts.decoding.predicting import predict_both
 from sslts.metrics.samples import mean_iou_each
 from sslts.model_selection.labels import check_groups
-from sslts.outputs import check_place
+from sslts.notices import warn
+from sslts.outputs import check_place, replace_file
 from sslts.plotting import (
     CountDisplay,
     DurationDisplay,
@@ -27,7 +27,7 @@ from sslts.plotting import (
     TrainingHistoryDisplay,
 )
 from sslts.plotting.style import check_names
-from sslts.recordings import as_recordings
+from sslts.recordings import Recordings, as_recordings
 from sslts.report.page import draw_for_page, make_figure, make_page, make_table
 from sslts.segments import find_runs
 from sslts.wrapping import find_attribute, find_fitted
@@ -97,17 +97,17 @@ def write_report(
     ...     write_report(segmenter, X[4:], y[4:], f"{folder}/report.html", n_worst=1).name
     'report.html'
     """
-    check_place(path)
+    place = check_place(path)
     check_names(names, segmenter.classes_)
     recordings = as_recordings(X)
-    signals, truth = [recordings.get(i) for i in range(len(recordings))], as_labels(y, recordings)
+    truth = as_labels(y, recordings)
     group_of = check_groups(groups, len(truth))
     kept = [i for i, labels in enumerate(truth) if (labels >= 0).any()]
     if len(kept) < 2:
         raise ValueError(
             f"y has {len(kept)} labelled recordings; a report needs two, so that it can say how sure it is."
         )
-    signals, truth = [signals[i] for i in kept], [truth[i] for i in kept]
+    signals, truth = [recordings.sources[i] for i in kept], [truth[i] for i in kept]
     group_of = None if group_of is None else group_of[kept]
     predicted, proba = predict_both(segmenter, signals)
     base = None if baseline is None else list(baseline.predict(signals))
@@ -125,14 +125,13 @@ def write_report(
             (
                 "worst",
                 "The worst recordings",
-                _draw_worst(segmenter, signals, truth, predicted, proba, kept, named, n_worst),
+                _draw_worst(segmenter, recordings, truth, predicted, proba, kept, named, n_worst),
             ),
         ]
     known = sum(int((labels >= 0).sum()) for labels in truth)
     lead = f"<p>{escape(type(segmenter).__name__)} on {len(kept)} labelled recordings ({known:,} samples).</p>"
-    path = Path(path)
-    path.write_text(make_page(title, lead, sections), encoding="utf-8")
-    return path
+    replace_file(place, make_page(title, lead, sections).encode())
+    return Path(path)
 
 
 def _describe_fit(segmenter: Any) -> str:
@@ -160,7 +159,7 @@ def _compare_decoders(segmenter: Any, baseline: Any) -> str:
         f"the segmenter predicts by {own!r}, the baseline by {other!r}: their difference is of decoders too. Give both "
         "the same one, or tune one for each."
     )
-    warnings.warn(words, stacklevel=3)
+    warn(words)
     return f"<p>Mind that {escape(words)}</p>"
 
 
@@ -271,7 +270,7 @@ def _show_training(segmenter: Any) -> str:
 
 def _draw_worst(
     segmenter: Any,
-    signals: list[Any],
+    recordings: Recordings,
     truth: list[Any],
     predicted: list[Any],
     proba: list[Any],
@@ -284,7 +283,7 @@ def _draw_worst(
     for i in np.argsort(scores)[:n_worst]:
         start, stop = _find_worst(truth[i], predicted[i])
         display = SegmentationDisplay.from_predictions(
-            signals[i],
+            recordings.get(numbers[i]),
             y_true=truth[i],
             y_pred=predicted[i],
             proba=proba[i],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -30,6 +29,7 @@ from sslts.decoding import Decoder
 from sslts.decoding.statistics import measure_runs
 from sslts.labels import LabelRuns
 from sslts.networks import Network
+from sslts.notices import warn
 from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_recordings
@@ -358,10 +358,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
             found.append(("schedule", make_schedule(self.lr, self.max_steps)))
         if any(getattr(callback, "load_best", False) and not getattr(callback, "f_teacher", None) for callback in own):
-            warnings.warn(
+            warn(
                 "callbacks: load_best=True brings back the network that learns, and its average, which predicts, stays "
-                "that of the last step. Checkpoint(load_best=True, f_teacher='teacher.pt') brings back both.",
-                stacklevel=6,
+                "that of the last step. Checkpoint(load_best=True, f_teacher='teacher.pt') brings back both."
             )
         found += self.callbacks or []
         if saver is not None:

@@ -75,7 +75,9 @@ class PredictsRecordings:
         OSError
             If reading or writing fails. What ``out`` holds by then is right, and is named in a note to the error.
         """
-        recordings = self._read(X)
+        return self._predict(self._read(X), out)
+
+    def _predict(self, recordings: Recordings, out: Any = None) -> Any:
         holds = int(self.classes_[0]), int(self.classes_[-1])
         output = Output(recordings, (), np.int64, out, holds)
         with output.keep():
@@ -158,8 +160,7 @@ class PredictsRecordings:
         """
         recordings = self._read(X)
         truth = as_labels(y, recordings)
-        predicted = self.predict(recordings)
-        return metrics.mean_iou(truth, list(predicted), background=self.background)
+        return metrics.mean_iou(truth, list(self._predict(recordings)), background=self.background)
 
     def _read(self, X: Any) -> Recordings:
         check_is_fitted(self, "net_")

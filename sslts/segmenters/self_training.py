@@ -152,12 +152,15 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
                 agreement = measure_agreement(segmenter, keeper.checkpoints_, recordings)
                 guessed = _keep_labels(guessed, saved.labels or given)
                 believed = _choose_recordings(open_, saved.labels or given, agreement, share)
+                keeper.checkpoints_.clear()  # the segmenter's net keeps the callback
             row = _describe_round(number, open_, believed, guessed, segmenter.classes_)
             if self.verbose:
                 print(f"round {number}: {row['believed']:.1%} of the unlabelled samples are believed")  # noqa: T201
             labels = [np.where(mask, guess, old) for mask, guess, old in zip(believed, guessed, given, strict=True)]
             saved.save(labels, row)
             segmenter, keeper = self._fit_once(X, labels, saved.find_checkpoint())
+        if keeper is not None:
+            keeper.checkpoints_.clear()
         self.segmenter_ = segmenter
         self.classes_ = segmenter.classes_
         self.labels_, self.history_ = saved.labels, pd.DataFrame(saved.rows)

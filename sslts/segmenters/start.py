@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from sslts.networks import Network
+from sslts.notices import warn
 from sslts.training import build_module
 from sslts.wrapping import find_fitted
 
@@ -100,17 +100,15 @@ def warn_of_other_signals(start: Start, *, sampling_rate: float | None, normaliz
     """
     mine, its = sampling_rate, start.sampling_rate
     if mine and its and not math.isclose(mine, its, rel_tol=0.01):
-        warnings.warn(
+        warn(
             f"{start.name}: the model to start from was fitted with sampling_rate={its:g}, this fit has {mine:g}, so "
             "its patterns have another length in samples. Resample the recordings, as with scipy.signal.resample_poly, "
-            "or start from a model of that rate.",
-            stacklevel=5,
+            "or start from a model of that rate."
         )
     if normalization != start.normalization:
-        warnings.warn(
+        warn(
             f"{start.name}: the model to start from was fitted with normalization={start.normalization!r}, this fit "
-            f"has {normalization!r}, so it sees signals of another location and scale. Pass the same `normalization`.",
-            stacklevel=5,
+            f"has {normalization!r}, so it sees signals of another location and scale. Pass the same `normalization`."
         )
 
 
@@ -123,11 +121,10 @@ def warn_of_lost_classes(start: Start, classes: np.ndarray) -> None:
     """
     lost = sorted(set(start.classes.tolist()) - set(classes.tolist()))
     if lost:
-        warnings.warn(
+        warn(
             f"{start.name}: the model to start from knows the classes {start.classes.tolist()}, y holds "
             f"{classes.tolist()}: {', '.join(map(str, lost))} will not be predicted any more. Pass labelled recordings "
-            "that hold an occurrence along, as some of the earlier ones.",
-            stacklevel=4,
+            "that hold an occurrence along, as some of the earlier ones."
         )
 
 

@@ -1,7 +1,6 @@
 """How many segments there are, how long they last and how often they come: per recording, or per period."""
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sslts.notices import warn
 from sslts.segments.counts import LEAST_VARIANCE, CountCalibration, bound_counts
 from sslts.segments.labels import check_sampling_rate, expand_ranges
 from sslts.segments.tables import check_rows, read_columns
@@ -123,10 +123,9 @@ def _check_clock(segments: pd.DataFrame, sampling_rate: float | None, period: fl
     if not np.allclose(end, own * time, rtol=1e-6, atol=1e-3):
         return
     if sampling_rate is None and period is not None:
-        warnings.warn(
+        warn(
             f"segments are at {own:g} samples a second, and sampling_rate is None: period={period!r} is in samples. "
-            f"Pass sampling_rate={own:g} for seconds.",
-            stacklevel=3,
+            f"Pass sampling_rate={own:g} for seconds."
         )
     if sampling_rate is not None and not math.isclose(own, sampling_rate, rel_tol=1e-6):
         raise ValueError(
@@ -154,21 +153,19 @@ def _warn_of_level(level: float, n: int | None) -> None:
     """Warn if the residuals of n recordings can't back the level; None: a normal distribution is taken."""
     if n is not None and level > n / (n + 1):
         needed = math.ceil(round(level / (1 - level), 6))
-        warnings.warn(
+        warn(
             f"level={level!r} is more than {n} labelled recordings back, at most {n / (n + 1):.3g}: the interval of "
             "the count reaches as far as the worst of them, and covers less often than it says. Calibrate on at least "
-            f"{needed} recordings, or give a lower level.",
-            stacklevel=4,
+            f"{needed} recordings, or give a lower level."
         )
 
 
 def _warn_of_pooling(n: int) -> None:
     """Warn that what errs alike in n recordings, as the curve itself, does not average out in their sum."""
-    warnings.warn(
+    warn(
         f"the interval of a count over {n} recordings is as if their errors were independent; what all have in common, "
         "as an error of the calibration itself, is not in it, so it covers less often than it says. A row for each "
-        "recording, by=('recording', ...), is not concerned.",
-        stacklevel=3,
+        "recording, by=('recording', ...), is not concerned."
     )
 
 

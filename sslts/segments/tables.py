@@ -220,7 +220,9 @@ def read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
     return columns
 
 
-def check_rows(segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndarray, *, apart: bool = True) -> None:
+def check_rows(
+    segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndarray | None = None, *, apart: bool = True
+) -> None:
     """Raise if a row can't be painted, naming it.
 
     Parameters
@@ -228,8 +230,8 @@ def check_rows(segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndar
     segments : pandas.DataFrame
     columns : list of ndarray of int64
         What `read_columns` returns.
-    sizes : ndarray of int64 of shape (n,)
-        Samples of each recording.
+    sizes : ndarray of int64 of shape (n,), default=None
+        Samples of each recording. None: there may be any number of recordings, of any lengths.
     apart : bool, default=True
         Whether segments may not share samples.
 
@@ -255,12 +257,16 @@ def check_rows(segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndar
             what = f"recording {recording[row]}, [{start[row]}, {end[row]}), label {label[row]}"
             raise ValueError(f"segments row {segments.index[row]} ({what}) {problem}.")
 
-    unknown = np.flatnonzero((recording < 0) | (recording >= sizes.size))
-    refuse(unknown, f"is of an unknown recording; lengths has {sizes.size}, counted from 0")
+    outside = recording < 0 if sizes is None else (recording < 0) | (recording >= sizes.size)
+    known = "" if sizes is None else f"lengths has {sizes.size}, "
+    refuse(np.flatnonzero(outside), f"is of an unknown recording; {known}counted from 0")
     refuse(np.flatnonzero(end <= start), "ends at or before its start; `end` is exclusive, a segment has >= 1 sample")
-    beyond = np.flatnonzero((start < 0) | (end > sizes[recording]))
-    there = sizes[recording[beyond[0]]] if beyond.size else 0
-    refuse(beyond, f"lies outside its recording of {there} samples; cut it or mend lengths")
+    if sizes is None:
+        refuse(np.flatnonzero(start < 0), "begins before sample 0; cut it")
+    else:
+        beyond = np.flatnonzero((start < 0) | (end > sizes[recording]))
+        there = sizes[recording[beyond[0]]] if beyond.size else 0
+        refuse(beyond, f"lies outside its recording of {there} samples; cut it or mend lengths")
     refuse(np.flatnonzero(label < -1), "has a label below -1; labels are integers >= 0, or -1 for unlabelled")
     if not apart:
         return
