@@ -15,7 +15,7 @@ from sslts.labels import LabelRuns
 from sslts.notices import warn
 from sslts.recordings import Recordings, as_recordings
 from sslts.segments import align_labels, check_integers, order_labels
-from sslts.sources import READ_SAMPLES, Rows, is_lazy, read_source
+from sslts.sources import READ_SAMPLES, Rows, is_lazy, is_table, read_source
 from sslts.values import REAL_KINDS
 
 
@@ -187,11 +187,17 @@ def _are_names(own: pd.Index, times: pd.Index) -> bool:
     """Return whether the index of labels tells which samples of a recording they are for."""
     if len(own) != len(times) or len(own) == 1:  # one label for all, or what will be refused by its length
         return False
-    return not (_is_counted(own) or _is_counted(times)) or bool(own.isin(times).all())
+    return not (is_counted(own) or is_counted(times)) or bool(own.isin(times).all())
 
 
-def _is_counted(index: pd.Index) -> bool:
-    """Return whether an index is the one that pandas gives to what is passed without."""
+def is_counted(index: pd.Index) -> bool:
+    """Return whether an index is the one that pandas gives to what is passed without.
+
+    Examples
+    --------
+    >>> is_counted(pd.RangeIndex(3)), is_counted(pd.RangeIndex(3)[::-1])
+    (True, False)
+    """
     return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
 
 
@@ -232,7 +238,9 @@ def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
     if isinstance(y, (pd.Series, pd.DataFrame)) and isinstance(y.index, pd.MultiIndex):
         return iter(align_labels(y, y, name))  # recordings without an index: in the order of the labels
     if isinstance(y, (pd.Series, pd.DataFrame)):
-        y = _order_instances(y, recordings.index).to_numpy()
+        y = _order_instances(y, recordings.instances, name).to_numpy()
+    if is_table(y):
+        y = np.asarray(y)
     if is_lazy(y) and len(y.shape) == 2:
         return iter(Rows(y))
     if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
@@ -240,13 +248,11 @@ def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
     return iter(y)
 
 
-def _order_instances(y: pd.Series | pd.DataFrame, index: pd.MultiIndex | None) -> pd.Series | pd.DataFrame:
-    """Return labels on the names of instances, one for each, in the order of the recordings; others as they are."""
-    if index is None or isinstance(y.index, pd.RangeIndex):  # without names
+def _order_instances(y: pd.Series | pd.DataFrame, instances: pd.Index | None, name: str) -> pd.Series | pd.DataFrame:
+    """Return labels on the names of recordings, a row for each, in their order; those without names as they are."""
+    if instances is None or len(y) != len(instances) or is_counted(y.index) or is_counted(instances):
         return y
-    instances = index.droplevel(-1).unique()
-    named = len(y) == len(instances) and y.index.is_unique and y.index.isin(instances).all()
-    return y.loc[instances] if named else y
+    return order_labels(y, instances, name)
 
 
 def _read_labels(items: list[Any], recordings: Recordings, name: str) -> Iterator[Iterator[np.ndarray]]:

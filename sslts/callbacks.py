@@ -51,7 +51,9 @@ class LossRecorder(Callback):
             net.history.record(name, math.nan if total is None else float(total) / self.counts_[name])
         self._record_train_loss(net.history)
         shares = self.sums_.get("shares")
-        net.history.record("shares", None if shares is None else (shares / self.counts_["shares"]).tolist())
+        if shares is not None:  # loggers take single numbers, one for each class
+            for k, share in enumerate((shares / self.counts_["shares"]).tolist()):
+                net.history.record(f"share_{k}", share)
         net.history.record("step", net.step_)
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         net.history.record("seconds", self.seconds_)

@@ -35,8 +35,17 @@ __all__ = [
 SAMPLES_TOGETHER = 2**18  # that are filtered at once: 2 MiB
 
 
-class _LengthKeeping(TransformerMixin, BaseEstimator):
-    """Base of transformers that map each recording by itself; subclasses define ``_map(x)`` on (C, T)."""
+class LengthKeeping(TransformerMixin, BaseEstimator):
+    """Base of transformers that map each recording by itself; subclasses define ``_map(x)`` on (C, T).
+
+    Examples
+    --------
+    >>> class Centred(LengthKeeping):
+    ...     def _map(self, x):
+    ...         return x - x.mean(-1, keepdims=True)
+    >>> Centred().fit_transform(np.array([[1.0, 3.0]])).tolist()
+    [[-1.0, 1.0]]
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _takes_missing: ClassVar[bool] = False
@@ -121,7 +130,7 @@ def _is_table(X: Any) -> bool:
     return isinstance(X, (list, tuple)) and all(isinstance(x, (list, tuple)) for x in X)
 
 
-class RecordingStandardizer(_LengthKeeping):
+class RecordingStandardizer(LengthKeeping):
     """Give each channel of each recording mean 0 and standard deviation 1.
 
     ``StandardScaler`` on ``(n, T)`` scales each time index by itself, over recordings; this scales each recording by
@@ -140,7 +149,7 @@ class RecordingStandardizer(_LengthKeeping):
         return (x - center[:, None]) / scale[:, None]
 
 
-class FillGaps(_LengthKeeping):
+class FillGaps(LengthKeeping):
     """Fill what sensors dropped: NaN, infinite, masked and missing values.
 
     A gap is a run of such values in one channel.
@@ -224,7 +233,7 @@ def _fill(channel: np.ndarray, known: np.ndarray, method: str) -> np.ndarray:
     return channel[before]
 
 
-class ButterworthFilter(_LengthKeeping):
+class ButterworthFilter(LengthKeeping):
     """Filter each channel forwards and backwards with a Butterworth filter, so that nothing moves in time.
 
     Parameters

@@ -196,8 +196,15 @@ def _has_params(value: Any) -> bool:
     return not isinstance(value, (Recipe, type)) and hasattr(value, "get_params") and hasattr(value, "set_params")
 
 
+def _is_named(item: Any) -> bool:
+    """Return whether an item is a pair of its name and itself, as callbacks may be."""
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
+
+
 def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
     """Return the recipe, or the tuple or list of recipes, with ``params`` changed; ``name`` is what an error calls it.
+
+    Items go by their numbers, or by the names that they come with.
 
     Examples
     --------
@@ -206,18 +213,22 @@ def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
     Jitter(magnitude=3, p=1.0)
     """
     if isinstance(value, (tuple, list)):
-        items = list(value)
+        names = [item[0] if _is_named(item) else None for item in value]
+        items = [item[1] if _is_named(item) else item for item in value]
+        places = {str(i): i for i in range(len(items))} | {key: i for i, key in enumerate(names) if key}
         plain, nested = split_nested(params)
         for key in [*plain, *nested]:
-            if not key.isdecimal() or int(key) >= len(items):
+            if key not in places:
                 raise ValueError(f"{name} has no item {key!r}; its {len(items)} items are numbered from 0.")
         for key, item in plain.items():
-            items[int(key)] = item
+            items[places[key]] = item
         for key, inner in nested.items():
-            items[int(key)] = replace_nested(items[int(key)], f"{name}__{key}", inner)
-        return type(value)(items)
-    if _has_params(value):  # a transformer as a view: others may hold it
-        return copy.deepcopy(value).set_params(**params)
+            items[places[key]] = replace_nested(items[places[key]], f"{name}__{key}", inner)
+        return type(value)((key, item) if key else item for key, item in zip(names, items, strict=True))
+    if _has_params(value):  # a transformer as a view, a callback: others may hold it
+        copied = copy.deepcopy(value)
+        copied.set_params(**params)  # which skorch's callbacks do not return
+        return copied
     if not isinstance(value, Recipe):
         raise ValueError(
             f"{name}={value!r} has no nested parameters {sorted(params)}; pass a parameter object to {name} first."

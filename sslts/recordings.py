@@ -55,6 +55,8 @@ class Recordings:
     times : sequence of pandas.Index or None, or None
         The index of each recording of a list, None of one that has none, on which labels may be given. None: no
         recording has one.
+    instances : pandas.Index or None
+        The names of the recordings, of containers of pandas that have names for them.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Recordings:
     name: str = "X"
     channel_names: tuple[Any, ...] | None = None
     times: Sequence[pd.Index | None] | None = None
+    instances: pd.Index | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -133,7 +136,7 @@ class Recordings:
         """Return some of the recordings, in this order, without the common index of a ``pd-multiindex``."""
         times = None if self.times is None else [self.times[i] for i in kept]
         sources = [self.sources[i] for i in kept]
-        return replace(self, sources=sources, lengths=self.lengths[list(kept)], index=None, times=times)
+        return replace(self, sources=sources, lengths=self.lengths[list(kept)], index=None, times=times, instances=None)
 
     def read_through(self, i: int) -> Iterator[np.ndarray]:
         """Yield recording ``i``, exactly, in stretches that fit into memory, however long it is."""
@@ -251,13 +254,13 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
     if isinstance(X, pd.DataFrame) and (isinstance(X.index, pd.MultiIndex) or _is_nested(X)):
         return _from_panel_frame(X, name)
     if isinstance(X, pd.Series) and X.dtype == object:
-        X = list(X)
+        return replace(_from_list(list(X), name), instances=X.index)
     if isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1):
         return _from_list(list(X), name)
     _check_not_flat(X, name)
     recordings = _from_array(X if not isinstance(X, np.ndarray) and is_lazy(X) else _check_dense(X, name), name)
     _warn_of_rows(X, recordings)
-    return recordings
+    return replace(recordings, instances=X.index) if isinstance(X, pd.DataFrame) else recordings
 
 
 def _check_not_flat(X: Any, name: str) -> None:
@@ -328,10 +331,12 @@ def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
         return _from_multiindex(X, X.index, name)
     if isinstance(X.iloc[0, 0], np.ndarray):  # sktime knows cells of Series alone
         rows = enumerate(X.to_numpy())
-        return _from_list([pd.DataFrame(_stack_cells(row, i, name).T, columns=X.columns) for i, row in rows], name)
-    from sktime.datatypes import convert_to
+        frames = [pd.DataFrame(_stack_cells(row, i, name).T, columns=X.columns) for i, row in rows]
+    else:
+        from sktime.datatypes import convert_to
 
-    return _from_list(convert_to(X, to_type="df-list", as_scitype="Panel"), name)
+        frames = convert_to(X, to_type="df-list", as_scitype="Panel")
+    return replace(_from_list(frames, name), instances=X.index)
 
 
 def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Recordings:
@@ -350,7 +355,12 @@ def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Record
     recordings = _from_list([values[:, cut] for cut in cuts], name)
     columns = tuple(X.columns)
     return replace(
-        recordings, container="panel", index=index, channel_names=columns, times=[times[cut] for cut in cuts]
+        recordings,
+        container="panel",
+        index=index,
+        channel_names=columns,
+        times=[times[cut] for cut in cuts],
+        instances=index.droplevel(-1).unique(),
     )
 
 

@@ -15,7 +15,8 @@ def is_lazy(source: Any) -> bool:
     """Return whether an array is read from elsewhere when it is sliced: a memory-map, zarr, HDF5, or a generator.
 
     Everything with ``shape`` and slicing is, unless it is known to be in memory: NumPy's own arrays that map no file,
-    pandas objects, sparse matrices, and arrays of the array API (which have ``__dlpack__``, as torch's).
+    pandas objects, tables of Arrow, sparse matrices, and arrays of the array API, as torch's (which have
+    ``__dlpack__``).
 
     Examples
     --------
@@ -30,9 +31,21 @@ def is_lazy(source: Any) -> bool:
         isinstance(source, (np.generic, pd.DataFrame, pd.Series))
         or hasattr(source, "toarray")
         or hasattr(source, "__dlpack__")
+        or is_table(source)
     ):
         return False
     return hasattr(source, "shape") and hasattr(source, "__getitem__")
+
+
+def is_table(source: Any) -> bool:
+    """Return whether it is a table or a column of Arrow, as those of polars and pyarrow.
+
+    Examples
+    --------
+    >>> is_table(np.zeros((2, 3)))
+    False
+    """
+    return hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__")
 
 
 def _maps_a_file(array: Any) -> bool:

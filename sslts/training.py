@@ -168,6 +168,11 @@ def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
                 module.set_rng_state(state)
 
 
+def _make_contiguous(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:  # noqa: ARG001
+    for name, value in state.items():
+        state[name] = value.contiguous()
+
+
 def _is_on_purpose(error: KeyboardInterrupt) -> bool:
     """Return whether a callback raised it itself, at the end of an interval: so skorch's end a training too.
 
@@ -345,6 +350,16 @@ class SegmentationNet(NeuralNet):
         recordings as they are, of any length, and returns its classes.
         """
         return self.predict_proba(X).argmax(1)
+
+    def save_params(self, *args: Any, use_safetensors: bool = False, **kwargs: Any) -> None:
+        """Save what skorch saves; safetensors' format takes contiguous weights alone."""
+        modules = [getattr(self, name) for name in ("module_", "criterion_", "teacher_") if use_safetensors]
+        hooks = [module.register_state_dict_post_hook(_make_contiguous) for module in modules]
+        try:
+            super().save_params(*args, use_safetensors=use_safetensors, **kwargs)
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:  # noqa: ARG002
         """Make one forward and backward pass; raise before a step that would spoil the weights."""

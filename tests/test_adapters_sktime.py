@@ -19,9 +19,18 @@ from sktime.utils.estimator_checks import check_estimator
 from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.adapters import sktime as adapters
 from sslts.adapters.events import iterate_instances, read_labels
-from sslts.adapters.sktime import FixMatchDetector, SelfTrainingDetector, events_to_labels, labels_to_events
+from sslts.adapters.sktime import (
+    FixMatchDetector,
+    RecordingTransformer,
+    SelfTrainingDetector,
+    SupervisedDetector,
+    events_to_labels,
+    labels_to_events,
+)
+from sslts.datasets import make_recordings
 from sslts.metrics import calibration_scorer, count_scorer, mean_iou_scorer
 from sslts.networks import UNet
+from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
 
 DETECTORS = [
     adapters.FixMatchDetector,
@@ -67,6 +76,11 @@ def test_the_suite_of_sktime(detector):
     assert {key: value for key, value in results.items() if value != "PASSED"} == {}
 
 
+def test_the_suite_of_sktime_on_the_transformer():
+    results = check_estimator(RecordingTransformer, verbose=False)
+    assert {key: value for key, value in results.items() if value != "PASSED"} == {}
+
+
 class TestEvents:
     @given(st.lists(st.integers(-1, 3), min_size=1, max_size=30))
     def test_labels_come_back(self, labels):
@@ -83,6 +97,13 @@ class TestEvents:
             assert [list(one) for one in read_labels(y, index)] == labels
         tables = [labels_to_events(one) for one in labels]
         assert [list(one) for one in read_labels(tables, index)] == labels
+
+    def test_events_that_name_no_instance_are_refused(self):
+        index = pd.MultiIndex.from_product([range(4), range(6)])
+        with pytest.raises(ValueError, match="does not say to which instance of X each event belongs"):
+            read_labels(labels_to_events([0, 0, 1, 1, 0, 0]), index)
+        named = labels_to_events([0, 0, 1, 1, 0, 0]).set_axis([2, 2, 2])
+        assert [labels[0] for labels in read_labels(named, index)] == [-1, -1, 0, -1]
 
     def test_one_label_for_an_instance(self):
         index = pd.MultiIndex.from_product([["b", "a"], range(3)])
@@ -280,6 +301,25 @@ class TestPipelines:
         assert 0 <= pipeline.score(x, events) <= 1
         assert pipeline.transform_scores(x).shape == (600, 2)
 
+    @pytest.mark.parametrize(
+        "transformer",
+        [RecordingStandardizer(), ButterworthFilter(high=0.2), FillGaps()],
+        ids=lambda t: type(t).__name__,
+    )
+    def test_transformers_of_recordings_work_over_time(self, transformer):
+        X, y = make_recordings(2, n_samples=300, n_channels=9, random_state=0)
+        if isinstance(transformer, FillGaps):
+            X[:, 3, 10:13] = np.nan
+        wanted = transformer.fit_transform(X)
+        series, events = pd.DataFrame(X[0].T), labels_to_events(y[0])
+        pipeline = (transformer * make_detector(SupervisedDetector)).fit(series, events)
+        np.testing.assert_allclose(pipeline._transform(series).to_numpy().T, wanted[0], rtol=1e-6)
+        panel = pd.concat([pd.DataFrame(x.T) for x in X], keys=["b", "a"])
+        longer = transformer * (ExponentTransformer(power=1, offset=0) * make_detector(SupervisedDetector))
+        np.testing.assert_allclose(
+            longer.fit(panel, list(y))._transform(panel).to_numpy(), np.concatenate(wanted, axis=1).T, rtol=1e-6
+        )
+
     def test_behind_two_transformers_and_for_panels(self, labeled):
         X, y = labeled
         panel = make_panel(X[:3])
@@ -331,6 +371,22 @@ class TestPipelines:
         grid = {"FixMatchDetector__lambda_u": [0.0, 1.0]}
         search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(x, pd.Series(y))
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+class TestTimesAndNames:
+    def test_other_channels_are_refused(self, labeled):
+        X, y = labeled
+        frame = pd.DataFrame({"hip": X[0], "wrist": X[1]})
+        fitted = make_detector(SupervisedDetector).fit(frame, labels_to_events(y[0]))
+        with pytest.raises(ValueError, match=r"\['wrist', 'hip'\], what the detector was fitted on \['hip', 'wrist'\]"):
+            fitted.predict(frame[["wrist", "hip"]])
+        fitted.fit(frame[["wrist", "hip"]], labels_to_events(y[0]))
+
+    def test_clocks_are_looked_at(self, series):
+        x, y = series
+        x.index = pd.date_range("2026-01-01", periods=600, freq="s")
+        with pytest.warns(UserWarning, match="1 samples a second, and sampling_rate=250"):
+            make_detector(SupervisedDetector, sampling_rate=250).fit(x, labels_to_events(y))
 
 
 class TestUnfitted:

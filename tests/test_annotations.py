@@ -62,6 +62,53 @@ def test_labels_on_the_index_of_the_recordings_are_read_in_their_order():
         as_labels(pd.DataFrame({"a": y, "b": y}), as_recordings(X))
 
 
+CONTAINERS = {
+    "rows": pd.DataFrame(np.zeros((3, 4)), index=["b", "a", "c"]),
+    "nested": pd.DataFrame({"x": [pd.Series(np.zeros(4))] * 3}, index=["b", "a", "c"]),
+    "cells": pd.DataFrame({"x": [np.zeros(4)] * 3}, index=["b", "a", "c"]),
+    "objects": pd.Series([np.zeros(4)] * 3, index=["b", "a", "c"]),
+    "multiindex": pd.DataFrame({"x": np.zeros(12)}, pd.MultiIndex.from_product([["b", "a", "c"], range(4)])),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_labels_on_the_names_of_recordings_are_read_in_their_order(container):
+    recordings = as_recordings(CONTAINERS[container])
+    for y in (pd.Series([1, 2, 0], ["a", "c", "b"]), pd.DataFrame([[1] * 4, [2] * 4, [0] * 4], ["a", "c", "b"])):
+        assert [labels.tolist() for labels in as_labels(y, recordings)] == [[0] * 4, [1] * 4, [2] * 4]
+        assert as_labels(y.reset_index(drop=True), recordings)[0][0] == 1  # without names, by position
+        assert as_labels(y, as_recordings(np.zeros((3, 4))))[0][0] == 1
+    with pytest.raises(ValueError, match="y has no label at b, where X has a"):
+        as_labels(pd.Series([0, 1, 2], ["x", "y", "z"]), recordings)
+
+
+def test_a_reversed_range_is_no_counted_index():
+    X = pd.DataFrame({"x": np.zeros(6)}, pd.MultiIndex.from_product([range(3), range(2)]))
+    y = pd.Series([0, 1, 2])[::-1]
+    assert [labels[0] for labels in as_labels(y, as_recordings(X))] == [0, 1, 2]
+
+
+class ArrowTable:
+    """As those of polars."""
+
+    shape = (2, 3)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([[0, 1, 1], [2, 2, -1]])
+
+    def __getitem__(self, key):
+        raise AssertionError("taken for a file")
+
+    def __arrow_c_stream__(self, schema=None):
+        raise NotImplementedError
+
+
+def test_tables_of_arrow_are_no_files():
+    recordings = as_recordings(ArrowTable())
+    assert recordings.read(1).tolist() == [[2, 2, -1]]
+    assert as_labels(ArrowTable(), recordings)[1].tolist() == [2, 2, -1]
+
+
 @given(st.lists(st.lists(st.integers(-1, 3), min_size=1, max_size=8), min_size=1, max_size=4), st.booleans())
 def test_runs_say_what_the_labels_say(y, whole):
     recordings = as_recordings([np.zeros(len(labels)) for labels in y])

@@ -6,9 +6,11 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring, LRScheduler
+from safetensors.torch import load_file
+from sklearn.base import clone
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring, LRScheduler, TrainEndCheckpoint
 
-from sslts import SupervisedSegmenter
+from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.callbacks import make_schedule
 from sslts.datasets import make_recordings
 from sslts.metrics import mean_iou
@@ -124,6 +126,44 @@ def test_scores_of_training_batches(recordings):
     score = EpochScoring(lambda net, X, y: 0.5, name="half", on_train=True, use_caching=True)
     segmenter = SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[score]).fit(*recordings)
     assert segmenter.net_.history[:, "half"] == [0.5, 0.5]
+
+
+def test_the_history_holds_numbers_for_loggers(recordings):
+    X, y = recordings
+    segmenter = FixMatchSegmenter(**SMALL, max_steps=5).fit(X, np.where(np.arange(len(y))[:, None] < 2, y, -1))
+    rows = segmenter.net_.history
+    assert {type(value) for row in rows for name, value in row.items() if name != "batches"} <= {int, float, bool}
+    assert "share_0" not in rows[0]
+    assert rows[-1, "share_0"] == segmenter.history_["share_0"].iloc[-1]
+
+
+def test_checkpoints_of_skorch_may_be_safetensors(recordings, tmp_path):
+    keep = TrainEndCheckpoint(
+        dirname=tmp_path, f_params="params", f_pickle=None, f_optimizer=None, use_safetensors=True
+    )
+    net = SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[keep]).fit(*recordings).net_
+    kept = load_file(tmp_path / "train_end_params")
+    assert all(torch.equal(kept[name], value) for name, value in net.module_.state_dict().items())
+
+
+def test_names_of_callbacks_are_free(recordings, tmp_path):
+    named = [(name, EarlyStopping("train_loss")) for name in ("checkpoint", "losses", "schedule", "bar")]
+    SupervisedSegmenter(**SMALL, max_steps=2, callbacks=named, verbose=1).fit(*recordings, checkpoint=tmp_path / "run")
+
+
+@pytest.mark.parametrize("callback", [None, "EarlyStopping", print])
+def test_what_is_no_callback_is_named(recordings, callback):
+    with pytest.raises(ValueError, match=r"callbacks\[1\]=.* is no callback of skorch"):
+        SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[EarlyStopping("train_loss"), callback]).fit(*recordings)
+
+
+@pytest.mark.parametrize("callbacks", [[EarlyStopping(patience=5)], [("stop", EarlyStopping(patience=5))]])
+def test_parameters_of_callbacks_are_set(callbacks):
+    segmenter = SupervisedSegmenter(callbacks=callbacks)
+    changed = clone(segmenter).set_params(callbacks__0__patience=2).callbacks[0]
+    assert (changed[1] if isinstance(changed, tuple) else changed).patience == 2
+    if isinstance(changed, tuple):
+        assert segmenter.set_params(callbacks__stop__patience=3).callbacks[0][1].patience == 3
 
 
 def test_a_training_that_broke_off_can_be_copied_with_its_bar(labeled):

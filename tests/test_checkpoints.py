@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SEGMENTERS
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler, TrainEndCheckpoint
+from skorch.callbacks import Callback, EarlyStopping, Freezer, LRScheduler, TrainEndCheckpoint
 
 import sslts
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
@@ -106,6 +106,13 @@ class TestGoingOn:
         before = time.perf_counter
         monkeypatch.setattr(time, "perf_counter", lambda: before() + 86_400)
         assert make().fit(*partly, checkpoint=path).history_["seconds"].iloc[-1] < 3600
+
+    def test_frozen_weights_stay_frozen(self, partly, path, monkeypatch):
+        def frozen():
+            return make(callbacks=[Freezer("head*")])
+
+        crash(frozen(), partly, path, 7, monkeypatch)
+        assert_same(frozen().fit(*partly, checkpoint=path), frozen().fit(*partly))
 
     def test_again_and_again(self, partly, path, monkeypatch):
         for step in (4, 5, 7, 9, 10):

@@ -114,3 +114,8 @@ class TestLabelsOnAnIndex:
 
         with pytest.raises(ValueError, match="y is on an index of 3 levels, X of 2"):
             align_labels(pd.concat({"a": y}), X)
+
+
+def test_displays_of_scikit_learn_can_name_it():
+    assert metrics.count_scorer.__name__ == "count_error.mae"
+    assert SegmentationScorer(metrics.mean_iou).__name__ == "mean_iou"

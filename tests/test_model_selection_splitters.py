@@ -14,6 +14,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_validate
 
 from sslts import FixMatchSegmenter
+from sslts.adapters.events import labels_to_events
 from sslts.metrics import mean_iou_scorer
 from sslts.model_selection import LabeledGroupKFold, LabeledKFold, LabeledShuffleSplit
 from sslts.model_selection.splitters import _deal
@@ -199,3 +200,11 @@ def test_folds_are_of_one_size(held, n_folds):
     sizes = np.bincount(folds, minlength=n_folds)
     assert len(sizes) == n_folds
     assert sizes.max() - sizes.min() <= 1
+
+
+def test_tables_of_events_are_read_for_their_classes():
+    labels = [[0, 0, 1], [1, 0, 0], [-1, -1, -1], [0, 1, 0], [0, 1, 1]]
+    tables = [labels_to_events(one) for one in labels]
+    split = LabeledKFold(2, shuffle=True, random_state=0).split
+    for found, wanted in zip(split(labels, tables), split(labels, labels), strict=True):
+        np.testing.assert_array_equal(found[1], wanted[1])

@@ -73,6 +73,12 @@ class TestByShare:
         assert all((labels >= 0).all() for labels in found.labels_)
 
 
+def test_a_segmenter_that_saves_no_run_is_named(mixed, tmp_path):
+    pipeline = make_pipeline(RecordingStandardizer(), FAST)
+    with pytest.raises(ValueError, match="checkpoint: the fit of Pipeline takes none"):
+        SelfTrainingSegmenter(pipeline).fit(*mixed, checkpoint=tmp_path / "run")
+
+
 class TestByAgreement:
     def test_whole_recordings_are_believed_those_that_agree_best_first(self, mixed):
         X, y = mixed

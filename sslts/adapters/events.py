@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sslts.annotations import is_counted
 from sslts.segments import check_labels, find_runs, labels_to_segments, segments_to_labels
 
 
@@ -153,6 +154,20 @@ def iterate_instances(index: pd.Index) -> Iterator[tuple[Any, int, int]]:
         yield index.levels[0][code], int(start), int(stop)
 
 
+def split_instances(X: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the time steps of each instance of a Panel, in order of appearance, on their times; of a series, itself.
+
+    Examples
+    --------
+    >>> index = pd.MultiIndex.from_tuples([("b", 0), ("b", 1), ("a", 0)])
+    >>> [part.index.tolist() for part in split_instances(pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index))]
+    [[0, 1], [0]]
+    """
+    if not isinstance(X.index, pd.MultiIndex):
+        return [X]
+    return [X.iloc[start:stop].droplevel(0) for _, start, stop in iterate_instances(X.index)]
+
+
 def read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
     """Read what sktime's users call ``y`` as labels of time steps, one array for each instance.
 
@@ -195,6 +210,11 @@ def read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
         if all(map(_is_events, entries)):
             entries = pd.concat(map(_as_table, entries), keys=[instance for instance, _, _ in instances])
     if _is_events(entries):
+        if len(instances) > 1 and len(entries) > 1 and is_counted(entries.index):
+            raise ValueError(
+                "y does not say to which instance of X each event belongs: its rows are numbered. Give its index the "
+                "instances as first level, as labels_to_events(labels, X.index) does, or pass a list of tables."
+            )
         lengths = [stop - start for _, start, stop in instances]
         return _paint_events(_as_table(entries), _find_instances(entries, instances), lengths, fill=-1)
     return [

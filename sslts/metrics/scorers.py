@@ -64,9 +64,12 @@ class SegmentationScorer:
         if self.response not in ("predict", "predict_proba"):
             raise ValueError(f"response={self.response!r}; give 'predict' or 'predict_proba'.")
 
+    @property
+    def __name__(self) -> str:  # what scikit-learn's displays call the score
+        return self.name or str(getattr(self.function, "__name__", repr(self.function)))
+
     def __repr__(self) -> str:
-        name = self.name or getattr(self.function, "__name__", repr(self.function))
-        return f"SegmentationScorer({name}{', sign=-1' if self.sign < 0 else ''})"
+        return f"SegmentationScorer({self.__name__}{', sign=-1' if self.sign < 0 else ''})"
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Score what `estimator` predicts for `X` against the truth `y` (labels, -1 = unlabelled)."""

@@ -47,7 +47,7 @@ class _LabeledSplitter(BaseCrossValidator):
         ValueError
             If there are too few labelled recordings, `X` can't be cut by recordings, or a split lacks a class.
         """
-        labels = read_labels(_check_container(X, y))
+        labels = read_labels(_read_events(_check_container(X, y)))
         n = _count_recordings(X, len(labels))
         if n != len(labels):
             raise ValueError(
@@ -260,6 +260,13 @@ class LabeledShuffleSplit(_LabeledSplitter):
                 "the training, and one at least for the test. Label more."
             )
         return n_test
+
+
+def _read_events(y: Any) -> Any:
+    """Return the labels of events where ``y`` is a list of sktime's tables of them: which classes a recording holds."""
+    if not isinstance(y, (list, tuple)) or not all(isinstance(table, pd.DataFrame) and "ilocs" in table for table in y):
+        return y
+    return [table["labels"].to_numpy() if len(table) else np.array([-1]) for table in y]
 
 
 def _check_container(X: Any, y: Any) -> Any:

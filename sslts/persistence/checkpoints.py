@@ -139,6 +139,7 @@ def _get_run_state(net: SegmentationNet, encoder: Encoder) -> dict[str, Any]:
         "net": get_net_state(net),
         "optimizer": net.optimizer_.state_dict(),
         "generators": [net.generator_.get_state(), net.dropout_generator_.get_state()],
+        "frozen": [name for name, weight in net.module_.named_parameters() if not weight.requires_grad],
     }
     coded = {name: encoder.encode(value, name) for name, value in state.items()}
     if foreign := sorted(set(list_foreign(coded))):
@@ -168,6 +169,9 @@ def _get_callback_state(callback: Any, encoder: Encoder, path: str) -> dict[str,
 def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
     decoder = Decoder(tensors)
     set_net_state(net, decoder.decode(coded["net"]))
+    frozen = decoder.decode(coded["frozen"])
+    for name, weight in net.module_.named_parameters():
+        weight.requires_grad_(name not in frozen)
     net.optimizer_.load_state_dict(decoder.decode(coded["optimizer"]))
     for parameter, values in net.optimizer_.state.items():
         for name, value in values.items():

@@ -34,7 +34,7 @@ from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters.predicting import PredictsRecordings
-from sslts.segmenters.probing import check_instance, check_reach, check_shapes, read_size
+from sslts.segmenters.probing import check_callbacks, check_instance, check_reach, check_shapes, read_size
 from sslts.segmenters.saving import SavableNetwork
 from sslts.segmenters.start import (
     Start,
@@ -352,11 +352,11 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         return not (is_ours(type(criterion)) and is_shipped([self.network_, *own]))
 
     def _make_callbacks(self, saver: Checkpoint | None) -> list[Any]:
-        found: list[Any] = [("losses", LossRecorder())]
+        found: list[Any] = [("sslts_losses", LossRecorder())]
         own = [callback[1] if isinstance(callback, tuple) else callback for callback in self.callbacks or []]
-        kinds = [callback if isinstance(callback, type) else type(callback) for callback in own]
+        kinds = check_callbacks(own)
         if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
-            found.append(("schedule", make_schedule(self.lr, self.max_steps)))
+            found.append(("sslts_schedule", make_schedule(self.lr, self.max_steps)))
         if any(getattr(callback, "load_best", False) and not getattr(callback, "f_teacher", None) for callback in own):
             warn(
                 "callbacks: load_best=True brings back the network that learns, and its average, which predicts, stays "
@@ -364,9 +364,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             )
         found += self.callbacks or []
         if saver is not None:
-            found.append(("checkpoint", saver))  # behind those whose state it keeps
+            found.append(("sslts_checkpoint", saver))  # behind those whose state it keeps
         if self.verbose:
-            found.append(("bar", StepBar()))
+            found.append(("sslts_bar", StepBar()))
         return found
 
     @torch.no_grad()
@@ -427,12 +427,14 @@ def _count_features(X: Any, recordings: Recordings) -> int:
 def _make_history(net: SegmentationNet, classes: np.ndarray, *, pseudo: bool) -> pd.DataFrame:
     """Return one row for each logging interval; of who makes pseudo-labels, with the shares of the classes."""
     columns = ["step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"]
-    pseudo = pseudo or any(epoch.get("shares") for epoch in net.history)
+    pseudo = pseudo or any("share_0" in epoch for epoch in net.history)
     names = [f"share_{k}" for k in classes] if pseudo else []
     rows = []
     for epoch in net.history:
         if "step" not in epoch:  # an interval that was interrupted
             continue
-        shares = epoch["shares"] or [math.nan] * len(names)  # none before pseudo-labels have a weight
+        shares = [
+            epoch.get(f"share_{k}", math.nan) for k in range(len(names))
+        ]  # none before pseudo-labels have a weight
         rows.append({**{name: epoch[name] for name in columns}, **dict(zip(names, shares, strict=True))})
     return pd.DataFrame(rows, columns=[*columns, *names])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from sslts.recipes import check_no_class
@@ -28,6 +30,25 @@ def check_instance(network: Any) -> None:
             f"network is a module, {type(network).__name__}; pass what makes one for a number of channels and of "
             f"classes, as `lambda n_channels, n_classes: {type(network).__name__}(...)`."
         )
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> list[type[Callback]]:
+    """Return the classes of callbacks; refuse what is none.
+
+    Examples
+    --------
+    >>> check_callbacks([3])
+    Traceback (most recent call last):
+    ...
+    ValueError: callbacks[0]=3 is no callback of skorch; pass instances of skorch.callbacks.Callback.
+    """
+    kinds = [callback if isinstance(callback, type) else type(callback) for callback in callbacks]
+    for i, (callback, kind) in enumerate(zip(callbacks, kinds, strict=True)):
+        if not issubclass(kind, Callback):
+            raise ValueError(
+                f"callbacks[{i}]={callback!r} is no callback of skorch; pass instances of skorch.callbacks.Callback."
+            )
+    return kinds
 
 
 def read_size(module: nn.Module, name: str) -> int:

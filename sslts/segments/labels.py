@@ -187,21 +187,21 @@ def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
     return _split_instances(order_labels(y, index, argument))
 
 
-def order_labels(y: pd.Series, index: pd.Index, argument: str = "y") -> pd.Series:
+def order_labels(y: Any, index: pd.Index, argument: str = "y") -> Any:
     """Return labels in the order of an index.
 
     Parameters
     ----------
-    y : Series
+    y : Series or DataFrame
         Labels, on an index of their own.
     index : Index
-        Of the samples, one label for each.
+        Of the samples, or recordings, one row of labels for each.
     argument : str, default="y"
         What error messages call `y`.
 
     Returns
     -------
-    Series
+    Series or DataFrame
 
     Raises
     ------

@@ -1,0 +1,180 @@
+"""Transformers before a detector of sktime, and those of this package as sktime's."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils import Tags
+from sktime.detection.compose import DetectorPipeline
+from sktime.transformations.adapt import TabularToSeriesAdaptor
+from sktime.transformations.base import BaseTransformer
+from sktime.utils.sklearn import is_sklearn_transformer
+
+from sslts.adapters.events import split_instances
+from sslts.preprocessing import FillGaps, LengthKeeping, RecordingStandardizer
+from sslts.wrapping import find_attribute
+
+
+def adapt_transformer(transformer: Any) -> BaseTransformer | None:
+    """Return a transformer of sktime, of scikit-learn or of this package as one of sktime; None for what is none.
+
+    Rows of scikit-learn's tables are time steps here, but those of `sslts.preprocessing` work on whole recordings.
+
+    Examples
+    --------
+    >>> from sslts.preprocessing import FillGaps
+    >>> type(adapt_transformer(FillGaps())).__name__, adapt_transformer(3)
+    ('RecordingTransformer', None)
+    """
+    if isinstance(transformer, LengthKeeping):
+        return RecordingTransformer(transformer)
+    if is_sklearn_transformer(transformer):
+        return TabularToSeriesAdaptor(transformer)
+    return transformer if isinstance(transformer, BaseTransformer) else None
+
+
+class RecordingTransformer(BaseTransformer):
+    """A transformer of `sslts.preprocessing` on series and Panels of sktime.
+
+    Parameters
+    ----------
+    transformer : RecordingStandardizer, FillGaps, ButterworthFilter or their like
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sslts.adapters.sktime import RecordingTransformer
+    >>> from sslts.preprocessing import RecordingStandardizer
+    >>> series = pd.DataFrame({"a": [1.0, 3.0], "b": [0.0, 8.0]})
+    >>> RecordingTransformer(RecordingStandardizer()).fit_transform(series)["b"].tolist()
+    [-1.0, 1.0]
+    """
+
+    _tags: ClassVar[dict[str, Any]] = {
+        "authors": "The sslts developers",
+        "maintainers": "The sslts developers",
+        "scitype:transform-input": "Series",
+        "scitype:transform-output": "Series",
+        "scitype:instancewise": True,
+        "X_inner_mtype": ["pd.DataFrame", "pd-multiindex"],
+        "y_inner_mtype": "None",
+        "capability:multivariate": True,
+        "capability:missing_values": True,
+        "capability:categorical_in_X": False,
+        "fit_is_empty": False,
+    }
+
+    def __init__(self, transformer: Any) -> None:
+        self.transformer = transformer
+        super().__init__()
+
+    def _fit(self, X: pd.DataFrame, y: Any = None) -> Self:  # noqa: ARG002
+        self.transformer_ = clone(self.transformer).fit(split_instances(X))
+        return self
+
+    def _transform(self, X: pd.DataFrame, y: Any = None) -> pd.DataFrame:  # noqa: ARG002
+        found = [np.atleast_2d(one).T for one in self.transformer_.transform(split_instances(X))]
+        return pd.DataFrame(np.concatenate(found), index=X.index, columns=X.columns)
+
+    @classmethod
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:  # noqa: ARG003
+        """Return parameters with which sktime tests the transformer."""
+        return [{"transformer": RecordingStandardizer()}, {"transformer": FillGaps()}]
+
+
+class SegmenterPipeline(DetectorPipeline):
+    """Transformers of sktime before a detector of this module; what ``transformer * detector`` makes.
+
+    sktime's own ``DetectorPipeline`` hands ``y`` to the transformers too, and those that look at it do not know tables
+    of intervals; this one keeps it for the detector. Panels, scores, and the index of ``X`` come through as well.
+
+    Parameters
+    ----------
+    steps : list of transformers and one detector at the end, or of ``(name, estimator)``
+
+    Examples
+    --------
+    >>> from sktime.transformations.detrend import Detrender
+    >>> from sslts.adapters.sktime import FixMatchDetector, labels_to_events
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(1, n_samples=400, random_state=0)
+    >>> pipeline = Detrender() * FixMatchDetector(max_steps=2, random_state=0)
+    >>> pipeline.fit(X[0], labels_to_events(y)).transform(X[0]).shape
+    (400, 1)
+    """
+
+    _tags: ClassVar[dict[str, Any]] = {
+        "capability:multivariate": True,
+        "X_inner_mtype": ["pd.DataFrame", "pd-multiindex"],
+    }
+
+    def __rmul__(self, other: Any) -> Any:
+        """Return the pipeline with a transformer before it."""
+        step = adapt_transformer(other)
+        longer = NotImplemented if step is None else super().__rmul__(step)
+        return longer if longer is NotImplemented else SegmenterPipeline(steps=longer.steps)
+
+    def __sklearn_tags__(self) -> Tags:
+        return self.estimator_.__sklearn_tags__()
+
+    def _fit(self, X: pd.DataFrame, y: Any = None) -> Self:
+        self._X = self._y = None
+        self.skip_trafos_ = False
+        n_samples = len(X)
+        for i, name, transformer in self._iter_transformers():
+            fitted = transformer.clone()
+            X = fitted.fit_transform(X)
+            self.steps_[i] = (name, fitted)
+            if len(X) != n_samples:
+                raise ValueError(
+                    f"{name} turned {n_samples} time steps into {len(X)}; events are positions in X, so take a "
+                    "transformer that keeps every time step. (Instances of unlike lengths are padded by sktime for one "
+                    "that works on single series: transform these one by one before.)"
+                )
+        name, detector = self.steps_[-1]
+        self.steps_[-1] = (name, detector.clone().fit(X, y))
+        return self
+
+    def _ask(self, method: str, X: Any, *args: Any) -> Any:
+        self.check_is_fitted()
+        return getattr(self.estimator_, method)(self._transform(self._check_X(X)), *args)
+
+    def transform(self, X: Any) -> pd.DataFrame:
+        """Return the label of each time step, on the index of ``X``."""
+        return self._ask("transform", X)
+
+    def predict_segments(self, X: Any) -> pd.DataFrame:
+        """Return the segments, as the detector does."""
+        return self._ask("predict_segments", X)
+
+    def predict_points(self, X: Any) -> pd.DataFrame:
+        """Return where segments start, as the detector does."""
+        return self._ask("predict_points", X)
+
+    def predict_scores(self, X: Any) -> pd.DataFrame:
+        """Return the mean probability of the label in each segment."""
+        return self._ask("predict_scores", X)
+
+    def transform_scores(self, X: Any) -> pd.DataFrame:
+        """Return the probability of each class at each time step."""
+        return self._ask("transform_scores", X)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the mean IoU over the classes present, on labelled time steps only."""
+        return self._ask("score", X, y)
+
+    def _compare(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        return self._ask("_compare", X, y, response)
+
+    @property
+    def background(self) -> int | None:
+        """The detector's class that is not a segment."""
+        return find_attribute(self.estimator_, "background", 0)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The detector's classes."""
+        return self.estimator_.classes_
