@@ -1,4 +1,4 @@
-"""Configuration of Sphinx. Build with ``sphinx-build -W docs docs/_build``."""
+"""Configuration of Sphinx. Build with ``sphinx-build -W docs docs/_build/html``."""
 
 import sys
 import warnings

@@ -3,7 +3,7 @@ What thresholds believe
 =======================
 
 A teacher that is sure of the background, fairly sure of one pattern and unsure of a rarer one. Every threshold of
-`sslts.thresholds` gets a hundred batches of its probabilities, and then says how much each sample weighs.
+`sslts.thresholds` gets three hundred batches of its probabilities, and then says how much each sample weighs.
 
 Run it as ``python examples/plot_thresholds.py``: a second. It writes ``thresholds.png``.
 """

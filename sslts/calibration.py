@@ -44,7 +44,8 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     Warns
     -----
     UserWarning
-        If fewer than half of a class' true segments were found; the message names the class.
+        If no labelled recording holds a class, so that its scores are taken as they are; if fewer than half of a
+        class' true segments were found. The message names the class.
 
     Notes
     -----

@@ -4,7 +4,7 @@ Any callable ``(n_channels, n_classes) -> torch.nn.Module`` is a network. What a
 
 ``stride``
     Its output at a sample depends on the sample's position only modulo this; pieces of a recording start at multiples,
-    and training windows are multiples of it.
+    and training windows whose length is derived are multiples of it.
 ``receptive_field``
     Samples to either side that can influence an output. With both, a long recording is read in pieces that give the
     result of one pass.

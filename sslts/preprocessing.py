@@ -57,7 +57,7 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like
-            Any container of recordings, see `sslts.recordings.as_recordings`.
+            Recordings, in any container that a segmenter takes.
         y : ignored
 
         Returns

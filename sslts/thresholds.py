@@ -247,7 +247,7 @@ class FixedThreshold(Threshold):
     ----------
     tau : float
         In [0, 1]; 0.95 in the paper.
-    alignment : {"uniform", "labeled"} or None
+    alignment, alignment_limit
         See `Threshold`.
 
     Examples
@@ -302,7 +302,7 @@ class CurriculumThreshold(Threshold):
     expected : {"uniform", "labeled"}
         Shares of classes that are learnt alike. Equal ones are the paper's, whose classes are equally frequent; where
         they are not, everything of the rare ones is believed. "labeled" takes the shares of the labelled samples.
-    alignment : {"uniform", "labeled"} or None
+    alignment, alignment_limit
         See `Threshold`.
 
     Examples
@@ -385,7 +385,7 @@ class SelfAdaptiveThreshold(Threshold):
         for most datasets, 0 leaves it out.
     expected : {"uniform", "labeled"}
         Shares of classes that are learnt alike; see `CurriculumThreshold`.
-    alignment : {"uniform", "labeled"} or None
+    alignment, alignment_limit
         See `Threshold`.
 
     Examples
@@ -434,7 +434,7 @@ class SoftThreshold(Threshold):
 
     Parameters
     ----------
-    alignment : {"uniform", "labeled"} or None
+    alignment, alignment_limit
         See `Threshold`; "uniform" in the paper, and of the weights alone: pseudo-labels stay the teacher's.
 
     Examples
@@ -478,7 +478,7 @@ class RelativeThreshold(Threshold):
     Parameters
     ----------
     tau : float
-    alignment : {"uniform", "labeled"} or None
+    alignment, alignment_limit
         See `Threshold`; "labeled" in the paper, and not to the shares of the labels but to those of the teacher's
         answers to labelled samples, a running average.
 

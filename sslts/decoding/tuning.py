@@ -125,8 +125,8 @@ def tune_decoder(
     """Pick the decoder that counts or measures best on labelled recordings, without fitting the network again.
 
     Of the decoders that lose no more than `max_iou_loss` of mean IoU against `Argmax`, the one with the best score.
-    If that is a `Hysteresis` with one setting for all classes, each class is then given, one after the other, the
-    setting that is best for it alone, if that improves the score.
+    With ``decoders=None``, a `Hysteresis` that gives each class the setting best for it alone is tried as well, and
+    taken if it scores better.
 
     Parameters
     ----------
@@ -151,7 +151,8 @@ def tune_decoder(
     Raises
     ------
     ValueError
-        If no sample is labelled, a label is no class of the segmenter, or `scoring` is unknown.
+        If no sample is labelled, a label is no class of the segmenter, `scoring` is unknown, or `max_iou_loss` is not
+        from 0 to 1.
 
     Examples
     --------

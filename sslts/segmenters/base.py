@@ -188,6 +188,12 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         ValueError
             If the input or a parameter is unusable, or `checkpoint` is no checkpoint of this data and these parameters
             (`sslts.persistence.PersistenceError`); nothing has been trained then, and what an earlier fit found stays.
+        TypeError
+            If `X` is of a kind that holds no numbers.
+        sklearn.exceptions.NotFittedError
+            If `init` is not fitted.
+        OSError
+            If a recording can't be read, or the checkpoint not be written.
         FloatingPointError
             If the loss stops being finite. The weights are those of the step before, and `predict` works.
         """

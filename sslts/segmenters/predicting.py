@@ -70,8 +70,12 @@ class PredictsRecordings:
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             If ``X`` or ``out`` does not fit. Nothing is written then.
+        sklearn.exceptions.NotFittedError
+            If `fit` was not called.
+        FloatingPointError
+            If the network answers NaN.
         OSError
             If reading or writing fails. What ``out`` holds by then is right, and is named in a note to the error.
         """
@@ -103,7 +107,7 @@ class PredictsRecordings:
 
         Raises
         ------
-        ValueError, OSError
+        ValueError, TypeError, NotFittedError, FloatingPointError, OSError
             As `predict` does.
         """
         recordings = self._read(X)
@@ -129,6 +133,11 @@ class PredictsRecordings:
             Columns ``recording, start, end, length, label, score``: half-open ``[start, end)`` in samples, ``score``
             the mean probability of the label inside. With ``sampling_rate`` also ``start_time, end_time, duration`` in
             seconds. The ``background`` class is not a segment.
+
+        Raises
+        ------
+        ValueError, TypeError, NotFittedError, FloatingPointError, OSError
+            As `predict` does.
         """
         recordings = self._read(X)
         found = []
@@ -157,6 +166,11 @@ class PredictsRecordings:
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError, TypeError, NotFittedError, FloatingPointError, OSError
+            As `predict` does, or if ``y`` does not fit ``X``.
         """
         recordings = self._read(X)
         truth = as_labels(y, recordings)

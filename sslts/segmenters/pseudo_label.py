@@ -112,7 +112,7 @@ class PseudoLabelSegmenter(NetworkSegmenter):
     normalization : {"recording", "local"} or None, default="recording"
         Location and scale of each channel: of the whole recording, of the stretch around each sample, or as given.
     window_length : int or None, default=None
-        Samples of a training window; None derives it from the labelled segments.
+        Samples of a training window, at most the longest recording; None derives it from the labelled segments.
     batch_size : int
         Labelled windows in a batch.
     max_steps : int
@@ -120,7 +120,8 @@ class PseudoLabelSegmenter(NetworkSegmenter):
     lr, weight_decay : float
         Of AdamW; the rate follows one cycle.
     ema_decay : float
-        Decay of the averaged weights, which teach and predict; 0 makes the student its own teacher, as in the paper.
+        Decay of the averaged weights that predict; 0 predicts with the last ones. Pseudo-labels are the network's own,
+        as in the paper.
     class_weight : dict, "balanced" or None
         Weights of the classes in the labelled loss.
     background : int or None, default=0
@@ -142,7 +143,7 @@ class PseudoLabelSegmenter(NetworkSegmenter):
     random_state : int, RandomState or None
         Seed of weights, windows and views.
     verbose : int
-        1 shows a progress bar with loss and mask rate.
+        1 shows a progress bar: in `fit` with loss and mask rate, in `predict` of samples.
 
     Attributes
     ----------
@@ -165,7 +166,7 @@ class PseudoLabelSegmenter(NetworkSegmenter):
         The fitted skorch net.
     history_ : DataFrame
         A row for each logging interval: ``step, lr, loss, labeled_loss, unlabeled_loss, mask_rate, seconds``, and
-        ``share_<class>``, the share of each class among the believed pseudo-labels.
+        ``share_<class>``, the share of each class among the believed pseudo-labels; NaN before there are any.
     device_, precision_ : str
         What "auto" came to.
 

@@ -61,7 +61,7 @@ class SupervisedSegmenter(NetworkSegmenter):
     normalization : {"recording", "local"} or None, default="recording"
         Location and scale of each channel: of the whole recording, of the stretch around each sample, or as given.
     window_length : int or None, default=None
-        Samples of a training window; None derives it from the labelled segments.
+        Samples of a training window, at most the longest recording; None derives it from the labelled segments.
     batch_size : int
         Labelled windows in a batch.
     max_steps : int
@@ -91,7 +91,7 @@ class SupervisedSegmenter(NetworkSegmenter):
     random_state : int, RandomState or None
         Seed of weights, windows and views.
     verbose : int
-        1 shows a progress bar.
+        1 shows a progress bar, in `fit` and in `predict`.
 
     Attributes
     ----------

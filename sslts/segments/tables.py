@@ -44,7 +44,8 @@ def labels_to_segments(
     Raises
     ------
     ValueError
-        If `labels` are not labels, or `proba` does not fit them or lacks a column for one of them.
+        If `labels` are not labels, `proba` does not fit them or lacks a column for one of them, or `sampling_rate` is
+        not above 0.
 
     Examples
     --------
