@@ -10,7 +10,6 @@ from conftest import TINY
 from sslts import FixMatchSegmenter
 from sslts.segmenters.fixmatch import FixMatchLoss
 from sslts.thresholds import (
-    MOMENTUM,
     CurriculumThreshold,
     FixedThreshold,
     RelativeThreshold,
@@ -19,6 +18,7 @@ from sslts.thresholds import (
     as_threshold,
     build_threshold,
 )
+from sslts.thresholds.module import MOMENTUM
 
 ALL = [FixedThreshold(0.7), CurriculumThreshold(0.7), SelfAdaptiveThreshold(), SoftThreshold(), RelativeThreshold()]
 NEW = 1 - MOMENTUM

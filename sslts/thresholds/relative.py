@@ -1,0 +1,59 @@
+"""AdaMatch's threshold (Berthelot et al. 2022): relative to the confidence on labelled samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sslts.thresholds.module import Labeled, ThresholdModule
+from sslts.thresholds.shares import average_values
+from sslts.thresholds.threshold import Threshold
+
+
+class _RelativeModule(ThresholdModule):
+    confidence: Tensor
+    needs_labeled = True
+
+    def __init__(self, tau: float) -> None:
+        super().__init__()
+        self.tau = tau
+        self.register_buffer("confidence", torch.tensor(1.0))
+
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+        if labeled is not None:
+            answer, known = labeled
+            self.confidence.copy_(torch.where(known.any(), average_values(answer.amax(1), known), self.confidence))
+
+    def forward(self, proba: Tensor) -> Tensor:
+        return (proba.amax(1) >= self.tau * self.confidence).to(proba.dtype)
+
+
+@dataclass(frozen=True)
+class RelativeThreshold(Threshold):
+    """Believe a sample from ``tau`` times the mean confidence on the labelled samples of the same batch.
+
+    Source: Berthelot et al. 2022, "AdaMatch", section 3.2. The teacher sees the labelled windows' weak view too.
+
+    Parameters
+    ----------
+    tau : float
+    alignment, alignment_limit
+        See `Threshold`; "labeled" in the paper, and not to the shares of the labels but to those of the teacher's
+        answers to labelled samples, a running average.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = RelativeThreshold(0.9).build(n_classes=2)
+    >>> proba, valid = torch.tensor([[[0.8], [0.2]]]), torch.ones(1, 1).bool()
+    >>> module.observe(proba, valid, labeled=(torch.tensor([[[0.85], [0.15]]]), valid))
+    >>> module(proba).tolist()  # 0.8 >= 0.9 * 0.85
+    [[1.0]]
+    """
+
+    tau: float = 0.9
+
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:  # noqa: ARG002
+        return _RelativeModule(self.tau)

@@ -1,0 +1,86 @@
+"""FreeMatch's threshold (Wang et al. 2023): it follows the teacher's confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sslts.thresholds.module import MOMENTUM, Labeled, ThresholdModule
+from sslts.thresholds.shares import average_samples, average_values, compare_shares, count_classes, expect_shares
+from sslts.thresholds.threshold import Threshold
+
+
+class _SelfAdaptiveModule(ThresholdModule):
+    expected: Tensor
+    confidence: Tensor
+    share: Tensor
+    histogram: Tensor
+
+    def __init__(self, expected: Tensor, fairness: float) -> None:
+        super().__init__()
+        self.fairness = fairness
+        self.register_buffer("expected", expected)
+        self.register_buffer("confidence", torch.tensor(1 / len(expected)))
+        self.register_buffer("share", expected.clone())
+        self.register_buffer("histogram", expected.clone())
+
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+        confidence, label = proba.max(1)
+        self.confidence.lerp_(average_values(confidence, valid), 1 - MOMENTUM)
+        self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
+        self.histogram.lerp_(count_classes(label, valid.float(), len(self.share)), 1 - MOMENTUM)
+
+    def forward(self, proba: Tensor) -> Tensor:
+        confidence, label = proba.max(1)
+        found = compare_shares(self.share, self.expected)
+        tau = self.confidence * found / found.max()  # eq. 8
+        return (confidence >= tau[label]).to(proba.dtype)
+
+    def penalize(self, logits: Tensor, weight: Tensor) -> Tensor:
+        if not self.fairness:
+            return logits.new_zeros(())
+        proba = logits.softmax(1)
+        mean = (proba * weight[:, None]).sum((0, 2)) / weight.sum().clamp(min=1)
+        expected = _normalize(self.share / self.histogram.clamp(min=1e-6))
+        count = count_classes(proba.max(1).indices, weight, len(mean))
+        occurs = count > 0  # of a class that does not, as of all where nothing is believed, nothing can be said
+        found = _normalize(torch.where(occurs, mean / count.clamp(min=1e-6), 0))
+        return self.fairness * (expected * torch.where(occurs, found, 1).clamp(min=1e-12).log()).sum()
+
+
+def _normalize(x: Tensor) -> Tensor:
+    return x / x.sum().clamp(min=1e-12)
+
+
+@dataclass(frozen=True)
+class SelfAdaptiveThreshold(Threshold):
+    """Follow the teacher's confidence: its running mean, scaled for each class by that class' running probability.
+
+    Source: Wang et al. 2023, "FreeMatch", eqs. 5-8; the fairness term is eqs. 9-11.
+
+    Parameters
+    ----------
+    fairness : float
+        Weight of the fairness term beside the labelled loss, whatever that of the unlabelled one; 0.05 in the paper
+        for most datasets, 0 leaves it out.
+    expected : {"uniform", "labeled"}
+        Shares of classes that are learnt alike; see `CurriculumThreshold`.
+    alignment, alignment_limit
+        See `Threshold`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = SelfAdaptiveThreshold().build(n_classes=2)
+    >>> module(torch.tensor([[[0.6], [0.4]]])).tolist()  # it starts at 1 / n_classes
+    [[1.0]]
+    """
+
+    fairness: float = 0.0
+    expected: Literal["uniform", "labeled"] = "uniform"
+
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:
+        return _SelfAdaptiveModule(expect_shares("expected", self.expected, n_classes, prior), self.fairness)

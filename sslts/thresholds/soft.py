@@ -1,0 +1,61 @@
+"""SoftMatch's weights (Chen et al. 2023): by how far confidence lies below its mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from sslts.thresholds.module import MOMENTUM, Labeled, ThresholdModule
+from sslts.thresholds.shares import average_values
+from sslts.thresholds.threshold import Threshold
+
+
+class _SoftModule(ThresholdModule):
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(1 / n_classes))
+        self.register_buffer("variance", torch.tensor(1.0))
+
+    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+        confidence, count = proba.amax(1).float(), valid.sum()
+        mean = average_values(confidence, valid)
+        variance = ((confidence - mean).square() * valid).sum() / (count - 1).clamp(min=1)  # unbiased
+        pace = (1 - MOMENTUM) * (count > 1)
+        self.mean.lerp_(mean, pace)
+        self.variance.lerp_(variance, pace)
+
+    def forward(self, proba: Tensor) -> Tensor:
+        below = (proba.amax(1) - self.mean).clamp(max=0)
+        return torch.exp(-below.square() / (2 * self.variance.clamp(min=1e-8) / 4))
+
+
+@dataclass(frozen=True)
+class SoftThreshold(Threshold):
+    """Weigh a sample by how far its confidence lies below the running mean, on a Gaussian of their running spread.
+
+    ``exp(-min(p - mu, 0)^2 / (2 sigma^2 / 4))`` (Chen et al. 2023, "SoftMatch", eqs. 5-7, with two standard deviations
+    as in the paper's code).
+
+    Parameters
+    ----------
+    alignment, alignment_limit
+        See `Threshold`; "uniform" in the paper, and of the weights alone: pseudo-labels stay the teacher's.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = SoftThreshold().build(n_classes=2)
+    >>> module(torch.tensor([[[0.9], [0.1]]])).tolist()  # above the mean, which starts at 1 / n_classes
+    [[1.0]]
+    """
+
+    _aligns_labels: ClassVar[bool] = False
+
+    def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:  # noqa: ARG002
+        return _SoftModule(n_classes)
