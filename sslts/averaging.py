@@ -38,7 +38,6 @@ class AveragedModule(nn.Module):
     """
 
     n_averaged: Tensor
-    warm_up = True  # of the class too, for modules that were pickled without it
     _folded: tuple[Any, ...] | None = None
 
     def __init__(self, module: nn.Module, decay: float, *, warm_up: bool = True) -> None:

@@ -29,6 +29,7 @@ class NormalizedRecordings:
     Examples
     --------
     >>> import numpy as np
+    >>> from sslts.recordings import as_recordings
     >>> seen = NormalizedRecordings(as_recordings(np.array([[1.0, 3.0]])), "recording", width=0)
     >>> seen.read(0)
     array([[-1.,  1.]], dtype=float32)

@@ -139,7 +139,7 @@ def _predict_long(
     net: SegmentationNet, recordings: NormalizedRecordings, i: int, *, core: int, halo: int
 ) -> Iterator[Part]:
     length = int(recordings.recordings.lengths[i])
-    for piece in cut_pieces(i, length, core=core, halo=halo):
+    for piece in cut_pieces(length, core=core, halo=halo):
         size = piece.stop - piece.start
         filled = int(round_up(np.array(size))) if piece.stop == length and net.takes_lengths else size
         proba = predict_batch(net, [recordings.read(i, piece.start, piece.stop)], filled)[0]

@@ -225,7 +225,7 @@ class SegmentationNet(NeuralNet):
     (5, True)
     """
 
-    interrupted_ = False  # of the class too, for nets that were pickled without it
+    interrupted_ = False  # before a training
 
     def __init__(
         self,

@@ -183,7 +183,7 @@ class TestErrors:
         with pytest.raises(FileNotFoundError, match="record 3, lead v1"):
             load_ludb(tmp_path)
 
-    @pytest.mark.parametrize(("module", "path"), [("wfdb", "given"), ("pooch", None), ("tqdm.auto", None)])
+    @pytest.mark.parametrize(("module", "path"), [("wfdb", "given"), ("pooch", None)])
     def test_a_missing_extra_says_what_to_install(self, folder, monkeypatch, module, path):
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(ImportError, match=r'pip install "sslts\[datasets\]"'):

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EarlyStopping
 
 import sslts
-from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter
+from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter, outputs
 from sslts.augment import Augmenter, Compose, NumpyFunction, ValueFunction
 from sslts.decoding import DurationViterbi, Hysteresis, measure_segments, tune_decoder
 from sslts.metrics import mean_iou_scorer
@@ -489,7 +489,7 @@ def saved(labeled, tmp_path_factory):
     return path
 
 
-def rewrite(source, target, change, **options):
+def rewrite(source, target, change):
     """Write a file whose checksum is right and whose header is changed."""
     header, tensors = files.read_file(source)
     header.pop("format")
@@ -497,7 +497,6 @@ def rewrite(source, target, change, **options):
     files.write_file(target, header, tensors)
 
 
-@pytest.mark.filterwarnings("ignore:.*decoder")
 def test_a_class_in_place_of_an_instance_is_refused(partly, tmp_path):
     segmenter = fit("supervised", partly, strong=Opaque())
     segmenter.save(tmp_path / "model.sslts")
@@ -619,7 +618,7 @@ class TestWriting:
             raise OSError(28, "No space left on device")
 
         if step == "write":
-            monkeypatch.setattr(files, "open", fail, raising=False)
+            monkeypatch.setattr(outputs, "open", fail, raising=False)
         else:
             monkeypatch.setattr(os, step, fail)
         with pytest.raises(OSError, match="No space left"):

@@ -195,8 +195,3 @@ class TestInterrupted:
         fitted = self.fit(partly, stop)
         assert fitted.net_.step_ < 20
         assert not fitted.net_.interrupted_
-
-    def test_a_net_that_was_pickled_without_it(self, partly):
-        net = self.fit(partly, InterruptOnce(99)).net_
-        del net.__dict__["interrupted_"]
-        assert not pickle.loads(pickle.dumps(net)).interrupted_

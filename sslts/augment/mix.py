@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Generator
 
 from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_stretch, draw_uniform
@@ -54,12 +53,8 @@ class CutMix(Augmenter):
         share = draw_uniform(self.low, self.high, (batch,), tracks.x, generator)
         share = share * draw_chance(self.p, (batch,), tracks.x, generator)
         mask = draw_stretch(length, share, generator)
-        wide = mask[:, None]
-        return Tracks(
-            torch.where(wide, tracks.x.roll(1, 0), tracks.x),
-            torch.where(mask if tracks.target.ndim == 2 else wide, tracks.target.roll(1, 0), tracks.target),
-            torch.where(mask, tracks.valid.roll(1, 0), tracks.valid),
-        )
+        other = Tracks(tracks.x.roll(1, 0), tracks.target.roll(1, 0), tracks.valid.roll(1, 0))
+        return other.where(mask, tracks)
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Tracks:
         return self.replace(target=torch.full_like(self.valid, -1, dtype=torch.int64))
 
     def where(self, chosen: Tensor, other: Tracks) -> Tracks:
-        """Return these tracks where ``chosen`` (B,), and those of ``other`` elsewhere.
+        """Return these tracks where ``chosen``, (B,) or (B, T), and those of ``other`` elsewhere.
 
         Examples
         --------
@@ -60,7 +60,8 @@ class Tracks:
         >>> a.where(torch.tensor([True, False]), b).target.tolist()
         [[1], [0]]
         """
-        wide, row = chosen[:, None, None], chosen[:, None]
+        row = chosen if chosen.ndim == 2 else chosen[:, None]
+        wide = row[:, None]
         return Tracks(
             torch.where(wide, self.x, other.x),
             torch.where(row if self.target.ndim == 2 else wide, self.target, other.target),

@@ -33,7 +33,7 @@ def fetch_ludb(records: Sequence[int] | None = None, leads: str | Sequence[str] 
     Raises
     ------
     ImportError
-        If pooch or tqdm isn't installed.
+        If pooch isn't installed.
     OSError
         If a file can't be had, or isn't what its checksum says.
     ValueError
@@ -74,7 +74,7 @@ def _wanted(names: list[str], records: Sequence[int] | None, leads: str | Sequen
 
 def _fetch_all(cache: Any, names: list[str]) -> None:
     """Fetch the files in a few threads; a bar shows how far it is, unless all are there already."""
-    from tqdm.auto import tqdm
+    from tqdm.auto import tqdm  # skorch brings it
 
     folder = Path(cache.abspath)
     for parent in {(folder / name).parent for name in names}:
@@ -104,9 +104,8 @@ def _fetch(cache: Any, name: str) -> str:
 def _import_pooch() -> Any:
     try:
         import pooch
-        import tqdm.auto  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            'downloading LUDB takes pooch and tqdm: pip install "sslts[datasets]", or pass the path of its folder'
+            'downloading LUDB takes pooch: pip install "sslts[datasets]", or pass the path of its folder'
         ) from error
     return pooch

@@ -96,7 +96,7 @@ def load_ludb(
     FileNotFoundError
         If `path` holds no WFDB records, or an annotation file is missing.
     ImportError
-        If wfdb, or pooch and tqdm for the download, aren't installed: ``pip install "sslts[datasets]"``.
+        If wfdb, or pooch for the download, isn't installed: ``pip install "sslts[datasets]"``.
     OSError
         If the download fails.
 

@@ -15,6 +15,7 @@ def warn_empty(reason: str) -> None:
 
     Examples
     --------
+    >>> import warnings
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warn_empty("y_true is all -1")
     >>> str(caught[0].message)

@@ -9,6 +9,7 @@ import pandas as pd
 from sslts.matching import spread_labels
 from sslts.metrics.averages import warn_empty
 from sslts.segments import check_labels
+from sslts.segments.labels import name_columns
 
 N_BINS = 15
 
@@ -179,8 +180,4 @@ def _read_tables(
                 f"y_proba[{i}] holds NaN or infinite values at {broken.size} labelled samples, the first at sample "
                 f"{broken[0]}; mend them, or set y_true to -1 there."
             )
-    n_columns = tables[0].shape[1] if tables else 0
-    ids = np.arange(n_columns) if classes is None else np.asarray(classes)
-    if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
-        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of y_proba, each once.")
-    return truth, tables, ids
+    return truth, tables, name_columns(classes, tables[0].shape[1] if tables else 0, "y_proba")

@@ -43,10 +43,10 @@ class CurveFile:
 
     Examples
     --------
-    >>> import tempfile
+    >>> import pathlib, tempfile
     >>> row = {"estimator": "mine", "labels": 5, "unlabelled": 100, "split": 0, "score": 0.75, "seconds": 60.0}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "curve.json"
+    ...     path = pathlib.Path(folder) / "curve.json"
     ...     CurveFile(path, {"seed": "0"}, {"mine": "FixMatchSegmenter()"}).add(row)
     ...     again = CurveFile(path, {"seed": "0"}, {"mine": "FixMatchSegmenter()"})
     >>> again.find(row)["score"], again.find({**row, "split": 1})

@@ -47,6 +47,7 @@ class PredictsRecordings:
     net_: SegmentationNet
     classes_: np.ndarray
     n_channels_: int
+    channel_names_: tuple[Any, ...] | None
     n_features_in_: int
     window_length_: int
     statistics_: SegmentStatistics
@@ -182,8 +183,7 @@ class PredictsRecordings:
         if recordings.container == "array" and getattr(X, "shape", ())[1:2] == (self.n_features_in_,):
             _check_feature_names(self, X, reset=False)  # recordings of another length have other names
         recordings.check_channels(self.n_channels_, type(self).__name__)
-        known = getattr(self, "channel_names_", None)  # of a file, if it was saved by a version that keeps them
-        check_channel_names(recordings.channel_names, known, "X", "the recordings that it was fitted on")
+        check_channel_names(recordings.channel_names, self.channel_names_, "X", "the recordings that it was fitted on")
         recordings.check_finite(plain=self.normalization_ is None)
         warn_of_other_rate(recordings.times, self.sampling_rate, recordings.name)
         return recordings

@@ -62,7 +62,7 @@ class SavableNetwork(Savable):
         if not fitted:  # as the segmenter that self-training clones
             return
         state = fitted.pop("net_")
-        super()._set_fitted({"normalization_": self.normalization, **fitted})  # a file of an earlier version has none
+        super()._set_fitted(fitted)
         if self.device != "auto":
             check_device(self.device)
         self._choose_hardware(torch.device(self.device_))

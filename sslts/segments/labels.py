@@ -342,3 +342,29 @@ def check_sampling_rate(sampling_rate: float | None) -> float:
     if not 0 < sampling_rate < np.inf:
         raise ValueError(f"sampling_rate={sampling_rate!r}; give samples per second, a positive number, or None.")
     return float(sampling_rate)
+
+
+def name_columns(classes: ArrayLike | None, n_columns: int, argument: str) -> np.ndarray:
+    """Give the class of each column of probabilities: `classes`, or 0 to K - 1.
+
+    Parameters
+    ----------
+    classes : array-like of int or None
+    n_columns : int
+    argument : str
+        What an error calls the probabilities.
+
+    Raises
+    ------
+    ValueError
+        If `classes` does not name each column once.
+
+    Examples
+    --------
+    >>> name_columns(None, 3, "proba").tolist()
+    [0, 1, 2]
+    """
+    ids = np.arange(n_columns) if classes is None else np.asarray(classes)
+    if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
+        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of {argument}, each once.")
+    return ids

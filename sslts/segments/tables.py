@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sslts.segments.labels import check_labels, check_sampling_rate, expand_ranges, find_runs
+from sslts.segments.labels import check_labels, check_sampling_rate, expand_ranges, find_runs, name_columns
 
 
 def labels_to_segments(
@@ -106,19 +106,16 @@ def _columns(recordings: list[np.ndarray], proba: Any, classes: ArrayLike | None
     probabilities = [np.asarray(one) for one in proba]
     if probabilities[0].ndim != 2:
         raise ValueError(f"proba[0] has shape {probabilities[0].shape}; give a (T, K) array per recording.")
-    n_columns = probabilities[0].shape[1]
-    ids = np.arange(n_columns) if classes is None else np.asarray(classes)
-    if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
-        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of proba, each once.")
+    ids = name_columns(classes, probabilities[0].shape[1], "proba")
     missing = np.setdiff1d(wanted, ids)
     if missing.size:
         raise ValueError(f"label {missing[0]} has no column in proba; name the columns with classes=.")
     order = np.argsort(ids)
     picked = []
     for i, (one, table) in enumerate(zip(recordings, probabilities, strict=True)):
-        if table.shape != (one.size, n_columns):
-            raise ValueError(f"proba[{i}] has shape {table.shape}; labels[{i}] needs {(one.size, n_columns)}.")
-        at = order[np.searchsorted(ids, one, sorter=order).clip(max=n_columns - 1)]
+        if table.shape != (one.size, ids.size):
+            raise ValueError(f"proba[{i}] has shape {table.shape}; labels[{i}] needs {(one.size, ids.size)}.")
+        at = order[np.searchsorted(ids, one, sorter=order).clip(max=ids.size - 1)]
         picked.append(np.where(ids[at] == one, table[np.arange(one.size), at], 0.0))
     return np.concatenate(picked, dtype=np.float64)
 
