@@ -34,6 +34,10 @@ def as_multiindex(X, y=None):
     return (frame, None) if y is None else (frame, pd.Series(y.ravel(), index=index))
 
 
+# What all share is tried on one of them.
+ON_ONE = pytest.mark.parametrize("make_segmenter", ["fixmatch"], indirect=True)
+
+
 class TestScikitLearn:
     def test_check_estimator(self, make_segmenter):
         results = check_estimator(
@@ -97,6 +101,7 @@ class TestScikitLearn:
                 getattr(make_segmenter(), method)(partly[0])
 
 
+@ON_ONE
 class TestContainers:
     def test_array(self, make_segmenter, partly):
         X, y = partly
@@ -266,6 +271,7 @@ class TestSegments:
         assert table["start"].dtype == np.int64
 
 
+@ON_ONE
 class TestDefects:
     """Each is found before any training."""
 
@@ -329,6 +335,7 @@ class TestDefects:
             fitted.predict(X)
 
 
+@ON_ONE
 class TestNetwork:
     def test_a_module_class_is_a_network(self, make_segmenter, partly):
         fitted = make_segmenter(network=PlainNetwork).fit(*partly)
@@ -407,6 +414,7 @@ def test_another_background_after_the_fit_reaches_the_decoder_too(make_segmenter
     assert prepare_decoder(changed.decoder, read_statistics(changed)).statistics.background == 1
 
 
+@ON_ONE
 class TestStart:
     def test_init_gives_the_weights(self, make_segmenter, partly):
         X, y = partly
@@ -641,9 +649,21 @@ class TestTraining:
 
     @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
     def test_precision(self, make_segmenter, partly, precision):
-        fitted = make_segmenter(precision=precision).fit(*partly)
+        seen = set()
+
+        class Watched(PlainNetwork):
+            def forward(self, x):
+                found = super().forward(x)
+                seen.add((found.dtype, self.training))
+                return found
+
+        fitted = make_segmenter(precision=precision, network=Watched).fit(*partly)
         assert fitted.precision_ == precision
+        assert {dtype for dtype, training in seen if training} == {getattr(torch, precision)}
+        seen.clear()
         assert fitted.predict_proba(partly[0]).dtype == np.float32
+        assert seen == {(getattr(torch, precision), False)}
+        assert {weight.dtype for weight in fitted.net_.module_.parameters()} == {torch.float32}
 
     @pytest.mark.slow
     def test_compile(self, make_segmenter, partly):
