@@ -16,7 +16,7 @@ def decode_slowly(recipe, proba, background=0):
         if k == background:
             continue
         onset, offset, shortest, gap, pad = (
-            recipe._pick(name, k) for name in ("onset", "offset", "min_length", "min_gap", "pad")
+            recipe.pick(name, k) for name in ("onset", "offset", "min_length", "min_gap", "pad")
         )
         on, bits = False, []
         for p in proba[:, k]:
@@ -44,10 +44,10 @@ def decode_slowly(recipe, proba, background=0):
         (start, end)
         for k in range(n_classes)
         for start, end in runs(labels == k)
-        if k != background and end - start < recipe._pick("min_length", k)
+        if k != background and end - start < recipe.pick("min_length", k)
     ]
     if background is None:
-        return give_to_neighbours(labels, sorted(short), recipe._pick("min_length", labels[0]))
+        return give_to_neighbours(labels, sorted(short), recipe.pick("min_length", labels[0]))
     for start, end in short:
         labels[start:end] = background
     return labels
@@ -116,7 +116,7 @@ class TestDefinition:
         labels = recipe(draw_proba(seed, n, 3))
         for k in set(labels.tolist()):
             lengths = [end - start for start, end in runs(labels == k)]
-            assert min(lengths) >= recipe._pick("min_length", k) or lengths == [n]
+            assert min(lengths) >= recipe.pick("min_length", k) or lengths == [n]
 
     @settings(max_examples=120, deadline=None)
     @given(recipes(), st.sampled_from([None, STAGES]), st.integers(0, 10_000), st.lists(st.integers(0, 80), max_size=8))

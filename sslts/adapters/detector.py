@@ -226,10 +226,22 @@ class SegmenterDetector(BaseDetector):
         -------
         float
         """
-        return mean_iou(*self._compare(X, y, "predict"))
+        return mean_iou(*self.pair_response(X, y, "predict"))
 
-    def _compare(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return the truth and the segmenter's response, of each instance: what the scorers of `sslts.metrics` ask."""
+    def pair_response(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the truth and the segmenter's response, of each instance: what the scorers of `sslts.metrics` ask.
+
+        Parameters
+        ----------
+        X : sktime Series or Panel
+        y : events or labels, as in ``fit``
+        response : {"predict", "predict_proba"}
+
+        Returns
+        -------
+        truth, response : list of ndarray
+            Labels (T_i,) of time steps, and labels or probabilities (T_i, K).
+        """
         self.check_is_fitted()
         inner = self._check_X(X)
         container = self._read(inner)

@@ -166,8 +166,9 @@ class SegmenterPipeline(DetectorPipeline):
         """Return the mean IoU over the classes present, on labelled time steps only."""
         return self._ask("score", X, y)
 
-    def _compare(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        return self._ask("_compare", X, y, response)
+    def pair_response(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the truth and the segmenter's response, as the detector does."""
+        return self._ask("pair_response", X, y, response)
 
     @property
     def background(self) -> int | None:

@@ -108,22 +108,28 @@ class Hysteresis(Decoder):
                     )
         keys = {key for value in (self.onset, self.offset) if isinstance(value, Mapping) for key in value}
         for key in [None, *sorted(keys)]:
-            if self._pick("offset", key) > self._pick("onset", key):
+            if self.pick("offset", key) > self.pick("onset", key):
                 where = "" if key is None else f" of class {key}"
                 raise ValueError(
-                    f"offset={self._pick('offset', key)} is above onset={self._pick('onset', key)}{where}; a segment "
+                    f"offset={self.pick('offset', key)} is above onset={self.pick('onset', key)}{where}; a segment "
                     "would end where it begins. Lower offset."
                 )
 
-    def _pick(self, name: str, key: int | None) -> float:
-        """Return a parameter for a class; the default for one that a dictionary does not name."""
+    def pick(self, name: str, key: int | None) -> float:
+        """Return a parameter for a class; the default for one that a dictionary does not name.
+
+        Examples
+        --------
+        >>> Hysteresis(min_length={1: 9}).pick("min_length", 1)
+        9.0
+        """
         value = getattr(self, name)
         if isinstance(value, Mapping):
             return float(value.get(key, _DEFAULTS[name]))
         return float(value)
 
     def _pick_samples(self, name: str, key: int) -> int:
-        value = self._pick(name, key) * check_sampling_rate(self.sampling_rate)
+        value = self.pick(name, key) * check_sampling_rate(self.sampling_rate)
         return round(value) if name == "pad" else math.ceil(value * (1 - ROUNDING))
 
     def _list_keys(self) -> set[int]:
@@ -190,7 +196,7 @@ class _HysteresisDecoding(Decoding):
         shortest = [recipe._pick_samples("min_length", k) for k in classes]
         self.stations = [
             [
-                _Switch(recipe._pick("onset", k), recipe._pick("offset", k)),
+                _Switch(recipe.pick("onset", k), recipe.pick("offset", k)),
                 _ShortRuns([self._pick_reach("min_gap", k), 0], 1, spare_edges=True),
                 _ShortRuns([0, short], 0),
                 _Pad(self._pick_reach("pad", k)),

@@ -199,7 +199,7 @@ def _refine(table: pd.DataFrame, statistics: SegmentStatistics, least: float) ->
                 continue
             winner = part["decoder"].tolist()[int(np.nanargmax(scores))]
             for name in names:
-                values[name][k] = winner._pick(name, k)
+                values[name][k] = winner.pick(name, k)
         if values["onset"]:
             mixed.append(Hysteresis().replace(**values))
     return mixed

@@ -78,7 +78,7 @@ class SegmentationScorer:
         if self.response == "predict_proba" and "classes" in known:
             options["classes"] = estimator.classes_
         # A detector, be it the best of a search, predicts events; it gives labels of time steps for both sides.
-        compare = getattr(getattr(estimator, "best_estimator_", estimator), "_compare", None)
+        compare = getattr(getattr(estimator, "best_estimator_", estimator), "pair_response", None)
         pair = compare(X, y, self.response) if compare else (follow_index(y, X), getattr(estimator, self.response)(X))
         return self.sign * float(self.function(*pair, **options))
 
