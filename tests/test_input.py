@@ -364,7 +364,7 @@ class TestLabels:
         np.testing.assert_array_equal(as_labels([Y[0], *list_on_times(Y[1:], TIMES)], as_recordings(mixed)), Y)
 
     def test_names_of_instances(self):
-        """Row: a Series on the names of the instances of `X`, in another order"""
+        """Row: a Series on the names of the recordings of `X`, in another order"""
         frame = put_on_index(X, 0)
         names = frame.index.droplevel(1).unique()
         labels = pd.Series([0, 1, -1, 1], names)
