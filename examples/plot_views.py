@@ -2,9 +2,9 @@
 What the views do
 =================
 
-Every view of `sslts.augment`'s own on one signal and its labels. What moves time moves the labels along; what changes
-values leaves them, as `AddOther` does; `CutMix` mixes labels too. Grey is what a view made invalid: it came from
-outside.
+Every view that `sslts.augment` ships, on one signal and its labels. What moves time moves the labels along; what
+changes values leaves them, as `AddOther` does; `CutMix` mixes labels too. Grey is what a view made invalid: it came
+from outside.
 
 Run it as ``python examples/plot_views.py``: a second. It writes ``views.png``.
 """

@@ -67,32 +67,32 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     if _is_dense(y, recordings):
         given, labels = y, list(y.astype(np.int64, copy=False))
     else:
-        given = _list_labels(y, recordings, name)
+        given = list_labels(y, recordings, name)
         labels = [np.concatenate(list(parts)) for parts in _read_labels(given, recordings, name)]
     _warn_of_wrapped(given, labels, name)
     return labels
 
 
 def follow_index(y: Any, X: Any, *, name: str = "y") -> Any:
-    """Return labels that are on an index in the order of the recordings' samples; others as they are.
+    """Return labels that are on an index in the order of the recordings and their samples; others as they are.
 
     Parameters
     ----------
     y : array-like
         Labels, as in `as_labels`.
     X : array-like
-        Recordings; or what the first step of a pipeline makes recordings of, which has no index.
+        Recordings; or what the first step of a pipeline makes recordings of, whose lengths need not be those of ``y``.
     name : str
         What errors call the labels.
 
     Returns
     -------
-    list of ndarray of int64, shape (T_i,), or ``y``
+    list of what was given for each recording, or ``y``
 
     Raises
     ------
     ValueError
-        If labels are missing for a sample.
+        If labels are missing for a sample or a recording.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def follow_index(y: Any, X: Any, *, name: str = "y") -> Any:
         recordings = as_recordings(X)
     except (TypeError, ValueError):  # names of files, for example
         return y
-    return as_labels(y, recordings, name=name)
+    return list_labels(y, recordings, name)
 
 
 def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRuns:
@@ -141,7 +141,7 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
     if _is_dense(y, recordings):
         given, runs = y, LabelRuns.from_table(y)
     else:
-        given = _list_labels(y, recordings, name)
+        given = list_labels(y, recordings, name)
         runs = _find_runs_of(given, recordings, name)
     _warn_of_wrapped(given, [runs.value], name)
     return runs
@@ -163,8 +163,20 @@ def _is_whole_number(item: Any) -> bool:
     return type(item) is int
 
 
-def _list_labels(y: Any, recordings: Recordings, name: str) -> list[Any]:
-    """Return what was given for each recording."""
+def list_labels(y: Any, recordings: Recordings, name: str = "y") -> list[Any]:
+    """Return what was given as labels of each recording, unread; what is on an index is in the recordings' order.
+
+    Raises
+    ------
+    ValueError
+        If labels are missing for a sample or a recording.
+
+    Examples
+    --------
+    >>> X = pd.Series([np.zeros(2), np.zeros(2)], index=["b", "a"])
+    >>> list_labels(pd.Series([1, 0], index=["a", "b"]), as_recordings(X))
+    [np.int64(0), np.int64(1)]
+    """
     items = list(_iterate_labels(y, recordings, name))
     if len(items) != len(recordings):
         raise ValueError(

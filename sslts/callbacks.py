@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 class LossRecorder(Callback):
     """Average the parts of the loss over a logging interval, and write them into the net's history.
 
+    Parameters
+    ----------
+    classes : sequence of int
+        Those of the shares of pseudo-labels.
+    pseudo : bool
+        Whether there are pseudo-labels, so that their shares are in the history from the beginning, NaN at first.
+
     Examples
     --------
     >>> from sslts import SupervisedSegmenter
@@ -28,6 +36,9 @@ class LossRecorder(Callback):
     >>> segmenter.net_.history[:, "step"]  # every segmenter has this callback
     [1, 2]
     """
+
+    def __init__(self, classes: Sequence[int] = (), *, pseudo: bool = False) -> None:
+        self.classes, self.pseudo = tuple(classes), pseudo
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         self.seconds_, self._clock = 0.0, time.perf_counter()  # a clock of this process: not saved
@@ -50,14 +61,20 @@ class LossRecorder(Callback):
             total = self.sums_.get(name)
             net.history.record(name, math.nan if total is None else float(total) / self.counts_[name])
         self._record_train_loss(net.history)
-        shares = self.sums_.get("shares")
-        if shares is not None:  # loggers take single numbers, one for each class
-            for k, share in enumerate((shares / self.counts_["shares"]).tolist()):
-                net.history.record(f"share_{k}", share)
+        self._record_shares(net.history)
         net.history.record("step", net.step_)
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         net.history.record("seconds", self.seconds_)
         self._clear()
+
+    def _record_shares(self, history: Any) -> None:
+        """Record single numbers, which loggers take."""
+        total = self.sums_.get("shares")
+        if total is None and not self.pseudo:
+            return
+        shares = [math.nan] * len(self.classes) if total is None else (total / self.counts_["shares"]).tolist()
+        for k, share in zip(self.classes, shares, strict=True):
+            history.record(f"share_{k}", share)
 
     @staticmethod
     def _record_train_loss(history: Any) -> None:

@@ -389,7 +389,9 @@ class Ensemble(nn.Module):
 
     def fold_norms(self) -> Ensemble:
         """Return an ensemble for evaluation whose members are folded, those that can be."""
-        return Ensemble([fold_norms(member) for member in self.members]).eval()
+        members: list[Any] = list(self.members)
+        folded = [member.fold_norms() if hasattr(member, "fold_norms") else member for member in members]
+        return Ensemble(folded).eval()
 
     def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """Return class scores (B, K, T) of signals (B, C, T): of one member each, or logs of mean probabilities."""
@@ -403,17 +405,6 @@ class Ensemble(nn.Module):
         for i, part in enumerate(parts):
             answers[i::n] = part
         return answers
-
-
-def fold_norms(module: nn.Module) -> nn.Module:
-    """Return what a module says it is for evaluation, in fewer operations; itself, if it says nothing.
-
-    Examples
-    --------
-    >>> fold_norms(torch.nn.Linear(3, 2))
-    Linear(in_features=3, out_features=2, bias=True)
-    """
-    return module.fold_norms() if hasattr(module, "fold_norms") else module  # type: ignore[operator]
 
 
 def _split_stride(stride: int) -> list[int]:

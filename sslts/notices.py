@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 
+# What calls this package for somebody: a pipeline, a detector's base class, a pool of processes.
+BETWEEN = {"sslts", "sklearn", "sktime", "skorch", "joblib"}
+
 
 def warn(message: str) -> None:
-    """Warn, and name the innermost line outside this package: that is what its author can change.
+    """Warn, and name the innermost line outside this package and those that it stands in: its author can change it.
 
     Examples
     --------
@@ -17,6 +20,6 @@ def warn(message: str) -> None:
     'one class only'
     """
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "sslts":
+    while frame.f_back is not None and (frame.f_globals.get("__name__") or "").partition(".")[0] in BETWEEN:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, UserWarning, stacklevel=level)

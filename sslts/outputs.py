@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 import stat
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from sslts.recordings import Recordings
+
+LONGEST_NAME = 230  # bytes, of the 255 that file systems allow
 
 
 class Output:
@@ -165,6 +168,18 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     return place
 
 
+def shorten_name(name: str) -> str:
+    """Return the name of a file, or another one in its place if nothing could be added to it.
+
+    Examples
+    --------
+    >>> shorten_name("report.html"), len(shorten_name(250 * "r"))
+    ('report.html', 64)
+    """
+    encoded = os.fsencode(name)
+    return name if len(encoded) < LONGEST_NAME else hashlib.sha256(encoded).hexdigest()
+
+
 def replace_file(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file completely or not at all; one that is there keeps its permissions.
 
@@ -188,7 +203,7 @@ def replace_file(path: Path, *parts: bytes | memoryview) -> None:
     ...     print(os.listdir(folder), (Path(folder) / "notes").read_text())
     ['notes'] one two
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{shorten_name(path.name)}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.writelines(parts)

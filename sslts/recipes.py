@@ -219,9 +219,13 @@ def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
         plain, nested = split_nested(params)
         for key in [*plain, *nested]:
             if key not in places:
-                raise ValueError(f"{name} has no item {key!r}; its {len(items)} items are numbered from 0.")
+                known = f", or named {', '.join(filter(None, names))}" if any(names) else ""
+                raise ValueError(f"{name} has no item {key!r}; its {len(items)} items are numbered from 0{known}.")
         for key, item in plain.items():
-            items[places[key]] = item
+            if _is_named(item):
+                names[places[key]], items[places[key]] = item
+            else:
+                items[places[key]] = item
         for key, inner in nested.items():
             items[places[key]] = replace_nested(items[places[key]], f"{name}__{key}", inner)
         return type(value)((key, item) if key else item for key, item in zip(names, items, strict=True))

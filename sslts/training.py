@@ -351,12 +351,22 @@ class SegmentationNet(NeuralNet):
         """
         return self.predict_proba(X).argmax(1)
 
-    def save_params(self, *args: Any, use_safetensors: bool = False, **kwargs: Any) -> None:
+    def save_params(
+        self,
+        f_params: Any = None,
+        f_optimizer: Any = None,
+        f_criterion: Any = None,
+        f_history: Any = None,
+        use_safetensors: bool = False,
+        **kwargs: Any,
+    ) -> None:
         """Save what skorch saves; safetensors' format takes contiguous weights alone."""
-        modules = [getattr(self, name) for name in ("module_", "criterion_", "teacher_") if use_safetensors]
+        given = f_params, f_optimizer, f_criterion, f_history, use_safetensors
+        names = [name for name in ("module_", "criterion_", "teacher_") if use_safetensors and hasattr(self, name)]
+        modules = [getattr(self, name) for name in names]
         hooks = [module.register_state_dict_post_hook(_make_contiguous) for module in modules]
         try:
-            super().save_params(*args, use_safetensors=use_safetensors, **kwargs)
+            super().save_params(*given, **kwargs)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -370,7 +380,7 @@ class SegmentationNet(NeuralNet):
             losses = self.criterion_(batch, Step(self.ask_student, self.ask_teacher, self.generator_, progress))
         losses.loss.backward()
         norm = nn.utils.clip_grad_norm_(self.optimizer_.param_groups[0]["params"], MAX_GRADIENT_NORM)
-        loss = losses.loss.detach().cpu()  # the one wait for the device in a step; skorch reads it once more
+        loss = losses.loss.detach().cpu()  # where a step waits for the device: what follows, skorch too, need not again
         if not torch.isfinite(loss + norm.cpu()):
             raise FloatingPointError(
                 f"The loss stopped being finite at step {self.step_ + 1} (loss {loss.item()}, gradient norm "

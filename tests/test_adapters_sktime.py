@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sktime.datatypes import convert_to
 from sktime.detection.compose import DetectorPipeline
@@ -18,7 +19,6 @@ from sktime.utils.estimator_checks import check_estimator
 
 from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.adapters import sktime as adapters
-from sslts.adapters.events import iterate_instances, read_labels
 from sslts.adapters.sktime import (
     FixMatchDetector,
     RecordingTransformer,
@@ -27,6 +27,7 @@ from sslts.adapters.sktime import (
     events_to_labels,
     labels_to_events,
 )
+from sslts.adapters.sktime.events import iterate_instances, read_labels
 from sslts.datasets import make_recordings
 from sslts.metrics import calibration_scorer, count_scorer, mean_iou_scorer
 from sslts.networks import UNet
@@ -314,6 +315,9 @@ class TestPipelines:
         series, events = pd.DataFrame(X[0].T), labels_to_events(y[0])
         pipeline = (transformer * make_detector(SupervisedDetector)).fit(series, events)
         np.testing.assert_allclose(pipeline._transform(series).to_numpy().T, wanted[0], rtol=1e-6)
+        both = make_pipeline(transformer, RecordingStandardizer()) * make_detector(SupervisedDetector)
+        seen = both.fit(series, events)._transform(series).to_numpy()
+        np.testing.assert_allclose(seen.mean(0), 0, atol=1e-5)
         panel = pd.concat([pd.DataFrame(x.T) for x in X], keys=["b", "a"])
         longer = transformer * (ExponentTransformer(power=1, offset=0) * make_detector(SupervisedDetector))
         np.testing.assert_allclose(
@@ -382,11 +386,28 @@ class TestTimesAndNames:
             fitted.predict(frame[["wrist", "hip"]])
         fitted.fit(frame[["wrist", "hip"]], labels_to_events(y[0]))
 
-    def test_clocks_are_looked_at(self, series):
+    def test_channels_without_names_are_any(self, labeled):
+        X, y = (part[:4] for part in labeled)
+        cube, panel = np.stack([X, X], 1), pd.concat([pd.DataFrame({"a": x, "b": x}) for x in X], keys=range(4))
+        for first, second in ((cube, panel), (panel, cube)):
+            fitted = make_detector(SupervisedDetector).fit(first, list(y))
+            assert len(fitted.transform(second)) == 2400
+
+    def test_names_are_those_of_the_last_fit(self, labeled):
+        X, y = labeled
+        frame = pd.DataFrame({"hip": X[0], "wrist": X[1]})
+        other = frame[["wrist", "hip"]]
+        fitted = make_detector(SupervisedDetector).fit(frame, labels_to_events(y[0]))
+        with pytest.warns(UserWarning, match="y is None"):
+            assert len(fitted.fit(other).transform(other)) == 600
+
+    @pytest.mark.parametrize("detector", [SupervisedDetector, SelfTrainingDetector])
+    def test_clocks_are_looked_at(self, series, detector):
         x, y = series
         x.index = pd.date_range("2026-01-01", periods=600, freq="s")
-        with pytest.warns(UserWarning, match="1 samples a second, and sampling_rate=250"):
-            make_detector(SupervisedDetector, sampling_rate=250).fit(x, labels_to_events(y))
+        with pytest.warns(UserWarning, match="1 samples a second, and sampling_rate=250") as caught:
+            make_detector(detector, sampling_rate=250).fit(x, labels_to_events(y))
+        assert {warning.filename for warning in caught} == {__file__}
 
 
 class TestUnfitted:

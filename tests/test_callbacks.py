@@ -130,11 +130,13 @@ def test_scores_of_training_batches(recordings):
 
 def test_the_history_holds_numbers_for_loggers(recordings):
     X, y = recordings
-    segmenter = FixMatchSegmenter(**SMALL, max_steps=5).fit(X, np.where(np.arange(len(y))[:, None] < 2, y, -1))
-    rows = segmenter.net_.history
+    labels = np.where(np.arange(len(y))[:, None] < 2, y + 3, -1)
+    rows = FixMatchSegmenter(**SMALL, max_steps=5, background=3, threshold=0.0).fit(X, labels).net_.history
     assert {type(value) for row in rows for name, value in row.items() if name != "batches"} <= {int, float, bool}
-    assert "share_0" not in rows[0]
-    assert rows[-1, "share_0"] == segmenter.history_["share_0"].iloc[-1]
+    np.testing.assert_array_equal(np.isnan(rows[:, "share_3"]), np.isnan(rows[:, "share_4"]))
+    assert np.isnan(rows[0, "share_3"])
+    assert rows[-1, "share_3"] + rows[-1, "share_4"] == pytest.approx(1)
+    assert not any("share_3" in row for row in SupervisedSegmenter(**SMALL, max_steps=2).fit(X, labels).net_.history)
 
 
 def test_checkpoints_of_skorch_may_be_safetensors(recordings, tmp_path):
@@ -157,6 +159,12 @@ def test_what_is_no_callback_is_named(recordings, callback):
         SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[EarlyStopping("train_loss"), callback]).fit(*recordings)
 
 
+def test_a_callback_may_be_left_out(recordings):
+    SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[("stop", None)]).fit(*recordings)
+    segmenter = SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[("stop", EarlyStopping("train_loss"))])
+    assert "stop" not in dict(segmenter.set_params(callbacks__stop=None).fit(*recordings).net_.callbacks_)
+
+
 @pytest.mark.parametrize("callbacks", [[EarlyStopping(patience=5)], [("stop", EarlyStopping(patience=5))]])
 def test_parameters_of_callbacks_are_set(callbacks):
     segmenter = SupervisedSegmenter(callbacks=callbacks)
@@ -164,6 +172,9 @@ def test_parameters_of_callbacks_are_set(callbacks):
     assert (changed[1] if isinstance(changed, tuple) else changed).patience == 2
     if isinstance(changed, tuple):
         assert segmenter.set_params(callbacks__stop__patience=3).callbacks[0][1].patience == 3
+        assert segmenter.set_params(callbacks__0=("other", callbacks[0][1])).callbacks[0][0] == "other"
+        with pytest.raises(ValueError, match="no item 'nope'; its 1 items are numbered from 0, or named other"):
+            segmenter.set_params(callbacks__nope=None)
 
 
 def test_a_training_that_broke_off_can_be_copied_with_its_bar(labeled):

@@ -1,10 +1,13 @@
 import pickle
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, LearningCurveDisplay
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from sslts import metrics
 from sslts.metrics import SegmentationScorer, make_event_f1_scorer
@@ -116,6 +119,15 @@ class TestLabelsOnAnIndex:
             align_labels(pd.concat({"a": y}), X)
 
 
-def test_displays_of_scikit_learn_can_name_it():
-    assert metrics.count_scorer.__name__ == "count_error.mae"
-    assert SegmentationScorer(metrics.mean_iou).__name__ == "mean_iou"
+def test_displays_of_scikit_learn_can_name_it(labels):
+    display = LearningCurveDisplay.from_estimator(
+        Noisy(), labels, labels, scoring=metrics.count_scorer, cv=KFold(2), train_sizes=[0.5, 1.0]
+    )
+    assert display.score_name.lower() == "count error.mae"
+    plt.close("all")
+
+
+@pytest.mark.parametrize("y", [pd.DataFrame, lambda y: [pd.Series(one) for one in y]])
+def test_a_pipeline_may_change_lengths(labels, y):
+    halved = make_pipeline(FunctionTransformer(lambda X: X[:, ::2]), Noisy()).fit(labels, labels)
+    assert metrics.mean_iou_scorer(halved, labels, y(labels[:, ::2])) == 1

@@ -179,6 +179,11 @@ def test_ctrl_c_stops_it_and_a_fit_cut_short_has_no_row(labeled, tmp_path, monke
     pd.testing.assert_frame_equal(resumed, whole)
 
 
+def test_what_is_asked_for_twice_is_done_once():
+    assert make_curve(n_labeled=[3, 1, 3])["labels"].drop_duplicates().tolist() == [3, 1]
+    assert len(make_curve(n_labeled=[3, 1, 3])) == len(make_curve(n_labeled=[3, 1]))
+
+
 class TestFile:
     def test_a_stopped_run_goes_on(self, tmp_path):
         path = tmp_path / "curve.json"

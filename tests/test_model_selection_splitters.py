@@ -14,7 +14,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_validate
 
 from sslts import FixMatchSegmenter
-from sslts.adapters.events import labels_to_events
+from sslts.adapters.sktime.events import labels_to_events
 from sslts.metrics import mean_iou_scorer
 from sslts.model_selection import LabeledGroupKFold, LabeledKFold, LabeledShuffleSplit
 from sslts.model_selection.splitters import _deal
@@ -208,3 +208,5 @@ def test_tables_of_events_are_read_for_their_classes():
     split = LabeledKFold(2, shuffle=True, random_state=0).split
     for found, wanted in zip(split(labels, tables), split(labels, labels), strict=True):
         np.testing.assert_array_equal(found[1], wanted[1])
+    with pytest.raises(ValueError, match=r"y\[0\]"):
+        next(split(labels, [table[["ilocs"]] for table in tables]))

@@ -363,10 +363,11 @@ class TestWhateverIsPassed:
             "df-list": ([pd.DataFrame({"x": x}) for x in X], y),
             "nested_univ": (pd.DataFrame({"x": [pd.Series(x) for x in X]}), y),
             "pd-multiindex": (pd.DataFrame({"x": X.ravel()}, index), pd.Series(y.ravel(), index)[::-1]),
+            "named": (pd.DataFrame(X, list("fedcba")), pd.DataFrame(y, list("fedcba")).sort_index()),
             "series": ([pd.Series(x, times) for x in X], [pd.Series(one, times)[::-1] for one in y]),
         }
 
-    @pytest.mark.parametrize("kind", ["list", "frame", "df-list", "nested_univ", "pd-multiindex", "series"])
+    @pytest.mark.parametrize("kind", ["list", "frame", "named", "df-list", "nested_univ", "pd-multiindex", "series"])
     def test_containers(self, fitted, kind):
         segmenter, X, y = fitted
         given, labels = self.containers(X, y)[kind]

@@ -126,6 +126,26 @@ def test_names_are_escaped(written):
     assert "<P>" not in written[4]
 
 
+def test_a_report_that_can_not_be_written_leaves_the_one_before(written, tmp_path, monkeypatch):
+    segmenter, _, X, truth, *_ = written
+    path = write_report(segmenter, X, truth, tmp_path / "report.html", n_worst=0)
+    before = path.read_text()
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_report(segmenter, X, truth, path, n_worst=0, title="Another")
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+    assert path.read_text() == before
+
+
+def test_the_name_of_a_report_may_be_long(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    assert write_report(segmenter, X, truth, tmp_path / f"{245 * 'r'}.html", n_worst=0).is_file()
+
+
 def test_one_labelled_recording_is_too_few(written, tmp_path):
     segmenter, _, X, truth, *_ = written
     with pytest.raises(ValueError, match="y has 1 labelled recordings; a report needs two"):

@@ -92,7 +92,9 @@ class TestFilter:
 
     def test_labels_may_be_a_set(self):
         table = labels_to_segments([0, 1, 2, 2])
-        assert filter_segments(table, labels={2}, recordings=range(1))["label"].tolist() == [2]
+        for chosen in ({2}, 2, [2], np.array([2])):
+            assert filter_segments(table, labels=chosen, recordings={0})["label"].tolist() == [2]
+        assert filter_segments(table, recordings={1}).empty
 
     def test_without_a_score_a_segment_has_none(self):
         assert filter_segments(labels_to_segments([0, 1]), min_score=0.0).empty

@@ -1,1 +1,1 @@
-"""Adapters to foreign worlds, one file each, imported only when asked for."""
+"""Adapters to foreign worlds, a folder each, imported only when asked for."""

@@ -136,8 +136,11 @@ def label_efficiency_curve(
         "random_state": repr(random_state),
     }
     kept = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
-    wanted = [({"estimator": name, **key}, rows) for key, rows in tasks for name in named]
-    wanted = list({tuple(key.items()): (key, rows) for key, rows in reversed(wanted)}.values())[::-1]
+    jobs: dict[tuple[Any, ...], tuple[dict[str, Any], Any]] = {}
+    for key, chosen in tasks:
+        for name in named:
+            jobs.setdefault((name, *key.values()), ({"estimator": name, **key}, chosen))
+    wanted = list(jobs.values())
     missing = [job for job in wanted if kept.find(job[0]) is None]
 
     def list_fits() -> Iterator[Any]:

@@ -264,7 +264,8 @@ class LabeledShuffleSplit(_LabeledSplitter):
 
 def _read_events(y: Any) -> Any:
     """Return the labels of events where ``y`` is a list of sktime's tables of them: which classes a recording holds."""
-    if not isinstance(y, (list, tuple)) or not all(isinstance(table, pd.DataFrame) and "ilocs" in table for table in y):
+    columns = {"ilocs", "labels"}
+    if not isinstance(y, (list, tuple)) or not all(columns <= set(getattr(table, "columns", ())) for table in y):
         return y
     return [table["labels"].to_numpy() if len(table) else np.array([-1]) for table in y]
 

@@ -169,7 +169,7 @@ def _get_callback_state(callback: Any, encoder: Encoder, path: str) -> dict[str,
 def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
     decoder = Decoder(tensors)
     set_net_state(net, decoder.decode(coded["net"]))
-    frozen = decoder.decode(coded["frozen"])
+    frozen = decoder.decode(coded.get("frozen", []))
     for name, weight in net.module_.named_parameters():
         weight.requires_grad_(name not in frozen)
     net.optimizer_.load_state_dict(decoder.decode(coded["optimizer"]))

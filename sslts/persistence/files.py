@@ -17,7 +17,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from sslts.outputs import check_place, replace_file
+from sslts.outputs import check_place, replace_file, shorten_name
 
 FORMAT = 1
 LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
@@ -99,7 +99,7 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     ['.run.ckpt.0123abcd.tmp', '.run.notes.tmp', 'run']
     """
     path = Path(os.path.realpath(path))
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.tmp"):
+    for leftover in path.parent.glob(f".{glob.escape(shorten_name(path.name))}.{'[0-9a-f]' * 8}.tmp"):
         leftover.unlink(missing_ok=True)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 
-from sslts.annotations import as_labels
+from sslts.annotations import as_labels, list_labels
 from sslts.decoding.predicting import predict_both
 from sslts.plotting.style import check_names, color_classes, split_axes, thin_curve, thin_runs
 from sslts.recordings import Recordings, as_recordings
-from sslts.segments import align_labels, check_sampling_rate
+from sslts.segments import check_sampling_rate
 from sslts.wrapping import find_attribute
 
 FAR_APART = 10  # times the range of another channel: beyond, one scale would make a line of that
@@ -132,7 +131,7 @@ class SegmentationDisplay:
         labels, probas = predict_both(segmenter, [x])
         return cls.from_predictions(
             x,
-            y_true=None if y is None else _read_labels(align_labels(y, X), recording % n, recordings),
+            y_true=None if y is None else _read_labels(y, recording % n, recordings),
             y_pred=labels[0],
             proba=probas[0],
             classes=segmenter.classes_,
@@ -314,8 +313,4 @@ class SegmentationDisplay:
 
 def _read_labels(y: Any, i: int, recordings: Recordings) -> np.ndarray:
     """Return the labels of the samples of recording ``i``; those of others are not read."""
-    n = len(recordings)
-    y = y.to_numpy() if isinstance(y, pd.Series | pd.DataFrame) else y
-    if len(y) != n:
-        raise ValueError(f"y has {len(y)} recordings, X has {n}; give labels for each recording.")
-    return as_labels([y[i]], recordings.select([i]))[0]
+    return as_labels([list_labels(y, recordings)[i]], recordings.select([i]))[0]

@@ -358,9 +358,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         return not (is_ours(type(criterion)) and is_shipped([self.network_, *own]))
 
     def _make_callbacks(self, saver: Checkpoint | None) -> list[Any]:
-        found: list[Any] = [("sslts_losses", LossRecorder())]
+        pseudo = bool(self._count_unlabeled())
+        found: list[Any] = [("sslts_losses", LossRecorder(self.classes_.tolist(), pseudo=pseudo))]
         own = [callback[1] if isinstance(callback, tuple) else callback for callback in self.callbacks or []]
-        kinds = check_callbacks(own)
+        kinds = check_callbacks(self.callbacks or [])
         if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
             found.append(("sslts_schedule", make_schedule(self.lr, self.max_steps)))
         if any(getattr(callback, "load_best", False) and not getattr(callback, "f_teacher", None) for callback in own):
@@ -433,14 +434,8 @@ def _count_features(X: Any, recordings: Recordings) -> int:
 def _make_history(net: SegmentationNet, classes: np.ndarray, *, pseudo: bool) -> pd.DataFrame:
     """Return one row for each logging interval; of who makes pseudo-labels, with the shares of the classes."""
     columns = ["step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"]
-    pseudo = pseudo or any("share_0" in epoch for epoch in net.history)
-    names = [f"share_{k}" for k in classes] if pseudo else []
-    rows = []
-    for epoch in net.history:
-        if "step" not in epoch:  # an interval that was interrupted
-            continue
-        shares = [
-            epoch.get(f"share_{k}", math.nan) for k in range(len(names))
-        ]  # none before pseudo-labels have a weight
-        rows.append({**{name: epoch[name] for name in columns}, **dict(zip(names, shares, strict=True))})
-    return pd.DataFrame(rows, columns=[*columns, *names])
+    shares = [f"share_{k}" for k in classes]
+    if pseudo or any(shares[0] in epoch for epoch in net.history):
+        columns += shares
+    rows = [epoch for epoch in net.history if "step" in epoch]  # not an interval that was interrupted
+    return pd.DataFrame([{name: epoch.get(name, math.nan) for name in columns} for epoch in rows], columns=columns)

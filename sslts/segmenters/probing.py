@@ -33,7 +33,7 @@ def check_instance(network: Any) -> None:
 
 
 def check_callbacks(callbacks: Sequence[Any]) -> list[type[Callback]]:
-    """Return the classes of callbacks; refuse what is none.
+    """Return the classes of callbacks; refuse what is none. A pair of a name and None is one that is left out.
 
     Examples
     --------
@@ -42,12 +42,17 @@ def check_callbacks(callbacks: Sequence[Any]) -> list[type[Callback]]:
     ...
     ValueError: callbacks[0]=3 is no callback of skorch; pass instances of skorch.callbacks.Callback.
     """
-    kinds = [callback if isinstance(callback, type) else type(callback) for callback in callbacks]
-    for i, (callback, kind) in enumerate(zip(callbacks, kinds, strict=True)):
+    kinds = []
+    for i, given in enumerate(callbacks):
+        callback = given[1] if isinstance(given, tuple) else given
+        if isinstance(given, tuple) and callback is None:
+            continue
+        kind = callback if isinstance(callback, type) else type(callback)
         if not issubclass(kind, Callback):
             raise ValueError(
                 f"callbacks[{i}]={callback!r} is no callback of skorch; pass instances of skorch.callbacks.Callback."
             )
+        kinds.append(kind)
     return kinds
 
 

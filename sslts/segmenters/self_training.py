@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
@@ -268,7 +267,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
     def _fit_once(self, X: Any, y: Any, checkpoint: PathLike[str] | None) -> tuple[Any, KeepCheckpoints | None]:
         segmenter = clone(self._get_base())
         options = {} if checkpoint is None else {"checkpoint": checkpoint}  # which segmenters from elsewhere lack
-        if options and "checkpoint" not in inspect.signature(segmenter.fit).parameters:
+        if options and hasattr(segmenter, "steps"):
             raise ValueError(
                 f"checkpoint: the fit of {type(segmenter).__name__} takes none; pass a segmenter of this package, or "
                 "no checkpoint."

@@ -1,6 +1,6 @@
 """Change tables of segments: merge, filter, clip, shift. The table that is given stays as it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 import pandas as pd
@@ -59,8 +59,8 @@ def filter_segments(
     min_length: int | None = None,
     max_length: int | None = None,
     min_score: float | None = None,
-    labels: Sequence[int] | None = None,
-    recordings: Sequence[int] | None = None,
+    labels: int | Sequence[int] | Set[int] | None = None,
+    recordings: int | Sequence[int] | Set[int] | None = None,
 ) -> pd.DataFrame:
     """Keep the segments that meet all conditions that are given.
 
@@ -72,7 +72,7 @@ def filter_segments(
         Least and largest length, in samples.
     min_score : float, default=None
         Least score. A segment without a score is not kept.
-    labels, recordings : sequence of int, default=None
+    labels, recordings : int, sequence of int or set of int, default=None
         Labels and recordings to keep.
 
     Returns
@@ -102,9 +102,9 @@ def filter_segments(
             raise ValueError(f"segments has no column 'score' for min_score={min_score!r}; add it, or drop min_score.")
         keep &= segments["score"].to_numpy(dtype=np.float64) >= min_score
     if labels is not None:
-        keep &= np.isin(label, list(labels))
+        keep &= np.isin(label, list(labels) if isinstance(labels, Set) else labels)
     if recordings is not None:
-        keep &= np.isin(recording, list(recordings))
+        keep &= np.isin(recording, list(recordings) if isinstance(recordings, Set) else recordings)
     return segments[keep].reset_index(drop=True)
 
 

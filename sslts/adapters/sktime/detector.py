@@ -12,8 +12,8 @@ import pandas as pd
 from sklearn.utils import Tags
 from sktime.detection.base import BaseDetector
 
-from sslts.adapters.events import labels_to_events, read_labels, split_instances
-from sslts.adapters.pipeline import SegmenterPipeline, adapt_transformer
+from sslts.adapters.sktime.events import labels_to_events, read_labels, split_instances
+from sslts.adapters.sktime.pipeline import SegmenterPipeline, adapt_transformer
 from sslts.annotations import as_labels
 from sslts.clocks import warn_of_other_rate
 from sslts.decoding.predicting import predict_both
@@ -121,13 +121,13 @@ class SegmenterDetector(BaseDetector):
 
     def _fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         self._X = self._y = None  # sktime keeps the training data for updates; there are none
+        self.channel_names_ = None
         if y is None:
             self.segmenter_ = _Untaught(getattr(self._make_segmenter(), "background", None) or 0)
             warn(f"y is None: nothing can be learnt, every sample will be predicted as {self.segmenter_.classes_[0]}.")
         else:
-            self.__dict__.pop("channel_names_", None)
             self.segmenter_ = self._take_segmenter().fit(self._read(X), read_labels(y, X.index))
-            self.channel_names_ = tuple(X.columns)
+            self.channel_names_ = _name_channels(X)
         self.classes_ = self.segmenter_.classes_
         return self
 
@@ -152,10 +152,9 @@ class SegmenterDetector(BaseDetector):
 
     def _read(self, X: pd.DataFrame) -> list[np.ndarray]:
         """Return the recordings (C, T_i) of a series or a Panel; other channels are refused, clocks looked at."""
-        own = tuple(X.columns)
-        check_channel_names(own, getattr(self, "channel_names_", None), "X", "what the detector was fitted on")
+        check_channel_names(_name_channels(X), self.channel_names_, "X", "what the detector was fitted on")
         recordings = as_recordings(split_instances(X))
-        warn_of_other_rate(recordings.times, find_attribute(self, "sampling_rate"), "X")
+        warn_of_other_rate(recordings.times, find_attribute(self._make_segmenter(), "sampling_rate"), "X")
         return [recordings.get(i) for i in range(len(recordings))]
 
     def _label(self, X: pd.DataFrame) -> list[np.ndarray]:
@@ -271,3 +270,9 @@ class _Untaught:
 
     def predict_proba(self, X: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [np.ones((x.shape[-1], 1), dtype=np.float32) for x in X]
+
+
+def _name_channels(X: pd.DataFrame) -> tuple[Any, ...] | None:
+    """Return the names of the columns; None if they are those that sktime gives to what comes without."""
+    names = tuple(X.columns)
+    return None if names == tuple(f"var_{i}" for i in range(len(names))) else names

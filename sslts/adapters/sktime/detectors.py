@@ -1,14 +1,8 @@
-"""The estimators as detectors of sktime: one series or a Panel, events in and events out.
-
-Imported only when asked for: ``from sslts.adapters.sktime import FixMatchDetector``. What they share is in
-``detector.py``, transformers before them in ``pipeline.py``, tables of events in ``events.py``.
-"""
+"""Each estimator as a detector."""
 
 from __future__ import annotations
 
-from sslts.adapters.detector import SegmenterDetector
-from sslts.adapters.events import events_to_labels, labels_to_events
-from sslts.adapters.pipeline import RecordingTransformer, SegmenterPipeline
+from sslts.adapters.sktime.detector import SegmenterDetector
 from sslts.segmenters import (
     FixMatchSegmenter,
     MeanTeacherSegmenter,
@@ -16,19 +10,6 @@ from sslts.segmenters import (
     SelfTrainingSegmenter,
     SupervisedSegmenter,
 )
-
-__all__ = [
-    "FixMatchDetector",
-    "MeanTeacherDetector",
-    "PseudoLabelDetector",
-    "RecordingTransformer",
-    "SegmenterDetector",
-    "SegmenterPipeline",
-    "SelfTrainingDetector",
-    "SupervisedDetector",
-    "events_to_labels",
-    "labels_to_events",
-]
 
 
 class FixMatchDetector(SegmenterDetector, segmenter=FixMatchSegmenter):

@@ -13,7 +13,7 @@ from sktime.transformations.adapt import TabularToSeriesAdaptor
 from sktime.transformations.base import BaseTransformer
 from sktime.utils.sklearn import is_sklearn_transformer
 
-from sslts.adapters.events import split_instances
+from sslts.adapters.sktime.events import split_instances
 from sslts.preprocessing import FillGaps, LengthKeeping, RecordingStandardizer
 from sslts.wrapping import find_attribute
 
@@ -29,11 +29,17 @@ def adapt_transformer(transformer: Any) -> BaseTransformer | None:
     >>> type(adapt_transformer(FillGaps())).__name__, adapt_transformer(3)
     ('RecordingTransformer', None)
     """
-    if isinstance(transformer, LengthKeeping):
+    if _reads_recordings(transformer):
         return RecordingTransformer(transformer)
     if is_sklearn_transformer(transformer):
         return TabularToSeriesAdaptor(transformer)
     return transformer if isinstance(transformer, BaseTransformer) else None
+
+
+def _reads_recordings(transformer: Any) -> bool:
+    """Return whether it is a transformer of `sslts.preprocessing`, or a pipeline of such."""
+    steps = [step for _, step in getattr(transformer, "steps", [])] or [transformer]
+    return all(isinstance(step, LengthKeeping) for step in steps)
 
 
 class RecordingTransformer(BaseTransformer):
@@ -41,7 +47,7 @@ class RecordingTransformer(BaseTransformer):
 
     Parameters
     ----------
-    transformer : RecordingStandardizer, FillGaps, ButterworthFilter or their like
+    transformer : RecordingStandardizer, FillGaps, ButterworthFilter, their like, or a pipeline of these
 
     Examples
     --------
