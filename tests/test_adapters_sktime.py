@@ -331,6 +331,13 @@ class TestPipelines:
         assert [name for name, _ in pipeline.steps_][-1] == "FixMatchDetector"
         assert len(pipeline.fit(panel, list(y[:3])).transform(panel)) == 1800
 
+    def test_behind_a_pipeline_of_transformers(self, series):
+        x, y = series
+        both = (Detrender() * ExponentTransformer(power=1)) * make_detector(FixMatchDetector)
+        assert len(both.fit(x, labels_to_events(y)).transform(x)) == 600
+        plain = make_pipeline(FillGaps(), "passthrough") * make_detector(FixMatchDetector)
+        assert len(plain.fit(x, labels_to_events(y)).transform(x)) == 600
+
     def test_in_the_pipeline_of_sktime(self, series):
         x, y = series
         pipeline = DetectorPipeline([ExponentTransformer(), make_detector(FixMatchDetector)]).fit(

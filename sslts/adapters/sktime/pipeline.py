@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags
 from sktime.detection.compose import DetectorPipeline
 from sktime.transformations.adapt import TabularToSeriesAdaptor
@@ -37,9 +38,10 @@ def adapt_transformer(transformer: Any) -> BaseTransformer | None:
 
 
 def _reads_recordings(transformer: Any) -> bool:
-    """Return whether it is a transformer of `sslts.preprocessing`, or a pipeline of such."""
-    steps = [step for _, step in getattr(transformer, "steps", [])] or [transformer]
-    return all(isinstance(step, LengthKeeping) for step in steps)
+    """Return whether it is a transformer of `sslts.preprocessing`, or scikit-learn's pipeline of such."""
+    if isinstance(transformer, Pipeline):
+        return all(step in (None, "passthrough") or _reads_recordings(step) for _, step in transformer.steps)
+    return isinstance(transformer, LengthKeeping)
 
 
 class RecordingTransformer(BaseTransformer):
