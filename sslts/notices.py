@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 
-# What calls this package for somebody: a pipeline, a detector's base class, a pool of processes.
-BETWEEN = {"sslts", "sklearn", "sktime", "skorch", "joblib"}
+# What calls this package for somebody: a pipeline, a detector's base class, a pool of processes, a copy of a recipe.
+BETWEEN = {"sslts", "sklearn", "sktime", "skorch", "joblib", "dataclasses"}
 
 
 def warn(message: str) -> None:

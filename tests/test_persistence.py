@@ -656,11 +656,11 @@ class TestWriting:
 class TestCard:
     def test_it_holds_nothing_of_the_models_before(self, partly, tmp_path):
         """Neither their parameters, which may be another customer's, nor time and room that double with each."""
-        first = fit("supervised", partly, weight_decay=0.0123)
+        first = fit("supervised", partly, weight_decay=0.0123456789123)
         later = fit("supervised", partly, init=fit("supervised", partly, init=first))
         later.save(tmp_path / "model.sslts")
         assert read_card(tmp_path / "model.sslts")["parameters"]["init"] == "a fitted SupervisedSegmenter"
-        assert b"0.0123" not in (tmp_path / "model.sslts").read_bytes()
+        assert b"0.0123456789123" not in (tmp_path / "model.sslts").read_bytes()
 
     def test_it_says_what_the_model_is(self, partly, tmp_path):
         fit("fixmatch", partly, network=PlainNetwork).save(tmp_path / "model.sslts")
