@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -23,6 +23,8 @@ from sslts.model_selection.record import COLUMNS, KEY, CurveFile, describe_estim
 from sslts.model_selection.splitters import LabeledShuffleSplit
 from sslts.sources import Rows, is_lazy
 from sslts.wrapping import check_completed
+
+_Task = tuple[dict[str, Any], np.ndarray]  # what identifies a fit, and the recordings that it sees
 
 
 def label_efficiency_curve(
@@ -129,6 +131,7 @@ def label_efficiency_curve(
         for split, (train, _) in enumerate(splits)
         for task in _plan_fits(y, train, group_of, *counts, split, seeds[split])
     ]
+    wanted = _list_jobs(named, tasks)
     study = {
         "data": fingerprint(X, y, groups),
         "splits": fingerprint(*[part for pair in splits for part in pair]),
@@ -136,11 +139,6 @@ def label_efficiency_curve(
         "random_state": repr(random_state),
     }
     kept = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
-    jobs: dict[tuple[Any, ...], tuple[dict[str, Any], Any]] = {}
-    for key, chosen in tasks:
-        for name in named:
-            jobs.setdefault((name, *key.values()), ({"estimator": name, **key}, chosen))
-    wanted = list(jobs.values())
     missing = [job for job in wanted if kept.find(job[0]) is None]
 
     def list_fits() -> Iterator[Any]:
@@ -216,7 +214,7 @@ def _plan_fits(
     n_unlabeled: list[int | None],
     split: int,
     seed: int,
-) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+) -> Iterator[_Task]:
     """Yield what identifies a fit, and which of the training part it sees."""
     own = train if groups is None else groups[train]  # the group of each recording; itself without groups
     order = np.random.default_rng(seed).permutation(np.unique(own))
@@ -233,6 +231,15 @@ def _plan_fits(
             used = others if unlabeled is None else others[:unlabeled]
             rows = np.flatnonzero(np.isin(own, first) | np.isin(own, used))
             yield {"labels": labeled, "unlabelled": len(used), "split": split}, rows
+
+
+def _list_jobs(names: Iterable[str], tasks: Iterable[_Task]) -> list[_Task]:
+    """Return what identifies the fits of each estimator, and which recordings they see; the same fit is due once."""
+    jobs: dict[tuple[Any, ...], _Task] = {}
+    for key, rows in tasks:
+        for name in names:
+            jobs.setdefault((name, *key.values()), ({"estimator": name, **key}, rows))
+    return list(jobs.values())
 
 
 def _fit_once(

@@ -10,7 +10,20 @@ from sslts.persistence.files import PersistenceError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the card of each file; return 1 if one of them can't be read, else 0."""
+    """Print the card of each file; return 1 if one of them can't be read, else 0.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, sslts
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "model.sslts"
+    ...     sslts.SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y).save(path)
+    ...     main([str(path)])  # doctest: +ELLIPSIS
+    file ...
+    0
+    """
     parser = argparse.ArgumentParser("python -m sslts.persistence", description="Print what is in a file of sslts.")
     parser.add_argument("file", nargs="+", help="what segmenter.save wrote, or a checkpoint")
     failed = False

@@ -360,8 +360,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
     def _make_callbacks(self, saver: Checkpoint | None) -> list[Any]:
         pseudo = bool(self._count_unlabeled())
         found: list[Any] = [("sslts_losses", LossRecorder(self.classes_.tolist(), pseudo=pseudo))]
-        own = [callback[1] if isinstance(callback, tuple) else callback for callback in self.callbacks or []]
-        kinds = check_callbacks(self.callbacks or [])
+        own = check_callbacks(self.callbacks or [])
+        kinds = [callback if isinstance(callback, type) else type(callback) for callback in own]
         if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
             found.append(("sslts_schedule", make_schedule(self.lr, self.max_steps)))
         if any(getattr(callback, "load_best", False) and not getattr(callback, "f_teacher", None) for callback in own):

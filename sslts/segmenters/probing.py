@@ -32,8 +32,8 @@ def check_instance(network: Any) -> None:
         )
 
 
-def check_callbacks(callbacks: Sequence[Any]) -> list[type[Callback]]:
-    """Return the classes of callbacks; refuse what is none. A pair of a name and None is one that is left out.
+def check_callbacks(callbacks: Sequence[Any]) -> list[Callback | type[Callback]]:
+    """Return callbacks without their names; refuse what is none. A pair of a name and None is one that is left out.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def check_callbacks(callbacks: Sequence[Any]) -> list[type[Callback]]:
     ...
     ValueError: callbacks[0]=3 is no callback of skorch; pass instances of skorch.callbacks.Callback.
     """
-    kinds = []
+    found = []
     for i, given in enumerate(callbacks):
         callback = given[1] if isinstance(given, tuple) else given
         if isinstance(given, tuple) and callback is None:
@@ -52,8 +52,8 @@ def check_callbacks(callbacks: Sequence[Any]) -> list[type[Callback]]:
             raise ValueError(
                 f"callbacks[{i}]={callback!r} is no callback of skorch; pass instances of skorch.callbacks.Callback."
             )
-        kinds.append(kind)
-    return kinds
+        found.append(callback)
+    return found
 
 
 def read_size(module: nn.Module, name: str) -> int:
