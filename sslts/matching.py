@@ -260,6 +260,7 @@ def _assign(t: np.ndarray, p: np.ndarray, worth: np.ndarray) -> tuple[np.ndarray
     spare = np.arange(rows.size)
     cost = np.concatenate([2 - worth, np.full(rows.size, 2.0 * rows.size + 1)])
     where = np.concatenate([row, spare]), np.concatenate([column, columns.size + spare])
+    where = where[0].astype(np.int32), where[1].astype(np.int32)  # scipy 1.13 matches no others
     i, j = min_weight_full_bipartite_matching(csr_array((cost, where), shape=(rows.size, columns.size + rows.size)))
     real = j < columns.size
     return rows[i[real]], columns[j[real]]

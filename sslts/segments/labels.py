@@ -219,7 +219,7 @@ def order_labels(y: Any, index: pd.Index, argument: str = "y") -> Any:
         raise ValueError(f"{argument} has several labels for {y.index[y.index.duplicated()][0]}; give one for each.")
     at = y.index.get_indexer(index)
     if (at < 0).any():
-        missing = index[at < 0][0]
+        missing = index[at < 0][:1].tolist()[0]
         if isinstance(missing, tuple) and missing[0] not in y.index.get_level_values(0):
             raise ValueError(
                 f"{argument} has no labels for instance {missing[0]!r} of X; mark unlabelled samples with -1."
@@ -257,8 +257,8 @@ def _take_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Series:
 
 
 def _split_instances(labels: pd.Series) -> list[np.ndarray]:
-    level = list(range(labels.index.nlevels - 1))
-    return [part.to_numpy() for _, part in labels.groupby(level=level, sort=False, dropna=False)]
+    instance = labels.index.droplevel(-1)
+    return [part.to_numpy() for _, part in labels.groupby(instance, sort=False, dropna=False)]
 
 
 def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool = False) -> np.ndarray:
