@@ -93,7 +93,7 @@ def warn_of_other_rate(times: Sequence[pd.Index | None] | None, sampling_rate: f
     for i, index in enumerate(times):
         if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 2:
             continue
-        step = (index[1:] - index[:-1]).total_seconds().to_numpy()
+        step = np.asarray(index[1:] - index[:-1], dtype="timedelta64[ns]") / np.timedelta64(1, "s")
         # A gap moves the mean, and rounding to whole milliseconds the median: of both, the one that agrees better.
         rates = [1 / seconds for seconds in (float(step.mean()), float(np.median(step))) if seconds > 0]
         if rates and not any(math.isclose(rate, sampling_rate, rel_tol=RATE_TOLERANCE) for rate in rates):

@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 
 from sslts.labels import LabelRuns
 from sslts.notices import warn
+from sslts.outputs import check_place
 from sslts.persistence.card import list_versions
 from sslts.persistence.files import read_file, remove_leftovers, write_file
 from sslts.persistence.identity import check_identity, identify_run
@@ -61,6 +62,7 @@ class Checkpoint(Callback):
     def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
         self.path, self.identity = path, identity
         self.seed: int | None = None  # of the run that is saved
+        check_place(path)
         remove_leftovers(path)
         self._saved: tuple[dict[str, Any], dict[str, Any]] | None = None
         if os.path.lexists(path):

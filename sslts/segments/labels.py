@@ -257,6 +257,7 @@ def _take_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Series:
 
 
 def _split_instances(labels: pd.Series) -> list[np.ndarray]:
+    assert isinstance(labels.index, pd.MultiIndex)
     instance = labels.index.droplevel(-1)
     return [part.to_numpy() for _, part in labels.groupby(instance, sort=False, dropna=False)]
 
