@@ -99,7 +99,7 @@ def make_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -
     >>> "<h1>A &amp; B</h1>" in page, '<a href="#counts">Counts</a>' in page
     (True, True)
     """
-    css = (files("sslts.report") / "page.css").read_text()
+    css = (files("sslts.report") / "page.css").read_text(encoding="utf-8")
     links = "".join(f'<li><a href="#{anchor}">{escape(heading)}</a></li>' for anchor, heading, _ in sections)
     body = "".join(
         f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{escape(heading)}</h2>{content}</section>'
