@@ -335,7 +335,8 @@ class TestRefusing:
 
 
 class TestWriting:
-    def test_a_folder_that_is_missing_is_found_before_training(self, partly, tmp_path):
+    def test_a_folder_that_is_missing_is_found_before_every_sample_is_read(self, partly, tmp_path, monkeypatch):
+        monkeypatch.setattr(checkpoints, "identify_run", None)
         segmenter = make()
         with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
             segmenter.fit(*partly, checkpoint=tmp_path / "nowhere" / "run.ckpt")

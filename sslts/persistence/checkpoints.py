@@ -62,7 +62,6 @@ class Checkpoint(Callback):
     def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
         self.path, self.identity = path, identity
         self.seed: int | None = None  # of the run that is saved
-        check_place(path)
         remove_leftovers(path)
         self._saved: tuple[dict[str, Any], dict[str, Any]] | None = None
         if os.path.lexists(path):
@@ -127,7 +126,10 @@ def open_checkpoint(
     >>> saver.identity["recordings in X"], open_checkpoint(None, SupervisedSegmenter(), *data, start=None)
     (3, None)
     """
-    return None if path is None else Checkpoint(path, identify_run(estimator, recordings, labels, start))
+    if path is None:
+        return None
+    check_place(path)  # before every sample is read
+    return Checkpoint(path, identify_run(estimator, recordings, labels, start))
 
 
 def _describe_environment(net: SegmentationNet) -> str:
