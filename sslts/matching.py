@@ -259,8 +259,8 @@ def _assign(t: np.ndarray, p: np.ndarray, worth: np.ndarray) -> tuple[np.ndarray
     # of real pairs (1 to 2 each) can save, so that it is taken only by rows that must go without.
     spare = np.arange(rows.size)
     cost = np.concatenate([2 - worth, np.full(rows.size, 2.0 * rows.size + 1)])
-    where = np.concatenate([row, spare]), np.concatenate([column, columns.size + spare])
-    where = where[0].astype(np.int32), where[1].astype(np.int32)  # scipy 1.13 matches no others
+    ends = (row, spare), (column, columns.size + spare)
+    where = tuple(np.concatenate(parts).astype(np.int32) for parts in ends)  # scipy 1.13 matches no other integers
     i, j = min_weight_full_bipartite_matching(csr_array((cost, where), shape=(rows.size, columns.size + rows.size)))
     real = j < columns.size
     return rows[i[real]], columns[j[real]]

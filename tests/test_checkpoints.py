@@ -335,12 +335,14 @@ class TestRefusing:
 
 
 class TestWriting:
-    def test_a_folder_that_is_missing_is_found_before_every_sample_is_read(self, partly, tmp_path, monkeypatch):
+    @pytest.mark.parametrize("wrap", [lambda segmenter: segmenter, SelfTrainingSegmenter])
+    def test_a_folder_that_is_missing_is_found_before_every_sample_is_read(self, partly, tmp_path, monkeypatch, wrap):
         monkeypatch.setattr(checkpoints, "identify_run", None)
-        segmenter = make()
+        segmenter = wrap(make())
         with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
             segmenter.fit(*partly, checkpoint=tmp_path / "nowhere" / "run.ckpt")
         assert not hasattr(segmenter, "net_")
+        assert not hasattr(segmenter, "segmenter_")
 
     @pytest.mark.parametrize("step", ["fsync", "replace"])
     def test_the_last_good_one_stays_when_writing_the_next_fails(self, partly, path, monkeypatch, step):

@@ -104,6 +104,14 @@ class State(NamedTuple):
 
     ``running[:, k, -1 - j]`` is the score of a segment of class k that began ``j`` samples ago and has not ended;
     ``tail`` that of the best one that began before those, ``tail_start`` where it began.
+
+    Examples
+    --------
+    One stretch of two classes, of which nothing older than four samples is remembered one by one:
+
+    >>> state = State(np.zeros((1, 2, 5)), tail=np.full((1, 2), -np.inf), tail_start=np.zeros((1, 2), dtype=int))
+    >>> state.running.shape
+    (1, 2, 5)
     """
 
     running: np.ndarray  # (n, K, H)
@@ -112,7 +120,16 @@ class State(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """What the recursion found, for n stretches of up to L samples; positions are those of the recordings."""
+    """What the recursion found, for n stretches of up to L samples; positions are those of the recordings.
+
+    Examples
+    --------
+    >>> from sslts.decoding import measure_segments
+    >>> model = build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6]))
+    >>> found = advance(model, [np.log(np.full((9, 2), 0.5))], origin=np.array([0]))
+    >>> found.start.shape, list(found.tails)
+    ((1, 10, 2), [9])
+    """
 
     start: np.ndarray  # (n, L + 1, K): where the best segment of class k that ends here began
     before: np.ndarray  # (n, L + 1, K): the class before a segment of class k that begins here
@@ -212,7 +229,16 @@ def _keep_better(best: np.ndarray, where: np.ndarray, value: np.ndarray, place: 
 
 
 def leave(model: Model, found: Pass, row: int, step: int) -> State:
-    """Return what the recursion over one stretch remembers at a step; an example is that of `advance`."""
+    """Return what the recursion over one stretch remembers at a step.
+
+    Examples
+    --------
+    >>> from sslts.decoding import measure_segments
+    >>> model = build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6]))
+    >>> found = advance(model, [np.log(np.full((9, 2), 0.5))], origin=np.array([0]))
+    >>> leave(model, found, row=0, step=9).running.shape == (1, 2, model.reach)
+    True
+    """
     here = found.running.shape[2] - found.total.shape[1] + step
     columns = found.running[row, :, max(0, here - model.reach + 1) : here + 1]
     running = np.full((1, len(model.tables), model.reach), -np.inf)
@@ -225,8 +251,16 @@ def leave(model: Model, found: Pass, row: int, step: int) -> State:
 def find_last(model: Model, state: State, at: int, age: int | None) -> tuple[int, int]:
     """Return class and start of the best segment that is under way at position `at`.
 
-    ``age`` says how long ago the recording began, None if no segment can have been under way then. An example is that
-    of `advance`.
+    ``age`` says how long ago the recording began, None if no segment can have been under way then.
+
+    Examples
+    --------
+    >>> from sslts.decoding import measure_segments
+    >>> model = build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6]))
+    >>> proba = np.repeat([[0.9, 0.1], [0.1, 0.9]], [5, 3], axis=0)
+    >>> found = advance(model, [np.log(proba)], origin=np.array([0]))
+    >>> find_last(model, leave(model, found, row=0, step=8), at=8, age=8)  # of class 1, since sample 5
+    (1, 5)
     """
     options = []
     for k, table in enumerate(model.tables):
@@ -243,7 +277,12 @@ def find_last(model: Model, state: State, at: int, age: int | None) -> tuple[int
 def trace(start: np.ndarray, before: np.ndarray, k: int, began: int, stop: int) -> list[tuple[int, int, int]]:
     """Return class, start and end of the segments, the last one first; positions count from the arrays' first row.
 
-    An example is that of `advance`.
+    Examples
+    --------
+    >>> start, before = np.zeros((6, 2), dtype=int), np.zeros((6, 2), dtype=int)
+    >>> before[2, 0] = 1  # before a segment of class 0 that begins at 2 there was one of class 1
+    >>> trace(start, before, k=0, began=2, stop=5)
+    [(0, 2, 5), (1, 0, 2)]
     """
     segments = [(k, began, stop)]
     while began > 0:

@@ -240,6 +240,7 @@ class SavedRounds:
         self.rows: list[dict[str, Any]] = []
         if path is None:
             return
+        check_place(path)  # before every sample is read
         self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels))
         remove_leftovers(path)
         if os.path.lexists(path):

@@ -216,10 +216,12 @@ def order_labels(y: Any, index: pd.Index, argument: str = "y") -> Any:
     if y.index.equals(index):
         return y
     if not y.index.is_unique:
-        raise ValueError(f"{argument} has several labels for {y.index[y.index.duplicated()][0]}; give one for each.")
+        raise ValueError(
+            f"{argument} has several labels for {_take_first(y.index, y.index.duplicated())}; give one for each."
+        )
     at = y.index.get_indexer(index)
     if (at < 0).any():
-        missing = index[at < 0][:1].tolist()[0]
+        missing = _take_first(index, at < 0)
         if isinstance(missing, tuple) and missing[0] not in y.index.get_level_values(0):
             raise ValueError(
                 f"{argument} has no labels for instance {missing[0]!r} of X; mark unlabelled samples with -1."
@@ -229,6 +231,11 @@ def order_labels(y: Any, index: pd.Index, argument: str = "y") -> Any:
             "same index; mark unlabelled samples with -1."
         )
     return y.iloc[at]
+
+
+def _take_first(index: pd.Index, chosen: np.ndarray) -> Any:
+    """Return the first chosen entry, of Python's own types, as messages show it."""
+    return index[chosen][:1].tolist()[0]
 
 
 def sort_times(labels: Any) -> Any:
