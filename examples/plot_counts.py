@@ -2,7 +2,7 @@
 Count and measure
 =================
 
-How many occurrences, how long, how often, how sure. Ten labelled recordings and ninety unlabelled ones train a
+How many occurrences, how long, how often, how sure. Ten labeled recordings and ninety unlabeled ones train a
 segmenter; forty recordings of others show what its counts are worth.
 
 .. image:: /images/counts.png
@@ -34,7 +34,7 @@ few = np.where(np.arange(100)[:, None] < 10, y[:100], -1)
 segmenter = FixMatchSegmenter(decoder=DurationViterbi(), max_steps=400, sampling_rate=RATE, random_state=0, verbose=1)
 segmenter.fit(X[:100], few)
 
-# Forty labelled recordings say what the scores of segments mean for a count.
+# Forty labeled recordings say what the scores of segments mean for a count.
 calibration = calibrate_counts(segmenter, X[100:140], y[100:140])
 X_new, y_new = X[140:], y[140:]
 found = segmenter.predict_segments(X_new)

@@ -19,8 +19,9 @@ import numpy as np
 
 from sslts import SupervisedSegmenter
 from sslts.datasets import make_recordings
-from sslts.decoding import Argmax, DurationViterbi, Hysteresis, compare_decoders, tune_decoder
+from sslts.decoding import Argmax, DurationViterbi, Hysteresis
 from sslts.metrics import count_error, mean_iou, segment_f1
+from sslts.model_selection import compare_decoders, tune_decoder
 from sslts.plotting import SegmentationDisplay
 
 mpl.use("Agg")

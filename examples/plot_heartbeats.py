@@ -4,7 +4,7 @@ Count and measure heartbeats
 
 Waves P, QRS and T, the heart rate and its spread, the length of each kind of wave. The electrocardiograms are made
 here, of bells for waves, with breathing, noise and beats without a P wave; those of real patients come from
-`sslts.datasets.load_ludb`, and ``examples/benchmarks/`` uses them. Eight labelled recordings and 92 unlabelled ones
+`sslts.datasets.load_ludb`, and ``examples/benchmarks/`` uses them. Eight labeled recordings and 92 unlabeled ones
 train a segmenter.
 
 .. image:: /images/heartbeats.png

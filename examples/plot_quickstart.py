@@ -1,9 +1,9 @@
 """
-Ten labelled recordings
+Ten labeled recordings
 =======================
 
-A thousand recordings of a sensor in which a pattern recurs. Ten are labelled, nine hundred and ninety are not. How far
-do the labels carry alone, how far with the unlabelled recordings, and how far would all thousand labels have carried?
+A thousand recordings of a sensor in which a pattern recurs. Ten are labeled, nine hundred and ninety are not. How far
+do the labels carry alone, how far with the unlabeled recordings, and how far would all thousand labels have carried?
 
 .. image:: /images/quickstart.png
    :alt: A test recording with what each fit finds, the lengths of all occurrences, and segment F1 of the three fits
@@ -45,7 +45,7 @@ y_few[N_LABELED:] = -1
 
 fits = {
     f"{N_LABELED} labels alone": (SupervisedSegmenter, y_few),
-    f"{N_LABELED} labels and {len(X) - N_LABELED} unlabelled": (FixMatchSegmenter, y_few),
+    f"{N_LABELED} labels and {len(X) - N_LABELED} unlabeled": (FixMatchSegmenter, y_few),
     f"all {len(X)} labels": (SupervisedSegmenter, y),
 }
 predictions, rows = {}, {}

@@ -2,11 +2,11 @@
 Write a report
 ==============
 
-What a segmenter is worth, and whether the unlabelled recordings helped. Ten labelled and ninety unlabelled recordings
-train FixMatch and, without the unlabelled ones, the baseline; sixty recordings of others judge both.
+What a segmenter is worth, and whether the unlabeled recordings helped. Ten labeled and ninety unlabeled recordings
+train FixMatch and, without the unlabeled ones, the baseline; sixty recordings of others judge both.
 
 .. image:: /images/report.png
-   :alt: The top of the page: figures with intervals, and whether the unlabelled recordings helped
+   :alt: The top of the page: figures with intervals, and whether the unlabeled recordings helped
 
 Run it as ``python examples/plot_report.py``: about two minutes on two cores. It writes ``report.html``.
 """
@@ -32,6 +32,6 @@ path = write_report(
     "report.html",
     baseline,
     names={0: "rest", 1: "pattern"},
-    title="Ten labelled recordings",
+    title="Ten labeled recordings",
 )
 print(f"Report: {path}")

@@ -6,31 +6,37 @@ Names are imported when they are first used: ``import sslts`` loads neither torc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sslts._moved import install
+
 if TYPE_CHECKING:
-    from sslts.persistence.models import load as load
-    from sslts.segmenters.fixmatch import FixMatchSegmenter as FixMatchSegmenter
-    from sslts.segmenters.mean_teacher import MeanTeacherSegmenter as MeanTeacherSegmenter
-    from sslts.segmenters.pseudo_label import PseudoLabelSegmenter as PseudoLabelSegmenter
-    from sslts.segmenters.self_training import SelfTrainingSegmenter as SelfTrainingSegmenter
-    from sslts.segmenters.supervised import SupervisedSegmenter as SupervisedSegmenter
-    from sslts.streaming import StreamSegmenter as StreamSegmenter
+    from sslts.persistence import load as load
+    from sslts.prediction import StreamSegmenter as StreamSegmenter
+    from sslts.segmenters import FixMatchSegmenter as FixMatchSegmenter
+    from sslts.segmenters import MeanTeacherSegmenter as MeanTeacherSegmenter
+    from sslts.segmenters import PseudoLabelSegmenter as PseudoLabelSegmenter
+    from sslts.segmenters import SelfTrainingSegmenter as SelfTrainingSegmenter
+    from sslts.segmenters import SemiSupervisedSegmenter as SemiSupervisedSegmenter
+    from sslts.segmenters import SupervisedSegmenter as SupervisedSegmenter
 
 __version__ = "0.1.0"
+install()
 
 _NAMES = {
-    "FixMatchSegmenter": "sslts.segmenters.fixmatch",
-    "MeanTeacherSegmenter": "sslts.segmenters.mean_teacher",
-    "PseudoLabelSegmenter": "sslts.segmenters.pseudo_label",
-    "SelfTrainingSegmenter": "sslts.segmenters.self_training",
-    "StreamSegmenter": "sslts.streaming",
-    "SupervisedSegmenter": "sslts.segmenters.supervised",
-    "load": "sslts.persistence.models",
+    "FixMatchSegmenter": "sslts.segmenters",
+    "MeanTeacherSegmenter": "sslts.segmenters",
+    "PseudoLabelSegmenter": "sslts.segmenters",
+    "SelfTrainingSegmenter": "sslts.segmenters",
+    "SemiSupervisedSegmenter": "sslts.segmenters",
+    "StreamSegmenter": "sslts.prediction",
+    "SupervisedSegmenter": "sslts.segmenters",
+    "load": "sslts.persistence",
 }
 _MODULES = (
     "augment",
     "calibration",
     "datasets",
     "decoding",
+    "losses",
     "metrics",
     "model_selection",
     "networks",
@@ -49,6 +55,7 @@ __all__ = [
     "MeanTeacherSegmenter",
     "PseudoLabelSegmenter",
     "SelfTrainingSegmenter",
+    "SemiSupervisedSegmenter",
     "StreamSegmenter",
     "SupervisedSegmenter",
     "__version__",

@@ -1,4 +1,4 @@
-"""Learn on labelled recordings what a segmenter's scores mean for a count."""
+"""Learn on labeled recordings what a segmenter's scores mean for a count."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from sslts.annotations import follow_index
-from sslts.decoding.predicting import predict_both
-from sslts.matching import Segments, find_segments, match_segments, pool_labels, spread_labels
-from sslts.notices import warn
-from sslts.segments import CountCalibration, labels_to_segments
-from sslts.segments.counts import LEAST_VARIANCE, find_log_odds
-from sslts.wrapping import find_attribute
+from sslts._notices import warn
+from sslts._wrapping import find_attribute
+from sslts.annotations import follow_index, pool_labels, spread_labels
+from sslts.decoding import predict_both
+from sslts.metrics import Segments, find_segments, match_segments
+from sslts.segments import CountCalibration, find_log_odds, labels_to_segments
 
-MAX_FOLDS = 20  # curves that are fitted to measure residuals; of fewer recordings, each is left out by itself
-OVERLAP = 0.1  # intersection over union from which a predicted segment is a real one: its ends do not matter here
+_MAX_FOLDS = 20  # curves that are fitted to measure residuals; of fewer recordings, each is left out by itself
+_OVERLAP = 0.1  # intersection over union from which a predicted segment is a real one: its ends do not matter here
 
 
 def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibration]:
@@ -29,7 +28,7 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
         Recordings that the segmenter was not fitted on, as of validation subjects: at least ten, of the kind and
         length that will be counted; n of them back intervals of a level up to ``n / (n + 1)``.
     y : array-like of int
-        Their labels; -1 where unlabelled. Recordings without a labelled sample are left out.
+        Their labels; -1 where unlabeled. Recordings without a labeled sample are left out.
 
     Returns
     -------
@@ -39,12 +38,12 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     Raises
     ------
     ValueError
-        If no sample is labelled.
+        If no sample is labeled.
 
     Warns
     -----
     UserWarning
-        If no labelled recording holds a class, so that its scores are taken as they are; if fewer than half of a
+        If no labeled recording holds a class, so that its scores are taken as they are; if fewer than half of a
         class' true segments were found. The message names the class.
 
     Notes
@@ -73,13 +72,13 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     truth = spread_labels(follow_index(y, X), list(map(len, labels)))
     flat_true, flat_pred, offsets = pool_labels(truth, labels)
     if not (flat_true >= 0).any():
-        raise ValueError("y has no labelled sample: every label is -1. Counts are calibrated on labelled recordings.")
+        raise ValueError("y has no labeled sample: every label is -1. Counts are calibrated on labeled recordings.")
     background = find_attribute(segmenter, "background", 0)
     true, found = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
     cut = [np.where(t < 0, -1, p) for t, p in zip(truth, labels, strict=True)]
     table = labels_to_segments(cut, background=background, proba=proba, classes=segmenter.classes_)
-    matched_true, matched = match_segments(true, found, OVERLAP)
-    labelled = np.array([(t >= 0).any() for t in truth])
+    matched_true, matched = match_segments(true, found, _OVERLAP)
+    labeled = np.array([(t >= 0).any() for t in truth])
     real = np.zeros(found.label.size, dtype=bool)
     real[matched] = True
     met = np.zeros(true.label.size, dtype=bool)
@@ -92,9 +91,9 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
             score[found.label == k],
             real[found.label == k],
             counts=[
-                _count(true, labelled, true.label == k),
-                _count(found, labelled, found.label == k),
-                _count(true, labelled, met & (true.label == k)),
+                _count(true, labeled, true.label == k),
+                _count(found, labeled, found.label == k),
+                _count(true, labeled, met & (true.label == k)),
             ],
         )
         if (true.label == k).any()
@@ -108,7 +107,7 @@ def _warn_of_missed(true: Segments, matched: np.ndarray, classes: list[int]) -> 
     absent = [k for k in classes if not n_true[k]]
     if absent:
         warn(
-            f"no labelled recording holds a segment of class {absent[0]}, so its counts can't be calibrated: its "
+            f"no labeled recording holds a segment of class {absent[0]}, so its counts can't be calibrated: its "
             "scores are taken as they are. Calibrate on recordings that hold it."
         )
     weak = [f"class {k}, {n_found[k]} of {n_true[k]}" for k in classes if 2 * n_found[k] < n_true[k]]
@@ -119,8 +118,8 @@ def _warn_of_missed(true: Segments, matched: np.ndarray, classes: list[int]) -> 
         )
 
 
-def _count(segments: Segments, labelled: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    return np.bincount(segments.recording[chosen], minlength=labelled.size)[labelled]
+def _count(segments: Segments, labeled: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    return np.bincount(segments.recording[chosen], minlength=labeled.size)[labeled]
 
 
 def _calibrate_class(score: np.ndarray, real: np.ndarray, *, counts: list[np.ndarray]) -> CountCalibration:
@@ -131,13 +130,13 @@ def _calibrate_class(score: np.ndarray, real: np.ndarray, *, counts: list[np.nda
     true, found, _ = counts
     n = found.size
     recording = np.repeat(np.arange(n), found)
-    fold = np.arange(n) % min(n, MAX_FOLDS)
+    fold = np.arange(n) % min(n, _MAX_FOLDS)
     residuals = np.empty(n)
     for left_out in (fold == f for f in range(fold.max(initial=-1) + 1)):
         seen = ~left_out if n > 1 else left_out  # of one recording there is no other
         curve = _make_curve(score, real, recording, counts, seen)
         expected, variance = (np.bincount(recording, weights=part, minlength=n) for part in curve.weigh(score))
-        residuals[left_out] = (np.abs(true - expected) / np.sqrt(variance + LEAST_VARIANCE))[left_out]
+        residuals[left_out] = curve.measure_residuals(true, expected, variance)[left_out]
     whole = _make_curve(score, real, recording, counts, np.ones(n, dtype=bool))
     return replace(whole, residuals=tuple(residuals.tolist()))
 

@@ -32,8 +32,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from sslts.annotations import SignalSummary
 from sslts.recipes import Bounds, Recipe
-from sslts.windows import SignalSummary
 
 __all__ = [
     "Ensemble",
@@ -48,8 +48,8 @@ __all__ = [
 Network = Callable[[int, int], nn.Module]
 
 # Rule by which the default stem follows the signal. It is stated in docs/guide/defaults.md.
-CELLS_PER_SEGMENT = 10
-MAX_STEM_STRIDE = 16
+_CELLS_PER_SEGMENT = 10
+_MAX_STEM_STRIDE = 16
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ class UNet(Recipe):
         """Return this recipe with a stem stride that suits the shortest kind of segment."""
         if self.stem_stride is not None:
             return self
-        cell = max(summary.shortest_segment / CELLS_PER_SEGMENT, 1.0)
-        return self.replace(stem_stride=min(2 ** int(math.log2(cell)), MAX_STEM_STRIDE))
+        cell = max(summary.shortest_segment / _CELLS_PER_SEGMENT, 1.0)
+        return self.replace(stem_stride=min(2 ** int(math.log2(cell)), _MAX_STEM_STRIDE))
 
 
 def _conv(inside: int, outside: int, kernel_size: int, stride: int = 1) -> nn.Conv2d:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-UNLABELED = -1
+_UNLABELED = -1
 
 
 def pick_class(proba: Tensor) -> Tensor:
@@ -30,13 +30,13 @@ def pick_class(proba: Tensor) -> Tensor:
 
 
 def labeled_cross_entropy(logits: Tensor, labels: Tensor, class_weight: Tensor | None = None) -> Tensor:
-    """Return the mean cross-entropy over labelled samples; zero where there is none.
+    """Return the mean cross-entropy over labeled samples; zero where there is none.
 
     Parameters
     ----------
     logits : Tensor, shape (B, K, T)
     labels : Tensor of int64, shape (B, T)
-        Class indices, ``-1`` where unlabelled or not valid.
+        Class indices, ``-1`` where unlabeled or not valid.
     class_weight : Tensor or None, shape (K,)
         A sample counts as much as its class weighs; the mean is over weights.
 
@@ -47,8 +47,8 @@ def labeled_cross_entropy(logits: Tensor, labels: Tensor, class_weight: Tensor |
     >>> round(loss.item(), 4)  # log 2
     0.6931
     """
-    loss = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=UNLABELED, reduction="sum")
-    known = labels != UNLABELED
+    loss = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=_UNLABELED, reduction="sum")
+    known = labels != _UNLABELED
     weight = known if class_weight is None else class_weight[labels.clamp(min=0)] * known
     return loss / weight.sum().clamp(min=1e-12)
 

@@ -18,10 +18,16 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sslts.normalization import NormalizedRecordings, measure_moments, standardize_locally
-from sslts.notices import warn
-from sslts.recordings import Recordings, as_recordings, check_channel_names
-from sslts.segments import expand_ranges, find_runs
+from sslts._notices import warn
+from sslts._runs import expand_ranges, find_runs
+from sslts.recordings import (
+    Channels,
+    NormalizedRecordings,
+    Recordings,
+    measure_moments,
+    read_signals,
+    standardize_locally,
+)
 
 __all__ = [
     "ButterworthFilter",
@@ -32,7 +38,7 @@ __all__ = [
     "standardize_locally",
 ]
 
-SAMPLES_TOGETHER = 2**18  # that are filtered at once: 2 MiB
+_SAMPLES_TOGETHER = 2**18  # that are filtered at once: 2 MiB
 
 
 class LengthKeeping(TransformerMixin, BaseEstimator):
@@ -65,8 +71,7 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
         self
         """
         self._validate_params()
-        recordings = as_recordings(X)
-        recordings.check_finite(missing=self._takes_missing)
+        recordings = read_signals(X, missing=self._takes_missing)
         self.n_channels_, self.channel_names_ = recordings.n_channels, recordings.channel_names
         flat = recordings.container == "array" and len(recordings.sources[0].shape) == 1
         self.n_features_in_ = int(recordings.lengths[0]) if flat else recordings.n_channels
@@ -94,11 +99,12 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
             If values are missing or infinite, or the number of channels differs from that seen in ``fit``.
         """
         self._validate_params()
-        recordings = as_recordings(X)
-        recordings.check_finite(missing=self._takes_missing)
-        recordings.check_channels(getattr(self, "n_channels_", recordings.n_channels), type(self).__name__)
-        names = getattr(self, "channel_names_", None)
-        check_channel_names(recordings.channel_names, names, "X", f"what {type(self).__name__} was fitted on")
+        fitted = (
+            Channels(self.n_channels_, self.channel_names_, type(self).__name__)
+            if hasattr(self, "n_channels_")
+            else None
+        )
+        recordings = read_signals(X, fitted=fitted, missing=self._takes_missing)
         out = []
         for x, source in zip(self._map_each(recordings), recordings.sources, strict=True):
             flat = recordings.container != "panel" and len(source.shape) == 1
@@ -182,7 +188,7 @@ class FillGaps(LengthKeeping):
     >>> FillGaps(method="hold", max_length=1).fit_transform(X)
     array([[ 0.,  0.,  2., nan, nan, nan,  6.]])
 
-    Gaps of more than one sample become unlabelled:
+    Gaps of more than one sample become unlabeled:
 
     >>> y = np.array([[0, 0, 1, 1, 1, 1, 0]])
     >>> too_long = np.isnan(FillGaps(max_length=1).fit_transform(X))
@@ -303,7 +309,7 @@ class ButterworthFilter(LengthKeeping):
 
     def _map_each(self, recordings: Recordings) -> Iterator[np.ndarray]:
         """Map neighbours of equal length together, which gives the same numbers as one by one."""
-        size = max(SAMPLES_TOGETHER // (recordings.n_channels * int(recordings.lengths.max())), 1)
+        size = max(_SAMPLES_TOGETHER // (recordings.n_channels * int(recordings.lengths.max())), 1)
         starts, ends, _ = find_runs(recordings.lengths, breaks=np.arange(0, len(recordings), size))
         for start, end in zip(starts, ends, strict=True):
             parts = [recordings.read(i, exact=True) for i in range(start, end)]

@@ -40,6 +40,34 @@ class Bounds(NamedTuple):
         return f"give {what} from {self.least} to {'' if self.included else 'below '}{self.most}"
 
 
+def bounded(
+    default: Any, least: float = 0, most: float = math.inf, *, included: bool = True, whole: bool = False
+) -> Any:
+    """Return a field of a recipe whose numbers are checked; the arguments are those of `Bounds`.
+
+    Parameters
+    ----------
+    default : number or None
+        None is always allowed if it is the default.
+    least, most : float
+    included : bool
+        Whether `most` itself is allowed.
+    whole : bool
+        Whether only whole numbers are.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Fade(Recipe):
+    ...     share: float = bounded(0.1, most=1)
+    >>> Fade(share=2)
+    Traceback (most recent call last):
+    ValueError: Fade: share=2; give a number from 0 to 1.
+    """
+    return dataclasses.field(default=default, metadata={"bounds": Bounds(least, most, included, whole)})
+
+
 class Recipe:
     """Base class of all parameter objects; subclasses are frozen dataclasses.
 
@@ -61,11 +89,12 @@ class Recipe:
                 object.__setattr__(self, field.name, tuple(value))
             elif type(value) is dict:
                 object.__setattr__(self, field.name, dict(value))
-        if not is_ours(type(self)):  # whose fields of the same names may mean something else
-            return
-        for name, bounds in self._bounds.items():
+        bounds = {field.name: field.metadata.get("bounds") for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        if is_ours(type(self)):  # fields of the same names may mean something else elsewhere
+            bounds |= self._bounds
+        for name, one in bounds.items():
             value = getattr(self, name, None)
-            fault = None if value is None else bounds.find_fault(value)
+            fault = None if value is None or one is None else one.find_fault(value)
             if fault:
                 raise ValueError(f"{type(self).__name__}: {name}={value!r}; {fault}.")
 

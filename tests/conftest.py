@@ -1,26 +1,16 @@
-"""Small data and fast estimators that several test files share."""
+"""Fixtures that several test files share."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from small import SEGMENTERS, TINY, Models
 
-from sslts import FixMatchSegmenter, MeanTeacherSegmenter, PseudoLabelSegmenter, SupervisedSegmenter
 from sslts.augment import Tracks
 from sslts.datasets import make_recordings
-from sslts.networks import UNet
-from sslts.training import Batch, Step
+from sslts.training import Batch
 
 settings.register_profile("sslts", deadline=None)  # a busy machine is no failure
 settings.load_profile("sslts")
-
-TINY = UNet(width=4, depth=1)
-SEGMENTERS = {
-    "fixmatch": FixMatchSegmenter,
-    "mean_teacher": MeanTeacherSegmenter,
-    "pseudo_label": PseudoLabelSegmenter,
-    "supervised": SupervisedSegmenter,
-}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,11 +48,6 @@ def make_segmenter(request):
     return make
 
 
-def as_ragged(X):
-    """Return recordings of different lengths."""
-    return [x[..., : 600 - 37 * (i % 5)] for i, x in enumerate(np.asarray(X))]
-
-
 @pytest.fixture
 def batch():
     g = torch.Generator().manual_seed(0)
@@ -73,27 +58,6 @@ def batch():
         Tracks(torch.randn(2, 1, 20, generator=g), labels, torch.ones(2, 20).bool()),
         Tracks(torch.randn(4, 1, 20, generator=g), torch.full((4, 20), -1), valid),
     )
-
-
-class Models:
-    """A student and a teacher, and what they were asked."""
-
-    def __init__(self):
-        torch.manual_seed(0)
-        self.network, self.average = torch.nn.Conv1d(1, 3, 3, padding=1), torch.nn.Conv1d(1, 3, 3, padding=1)
-        self.passes = []
-
-    def student(self, *views):
-        self.passes.append("student")
-        return self.network(torch.cat(views)).split([len(view) for view in views])
-
-    @torch.no_grad()
-    def teacher(self, x):
-        self.passes.append("teacher")
-        return (3 * self.average(x)).softmax(1)
-
-    def at(self, progress):
-        return Step(self.student, self.teacher, torch.Generator(), progress)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 from sslts.calibration import _fit_curve, calibrate_counts
 from sslts.segments import CountCalibration, labels_to_segments, summarize
-from sslts.segments.counts import LEAST_VARIANCE
+from sslts.segments.counts import _LEAST_VARIANCE
 
 
 class Detector:
@@ -94,7 +94,7 @@ def test_a_level_that_the_recordings_do_not_back_is_named_once(n, level, warns):
         summarize(segments, [300] * 5, period=100, calibration=calibration, level=level)
     told = [str(one.message) for one in caught]
     assert len(told) == warns
-    assert all("level=0.95 is more than 10 labelled recordings back, at most 0.909" in one for one in told)
+    assert all("level=0.95 is more than 10 labeled recordings back, at most 0.909" in one for one in told)
     assert all("at least 19 recordings" in one for one in told)
     assert all(one.filename == __file__ for one in caught)
 
@@ -106,7 +106,7 @@ def test_without_residuals_any_level_is_backed():
         summarize(segments, [300] * 5, level=0.999)
 
 
-def test_unlabelled_recordings_and_stretches_do_not_matter():
+def test_unlabeled_recordings_and_stretches_do_not_matter():
     X, y = make(40, 0)
     hidden = [*y, np.full(300, -1)]
     assert calibrate_counts(Detector(), [*X, np.full(300, 0.9)], hidden) == calibrate_counts(Detector(), X, y)
@@ -117,7 +117,7 @@ def test_a_class_that_is_never_predicted_is_always_missed():
     with pytest.warns(UserWarning, match="fewer than half .* were found .class 4, 0 of "):
         curve = calibrate_counts(Detector(), [np.zeros(300)] * 12, y)[4]
     assert curve.missed > 0
-    assert curve.find_reach(0.9) > 5
+    assert curve.count_deviations(0.9) > 5
 
 
 @pytest.mark.parametrize(("found", "warns"), [(0, True), (4, True), (5, False), (10, False)])
@@ -131,7 +131,7 @@ def test_a_class_of_which_less_than_half_is_found_is_named(found, warns):
     assert [f"class 4, {2 * found} of 20" in str(one.message) for one in caught] == [True] * warns
 
 
-def test_nothing_labelled_is_refused():
+def test_nothing_labeled_is_refused():
     with pytest.raises(ValueError, match="every label is -1"):
         calibrate_counts(Detector(), [np.zeros(9)], [np.full(9, -1)])
 
@@ -143,7 +143,7 @@ def test_a_class_that_no_recording_holds_is_named_and_left_as_it_is():
         def predict_proba(self, X):
             return [np.stack([1 - x, x, 0 * x], axis=1) for x in X]
 
-    with pytest.warns(UserWarning, match="no labelled recording holds a segment of class 7"):
+    with pytest.warns(UserWarning, match="no labeled recording holds a segment of class 7"):
         assert calibrate_counts(Another(), *make(20, 0))[7] == CountCalibration()
 
 
@@ -174,8 +174,8 @@ def test_residuals_are_of_curves_that_have_not_seen_the_recording():
         score = labels_to_segments([np.where(X[i] > 0.5, 4, 0)], proba=[np.stack([1 - X[i], X[i]], 1)], classes=[0, 4])
         expected, variance = (part.sum() for part in curve.weigh(score["score"]))
         true = len(labels_to_segments([y[i]]))
-        assert whole.residuals[i] == pytest.approx(abs(true - expected) / np.sqrt(variance + LEAST_VARIANCE), rel=1e-4)
+        assert whole.residuals[i] == pytest.approx(abs(true - expected) / np.sqrt(variance + _LEAST_VARIANCE), rel=1e-4)
 
 
 def test_ranks_are_not_rounded_up():
-    assert CountCalibration(residuals=tuple(range(1, 25))).find_reach(0.56) == 14
+    assert CountCalibration(residuals=tuple(range(1, 25))).count_deviations(0.56) == 14

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import SEGMENTERS
 from joblib import Parallel, delayed, parallel_config
+from small import SEGMENTERS
 
 from sslts.augment import RandAugment, ValueFunction
 from sslts.networks import FeatureDropout, UNet

@@ -19,7 +19,7 @@ import sslts
 from sslts import augment
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
-from sslts.segmenters.base import NetworkSegmenter
+from sslts.segmenters import NetworkSegmenter
 
 ROOT = Path(__file__).parent.parent
 
@@ -157,7 +157,7 @@ def run_example(name, folder):
 
 @pytest.mark.slow
 def test_quickstart_example(tmp_path):
-    assert "990 unlabelled" in run_example("plot_quickstart.py", tmp_path)
+    assert "990 unlabeled" in run_example("plot_quickstart.py", tmp_path)
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SEGMENTERS
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from small import SEGMENTERS
 
 from sslts.decoding import Argmax, Hysteresis
 from sslts.networks import UNet
@@ -85,7 +85,7 @@ def pack(X, container):
 def labelings(draw, lengths):
     """Draw labels of recordings: dense, in runs, of whole recordings; mostly as they should be."""
     classes = draw(st.sampled_from([[0], [0, 1], [1, 2], [0, 7, 255], [0, 1, 2, 3, 4], [10**12, 3]]))
-    share = draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))  # of unlabelled recordings
+    share = draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))  # of unlabeled recordings
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if draw(st.booleans()) and draw(st.booleans()):
         y = [rng.choice([*classes, -1]) for _ in lengths]

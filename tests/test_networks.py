@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sslts.annotations import SignalSummary
 from sslts.networks import Ensemble, UNet, UNetModule, count_parameters
-from sslts.prediction import find_halo
-from sslts.windows import SignalSummary
+from sslts.prediction.parts import _find_halo
 
 SMALL = UNet(width=4, depth=2, kernel_size=3)
 
@@ -155,7 +155,7 @@ class TestMembers:
     def test_pieces_of_a_recording_give_what_one_pass_gives(self):
         module = build(self.recipe)
         x = torch.randn(1, 1, 40 * module.stride)
-        reach = find_halo(module.stride, module.receptive_field)
+        reach = _find_halo(module.stride, module.receptive_field)
         part = module(x[..., module.stride :])
         torch.testing.assert_close(part[..., reach:], module(x)[..., module.stride + reach :], atol=1e-5, rtol=1e-4)
 

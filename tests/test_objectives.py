@@ -18,7 +18,7 @@ LOGITS = torch.randn(2, 3, 5, generator=G)
 LOG = LOGITS.log_softmax(1).numpy()
 
 
-def test_labelled_loss_is_the_mean_over_labelled_samples():
+def test_labeled_loss_is_the_mean_over_labeled_samples():
     labels = torch.tensor([[0, 1, -1, 2, -1], [-1, -1, -1, -1, 1]])
     wanted = -np.mean([LOG[0, 0, 0], LOG[0, 1, 1], LOG[0, 2, 3], LOG[1, 1, 4]])
     assert labeled_cross_entropy(LOGITS, labels).item() == pytest.approx(wanted, rel=1e-5)
@@ -35,7 +35,7 @@ def test_without_a_label_the_loss_is_zero():
     assert labeled_cross_entropy(LOGITS, torch.full((2, 5), -1)).item() == 0
 
 
-def test_unlabelled_samples_have_no_gradient():
+def test_unlabeled_samples_have_no_gradient():
     logits = LOGITS.clone().requires_grad_()
     labels = torch.tensor([[0, 1, -1, 2, -1], [-1, -1, -1, -1, 1]])
     labeled_cross_entropy(logits, labels).backward()

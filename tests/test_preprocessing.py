@@ -8,11 +8,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
-from sslts.preprocessing import (
-    ButterworthFilter,
-    FillGaps,
-    RecordingStandardizer,
-)
+from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
 
 TRANSFORMERS = [
     RecordingStandardizer(),
@@ -163,7 +159,7 @@ def test_butterworth_removes_what_lies_outside_and_moves_nothing():
 
 
 def test_butterworth_filters_together_as_one_by_one(monkeypatch):
-    monkeypatch.setattr("sslts.preprocessing.SAMPLES_TOGETHER", 150)
+    monkeypatch.setattr("sslts.preprocessing._SAMPLES_TOGETHER", 150)
     rng = np.random.default_rng(0)
     X = [rng.normal(size=size).astype(dtype) for size in (60, 60, 60, 50, 60) for dtype in (np.float32, np.float64)]
     transformer = ButterworthFilter(low=1, high=40, sampling_rate=250)

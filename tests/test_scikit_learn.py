@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import TINY, as_ragged
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, GroupKFold, HalvingGridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
+from small import TINY, as_ragged
 
 from sslts import FixMatchSegmenter
 from sslts.metrics import count_scorer, duration_scorer, mean_iou_scorer, segment_f1_scorer
@@ -20,7 +20,7 @@ def make_segmenter(**params):
 
 @pytest.fixture
 def half(labeled):
-    """Return recordings of which every second stretch is labelled."""
+    """Return recordings of which every second stretch is labeled."""
     X, y = labeled
     y = y.copy()
     y[:, 300:] = -1

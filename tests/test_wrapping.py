@@ -8,13 +8,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
+from sslts._wrapping import find_attribute, find_fitted, find_owner
 from sslts.datasets import make_recordings
 from sslts.metrics import mean_iou_scorer
 from sslts.model_selection import LabeledKFold
 from sslts.networks import UNet
 from sslts.plotting import TrainingHistoryDisplay
 from sslts.preprocessing import RecordingStandardizer
-from sslts.wrapping import find_attribute, find_fitted, find_owner
 
 SMALL = SupervisedSegmenter(
     network=UNet(width=4, depth=1), max_steps=2, batch_size=4, background=3, sampling_rate=50, random_state=0

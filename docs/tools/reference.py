@@ -15,13 +15,8 @@ from typing import Any, NamedTuple
 
 import sslts
 
-# Modules that `sslts` does not offer as attributes, and what of them those need who extend the package.
-FOR_EXTENSIONS = {
-    "sslts.batches": ["Batch"],
-    "sslts.recipes": ["Recipe"],
-    "sslts.training": ["Step", "Losses", "SegmentationNet"],
-    "sslts.windows": ["SignalSummary"],
-}
+# Modules for those who extend the package; `sslts` does not offer them as attributes.
+FOR_EXTENSIONS = ("sslts.annotations", "sslts.prediction", "sslts.recipes", "sslts.recordings", "sslts.training")
 
 
 class Name(NamedTuple):
@@ -47,8 +42,6 @@ def list_modules() -> list[str]:
 
 def list_names(module: ModuleType) -> list[str]:
     """Return the public names of a module."""
-    if module.__name__ in FOR_EXTENSIONS:
-        return FOR_EXTENSIONS[module.__name__]
     if hasattr(module, "__all__"):
         return [name for name in module.__all__ if not name.startswith("_")]
     defined = {

@@ -1,6 +1,6 @@
 """Benchmark of decoders on real electrocardiograms: what they change in counts, lengths and boundaries.
 
-FixMatch is fitted once for each split of LUDB, on 7 labelled patients, protocol ``masked``. A decoder is chosen on the
+FixMatch is fitted once for each split of LUDB, on 7 labeled patients, protocol ``masked``. A decoder is chosen on the
 validation patients; all figures are of the test patients. Counts are calibrated on the validation patients too: how
 often does the stated interval of 90 % hold the true count of a test recording?
 
@@ -28,7 +28,8 @@ import sslts
 from sslts import metrics
 from sslts.calibration import calibrate_counts
 from sslts.datasets import load_ludb
-from sslts.decoding import Argmax, DurationViterbi, tune_decoder
+from sslts.decoding import Argmax, DurationViterbi
+from sslts.model_selection import tune_decoder
 from sslts.segments import labels_to_segments, summarize
 
 RESULTS = Path(__file__).parent / "results" / "decoders.json"

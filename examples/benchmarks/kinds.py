@@ -1,6 +1,6 @@
 """Benchmark on other kinds of signals than electrocardiograms: are the defaults one setting for all of them?
 
-Each kind is 100 synthetic recordings for training, of which two are labelled, and 60 for the test. Nothing is tuned to
+Each kind is 100 synthetic recordings for training, of which two are labeled, and 60 for the test. Nothing is tuned to
 a kind. Results are kept in a JSON file: a run that stands there is not repeated.
 
 Run from the root of the project::
@@ -85,7 +85,7 @@ KINDS: dict[str, tuple[str, Callable[[int, int], tuple[Any, Any]]]] = {
     "short": ("patterns of 8 samples, ragged recordings", make_kind(segment_length=8, n_samples=(600, 2000))),
     "long": ("patterns of 300 samples, ragged recordings", make_kind(segment_length=300, n_samples=(6000, 12000))),
     "rare": ("the pattern fills 1 % of the time", make_kind(share=0.01, n_samples=12000)),
-    "uneven": ("the labelled recordings hold 15 times as much of the pattern as the others", make_uneven),
+    "uneven": ("the labeled recordings hold 15 times as much of the pattern as the others", make_uneven),
     "five": ("five kinds of pattern", make_kind(n_classes=6, segment_length=60, n_samples=4000)),
     "channels": ("three channels", make_kind(n_channels=3)),
     "noise": ("noise as strong as the pattern", make_kind(noise=0.6)),

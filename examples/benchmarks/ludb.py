@@ -1,7 +1,7 @@
 """Benchmark on real electrocardiograms: PhysioNet's LUDB, 200 patients of 12 leads, waves P, QRS and T.
 
 Each lead is a recording of its own. A split puts 120 patients into training, 40 into validation, 40 into test; the
-first ``--patients`` of the 120 are labelled, the rest is given with -1. Results are kept in a JSON file: a run that
+first ``--patients`` of the 120 are labeled, the rest is given with -1. Results are kept in a JSON file: a run that
 stands there is not repeated, so a benchmark that was stopped goes on where it was.
 
 Run from the root of the project::
@@ -72,7 +72,7 @@ KEY = ("method", "protocol", "split", "patients", "steps", "seed", "subset", "pa
 
 
 def split_patients(split: int) -> dict[str, np.ndarray]:
-    """Return the patients (1 ... 200) of training, in the order in which they are labelled, validation and test."""
+    """Return the patients (1 ... 200) of training, in the order in which they are labeled, validation and test."""
     order = np.random.default_rng(1000 + split).permutation(200) + 1
     return {"train": order[:N_TRAIN], "validation": order[N_TRAIN:160], "test": order[160:]}
 
@@ -167,7 +167,7 @@ def make_tables(results: list[dict[str, Any]]) -> str:
             title = f"### Protocol `{protocol}`, {f'with {named}' if named else 'the defaults'}"
             parts.append(f"{title}\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}")
     compared = frame[(frame["patients"] == N_COMPARED) & (frame["protocol"] == "semisegecg")]
-    title = f"### Every method and threshold, {N_COMPARED} labelled patients, protocol `semisegecg`"
+    title = f"### Every method and threshold, {N_COMPARED} labeled patients, protocol `semisegecg`"
     return "\n\n".join([*parts, f"{title}\n\n{make_method_table(compared)}"])
 
 
@@ -202,7 +202,7 @@ def make_accuracy_table(frame: pd.DataFrame) -> str:
     baselines = {patients: row for (patients, method), row in scores.iterrows() if method == "supervised"}
     ceiling = baselines.get(N_TRAIN, nothing)
     lines = [
-        "| labelled patients | method | " + " | ".join(f"split {s}" for s in splits) + " | mean | gain | gap closed |",
+        "| labeled patients | method | " + " | ".join(f"split {s}" for s in splits) + " | mean | gain | gap closed |",
         "|" + "---|" * (len(splits) + 5),
     ]
     for (patients, method), row in scores.iterrows():
@@ -220,7 +220,7 @@ def make_accuracy_table(frame: pd.DataFrame) -> str:
 def make_wave_table(frame: pd.DataFrame) -> str:
     """Return figures for each wave, means over the splits."""
     lines = [
-        "| labelled patients | method | segment F1 P, QRS, T | onset error P, QRS, T (ms) "
+        "| labeled patients | method | segment F1 P, QRS, T | onset error P, QRS, T (ms) "
         "| offset error P, QRS, T (ms) | count error | exact counts | fit (s) |",
         "|" + "---|" * 8,
     ]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from sslts.augment import RandAugment, Rescale, Tracks
-from sslts.segmenters.fixmatch import RAMP
+from sslts.segmenters.fixmatch import _RAMP
 
 THRESHOLD, DECAY, CLIP = 0.8, 0.99, 5.0
 CLOCK = time.perf_counter
@@ -53,7 +53,7 @@ def run_bare_loop(
         progress = step / steps
         labeled = strong(weak(cut(n_labeled), generator), generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            if progress < RAMP[0]:
+            if progress < _RAMP[0]:
                 loss = F.cross_entropy(module(labeled.x).float(), labeled.target, ignore_index=-1)
             else:
                 view = weak(cut(len(x)), generator)
@@ -65,7 +65,7 @@ def run_bare_loop(
                 loss = F.cross_entropy(logits[:batch], labeled.target, ignore_index=-1)
                 each = F.cross_entropy(logits[batch:], label, reduction="none")
                 kept = (confidence >= THRESHOLD) & view.valid
-                loss = loss + min((progress - RAMP[0]) / 0.4, 1) * (each * kept).sum() / view.valid.sum()
+                loss = loss + min((progress - _RAMP[0]) / 0.4, 1) * (each * kept).sum() / view.valid.sum()
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(module.parameters(), CLIP)
@@ -122,7 +122,7 @@ def run_per_item_pipeline(
     for step in range(steps):
         signal, target = next(loaders[0])
         loss = F.cross_entropy(module(signal), target, ignore_index=-1)
-        if step / steps >= RAMP[0]:
+        if step / steps >= _RAMP[0]:
             weak, strong = next(loaders[1])
             with torch.no_grad():
                 confidence, label = teacher(weak).softmax(1).max(1)

@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from sslts.annotations import LabelRuns
 from sslts.augment import RandAugment, Rescale
-from sslts.batches import WindowDataset
-from sslts.labels import LabelRuns
-from sslts.normalization import NormalizedRecordings
-from sslts.recordings import as_recordings
-from sslts.training import MAX_GRADIENT_NORM, AveragedModule
+from sslts.recordings import NormalizedRecordings, as_recordings
+from sslts.training import AveragedModule, WindowDataset
+from sslts.training.net import _MAX_GRADIENT_NORM
 
 
 def time_parts(parts: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
@@ -76,7 +75,7 @@ def measure_step(
         F.cross_entropy(logits.float(), target, ignore_index=-1).backward()
 
     def update() -> None:
-        nn.utils.clip_grad_norm_(module.parameters(), MAX_GRADIENT_NORM)
+        nn.utils.clip_grad_norm_(module.parameters(), _MAX_GRADIENT_NORM)
         optimizer.step()
         teacher.update_parameters(module)
 

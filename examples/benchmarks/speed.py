@@ -2,7 +2,7 @@
 
 Everything that is compared runs in one process, in turn (A B A B), on a fixed number of threads; a ratio is the median
 over the rounds of the ratio within a round. The recordings are synthetic, 2,500 samples long, windows are 2,496 long,
-batches 16 labelled and 16 unlabelled, the network is ``UNet(stem_stride=4)``; the electrocardiograms' is twice as fine.
+batches 16 labeled and 16 unlabeled, the network is ``UNet(stem_stride=4)``; the electrocardiograms' is twice as fine.
 
 ``import``
     seconds of ``import sslts`` beside those of an empty program
@@ -52,9 +52,9 @@ from skorch.callbacks import Callback
 
 from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.datasets import make_recordings
-from sslts.hardware import choose_precision
 from sslts.networks import UNet
 from sslts.segmenters import base
+from sslts.training import choose_precision
 
 ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = Path(__file__).parent / "results" / "speed.json", ROOT / "docs" / "speed.md"
@@ -412,7 +412,7 @@ def main() -> None:
         return
     torch.set_num_threads(options.threads)
     # A fit logs 60 times, so one of 1,200 steps every 20 steps; the fits here have 20 to 80 steps, and log once.
-    base.HISTORY_ROWS = 1
+    base._HISTORY_ROWS = 1
     opponents.CLOCK = time.perf_counter if options.clock == "wall" else time.process_time
     described = {
         "threads": options.threads,

@@ -10,7 +10,7 @@ Run from the root of the project::
     python examples/benchmarks/study.py --data PATH/ludb-1.0.1 --parts 1 4
     python examples/benchmarks/study.py --write-page
 
-The parts: 1 label efficiency, 2 labelled to unlabelled, 3 what to label, 4 limits and failure, 5 the next customer,
+The parts: 1 label efficiency, 2 labeled to unlabeled, 3 what to label, 4 limits and failure, 5 the next customer,
 6 calibration and settings. ``--write-page`` puts pictures and tables of the results that stand into ``docs/study.md``.
 """
 
@@ -29,12 +29,11 @@ from study_conditions import Condition, list_conditions
 from study_data import LEADS, SAMPLING_RATE, Task, make_leads, make_sensor, make_task
 
 from sslts import metrics
+from sslts._runs import find_runs
 from sslts.augment import RandAugment, Rescale, TimeWarp
 from sslts.datasets import load_ludb
 from sslts.networks import UNet
-from sslts.normalization import NormalizedRecordings
-from sslts.recordings import as_recordings
-from sslts.segments import find_runs
+from sslts.recordings import NormalizedRecordings, as_recordings
 
 RESULTS = Path(__file__).parent / "results" / "study.json"
 STEPS = 400

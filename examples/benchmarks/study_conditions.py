@@ -1,4 +1,4 @@
-"""The conditions of the study: what is labelled, how, by which method it is learnt; and which part asks for which."""
+"""The conditions of the study: what is labeled, how, by which method it is learnt; and which part asks for which."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Condition:
     data : str
         ``ludb``; ``rare`` (synthetic, two classes); ``leads`` and ``sensor`` (the next customer, part 5).
     labeled : int
-        Patients whose recordings are labelled, or as much in other units.
+        Patients whose recordings are labeled, or as much in other units.
     unlabeled : int or None
         Patients given without labels; None: all others of the training.
     unit : str
-        What is labelled: ``patient``, ``lead``, ``window``, ``segment``.
+        What is labeled: ``patient``, ``lead``, ``window``, ``segment``.
     foreign : float
-        Share of the unlabelled recordings that are of another kind.
+        Share of the unlabeled recordings that are of another kind.
     share : float or None
         Share of the time that the pattern fills (``rare``).
     wrong : float
-        Share of the labelled waves that carry another class.
+        Share of the labeled waves that carry another class.
     jitter : float
-        Standard deviation by which labelled boundaries are shifted, in milliseconds.
+        Standard deviation by which labeled boundaries are shifted, in milliseconds.
     start : str
         ``nothing``, or what the earlier customer leaves: ``init`` (its model), ``pooled`` (its labels), ``as it is``.
     params : dict
@@ -71,7 +71,7 @@ THRESHOLDS, LAMBDAS = (0.6, 0.8, 0.95), (0.5, 1.0, 3.0)
 
 
 def list_label_efficiency(split: int) -> Iterator[Condition]:
-    """Part 1: the number of labelled patients."""
+    """Part 1: the number of labeled patients."""
     for labeled in PATIENTS:
         yield from (Condition(method, split, labeled=labeled) for method in BOTH)
 
@@ -83,14 +83,14 @@ def list_pseudo_labels(split: int) -> Iterator[Condition]:
 
 
 def list_ratios(split: int) -> Iterator[Condition]:
-    """Part 2: labelled to unlabelled, in the data and in a batch."""
+    """Part 2: labeled to unlabeled, in the data and in a batch."""
     base = Condition("fixmatch", split)
     yield from (replace(base, unlabeled=n) for n in (0, 10, 30, 60))
     yield from (replace(base, params={"mu": mu}) for mu in (2.0, 4.0, 7.0))
 
 
 def list_units(split: int) -> Iterator[Condition]:
-    """Part 3: what to label, at an equal number of labelled samples."""
+    """Part 3: what to label, at an equal number of labeled samples."""
     for unit in ("lead", "window", "segment"):
         yield from (Condition(method, split, unit=unit) for method in BOTH)
 
@@ -115,7 +115,7 @@ def list_customers(split: int) -> Iterator[Condition]:
 
 
 def list_settings(split: int) -> Iterator[Condition]:
-    """Part 6: the threshold and the weight of the unlabelled loss. Calibration is measured in every run."""
+    """Part 6: the threshold and the weight of the unlabeled loss. Calibration is measured in every run."""
     base = Condition("fixmatch", split)
     for threshold in THRESHOLDS:
         for weight in LAMBDAS:

@@ -9,9 +9,9 @@ import numpy as np
 from ludb import split_patients
 from study_conditions import N_TRAIN, Condition
 
+from sslts._runs import find_runs
 from sslts.datasets import make_recordings
 from sslts.model_selection import mask_labels
-from sslts.segments import find_runs
 
 SAMPLING_RATE = 100
 LEADS = ("ii", "v2", "v5")
@@ -40,7 +40,7 @@ def make_task(condition: Condition, ludb: Any) -> Task:
 
 
 def make_ludb(condition: Condition, ludb: Any) -> Task:
-    """Return electrocardiograms, labelled as the condition says."""
+    """Return electrocardiograms, labeled as the condition says."""
     X, y, groups, _ = ludb
     patients = split_patients(condition.split)
     order = patients["train"]
@@ -74,7 +74,7 @@ def choose_labels(condition: Condition, y: np.ndarray, groups: np.ndarray, first
 
 
 def confuse_waves(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Give a share of the labelled waves the class of another wave."""
+    """Give a share of the labeled waves the class of another wave."""
     y = y.copy()
     if not share:
         return y
@@ -87,7 +87,7 @@ def confuse_waves(y: np.ndarray, share: float, rng: np.random.Generator) -> np.n
 
 
 def shift_boundaries(y: np.ndarray, milliseconds: float, rng: np.random.Generator) -> np.ndarray:
-    """Shift each boundary between two labelled stretches; none passes its neighbours."""
+    """Shift each boundary between two labeled stretches; none passes its neighbours."""
     y = y.copy()
     if not milliseconds:
         return y
@@ -105,7 +105,7 @@ def shift_boundaries(y: np.ndarray, milliseconds: float, rng: np.random.Generato
 
 
 def replace_recordings(x: np.ndarray, few: np.ndarray, hidden: np.ndarray, condition: Condition) -> np.ndarray:
-    """Put recordings of another kind in the place of a share of the unlabelled; return the truth, -1 for these."""
+    """Put recordings of another kind in the place of a share of the unlabeled; return the truth, -1 for these."""
     free = np.flatnonzero((few < 0).all(1))
     rng = np.random.default_rng(300 + condition.split)
     gone = rng.choice(free, round(condition.foreign * len(free)), replace=False)
@@ -114,7 +114,7 @@ def replace_recordings(x: np.ndarray, few: np.ndarray, hidden: np.ndarray, condi
 
 
 def make_rare(condition: Condition) -> Task:
-    """Return synthetic recordings in which the pattern fills a share of the time; the labelled ones contain it."""
+    """Return synthetic recordings in which the pattern fills a share of the time; the labeled ones contain it."""
     seed = condition.split
     X, y = make_recordings(60, n_samples=6000, share=condition.share, random_state=seed)
     few = np.full_like(y, -1)

@@ -84,7 +84,7 @@ def draw_efficiency(results: Results) -> Any:
     curve = results.curve()
     display = LabelEfficiencyDisplay(curve, baseline=NAMES["supervised"]).plot()
     display.ax_.set_ylabel("mean IoU (%)")
-    display.axes_[-1].set_xlabel("labelled patients")
+    display.axes_[-1].set_xlabel("labeled patients")
     return display.figure_
 
 
@@ -101,8 +101,8 @@ def draw_ratios(results: Results) -> Any:
         "#d62728",
     )
     for ax, label in (
-        (left, "unlabelled patients beside 7 labelled ones"),
-        (right, "mu: unlabelled windows for each labelled"),
+        (left, "unlabeled patients beside 7 labeled ones"),
+        (right, "mu: unlabeled windows for each labeled"),
     ):
         _draw_baseline(ax, results.score(method="supervised"))
         ax.set_xlabel(label)
@@ -134,8 +134,8 @@ def draw_limits(results: Results) -> Any:
     """Part 4."""
     figure, axes = make_axes(4, 3.3)
     panels: list[tuple[str, str, tuple[float, ...]]] = [
-        ("foreign", "share of foreign recordings\namong the unlabelled", (0.0, *FOREIGN)),
-        ("wrong", "share of labelled waves\nwith a wrong class", (0.0, *WRONG)),
+        ("foreign", "share of foreign recordings\namong the unlabeled", (0.0, *FOREIGN)),
+        ("wrong", "share of labeled waves\nwith a wrong class", (0.0, *WRONG)),
         ("jitter", "boundaries off by (ms)", (0.0, *JITTER)),
         ("share", "share of the time that\nthe pattern fills (synthetic)", SHARES),
     ]
@@ -167,7 +167,7 @@ def draw_customers(results: Results) -> Any:
         _draw_baseline(ax, as_it_is, "the old model as it is", legend=data == "sensor")
         ax.set_xticks(range(4), ["0", "1", "2", "7"])
         ax.set_xlabel(
-            "labelled recordings of the new customer" if data == "sensor" else "labelled patients of the new customer"
+            "labeled recordings of the new customer" if data == "sensor" else "labeled patients of the new customer"
         )
         ax.set_title(title, loc="left", fontsize="medium")
     return figure

@@ -70,7 +70,7 @@ class Results:
             for n in PATIENTS
             for split, score in self.score(method=method, labeled=n).items()
         ]
-        frame = pd.DataFrame(rows, columns=["estimator", "labels", "unlabelled", "split", "score"])
+        frame = pd.DataFrame(rows, columns=["estimator", "labels", "unlabeled", "split", "score"])
         splits = frame.pivot_table(index="labels", columns="estimator", values="split", aggfunc="nunique", fill_value=0)
         whole = splits.index[(splits == frame["split"].nunique()).all(axis=1)]
         return frame[frame["labels"].isin(whole)]
@@ -94,14 +94,14 @@ def make_table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def tabulate_efficiency(results: Results) -> str:
-    """Part 1: scores over the number of labelled patients."""
+    """Part 1: scores over the number of labeled patients."""
     rows = []
     for n in PATIENTS:
         scores = {method: results.score(method=method, labeled=n) for method in NAMES}
         gain = scores["fixmatch"] - scores["supervised"]
         cells = [write_mean(score) for score in scores.values()]
         rows.append([str(n), *cells, write_mean(gain, sign=True), str(gain.count() or "")])
-    head = ["labelled patients", *NAMES.values(), "FixMatch over labels alone", "splits"]
+    head = ["labeled patients", *NAMES.values(), "FixMatch over labels alone", "splits"]
     return make_table(head, rows)
 
 
@@ -148,10 +148,10 @@ def tabulate_ratios(results: Results) -> str:
     rows = [["labels alone", write_mean(alone), "", ""]]
     for n in (0, 10, 30, 60, None):
         score = results.score(unlabeled=n)
-        rows.append(_compare(f"{N_TRAIN - 7 if n is None else n} unlabelled patients", score, alone))
+        rows.append(_compare(f"{N_TRAIN - 7 if n is None else n} unlabeled patients", score, alone))
     for mu in (2.0, 4.0, 7.0):
         rows.append(_compare(f"the same, `mu={mu:.0f}`", results.score(params={"mu": mu}), alone))
-    return make_table(["7 labelled patients and", "mean IoU", "over labels alone", "splits"], rows)
+    return make_table(["7 labeled patients and", "mean IoU", "over labels alone", "splits"], rows)
 
 
 def _compare(name: str, score: pd.Series, alone: pd.Series) -> list[str]:
@@ -166,15 +166,15 @@ def tabulate_units(results: Results) -> str:
         rows.append(
             [words, *map(write_mean, both), write_mean(both[1] - both[0], sign=True), str(both[1].count() or "")]
         )
-    return make_table(["labelled", "labels alone", "FixMatch", "gain", "splits"], rows)
+    return make_table(["labeled", "labels alone", "FixMatch", "gain", "splits"], rows)
 
 
 def list_limits() -> list[tuple[str, dict[str, Any]]]:
     """Return what is made harder, and its condition."""
     return [
         ("nothing", {}),
-        *[(f"{share:.0%} of the unlabelled recordings are foreign", {"foreign": share}) for share in FOREIGN],
-        *[(f"{share:.0%} of the labelled waves are wrong", {"wrong": share}) for share in WRONG],
+        *[(f"{share:.0%} of the unlabeled recordings are foreign", {"foreign": share}) for share in FOREIGN],
+        *[(f"{share:.0%} of the labeled waves are wrong", {"wrong": share}) for share in WRONG],
         *[(f"boundaries off by {sd:.0f} ms (standard deviation)", {"jitter": sd}) for sd in JITTER],
         *[(f"synthetic: pattern {share:.1%} of the time", {"data": "rare", "share": share}) for share in SHARES],
     ]
@@ -203,7 +203,7 @@ def tabulate_customers(results: Results) -> str:
         as_it_is = results.score(method="supervised", data=data, labeled=0, start="as it is")
         for n in (0, 1, 2, 7):
             cells = [write_mean(results.score(data=data, labeled=n, start=start)) for start in STARTS]
-            rows.append([f"{words}; {n} new labelled", write_mean(as_it_is) if n == 0 else "", *cells])
+            rows.append([f"{words}; {n} new labeled", write_mean(as_it_is) if n == 0 else "", *cells])
     return make_table(["customers", "the old model as it is", *STARTS.values()], rows)
 
 
@@ -222,7 +222,7 @@ def tabulate_calibration(results: Results) -> str:
         ]
         rows.append([str(n), *errors, *seen])
     head = [
-        "labelled patients",
+        "labeled patients",
         "calibration error: labels alone",
         "FixMatch",
         "inside: believed",

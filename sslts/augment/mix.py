@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from torch import Generator
 
-from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_stretch, draw_uniform
-from sslts.augment.value import standardize
+from sslts.augment._draws import draw_chance, draw_stretch, draw_uniform
+from sslts.augment.tracks import Augmenter, Tracks
+from sslts.augment.value import _standardize
 from sslts.recipes import Bounds, check_order
 
 
@@ -93,6 +94,6 @@ class AddOther(Augmenter):
             return tracks
         strength = draw_uniform(0, self.magnitude / 20, (batch, 1, 1), x, generator)
         strength = strength * draw_chance(self.p, (batch, 1, 1), x, generator)
-        standard, _, scale, valid = standardize(tracks)
+        standard, _, scale, valid = _standardize(tracks)
         other = standard.roll(-1, 0)  # another one than CutMix takes from
         return tracks.replace(x=x + strength * scale * other * valid)

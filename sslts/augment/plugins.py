@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from sslts.augment.tracks import Augmenter, Tracks, draw_chance
+from sslts.augment._draws import draw_chance
+from sslts.augment.tracks import Augmenter, Tracks
 
-View = Augmenter | Callable[[Tensor], Tensor] | Any | None
+_View = Augmenter | Callable[[Tensor], Tensor] | Any | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class NumpyFunction(Augmenter):
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         like = torch.empty(0, device=generator.device)
         chosen = draw_chance(self.p, (len(tracks.x),), like, generator).tolist()
-        with seed_foreign(generator):
+        with _seed_foreign(generator):
             found = [
                 np.asarray(self.function(x)) if change else x
                 for x, change in zip(_copy_signals(tracks), chosen, strict=True)
@@ -111,7 +112,7 @@ class SktimeTransformer(Augmenter):
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         shape = tuple(tracks.x.shape[:2])
         seeds = torch.randint(2**31, shape, generator=generator, device=generator.device).tolist()
-        with seed_foreign(generator):
+        with _seed_foreign(generator):
             changed = [
                 [self._change_channel(channel, seed) for channel, seed in zip(x, row, strict=True)]
                 for x, row in zip(_copy_signals(tracks), seeds, strict=True)
@@ -123,7 +124,7 @@ class SktimeTransformer(Augmenter):
         return np.asarray(copy.fit_transform(channel[:, None]))[:, 0]
 
 
-def as_augmenter(view: View) -> Augmenter | None:
+def _as_augmenter(view: _View) -> Augmenter | None:
     """Return an augmenter for whatever may stand as a view.
 
     Raises
@@ -133,7 +134,7 @@ def as_augmenter(view: View) -> Augmenter | None:
 
     Examples
     --------
-    >>> as_augmenter(None) is None
+    >>> _as_augmenter(None) is None
     True
     """
     if view is None or isinstance(view, Augmenter):
@@ -154,7 +155,7 @@ _GLOBAL_STATES = threading.RLock()  # there is one of each for all threads
 
 
 @contextlib.contextmanager
-def seed_foreign(generator: Generator) -> Iterator[None]:
+def _seed_foreign(generator: Generator) -> Iterator[None]:
     """Run with Python's and NumPy's global random states seeded from ``generator``, and restore them.
 
     Only one thread at a time runs so; another one waits.
@@ -169,7 +170,7 @@ def seed_foreign(generator: Generator) -> Iterator[None]:
     >>> import random, torch
     >>> before, drawn = random.getstate(), []
     >>> for _ in range(2):
-    ...     with seed_foreign(torch.Generator().manual_seed(0)):
+    ...     with _seed_foreign(torch.Generator().manual_seed(0)):
     ...         drawn.append((random.random(), np.random.random()))
     >>> drawn[0] == drawn[1], random.getstate() == before
     (True, True)

@@ -10,8 +10,8 @@ import torch
 from torch import Generator, Tensor
 
 from sslts.augment.mix import CutMix
-from sslts.augment.plugins import View, as_augmenter
-from sslts.augment.time import TimeAugmenter, TimeWarp, make_grid
+from sslts.augment.plugins import _as_augmenter, _View
+from sslts.augment.time import TimeAugmenter, TimeWarp, _make_grid
 from sslts.augment.tracks import Augmenter, Tracks
 from sslts.augment.value import (
     BaselineDrift,
@@ -23,13 +23,13 @@ from sslts.augment.value import (
     Smooth,
     StretchNoise,
     ValueAugmenter,
-    change_values,
-    draw_strengths,
+    _change_values,
+    _draw_strengths,
 )
 from sslts.recipes import Bounds
 
 
-def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
+def apply_view(view: _View, tracks: Tracks, generator: Generator) -> Tracks:
     """Apply an augmenter, a plain function of the signals ``x`` (B, C, T), an sktime transformer, or nothing.
 
     Raises
@@ -46,7 +46,7 @@ def apply_view(view: View, tracks: Tracks, generator: Generator) -> Tracks:
     >>> apply_view(lambda x: 2 * x, tracks, torch.Generator()).x.tolist()
     [[[2.0, 2.0]]]
     """
-    augmenter = as_augmenter(view)
+    augmenter = _as_augmenter(view)
     if augmenter is None:
         return tracks
     seen = augmenter(tracks, generator)
@@ -87,7 +87,7 @@ class Compose(Augmenter):
     torch.Size([2, 1, 50])
     """
 
-    steps: tuple[View, ...] = ()
+    steps: tuple[_View, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,7 +116,7 @@ def _check_steps(view: Compose | SomeOf) -> None:
 def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> Tracks:
     if not steps:
         return tracks
-    position = make_grid(tracks)
+    position = _make_grid(tracks)
     for step in reversed(steps):  # the last one's output is what we want, so its map comes first
         shape = tuple(position.shape)
         position = step.locate_some(tracks, position, generator)
@@ -145,7 +145,7 @@ class SomeOf(Augmenter):
     torch.Size([4, 1, 50])
     """
 
-    steps: tuple[View, ...] = ()
+    steps: tuple[_View, ...] = ()
     n: int | tuple[int, int] = 1
 
     def __post_init__(self) -> None:
@@ -238,6 +238,6 @@ class RandAugment(Augmenter):
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         tracks = apply_view(self.warp, tracks, generator)
         drawn = _draw_ranks(tracks, len(self.changes), generator) < self.n
-        strengths = draw_strengths(self.changes, tracks.x, generator) * drawn.T * (self.magnitude / 10)
-        tracks = change_values(tracks, self.changes, strengths, generator)
+        strengths = _draw_strengths(self.changes, tracks.x, generator) * drawn.T * (self.magnitude / 10)
+        tracks = _change_values(tracks, self.changes, strengths, generator)
         return apply_view(self.mix, tracks, generator)

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_uniform, find_span
+from sslts.augment._draws import draw_chance, draw_uniform, find_span
+from sslts.augment.tracks import Augmenter, Tracks
 from sslts.recipes import check_order
 
 
@@ -55,7 +56,7 @@ class TimeAugmenter(Augmenter):
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         def move(part: Tracks) -> Tracks:
-            return part.resample(self.locate_in(part, make_grid(part), generator))
+            return part.resample(self.locate_in(part, _make_grid(part), generator))
 
         return tracks.change_rows(draw_chance(self.p, (len(tracks.x),), tracks.x, generator), move)
 
@@ -74,14 +75,14 @@ class TimeAugmenter(Augmenter):
         return torch.where(moved, self.locate_in(tracks, position, generator), position)
 
 
-def make_grid(tracks: Tracks) -> Tensor:
+def _make_grid(tracks: Tracks) -> Tensor:
     """Return the positions ``0 ... T - 1`` of each row, float32 of shape (B, T).
 
     Examples
     --------
     >>> import torch
     >>> from sslts.augment import Tracks
-    >>> make_grid(Tracks(torch.zeros(2, 1, 3), torch.zeros(2, 3).long(), torch.ones(2, 3).bool())).tolist()
+    >>> _make_grid(Tracks(torch.zeros(2, 1, 3), torch.zeros(2, 3).long(), torch.ones(2, 3).bool())).tolist()
     [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]]
     """
     batch, _, length = tracks.x.shape

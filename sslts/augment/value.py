@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from sslts.augment.tracks import Augmenter, Tracks, draw_chance, draw_stretch, draw_uniform
+from sslts.augment._draws import draw_chance, draw_stretch, draw_uniform
+from sslts.augment.tracks import Augmenter, Tracks
 from sslts.recipes import Bounds
 
 
@@ -62,18 +63,18 @@ class ValueAugmenter(Augmenter):
         """
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
-        strengths = draw_strengths((self,), tracks.x, generator) * (self.magnitude / 10)
-        return change_values(tracks, (self,), strengths, generator)
+        strengths = _draw_strengths((self,), tracks.x, generator) * (self.magnitude / 10)
+        return _change_values(tracks, (self,), strengths, generator)
 
 
-def draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Generator) -> Tensor:
+def _draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Generator) -> Tensor:
     """Return a random number in [0, 1] for each step and recording (S, B), zero with probability ``1 - p``.
 
     Examples
     --------
     >>> import torch
     >>> from sslts.augment import Jitter, Scale
-    >>> strengths = draw_strengths((Jitter(), Scale(p=0.0)), torch.zeros(3, 1, 50), torch.Generator().manual_seed(0))
+    >>> strengths = _draw_strengths((Jitter(), Scale(p=0.0)), torch.zeros(3, 1, 50), torch.Generator().manual_seed(0))
     >>> (strengths > 0).tolist()
     [[True, True, True], [False, False, False]]
     """
@@ -84,7 +85,7 @@ def draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Genera
     return strengths
 
 
-def change_values(tracks: Tracks, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tracks:
+def _change_values(tracks: Tracks, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tracks:
     """Apply steps with their strengths (S, B) to the signals in units of their standard deviation.
 
     Examples
@@ -92,15 +93,15 @@ def change_values(tracks: Tracks, steps: Sequence[ValueAugmenter], strengths: Te
     >>> import torch
     >>> from sslts.augment import Smooth, Tracks
     >>> tracks = Tracks(torch.tensor([[[1.0, 3.0]], [[1.0, 3.0]]]), torch.zeros(2, 2).long(), torch.ones(2, 2).bool())
-    >>> change_values(tracks, (Smooth(width=3),), torch.tensor([[0.0, 1.0]]), torch.Generator()).x.tolist()
+    >>> _change_values(tracks, (Smooth(width=3),), torch.tensor([[0.0, 1.0]]), torch.Generator()).x.tolist()
     [[[1.0, 3.0]], [[2.0, 2.0]]]
     """
-    x, center, scale, valid = standardize(tracks)
+    x, center, scale, valid = _standardize(tracks)
     x = _change_rows(x, steps, strengths, generator)
     return tracks.replace(x=(x * scale).add_(center).mul_(valid))
 
 
-def standardize(tracks: Tracks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _standardize(tracks: Tracks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the signals with mean 0 and standard deviation 1, both as they were (B, C, 1), and 0 at padding, else 1.
 
     Padding is 0 in the signals, and has no say in mean and standard deviation.
@@ -111,7 +112,7 @@ def standardize(tracks: Tracks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     >>> from sslts.augment import Tracks
     >>> valid = torch.tensor([[True, True, False]])
     >>> tracks = Tracks(torch.tensor([[[-5.0, -1.0, 0.0]]]), torch.zeros(1, 3).long(), valid)
-    >>> [part.flatten().tolist() for part in standardize(tracks)]
+    >>> [part.flatten().tolist() for part in _standardize(tracks)]
     [[-1.0, 1.0, 0.0], [-3.0], [2.0], [1.0, 1.0, 0.0]]
     """
     x, valid = tracks.x, tracks.valid[:, None].to(tracks.x.dtype)

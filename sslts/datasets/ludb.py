@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sslts.datasets.download import fetch_ludb
+from sslts.datasets._download import fetch_ludb
 
 _CLASS_NAMES = ("background", "P", "QRS", "T")
 _CLASS_OF_PEAK = {"p": 1, "N": 2, "t": 3}
@@ -32,7 +32,7 @@ class LUDB(NamedTuple):
     Examples
     --------
     >>> import numpy as np
-    >>> from sslts.datasets.ludb import LUDB
+    >>> from sslts.datasets import LUDB
     >>> X, y, groups, names = LUDB(np.zeros((1, 4)), np.zeros((1, 4), int), np.array([1]), ("background", "P"))
     >>> names[1]
     'P'

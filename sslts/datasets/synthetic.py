@@ -38,7 +38,7 @@ def make_recordings(
     between recordings, as those of customers or patients do: every recording has its own tempo, shape, gain, offset,
     drift, level and colour of noise, and its own mix of look-alikes. A look-alike has the length and envelope of a
     pattern, but it is reversed in time, half a pattern, rectified, or a shape that recurs in this recording alone; it
-    belongs to the background. So a few labelled recordings show little of what the others hold. The classes mean the
+    belongs to the background. So a few labeled recordings show little of what the others hold. The classes mean the
     same for every `random_state`.
 
     Parameters

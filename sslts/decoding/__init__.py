@@ -1,22 +1,17 @@
-"""From probabilities to labels: a folder with one decoder a file.
+"""Decoders: from probabilities to labels.
 
-``decoder.py`` says what a decoder is, ``hysteresis.py`` and ``viterbi.py`` hold the two that look beyond a sample,
-``statistics.py`` and ``durations.py`` what `DurationViterbi` learns from labels, ``semi_markov.py`` its model and its
-recursion, ``tuning.py`` how one is chosen.
+``decoder.py`` defines what a decoder is; ``hysteresis.py`` and ``viterbi.py`` hold the two that look beyond a sample;
+``durations.py`` learns how long segments last; ``answers.py`` asks a segmenter for labels and probabilities at once.
 """
 
-from sslts.decoding.decoder import (
-    Argmax,
-    Decoder,
-    Decoding,
-    decode,
-    decode_recordings,
-    prepare_decoder,
-)
+from typing import Any
+
+from sslts._moved import find_moved
+from sslts.annotations import SegmentStatistics, measure_segments, read_statistics
+from sslts.decoding.answers import decode_as, predict_both
+from sslts.decoding.decoder import Argmax, Decoder, Decoding, decode, decode_recordings, prepare_decoder
 from sslts.decoding.durations import DurationModel, fit_durations
 from sslts.decoding.hysteresis import Hysteresis
-from sslts.decoding.statistics import SegmentStatistics, measure_segments, read_statistics
-from sslts.decoding.tuning import compare_decoders, suggest_decoders, tune_decoder
 from sslts.decoding.viterbi import DurationViterbi
 
 __all__ = [
@@ -27,13 +22,20 @@ __all__ = [
     "DurationViterbi",
     "Hysteresis",
     "SegmentStatistics",
-    "compare_decoders",
     "decode",
+    "decode_as",
     "decode_recordings",
     "fit_durations",
     "measure_segments",
+    "predict_both",
     "prepare_decoder",
     "read_statistics",
-    "suggest_decoders",
-    "tune_decoder",
 ]
+
+_MOVED = {
+    **dict.fromkeys(("compare_decoders", "suggest_decoders", "tune_decoder"), "sslts.model_selection"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    return find_moved(__name__, _MOVED, name)

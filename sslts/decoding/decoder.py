@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from sslts.decoding.statistics import SegmentStatistics
+from sslts.annotations import SegmentStatistics
 from sslts.recipes import Recipe
 
-GROUP_SAMPLES = 1 << 20  # samples that are decoded together
-ROUNDING = 1e-9  # by what part seconds times a sampling rate may miss a whole number of samples, as 0.07 * 100 does
+_GROUP_SAMPLES = 1 << 20  # samples that are decoded together
+_ROUNDING = 1e-9  # by what part seconds times a sampling rate may miss a whole number of samples, as 0.07 * 100 does
 
 
 class Decoding(ABC):
@@ -101,7 +101,7 @@ def decode(decoder: Any, proba: np.ndarray) -> np.ndarray:
     return np.concatenate([decoding.push(proba), decoding.flush()])
 
 
-def check_proba(proba: np.ndarray, n_classes: int) -> None:
+def _check_proba(proba: np.ndarray, n_classes: int) -> None:
     """Raise if probabilities are not those of the classes that a decoder was adapted to.
 
     Parameters
@@ -116,7 +116,7 @@ def check_proba(proba: np.ndarray, n_classes: int) -> None:
 
     Examples
     --------
-    >>> check_proba(np.ones((5, 3)), 2)
+    >>> _check_proba(np.ones((5, 3)), 2)
     Traceback (most recent call last):
     ...
     ValueError: proba has 3 columns, the decoder was adapted to 2 classes; give one column for each.
@@ -145,7 +145,8 @@ def prepare_decoder(decoder: Any, statistics: SegmentStatistics) -> Any:
 
     Examples
     --------
-    >>> from sslts.decoding import Hysteresis, measure_segments, prepare_decoder
+    >>> from sslts.decoding import Hysteresis, prepare_decoder
+    >>> from sslts.annotations import measure_segments
     >>> statistics = measure_segments([[5, 5, 7, 7, 5]], background=5)
     >>> prepare_decoder(Hysteresis(), statistics).statistics.classes
     (5, 7)
@@ -188,20 +189,20 @@ def decode_recordings(
 
 
 def _gather(probas: Iterable[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int, np.ndarray]]]:
-    """Yield recordings in groups of about `GROUP_SAMPLES`."""
+    """Yield recordings in groups of about `_GROUP_SAMPLES`."""
     group: list[tuple[int, np.ndarray]] = []
     size = 0
     for i, proba in probas:
         group.append((i, proba))
         size += len(proba)
-        if size >= GROUP_SAMPLES:
+        if size >= _GROUP_SAMPLES:
             yield group
             group, size = [], 0
     if group:
         yield group
 
 
-def gather_similar(lengths: Sequence[int], limit: int, rows: Sequence[int] | None = None) -> Iterator[list[int]]:
+def _gather_similar(lengths: Sequence[int], limit: int, rows: Sequence[int] | None = None) -> Iterator[list[int]]:
     """Yield the numbers of recordings in batches of similar length, the longest first.
 
     Parameters
@@ -214,8 +215,8 @@ def gather_similar(lengths: Sequence[int], limit: int, rows: Sequence[int] | Non
 
     Examples
     --------
-    >>> from sslts.decoding.decoder import gather_similar
-    >>> list(gather_similar([2, 90, 3, 4], limit=8))
+    >>> from sslts.decoding.decoder import _gather_similar
+    >>> list(_gather_similar([2, 90, 3, 4], limit=8))
     [[1], [3, 2], [0]]
     """
     counts = [1] * len(lengths) if rows is None else rows

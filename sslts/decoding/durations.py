@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LONGEST_TABLE = 4096  # samples; beyond, the tail falls geometrically
-BROAD = 0.05  # weight of a broad distribution, so that no length is impossible
-VALUES_TOGETHER = 256  # lengths whose kernels are held at once
-LEAST_SPREAD = 0.1  # of the logarithm of a length, however alike the few labelled ones are
+_LONGEST_TABLE = 4096  # samples; beyond, the tail falls geometrically
+_BROAD = 0.05  # weight of a broad distribution, so that no length is impossible
+_VALUES_TOGETHER = 256  # lengths whose kernels are held at once
+_LEAST_SPREAD = 0.1  # of the logarithm of a length, however alike the few labeled ones are
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,19 @@ def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationMo
     """
     seen = np.asarray(lengths if len(lengths) else cut, dtype=np.float64)
     if not seen.size:
-        raise ValueError("lengths and cut are both empty: no labelled segment shows how long this class lasts.")
+        raise ValueError("lengths and cut are both empty: no labeled segment shows how long this class lasts.")
     logs = np.log(seen)
-    spread = max(1.06 * logs.std() * logs.size**-0.2, LEAST_SPREAD) if len(lengths) else 1.0
-    size = int(np.clip(2 * seen.max(), 8, LONGEST_TABLE))
+    spread = max(1.06 * logs.std() * logs.size**-0.2, _LEAST_SPREAD) if len(lengths) else 1.0
+    size = int(np.clip(2 * seen.max(), 8, _LONGEST_TABLE))
     at = np.log(np.arange(1, size + 1))
     values, counts = np.unique(logs, return_counts=True)
     kernel = np.zeros(size)
-    for first in range(0, values.size, VALUES_TOGETHER):
-        some = slice(first, first + VALUES_TOGETHER)
+    for first in range(0, values.size, _VALUES_TOGETHER):
+        some = slice(first, first + _VALUES_TOGETHER)
         kernel += np.exp(-0.5 * ((at[:, None] - values[some]) / spread) ** 2) @ counts[some]
     kernel /= spread * logs.size
     broad = np.exp(-0.5 * (at - np.median(logs)) ** 2)
-    density = ((1 - BROAD) * kernel + BROAD * broad) / np.exp(at)
+    density = ((1 - _BROAD) * kernel + _BROAD * broad) / np.exp(at)
     # The tail goes on as the table ends, but falls: at the least as slowly as a table that is too short demands.
     decay = min(density[-1] / density[-2], np.exp(-1 / max(seen.mean(), 2)))
     tail = density[-1] * decay / (1 - decay)

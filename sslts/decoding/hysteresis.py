@@ -14,14 +14,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from sslts.decoding.decoder import ROUNDING, Decoder, Decoding, check_proba, gather_similar
-from sslts.decoding.statistics import SegmentStatistics
-from sslts.notices import warn
-from sslts.segments import check_sampling_rate, find_runs
+from sslts._notices import warn
+from sslts._runs import find_runs
+from sslts.annotations import SegmentStatistics
+from sslts.decoding.decoder import _ROUNDING, Decoder, Decoding, _check_proba, _gather_similar
+from sslts.recordings import check_sampling_rate
 
-BATCH_CELLS = 1 << 20  # samples times classes of recordings that are decoded end to end
+_BATCH_CELLS = 1 << 20  # samples times classes of recordings that are decoded end to end
 
-PerClass = float | Mapping[int, float]
+_PerClass = float | Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,18 @@ class Hysteresis(Decoder):
 
     Where every sample is of a class, as of sleep stages:
 
-    >>> from sslts.decoding import measure_segments
+    >>> from sslts.annotations import measure_segments
     >>> stages = measure_segments([[0, 1, 2]], background=None)
     >>> proba = np.eye(3)[[0, 0, 0, 2, 1, 1, 1, 0, 1]]
     >>> Hysteresis(min_length=2).for_segments(stages)(proba)
     array([0, 0, 0, 0, 1, 1, 1, 1, 1])
     """
 
-    onset: PerClass = 0.6
-    offset: PerClass = 0.4
-    min_length: PerClass = 0
-    min_gap: PerClass = 0
-    pad: PerClass = 0
+    onset: _PerClass = 0.6
+    offset: _PerClass = 0.4
+    min_length: _PerClass = 0
+    min_gap: _PerClass = 0
+    pad: _PerClass = 0
     sampling_rate: float | None = None
     statistics: SegmentStatistics | None = None
 
@@ -130,7 +131,7 @@ class Hysteresis(Decoder):
 
     def _pick_samples(self, name: str, key: int) -> int:
         value = self.pick(name, key) * check_sampling_rate(self.sampling_rate)
-        return round(value) if name == "pad" else math.ceil(value * (1 - ROUNDING))
+        return round(value) if name == "pad" else math.ceil(value * (1 - _ROUNDING))
 
     def _list_keys(self) -> set[int]:
         """Return classes that between them have all the lengths of any class."""
@@ -170,11 +171,11 @@ class Hysteresis(Decoder):
             return []
         n_classes = probas[0].shape[-1] if self.statistics is None else len(self.statistics.classes)
         for proba in probas:
-            check_proba(proba, n_classes)
+            _check_proba(proba, n_classes)
         reach = max(1, *(self._pick_samples(name, k) for name in ("min_gap", "pad") for k in self._list_keys()))
         labels = [np.empty(0, dtype=np.int64)] * len(probas)
         taken = [len(proba) + min(reach, len(proba)) for proba in probas]
-        for batch in gather_similar(taken, BATCH_CELLS // n_classes):
+        for batch in _gather_similar(taken, _BATCH_CELLS // n_classes):
             for i, found in zip(batch, _decode_joined(self, [probas[i] for i in batch], reach), strict=True):
                 labels[i] = found
         return labels
@@ -233,7 +234,7 @@ class _HysteresisDecoding(Decoding):
     def put_together(self, proba: np.ndarray) -> np.ndarray:
         """Take probabilities; return the labels that all classes have decided on."""
         proba, statistics = np.asarray(proba), self.recipe.statistics
-        check_proba(proba, proba.shape[-1] if statistics is None else len(statistics.classes))
+        _check_proba(proba, proba.shape[-1] if statistics is None else len(statistics.classes))
         if self.stations is None:
             self._begin(proba.shape[1])
         self.proba = np.concatenate([self.proba, proba])

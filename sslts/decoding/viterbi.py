@@ -16,23 +16,23 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from sslts.decoding.decoder import ROUNDING, Decoder, Decoding, check_proba, gather_similar
-from sslts.decoding.semi_markov import CLASS_INDEX, Model, Pass, State, advance, build_model, find_last, leave, trace
-from sslts.decoding.statistics import SegmentStatistics
-from sslts.segments import check_sampling_rate
+from sslts.annotations import SegmentStatistics
+from sslts.decoding._semi_markov import CLASS_INDEX, Model, Pass, State, advance, build_model, find_last, leave, trace
+from sslts.decoding.decoder import _ROUNDING, Decoder, Decoding, _check_proba, _gather_similar
+from sslts.recordings import check_sampling_rate
 
-PIECE = 16384  # samples of a piece
-BATCH_CELLS = 1 << 24  # samples times classes that the recursion runs over at once, about 30 bytes each
-TOLERANCE = 1e-6  # by which two log-probabilities may differ that rounding makes different
-SMALLEST = 1e-12  # probability that stands for zero
+_PIECE = 16384  # samples of a piece
+_BATCH_CELLS = 1 << 24  # samples times classes that the recursion runs over at once, about 30 bytes each
+_TOLERANCE = 1e-6  # by which two log-probabilities may differ that rounding makes different
+_SMALLEST = 1e-12  # probability that stands for zero
 
 
 @dataclass(frozen=True)
 class DurationViterbi(Decoder):
     """The most probable segmentation under durations and transitions that the labels show.
 
-    Lengths of segments follow a smoothed histogram of the labelled lengths (`fit_durations`), of the background's
-    stretches too. A class can only be followed by classes that followed it somewhere in the labelled recordings. The
+    Lengths of segments follow a smoothed histogram of the labeled lengths (`fit_durations`), of the background's
+    stretches too. A class can only be followed by classes that followed it somewhere in the labeled recordings. The
     first and the last segment of a recording may be cut off, by any number of samples. Exact, unless `max_latency` is
     given.
 
@@ -64,7 +64,8 @@ class DurationViterbi(Decoder):
     Examples
     --------
     >>> import numpy as np
-    >>> from sslts.decoding import DurationViterbi, measure_segments
+    >>> from sslts.decoding import DurationViterbi
+    >>> from sslts.annotations import measure_segments
     >>> statistics = measure_segments([[0] * 5 + [1] * 4 + [0] * 6 + [1] * 4 + [0] * 5])
     >>> p = np.array([.1, .1, .1, .1, .9, .9, .4, .9, .1, .1, .1, .1, .6, .1, .1])
     >>> DurationViterbi(statistics=statistics)(np.stack([1 - p, p], axis=1))
@@ -93,7 +94,7 @@ class DurationViterbi(Decoder):
         """Samples after which a label is final; None if that may take until the end."""
         if self.max_latency is None:
             return None
-        return math.floor(self.max_latency * check_sampling_rate(self.sampling_rate) * (1 + ROUNDING))
+        return math.floor(self.max_latency * check_sampling_rate(self.sampling_rate) * (1 + _ROUNDING))
 
     def for_segments(self, statistics: SegmentStatistics) -> Self:
         """Return the decoder, with what the labels show.
@@ -133,8 +134,8 @@ class DurationViterbi(Decoder):
 
 
 def _take_logarithm(proba: np.ndarray, weight: float, n_classes: int) -> np.ndarray:
-    check_proba(proba, n_classes)
-    return weight * np.log(np.maximum(proba, SMALLEST, dtype=np.float64))
+    _check_proba(proba, n_classes)
+    return weight * np.log(np.maximum(proba, _SMALLEST, dtype=np.float64))
 
 
 class _Piece(NamedTuple):
@@ -147,9 +148,9 @@ class _Piece(NamedTuple):
 
 
 def _cut_pieces(lengths: Sequence[int], reach: int) -> list[_Piece]:
-    """Cut recordings into parts of at least `PIECE` samples, with a run-up of twice what the recursion remembers."""
+    """Cut recordings into parts of at least `_PIECE` samples, with a run-up of twice what the recursion remembers."""
     halo = 2 * reach
-    size = max(PIECE, 4 * halo)
+    size = max(_PIECE, 4 * halo)
     pieces = []
     for i, length in enumerate(lengths):
         if not length:
@@ -165,7 +166,7 @@ def _decode_exactly(model: Model, logs: Sequence[np.ndarray]) -> list[np.ndarray
     pieces = [_cut_pieces([len(one)], model.reach) for one in logs]
     lengths = [max((p.stop - p.origin for p in of_one), default=0) for of_one in pieces]
     labels = [np.zeros(0, dtype=np.int64)] * len(logs)
-    for batch in gather_similar(lengths, BATCH_CELLS // len(model.tables), rows=[len(of_one) for of_one in pieces]):
+    for batch in _gather_similar(lengths, _BATCH_CELLS // len(model.tables), rows=[len(of_one) for of_one in pieces]):
         for i, found in zip(batch, _decode_batch(model, [logs[i] for i in batch]), strict=True):
             labels[i] = found
     return labels
@@ -227,7 +228,7 @@ def _agree(known: State, guess: State) -> bool:
     if not np.array_equal(finite, np.isfinite(second)) or not finite.any():
         return False
     difference = first[finite] - second[finite]
-    return bool(np.ptp(difference) <= TOLERANCE)
+    return bool(np.ptp(difference) <= _TOLERANCE)
 
 
 def _take_over(began: np.ndarray, guess: State, known: State) -> None:
@@ -345,7 +346,7 @@ def _decode_promptly(model: Model, logs: Sequence[np.ndarray], weight: float, la
     parts = [[np.zeros(0, dtype=np.int64)] for _ in logs]
     order = sorted(range(len(logs)), key=lambda i: -len(logs[i]))
     longest = min(latency, max(map(len, logs), default=0))
-    rows = max(1, BATCH_CELLS // ((model.reach + longest) * len(model.tables)))
+    rows = max(1, _BATCH_CELLS // ((model.reach + longest) * len(model.tables)))
     for first in range(0, len(order), rows):
         batch = {i: _Prompt(model, weight, latency, logs[i]) for i in order[first : first + rows]}
         while batch := {i: one for i, one in batch.items() if len(one.logs)}:

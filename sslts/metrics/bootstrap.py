@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, stdtrit
 
-from sslts.matching import pair_labels
-from sslts.metrics.averages import Tally
-from sslts.metrics.events import event_f1, segment_f1, tally_event_f1, tally_segment_f1
-from sslts.metrics.measures import tally_count_mae
-from sslts.metrics.samples import frame_f1, mean_iou, tally_frame_f1, tally_mean_iou
+from sslts.annotations import pair_labels
+from sslts.metrics._averages import Tally
+from sslts.metrics.events import _tally_event_f1, _tally_segment_f1, event_f1, segment_f1
+from sslts.metrics.measures import _tally_count_mae
+from sslts.metrics.samples import _tally_frame_f1, _tally_mean_iou, frame_f1, mean_iou
 from sslts.metrics.scorers import count_scorer
 
 # Metrics that are functions of sums over recordings, so that a draw is scored from what each recording adds.
 _TALLIES: tuple[tuple[Callable[..., Any], Callable[..., Tally]], ...] = (
-    (mean_iou, tally_mean_iou),
-    (frame_f1, tally_frame_f1),
-    (segment_f1, tally_segment_f1),
-    (event_f1, tally_event_f1),
-    (count_scorer.function, tally_count_mae),
+    (mean_iou, _tally_mean_iou),
+    (frame_f1, _tally_frame_f1),
+    (segment_f1, _tally_segment_f1),
+    (event_f1, _tally_event_f1),
+    (count_scorer.function, _tally_count_mae),
 )
 
 
@@ -65,7 +65,7 @@ def bootstrap_interval(
     metric : callable
         ``metric(y_true, y_pred) -> float``, as `mean_iou`.
     y_true, y_pred : array of shape (n, T), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     groups : sequence of length n, default=None
         Whose recording it is, by position. The recordings of one patient or machine are alike, so whole groups are
         drawn. Those of which that is missing are one group. None: recordings are.
@@ -127,7 +127,7 @@ def bootstrap_difference(
     metric : callable
         ``metric(y_true, y_pred) -> float``, as `mean_iou`; see the notes of `bootstrap_interval`.
     y_true, y_pred, y_baseline : array of shape (n, T), or list of (T_i,)
-        True labels (-1 = unlabelled), predicted labels, and those that they are compared with.
+        True labels (-1 = unlabeled), predicted labels, and those that they are compared with.
     groups : sequence of length n, default=None
         Whose recording it is; see `bootstrap_interval`.
     level : float, default=0.95
@@ -189,8 +189,8 @@ def _resample(
     if n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples!r}; give 1 or more.")
     index = np.arange(n) if groups is None else _number_groups(groups)
-    labelled = np.array([(labels >= 0).any() for labels in truth], dtype=bool)  # the others say nothing, drawn or not
-    members = [np.flatnonzero((index == g) & labelled) for g in np.unique(index[labelled])]
+    labeled = np.array([(labels >= 0).any() for labels in truth], dtype=bool)  # the others say nothing, drawn or not
+    members = [np.flatnonzero((index == g) & labeled) for g in np.unique(index[labeled])]
     if len(members) < 2:
         what = "recordings" if groups is None else "groups"
         raise ValueError(f"an interval needs at least two {what} with labels to draw from, there are {len(members)}.")

@@ -6,23 +6,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.matching import spread_labels
-from sslts.metrics.averages import warn_empty
-from sslts.segments import check_labels
-from sslts.segments.labels import name_columns
+from sslts.annotations import check_labels, name_columns, spread_labels
+from sslts.metrics._averages import warn_empty
 
-N_BINS = 15
+_N_BINS = 15
 
 
 def reliability_curve(
     y_true: Any, y_proba: Any, *, classes: Sequence[int] | None = None, label: int | None = None, n_bins: int = 10
 ) -> pd.DataFrame:
-    """Compare probabilities with how often they are right, on the labelled samples.
+    """Compare probabilities with how often they are right, on the labeled samples.
 
     Parameters
     ----------
     y_true : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled).
+        True labels (-1 = unlabeled).
     y_proba : array of shape (n, T, K), or list of (T_i, K)
         Probability of each class at each sample.
     classes : sequence of int of shape (K,), default=None
@@ -41,7 +39,7 @@ def reliability_curve(
     Raises
     ------
     ValueError
-        If probabilities and labels do not fit together, a labelled sample's probabilities are not finite, `classes` has
+        If probabilities and labels do not fit together, a labeled sample's probabilities are not finite, `classes` has
         one twice, or `n_bins` or `label` is out of range.
 
     Examples
@@ -59,7 +57,7 @@ def reliability_curve(
 def read_confidence(
     y_true: Any, y_proba: Any, classes: Sequence[int] | None = None, label: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probability of each labelled sample's most probable class, or of `label`, and whether that is right.
+    """Return the probability of each labeled sample's most probable class, or of `label`, and whether that is right.
 
     Examples
     --------
@@ -104,14 +102,14 @@ def expected_calibration_error(
     y_proba: Any,
     *,
     classes: Sequence[int] | None = None,
-    n_bins: int = N_BINS,
+    n_bins: int = _N_BINS,
 ) -> float:
     """Mean distance between the probability of the most probable class and how often it is right, per sample.
 
     Parameters
     ----------
     y_true : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled).
+        True labels (-1 = unlabeled).
     y_proba : array of shape (n, T, K), or list of (T_i, K)
         Probability of each class at each sample.
     classes : sequence of int of shape (K,), default=None
@@ -122,12 +120,12 @@ def expected_calibration_error(
     Returns
     -------
     float
-        0 (calibrated) to 1; nan, with a warning, if nothing is labelled.
+        0 (calibrated) to 1; nan, with a warning, if nothing is labeled.
 
     Raises
     ------
     ValueError
-        If probabilities and labels do not fit together, a labelled sample's probabilities are not finite, `classes` has
+        If probabilities and labels do not fit together, a labeled sample's probabilities are not finite, `classes` has
         one twice, or `n_bins` is out of range.
 
     References
@@ -144,7 +142,7 @@ def expected_calibration_error(
     return average_gap(*read_confidence(y_true, y_proba, classes), n_bins)
 
 
-def average_gap(confidence: np.ndarray, right: np.ndarray, n_bins: int = N_BINS) -> float:
+def average_gap(confidence: np.ndarray, right: np.ndarray, n_bins: int = _N_BINS) -> float:
     """Return what `expected_calibration_error` does.
 
     Examples
@@ -177,7 +175,7 @@ def _read_tables(
         broken = np.flatnonzero((labels >= 0) & ~np.isfinite(table).all(1))
         if broken.size:
             raise ValueError(
-                f"y_proba[{i}] holds NaN or infinite values at {broken.size} labelled samples, the first at sample "
+                f"y_proba[{i}] holds NaN or infinite values at {broken.size} labeled samples, the first at sample "
                 f"{broken[0]}; mend them, or set y_true to -1 there."
             )
     return truth, tables, name_columns(classes, tables[0].shape[1] if tables else 0, "y_proba")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.matching import Comparison, compare, match_events, match_segments, overlap_segments
-from sslts.metrics.averages import Tally, average_f1, count_per_recording, warn_empty
+from sslts.metrics._averages import Tally, average_f1, count_per_recording, warn_empty
+from sslts.metrics._matching import Comparison, compare, match_events, match_segments, overlap_segments
 
 
 def segment_f1(
@@ -25,7 +25,7 @@ def segment_f1(
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
         The class that is not a segment.
     iou : float or sequence of float, default=0.5
@@ -39,7 +39,7 @@ def segment_f1(
     -------
     float, pandas.Series or pandas.DataFrame
         0 to 1. A Series per class if `average` is None, or per IoU (the index is ``iou``) if there are several; a
-        DataFrame of IoUs by classes if both. nan, with a warning, if nothing is labelled.
+        DataFrame of IoUs by classes if both. nan, with a warning, if nothing is labeled.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def event_f1(
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     onset_tolerance : float
         Largest distance between the starts of a pair, in samples, 0 or more.
     offset_tolerance : float or None, default=None
@@ -101,7 +101,7 @@ def event_f1(
     Returns
     -------
     float or pandas.Series
-        0 to 1, per class if `average` is None. nan, with a warning, if nothing is labelled.
+        0 to 1, per class if `average` is None. nan, with a warning, if nothing is labeled.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def event_f1(
     >>> event_f1(y_true, y_pred, onset_tolerance=1), event_f1(y_true, y_pred, onset_tolerance=1, offset_tolerance=1)
     (1.0, 0.0)
     """
-    return tally_event_f1(
+    return _tally_event_f1(
         y_true,
         y_pred,
         onset_tolerance=onset_tolerance,
@@ -136,7 +136,7 @@ def event_f1(
     ).score()
 
 
-def tally_segment_f1(
+def _tally_segment_f1(
     y_true: Any, y_pred: Any, *, background: int | None, iou: float, average: str | None, zero_division: float
 ) -> Tally:
     """Return what each recording adds to `segment_f1`.
@@ -144,14 +144,14 @@ def tally_segment_f1(
     Examples
     --------
     >>> options = {"background": 0, "iou": 0.5, "average": "macro", "zero_division": 1.0}
-    >>> tally_segment_f1([[0, 1, 1, 0, 1]], [[0, 1, 1, 0, 0]], **options).score()
+    >>> _tally_segment_f1([[0, 1, 1, 0, 1]], [[0, 1, 1, 0, 0]], **options).score()
     0.6666666666666666
     """
     found = compare(y_true, y_pred, background)
     return _tally_hits(found, match_segments(found.true, found.pred, iou)[0], average, zero_division)
 
 
-def tally_event_f1(
+def _tally_event_f1(
     y_true: Any,
     y_pred: Any,
     *,
@@ -166,7 +166,7 @@ def tally_event_f1(
     Examples
     --------
     >>> options = {"background": 0, "average": "macro", "zero_division": 1.0}
-    >>> tally_event_f1([[0, 1, 1, 0]], [[1, 1, 1, 0]], onset_tolerance=1, offset_tolerance=None, **options).score()
+    >>> _tally_event_f1([[0, 1, 1, 0]], [[1, 1, 1, 0]], onset_tolerance=1, offset_tolerance=None, **options).score()
     1.0
     """
     for name, value in (("onset_tolerance", onset_tolerance), ("offset_tolerance", offset_tolerance)):
@@ -179,25 +179,25 @@ def tally_event_f1(
 
 def _tally_hits(found: Comparison, hits: np.ndarray, average: str | None, zero_division: float) -> Tally:
     """Count the segments of each recording: those of the truth that are found, and all in truth plus prediction."""
-    n = found.labelled.size
+    n = found.labeled.size
     true, pred = (
         count_per_recording(side.recording, side.label, n, found.classes) for side in (found.true, found.pred)
     )
     right = count_per_recording(found.true.recording[hits], found.true.label[hits], n, found.classes)
     finish = partial(average_f1, average=average, zero_division=zero_division)
-    return Tally(np.stack([right, true + pred]), found.classes, found.labelled, finish)
+    return Tally(np.stack([right, true + pred]), found.classes, found.labeled, finish)
 
 
 def edit_score(y_true: Any, y_pred: Any, *, background: int | None = 0, zero_division: float = 1.0) -> float:
     """One minus the normalised edit distance between the sequences of true and predicted segments.
 
     It is about order and number alone, whatever the lengths: 1 if the labels of the segments follow one another as
-    they should. Mean over the recordings that have a labelled sample.
+    they should. Mean over the recordings that have a labeled sample.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
         The class that is not a segment.
     zero_division : float, default=1.0
@@ -206,7 +206,7 @@ def edit_score(y_true: Any, y_pred: Any, *, background: int | None = 0, zero_div
     Returns
     -------
     float
-        0 to 1; nan, with a warning, if nothing is labelled.
+        0 to 1; nan, with a warning, if nothing is labeled.
 
     Raises
     ------
@@ -224,15 +224,15 @@ def edit_score(y_true: Any, y_pred: Any, *, background: int | None = 0, zero_div
     (1.0, 0.6666666666666667)
     """
     found = compare(y_true, y_pred, background)
-    if not found.labelled.any():
+    if not found.labeled.any():
         warn_empty("y_true is all -1: there is no recording to score")
         return np.nan
-    at = np.arange(found.labelled.size + 1)
+    at = np.arange(found.labeled.size + 1)
     true, pred = (np.split(side.label, np.searchsorted(side.recording, at[1:-1])) for side in (found.true, found.pred))
     scores = [
         1 - _count_edits(a, b) / max(a.size, b.size) if a.size or b.size else zero_division
-        for a, b, labelled in zip(true, pred, found.labelled, strict=True)
-        if labelled
+        for a, b, labeled in zip(true, pred, found.labeled, strict=True)
+        if labeled
     ]
     return float(np.mean(scores))
 
@@ -257,14 +257,14 @@ def covering(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float: 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
         Taken as by every metric; a stretch of background is a segment here, so it changes nothing.
 
     Returns
     -------
     float
-        0 to 1; nan, with a warning, if nothing is labelled.
+        0 to 1; nan, with a warning, if nothing is labeled.
 
     Raises
     ------
@@ -283,7 +283,7 @@ def covering(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float: 
     0.5
     """
     found = compare(y_true, y_pred, None)
-    if not found.labelled.any():
+    if not found.labeled.any():
         warn_empty("y_true is all -1: there is no sample to score")
         return np.nan
     t, _, overlap = overlap_segments(found.true, found.pred)

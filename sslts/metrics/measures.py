@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sslts.matching import compare, match_segments
-from sslts.metrics.averages import Tally, count_per_recording, warn_empty
-from sslts.segments import check_sampling_rate
+from sslts.metrics._averages import Tally, count_per_recording, warn_empty
+from sslts.metrics._matching import compare, match_segments
+from sslts.recordings import check_sampling_rate
 
 
 class CountError(NamedTuple):
@@ -62,8 +62,8 @@ def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> Coun
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels. Recordings without a labelled sample are left out; of the
-        others, the segments in the labelled stretches are counted.
+        True labels (-1 = unlabeled) and predicted labels. Recordings without a labeled sample are left out; of the
+        others, the segments in the labeled stretches are counted.
     background : int or None, default=0
         The class that is not a segment.
 
@@ -71,7 +71,7 @@ def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> Coun
     -------
     CountError
         ``bias`` and ``mae`` in segments per recording, ``exact`` a share. (0, 0, 1) if there is no segment in truth
-        or prediction. nan, with a warning, if nothing is labelled.
+        or prediction. nan, with a warning, if nothing is labeled.
 
     Raises
     ------
@@ -84,47 +84,47 @@ def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> Coun
     >>> count_error([[0, 1, 0, 1], [0, 1, 1, 0]], [[0, 1, 1, 1], [0, 1, 1, 0]])
     CountError(bias=-0.5, mae=0.5, exact=0.5)
     """
-    return tally_counts(y_true, y_pred, background=background).score()
+    return _tally_counts(y_true, y_pred, background=background).score()
 
 
-def tally_counts(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
+def _tally_counts(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
     """Return what each recording adds to `count_error`.
 
     Examples
     --------
-    >>> tally_counts([[0, 1, 0, 1]], [[0, 1, 1, 1]], background=0).score().bias
+    >>> _tally_counts([[0, 1, 0, 1]], [[0, 1, 1, 1]], background=0).score().bias
     -1.0
     """
     found = compare(y_true, y_pred, background)
-    n, labelled = found.labelled.size, found.labelled
+    n, labeled = found.labeled.size, found.labeled
     true, pred = (
         count_per_recording(side.recording, side.label, n, found.classes) for side in (found.true, found.pred)
     )
     error = pred - true
-    exact = (error == 0) & labelled[:, None]
-    return Tally(np.stack([error, np.abs(error), exact, true + pred]), found.classes, labelled, _average_counts)
+    exact = (error == 0) & labeled[:, None]
+    return Tally(np.stack([error, np.abs(error), exact, true + pred]), found.classes, labeled, _average_counts)
 
 
-def tally_count_mae(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
+def _tally_count_mae(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
     """Return what each recording adds to the ``mae`` of `count_error`.
 
     Examples
     --------
-    >>> tally_count_mae([[0, 1, 0, 1]], [[0, 1, 1, 1]], background=0).score()
+    >>> _tally_count_mae([[0, 1, 0, 1]], [[0, 1, 1, 1]], background=0).score()
     1.0
     """
-    tally = tally_counts(y_true, y_pred, background=background)
+    tally = _tally_counts(y_true, y_pred, background=background)
     return replace(tally, finish=lambda *sums: tally.finish(*sums).mae)
 
 
-def _average_counts(sums: np.ndarray, classes: np.ndarray, n_labelled: int) -> CountError:
-    if not n_labelled:
+def _average_counts(sums: np.ndarray, classes: np.ndarray, n_labeled: int) -> CountError:
+    if not n_labeled:
         warn_empty("y_true is all -1: there is no recording to count in")
         return CountError(np.nan, np.nan, np.nan)
     if not classes.size:
         return CountError(0.0, 0.0, 1.0)
     # Every class has the same recordings: the mean of the class means is the mean over both.
-    bias, mae, exact = sums[:3].sum(axis=1) / (n_labelled * classes.size)
+    bias, mae, exact = sums[:3].sum(axis=1) / (n_labeled * classes.size)
     return CountError(float(bias), float(mae), float(exact))
 
 
@@ -141,7 +141,7 @@ def duration_error(
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
         The class that is not a segment.
     iou : float, default=0.5
@@ -185,7 +185,7 @@ def boundary_error(
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
         The class that is not a segment.
     iou : float, default=0.5
@@ -228,7 +228,7 @@ def _measure(
     whole = ~found.true.cut[t]
     t, p = t[whole], p[whole]
     if not t.size:
-        reason = f"no segment is matched at iou={iou} and measured" if found.labelled.any() else "y_true is all -1"
+        reason = f"no segment is matched at iou={iou} and measured" if found.labeled.any() else "y_true is all -1"
         warn_empty(reason)
     onset, offset = found.pred.start[p] - found.true.start[t], found.pred.end[p] - found.true.end[t]
     return found.true.label[t], onset / rate, offset / rate, found.classes

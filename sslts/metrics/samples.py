@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.matching import pool_labels
-from sslts.metrics.averages import Tally, average_f1, count_per_recording, warn_empty
+from sslts.annotations import pool_labels
+from sslts.metrics._averages import Tally, average_f1, count_per_recording, warn_empty
 
 
 def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Count the labelled samples by true and predicted class, pooled over recordings.
+    """Count the labeled samples by true and predicted class, pooled over recordings.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels; see the module for all accepted forms.
+        True labels (-1 = unlabeled) and predicted labels; see the module for all accepted forms.
 
     Returns
     -------
     matrix : ndarray of int64 of shape (K, K)
         ``matrix[i, j]``: samples of true class ``classes[i]`` that were predicted as ``classes[j]``.
     classes : ndarray of int64 of shape (K,)
-        The classes in the truth or the prediction of labelled samples, sorted. Empty if nothing is labelled.
+        The classes in the truth or the prediction of labeled samples, sorted. Empty if nothing is labeled.
 
     Raises
     ------
@@ -39,8 +39,8 @@ def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     ([[1, 1], [0, 2]], [0, 3])
     """
     true, pred, _ = pool_labels(y_true, y_pred)
-    labelled = true >= 0
-    true, pred = true[labelled], pred[labelled]
+    labeled = true >= 0
+    true, pred = true[labeled], pred[labeled]
     classes = np.union1d(np.unique(true), np.unique(pred))
     n = classes.size
     cell = np.searchsorted(classes, true) * n + np.searchsorted(classes, pred)
@@ -53,13 +53,13 @@ def class_iou(y_true: Any, y_pred: Any) -> pd.Series:
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
 
     Returns
     -------
     pandas.Series
         IoU (float64) of each class in the truth or the prediction; the index is ``label``. Empty, with a warning, if
-        nothing is labelled.
+        nothing is labeled.
 
     Raises
     ------
@@ -81,14 +81,14 @@ def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
         Taken as by every metric; the background is a class of samples like any other, so it changes nothing.
 
     Returns
     -------
     float
-        0 to 1, the mean of `class_iou`; nan, with a warning, if nothing is labelled.
+        0 to 1, the mean of `class_iou`; nan, with a warning, if nothing is labeled.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
     >>> round(mean_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]]), 3)
     0.583
     """
-    return tally_mean_iou(y_true, y_pred, background=background).score()
+    return _tally_mean_iou(y_true, y_pred, background=background).score()
 
 
 def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
@@ -110,12 +110,12 @@ def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
 
     Returns
     -------
     ndarray of float64, shape (n,)
-        0 to 1; nan for a recording without a labelled sample.
+        0 to 1; nan for a recording without a labeled sample.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
 
     Examples
     --------
-    >>> from sslts.metrics.samples import mean_iou_each
+    >>> from sslts.metrics import mean_iou_each
     >>> mean_iou_each([[0, 0, 1, 1], [2, 2, 2, 2]], [[0, 1, 1, 1], [2, 2, 2, 2]]).round(3).tolist()
     [0.583, 1.0]
     """
@@ -146,7 +146,7 @@ def frame_f1(
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabelled) and predicted labels.
+        True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
         The class to leave out.
     average : {"macro", "micro", None}, default="macro"
@@ -157,7 +157,7 @@ def frame_f1(
     Returns
     -------
     float or pandas.Series
-        0 to 1, per class if `average` is None. nan, with a warning, if nothing is labelled.
+        0 to 1, per class if `average` is None. nan, with a warning, if nothing is labeled.
 
     Raises
     ------
@@ -170,28 +170,28 @@ def frame_f1(
     >>> frame_f1([[0, 0, 1, 1]], [[0, 1, 1, 1]])
     0.8
     """
-    return tally_frame_f1(y_true, y_pred, background=background, average=average, zero_division=zero_division).score()
+    return _tally_frame_f1(y_true, y_pred, background=background, average=average, zero_division=zero_division).score()
 
 
-def tally_mean_iou(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:  # noqa: ARG001
+def _tally_mean_iou(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:  # noqa: ARG001
     """Return what each recording adds to `mean_iou`.
 
     Examples
     --------
-    >>> round(tally_mean_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]], background=0).score(), 3)
+    >>> round(_tally_mean_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]], background=0).score(), 3)
     0.583
     """
     return _tally_samples(y_true, y_pred, lambda *sums: float(_divide_iou(*sums).mean()))
 
 
-def tally_frame_f1(
+def _tally_frame_f1(
     y_true: Any, y_pred: Any, *, background: int | None, average: str | None, zero_division: float
 ) -> Tally:
     """Return what each recording adds to `frame_f1`.
 
     Examples
     --------
-    >>> tally_frame_f1([[0, 0, 1, 1]], [[0, 1, 1, 1]], background=0, average="macro", zero_division=1.0).score()
+    >>> _tally_frame_f1([[0, 0, 1, 1]], [[0, 1, 1, 1]], background=0, average="macro", zero_division=1.0).score()
     0.8
     """
     finish = partial(average_f1, average=average, zero_division=zero_division)
@@ -199,12 +199,12 @@ def tally_frame_f1(
 
 
 def _tally_samples(y_true: Any, y_pred: Any, finish: Callable[..., Any], leave_out: int | None = None) -> Tally:
-    """Count the labelled samples of each recording: those that are right, and all in truth plus prediction."""
+    """Count the labeled samples of each recording: those that are right, and all in truth plus prediction."""
     true, pred, offsets = pool_labels(y_true, y_pred)
-    labelled = true >= 0
+    labeled = true >= 0
     n = offsets.size - 1
-    recording = np.repeat(np.arange(n), np.diff(offsets))[labelled]
-    true, pred = true[labelled], pred[labelled]
+    recording = np.repeat(np.arange(n), np.diff(offsets))[labeled]
+    true, pred = true[labeled], pred[labeled]
     classes = np.union1d(np.unique(true), np.unique(pred))
     right = true == pred
     hits, of_true, of_pred = (
@@ -216,8 +216,8 @@ def _tally_samples(y_true: Any, y_pred: Any, finish: Callable[..., Any], leave_o
     return Tally(np.stack([hits, totals])[:, :, keep], classes[keep], totals.any(axis=1), finish)
 
 
-def _divide_iou(sums: np.ndarray, classes: np.ndarray, n_labelled: int) -> pd.Series:
-    if not n_labelled:
+def _divide_iou(sums: np.ndarray, classes: np.ndarray, n_labeled: int) -> pd.Series:
+    if not n_labeled:
         warn_empty("y_true is all -1: there is no sample to score")
     hits, totals = sums
     return pd.Series(hits / (totals - hits), index=pd.Index(classes, name="label"), name="iou", dtype=np.float64)

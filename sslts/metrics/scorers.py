@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from sslts._wrapping import find_attribute
 from sslts.annotations import follow_index
 from sslts.metrics.confidence import expected_calibration_error
 from sslts.metrics.events import covering, edit_score, event_f1, segment_f1
 from sslts.metrics.measures import boundary_error, count_error, duration_error
 from sslts.metrics.samples import frame_f1, mean_iou
-from sslts.wrapping import find_attribute
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +72,7 @@ class SegmentationScorer:
         return f"SegmentationScorer({self.__name__}{', sign=-1' if self.sign < 0 else ''})"
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
-        """Score what `estimator` predicts for `X` against the truth `y` (labels, -1 = unlabelled)."""
+        """Score what `estimator` predicts for `X` against the truth `y` (labels, -1 = unlabeled)."""
         known = inspect.signature(self.function).parameters
         options = {"background": find_attribute(estimator, "background", 0)} if "background" in known else {}
         if self.response == "predict_proba" and "classes" in known:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
-from sslts.model_selection.scores import check_confidence, choose_scores, draw_means
+from sslts.model_selection.scores import _draw_means, check_confidence, choose_scores
 
-N_DRAWS = 1000
-EXPONENTS = np.geomspace(0.05, 3.0, 83)  # each 5 % above the one before
+_N_DRAWS = 1000
+_EXPONENTS = np.geomspace(0.05, 3.0, 83)  # each 5 % above the one before
 
 
 class LabelsNeeded(NamedTuple):
@@ -81,7 +81,7 @@ def labels_needed(
         raise ValueError(f"target must be a finite score, got {target!r}")
     scores = choose_scores(curve, estimator)
     labels = scores.columns.to_numpy(dtype=float)
-    drawn = draw_means(scores.to_numpy(), N_DRAWS, np.random.default_rng(random_state))
+    drawn = _draw_means(scores.to_numpy(), _N_DRAWS, np.random.default_rng(random_state))
     reached = np.array([_find_crossing(labels, mean, target) for mean in drawn])
     low, high = np.percentile(reached, [tail, 100 - tail], method="nearest")  # infinite ones can't be interpolated
     best = _find_crossing(labels, scores.mean().to_numpy(), target)
@@ -173,7 +173,7 @@ def suggest_budget(
     if highest > best:
         raise ValueError(f"best={best!r}, but the curve has a score of {highest:.4g}; raise best.")
     ahead = labels[-1] + step * np.arange(n_steps + 1)
-    drawn = draw_means(scores.to_numpy(), N_DRAWS, np.random.default_rng(random_state))
+    drawn = _draw_means(scores.to_numpy(), _N_DRAWS, np.random.default_rng(random_state))
     expected = _extrapolate(_fit_power_laws(labels, scores.mean().to_numpy()[None], best), ahead)[0]
     spread = _extrapolate(_fit_power_laws(labels, drawn, best), ahead)
     low, high = np.percentile(spread, [tail, 100 - tail], axis=0)
@@ -192,13 +192,13 @@ def suggest_budget(
 
 
 def _fit_power_laws(labels: np.ndarray, scores: np.ndarray, best: float) -> np.ndarray:
-    """Return ``a, b, c`` of the law of least squared error for each row of scores, among `EXPONENTS`, shape (rows, 3).
+    """Return ``a, b, c`` of the law of least squared error for each row of scores, among `_EXPONENTS`, shape (rows, 3).
 
     For a given exponent the law is linear, with an answer in closed form; so exponents are tried one after another.
     """
     found = np.zeros((len(scores), 3))
     least = np.full(len(scores), np.inf)
-    for c in EXPONENTS:
+    for c in _EXPONENTS:
         x = labels**-c
         b = -((scores - scores.mean(1, keepdims=True)) @ (x - x.mean())) / ((x - x.mean()) ** 2).sum()
         b = b.clip(min=0)

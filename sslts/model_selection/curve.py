@@ -17,12 +17,14 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
-from sslts.model_selection.labels import check_groups, read_into_memory, read_labels
+from sslts._fingerprints import describe_estimator, describe_scoring, fingerprint
+from sslts._wrapping import check_completed
+from sslts.annotations import read_into_memory, read_labels
+from sslts.model_selection._record import COLUMNS, KEY, CurveFile
+from sslts.model_selection.groups import check_groups
 from sslts.model_selection.masking import mask_labels
-from sslts.model_selection.record import COLUMNS, KEY, CurveFile, describe_estimator, describe_scoring, fingerprint
 from sslts.model_selection.splitters import LabeledShuffleSplit
-from sslts.sources import Rows, is_lazy
-from sslts.wrapping import check_completed
+from sslts.recordings import Rows, is_lazy
 
 _Task = tuple[dict[str, Any], np.ndarray]  # what identifies a fit, and the recordings that it sees
 
@@ -45,8 +47,8 @@ def label_efficiency_curve(
     """Fit estimators on few labels and on more, and score them on held-out recordings.
 
     In each split, labels are given to the first ``n_labeled`` recordings of a random order, and hidden in the others,
-    which together with those that never had any are the unlabelled ones. All estimators see the same recordings and
-    the same labels; what is labelled with 4 is also labelled with 7.
+    which together with those that never had any are the unlabeled ones. All estimators see the same recordings and
+    the same labels; what is labeled with 4 is also labeled with 7.
 
     Parameters
     ----------
@@ -55,13 +57,13 @@ def label_efficiency_curve(
     X : array of shape (n, T) or (n, C, T), or list of (T_i,) or (C, T_i)
         Recordings.
     y : array of shape (n, T) or list of (T_i,)
-        Labels; ``-1`` is unlabelled.
+        Labels; ``-1`` is unlabeled.
     n_labeled : sequence of int
-        Numbers of labelled recordings; with `groups`, of groups (of patients, say).
+        Numbers of labeled recordings; with `groups`, of groups (of patients, say).
     n_unlabeled : int or sequence of int, default=None
-        Numbers of unlabelled recordings (or groups) beside them; None: all there are.
+        Numbers of unlabeled recordings (or groups) beside them; None: all there are.
     groups : sequence of length n, default=None
-        Whose recording each is. A group is labelled, and tested, as a whole.
+        Whose recording each is. A group is labeled, and tested, as a whole.
     cv : splitter or int, default=None
         How test recordings are chosen; None: ``LabeledShuffleSplit(5)``, which keeps groups together. A number: so many
         splits of that kind.
@@ -80,12 +82,12 @@ def label_efficiency_curve(
     Returns
     -------
     pandas.DataFrame
-        A row for each fit: ``estimator, labels, unlabelled, split, score, seconds`` (of fitting).
+        A row for each fit: ``estimator, labels, unlabeled, split, score, seconds`` (of fitting).
 
     Raises
     ------
     ValueError
-        If more labelled or unlabelled recordings are asked for than there are, a split lacks a class, `scoring` is no
+        If more labeled or unlabeled recordings are asked for than there are, a split lacks a class, `scoring` is no
         scorer, or the file is of another study: before anything is fitted, and with nothing written.
     OSError
         If the folder of `file` is missing, or it is a folder itself: before anything is fitted, too.
@@ -107,7 +109,7 @@ def label_efficiency_curve(
     >>> estimators = {"labels alone": SupervisedSegmenter(**fast), "FixMatch": FixMatchSegmenter(**fast)}
     >>> curve = label_efficiency_curve(estimators, X, y, n_labeled=[1, 4], cv=2, random_state=0)
     >>> curve.shape, list(curve.columns)
-    ((8, 6), ['estimator', 'labels', 'unlabelled', 'split', 'score', 'seconds'])
+    ((8, 6), ['estimator', 'labels', 'unlabeled', 'split', 'score', 'seconds'])
     """
     named = estimators if isinstance(estimators, dict) else {type(estimators).__name__: estimators}
     if file is not None and not isinstance(random_state, Integral):
@@ -225,12 +227,12 @@ def _plan_fits(
         for unlabeled in n_unlabeled:
             if unlabeled is not None and unlabeled > len(others):
                 raise ValueError(
-                    f"n_unlabeled={unlabeled}, but beside {labeled} labelled ones split {split} has {len(others)} for "
+                    f"n_unlabeled={unlabeled}, but beside {labeled} labeled ones split {split} has {len(others)} for "
                     "training; ask for at most that many."
                 )
             used = others if unlabeled is None else others[:unlabeled]
             rows = np.flatnonzero(np.isin(own, first) | np.isin(own, used))
-            yield {"labels": labeled, "unlabelled": len(used), "split": split}, rows
+            yield {"labels": labeled, "unlabeled": len(used), "split": split}, rows
 
 
 def _list_jobs(names: Iterable[str], tasks: Iterable[_Task]) -> list[_Task]:

@@ -1,4 +1,4 @@
-"""The gap between few labels and all labels, and how much of it unlabelled recordings close."""
+"""The gap between few labels and all labels, and how much of it unlabeled recordings close."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.model_selection.scores import check_confidence, choose_scores, draw_means
+from sslts.model_selection.scores import _draw_means, check_confidence, choose_scores
 
-N_DRAWS = 2000
+_N_DRAWS = 2000
 
 
 def gap_closed(curve: pd.DataFrame, *, baseline: str, confidence: float = 0.95, random_state: Any = 0) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def gap_closed(curve: pd.DataFrame, *, baseline: str, confidence: float = 0.95, 
 def _bound_ratio(gain: np.ndarray, gap: np.ndarray, confidence: float, random_state: Any) -> dict[str, np.ndarray]:
     if len(gain) < 2:
         return {"low": np.full(gain.shape[1], np.nan), "high": np.full(gain.shape[1], np.nan)}
-    drawn = draw_means(np.hstack([gain, gap]), N_DRAWS, np.random.default_rng(random_state))
+    drawn = _draw_means(np.hstack([gain, gap]), _N_DRAWS, np.random.default_rng(random_state))
     ratio = _divide(drawn[:, : gain.shape[1]], drawn[:, gain.shape[1] :])
     tail = 50 * (1 - confidence)
     known = gap.mean(axis=0) > 0

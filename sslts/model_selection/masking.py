@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.model_selection.labels import check_groups, read_labels, return_labels
-from sslts.segments import expand_ranges, find_runs
+from sslts._runs import expand_ranges, find_runs
+from sslts.annotations import read_labels, return_labels
+from sslts.model_selection.groups import check_groups
 
-UNITS = ("recording", "window", "segment", "sample")
-SEGMENTS_PER_WINDOW = 4
-TRIALS = 10_000  # of units that may hold every class together: a fraction of a second
+_UNITS = ("recording", "window", "segment", "sample")
+_SEGMENTS_PER_WINDOW = 4
+_TRIALS = 10_000  # of units that may hold every class together: a fraction of a second
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ def mask_labels(
     Parameters
     ----------
     y : array of shape (n, T), list of (T_i,), array of shape (n,), or Series on a ``pd-multiindex``
-        Labels; ``-1`` is unlabelled already. Nothing of it is changed.
+        Labels; ``-1`` is unlabeled already. Nothing of it is changed.
     n_labeled : int, default=None
         Units that keep their labels.
     fraction : float, default=None
         The share of units that do, above 0 and at most 1, rounded, at least one. Exactly one of both is given.
     unit : {"recording", "window", "segment", "sample"}, default="recording"
-        What is labelled at a time: a recording (with `groups`, a whole group of them); a window of `window_length`
+        What is labeled at a time: a recording (with `groups`, a whole group of them); a window of `window_length`
         samples; a segment, a run of one class, of the background too; a sample. Only units that hold a label are drawn.
     groups : sequence of length n, default=None
         Whose recording each is. Of recordings, whole groups are drawn, and counted; smaller units are drawn from all
@@ -95,8 +96,8 @@ def mask_labels(
     labels = read_labels(y)
     stratify = bool(stratify) if isinstance(stratify, np.bool_) else stratify
     group_of = check_groups(groups, len(labels))
-    if unit not in UNITS:
-        raise ValueError(f"unit must be one of {UNITS}, got {unit!r}")
+    if unit not in _UNITS:
+        raise ValueError(f"unit must be one of {_UNITS}, got {unit!r}")
     units = _list_units(labels, unit, group_of, window_length)
     kept = _count_kept(n_labeled, fraction, len(units), _call_unit(unit, group_of))
     rng = _make_generator(random_state)
@@ -165,7 +166,7 @@ def _check_window(window_length: int | None, labels: list[np.ndarray]) -> int:
             start, end, value = find_runs(y)
             lengths.append((end - start)[value >= 0])
         pooled = np.concatenate(lengths)
-        return math.ceil(SEGMENTS_PER_WINDOW * float(np.median(pooled))) if len(pooled) else 1
+        return math.ceil(_SEGMENTS_PER_WINDOW * float(np.median(pooled))) if len(pooled) else 1
     if not isinstance(window_length, Integral) or window_length < 1:
         raise ValueError(f"window_length must be a whole number of samples, 1 or more, got {window_length!r}")
     return int(window_length)
@@ -180,7 +181,7 @@ def _make_generator(random_state: Any) -> np.random.Generator:
 def _order_units(
     units: _Units, unit: str, groups: np.ndarray | None, stratify: Any, n: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the numbers of the units in the order in which they are labelled."""
+    """Return the numbers of the units in the order in which they are labeled."""
     order = rng.permutation(len(units))
     first = np.unique(units.number, return_index=True)[1]
     home = units.recording[first]  # the recording, or the first of the group
@@ -232,7 +233,7 @@ def _cover_classes(held: pd.DataFrame, order: np.ndarray, kept: int, name: str) 
 
 
 def _search_cover(held: np.ndarray, size: int) -> list[int] | None:
-    """Return at most ``size`` rows that hold, together, every class; None if there are none, or after `TRIALS`."""
+    """Return at most ``size`` rows that hold, together, every class; None if there are none, or after `_TRIALS`."""
     rows = np.sort(np.unique(held, axis=0, return_index=True)[1])  # of units that hold the same, the first
     sets, trials = held[rows], 0
 
@@ -245,7 +246,7 @@ def _search_cover(held: np.ndarray, size: int) -> list[int] | None:
         rarest = np.where(missing, sets.sum(axis=0), len(sets) + 1).argmin()
         for row in np.flatnonzero(sets[:, rarest]):
             trials += 1
-            if trials > TRIALS:
+            if trials > _TRIALS:
                 break
             rest = choose(missing & ~sets[row], left - 1)
             if rest is not None:

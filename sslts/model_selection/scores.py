@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-NEEDED = ("estimator", "labels", "split", "score")
+_NEEDED = ("estimator", "labels", "split", "score")
 
 
 def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
     ------
     ValueError
         If the table is no curve, does not have the estimator, has several and none is named, or has several numbers of
-        unlabelled recordings or scores for one fit, or lacks scores.
+        unlabeled recordings or scores for one fit, or lacks scores.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
     0       0.5  0.7
     1       0.6  0.9
     """
-    missing = [name for name in NEEDED if name not in getattr(curve, "columns", ())]
+    missing = [name for name in _NEEDED if name not in getattr(curve, "columns", ())]
     if missing:
         raise ValueError(f"curve has no column {missing[0]!r}; pass what label_efficiency_curve returns.")
     names = list(dict.fromkeys(curve["estimator"]))
@@ -46,7 +46,7 @@ def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
     if mine.duplicated(["labels", "split"]).any():
         raise ValueError(
             f"curve has several scores of {name!r} for one number of labels and one split; choose one number of "
-            "unlabelled recordings, as curve[curve['unlabelled'] == 100]."
+            "unlabeled recordings, as curve[curve['unlabeled'] == 100]."
         )
     scores = mine.pivot_table(index="split", columns="labels", values="score", dropna=False)
     if not np.isfinite(scores.to_numpy(dtype=float)).all():
@@ -96,7 +96,7 @@ def summarize_scores(scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     return pd.DataFrame(table).reset_index(drop=True)
 
 
-def draw_means(scores: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_means(scores: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
     """Draw what the mean over very many splits may be, shape (n_draws, L), from scores (S, L) of S splits.
 
     At each number of labels the draws follow Student's distribution with S - 1 degrees of freedom, as its interval
@@ -110,7 +110,7 @@ def draw_means(scores: np.ndarray, n_draws: int, rng: np.random.Generator) -> np
     Examples
     --------
     >>> scores = np.array([[0.5, 0.7], [0.6, 0.8], [0.7, 0.9]])
-    >>> drawn = draw_means(scores, 1000, np.random.default_rng(0))
+    >>> drawn = _draw_means(scores, 1000, np.random.default_rng(0))
     >>> drawn.shape, np.median(drawn, axis=0).round(2).tolist()
     ((1000, 2), [0.6, 0.8])
     >>> np.ptp(drawn[:, 1] - drawn[:, 0]).round(6).item()  # the gain was the same in each split

@@ -1,4 +1,4 @@
-"""Split recordings for cross-validation: the labelled are tested in turn, the unlabelled are always in training."""
+"""Split recordings for cross-validation: the labeled are tested in turn, the unlabeled are always in training."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import pandas as pd
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
-from sslts.model_selection.labels import check_groups, read_labels
-from sslts.notices import warn
+from sslts._notices import warn
+from sslts.annotations import read_labels
+from sslts.model_selection.groups import check_groups
 
-DRAWS = 100  # at a split in which no class is missing
+_DRAWS = 100  # at a split in which no class is missing
 
 
 class _LabeledSplitter(BaseCrossValidator):
@@ -33,7 +34,7 @@ class _LabeledSplitter(BaseCrossValidator):
         X : array of shape (n, T) or (n, C, T), or list of (T_i,) or (C, T_i)
             Recordings.
         y : array of shape (n, T), list of (T_i,), or array of shape (n,)
-            Labels; a recording that is -1 throughout is unlabelled.
+            Labels; a recording that is -1 throughout is unlabeled.
         groups : sequence of length n, default=None
             Whose recording each is.
 
@@ -45,7 +46,7 @@ class _LabeledSplitter(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If there are too few labelled recordings, `X` can't be cut by recordings, or a split lacks a class.
+            If there are too few labeled recordings, `X` can't be cut by recordings, or a split lacks a class.
         """
         labels = read_labels(_read_events(_check_container(X, y)))
         n = _count_recordings(X, len(labels))
@@ -82,13 +83,13 @@ class _LabeledSplitter(BaseCrossValidator):
 
     @abstractmethod
     def _choose_tests(self, inside: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the units that are tested; ``inside`` (units, classes) says which classes a labelled unit holds."""
+        """Yield the units that are tested; ``inside`` (units, classes) says which classes a labeled unit holds."""
 
 
 class LabeledKFold(_LabeledSplitter):
-    """Test each labelled recording once; train on all others, and always on the unlabelled.
+    """Test each labeled recording once; train on all others, and always on the unlabeled.
 
-    A recording is labelled if it has a label anywhere. Rare classes are spread over the folds.
+    A recording is labeled if it has a label anywhere. Rare classes are spread over the folds.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ class LabeledKFold(_LabeledSplitter):
         _check_count("n_splits", self.n_splits, 2)
         if self.n_splits > len(inside):
             raise ValueError(
-                f"n_splits={self.n_splits}, but there are {len(inside)} labelled {self._unit}s; use at most that many "
+                f"n_splits={self.n_splits}, but there are {len(inside)} labeled {self._unit}s; use at most that many "
                 "splits, or label more."
             )
         order = np.arange(len(inside))
@@ -167,8 +168,8 @@ def _deal(order: np.ndarray, weight: np.ndarray, n_folds: int) -> np.ndarray:
 class LabeledGroupKFold(LabeledKFold):
     """Test each group with labels once; train on the other groups.
 
-    A group is on one side only. So of a group with labels in some recordings, the unlabelled ones are left out where
-    its labelled ones are tested: learning from them would be a look at the test. All other unlabelled recordings are
+    A group is on one side only. So of a group with labels in some recordings, the unlabeled ones are left out where
+    its labeled ones are tested: learning from them would be a look at the test. All other unlabeled recordings are
     always in training.
 
     Parameters
@@ -201,14 +202,14 @@ class LabeledGroupKFold(LabeledKFold):
 
 
 class LabeledShuffleSplit(_LabeledSplitter):
-    """Draw labelled recordings for the test, anew for each split; train on all others, and always on the unlabelled.
+    """Draw labeled recordings for the test, anew for each split; train on all others, and always on the unlabeled.
 
     Parameters
     ----------
     n_splits : int, default=10
         Splits, 1 or more.
     test_size : float or int, default=0.25
-        Share, or number, of the labelled recordings that are tested; with groups, of the groups with labels. Groups
+        Share, or number, of the labeled recordings that are tested; with groups, of the groups with labels. Groups
         that are given are never torn apart (see `LabeledGroupKFold` for what is left out).
     random_state : int, RandomState or None, default=None
         Seed.
@@ -239,7 +240,7 @@ class LabeledShuffleSplit(_LabeledSplitter):
         n_test = self._count_tested(len(inside))
         rng = check_random_state(self.random_state)
         for _ in range(self.n_splits):
-            for _ in range(DRAWS):
+            for _ in range(_DRAWS):
                 order = rng.permutation(len(inside))
                 test, train = order[:n_test], order[n_test:]
                 if inside[test].any(axis=0).all() and inside[train].any(axis=0).all():
@@ -256,7 +257,7 @@ class LabeledShuffleSplit(_LabeledSplitter):
             raise ValueError(f"test_size must be a share between 0 and 1, or a number of recordings, got {size!r}")
         if not 0 < n_test < n:
             raise ValueError(
-                f"test_size={size!r} tests {n_test} of {n} labelled recordings (or groups); some have to be left for "
+                f"test_size={size!r} tests {n_test} of {n} labeled recordings (or groups); some have to be left for "
                 "the training, and one at least for the test. Label more."
             )
         return n_test

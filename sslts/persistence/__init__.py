@@ -1,11 +1,27 @@
-"""Files: fitted segmenters, and runs that can be interrupted.
+"""Files of fitted segmenters and of runs that can be interrupted.
 
-A file is in the safetensors format, with a JSON header in its metadata. Nothing in it is executed when it is read, and
-nothing is unpickled. ``python -m sslts.persistence FILE`` prints what is in it.
+A file is in the safetensors format, with a JSON header in its metadata. Reading a file executes nothing and unpickles
+nothing. ``python -m sslts.persistence FILE`` prints what is in it.
 """
 
-from sslts.persistence.card import read_card
-from sslts.persistence.files import PersistenceError
-from sslts.persistence.models import load
+from sslts.persistence._card import read_card
+from sslts.persistence._nets import check_device, check_sizes, get_net_state, set_net_state
+from sslts.persistence.checkpoints import Checkpoint, SavedRounds, open_checkpoint
+from sslts.persistence.files import PersistenceError, read_file, write_file
+from sslts.persistence.models import Savable, load
 
-__all__ = ["PersistenceError", "load", "read_card"]
+__all__ = [
+    "Checkpoint",
+    "PersistenceError",
+    "Savable",
+    "SavedRounds",
+    "check_device",
+    "check_sizes",
+    "get_net_state",
+    "load",
+    "open_checkpoint",
+    "read_card",
+    "read_file",
+    "set_net_state",
+    "write_file",
+]

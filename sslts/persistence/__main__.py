@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from sslts.persistence.card import format_card, read_card
+from sslts.persistence._card import format_card, read_card
 from sslts.persistence.files import PersistenceError
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,22 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from sslts.labels import LabelRuns
-from sslts.notices import warn
-from sslts.outputs import check_place
-from sslts.persistence.card import list_versions
-from sslts.persistence.files import read_file, remove_leftovers, write_file
-from sslts.persistence.identity import check_identity, identify_run
-from sslts.persistence.nets import get_net_state, set_net_state
-from sslts.persistence.values import Decoder, Encoder, list_foreign
+from sslts._files import check_place
+from sslts._notices import warn
+from sslts.annotations import LabelRuns
+from sslts.persistence._card import list_versions
+from sslts.persistence._identity import check_identity, identify_run
+from sslts.persistence._nets import get_net_state, set_net_state
+from sslts.persistence._values import Decoder, Encoder, list_foreign
+from sslts.persistence.files import _remove_leftovers, read_file, write_file
 from sslts.recordings import Recordings
 from sslts.training import SegmentationNet
 
-SAVE_EVERY = 50  # steps
+_SAVE_EVERY = 50  # steps
 
 
 class Checkpoint(Callback):
-    """A skorch callback that saves a run every `SAVE_EVERY` steps, and makes it go on from what is saved.
+    """A skorch callback that saves a run every `_SAVE_EVERY` steps, and makes it go on from what is saved.
 
     It has to come behind the callbacks whose state it keeps: all attributes whose names end with ``_``, as far as they
     are numbers, arrays, containers of such, or have a ``state_dict``.
@@ -62,7 +62,7 @@ class Checkpoint(Callback):
     def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
         self.path, self.identity = path, identity
         self.seed: int | None = None  # of the run that is saved
-        remove_leftovers(path)
+        _remove_leftovers(path)
         self._saved: tuple[dict[str, Any], dict[str, Any]] | None = None
         if os.path.lexists(path):
             header, tensors = read_file(path, "checkpoint")
@@ -84,12 +84,12 @@ class Checkpoint(Callback):
         _set_run_state(net, header["state"], tensors)
 
     def on_batch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        if net.step_ % SAVE_EVERY == 0 and net.step_ % net.log_every and net.step_ < net.max_steps:
+        if net.step_ % _SAVE_EVERY == 0 and net.step_ % net.log_every and net.step_ < net.max_steps:
             self._save(net)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         # A step that ends a logging interval is saved when the interval is in the history.
-        if net.step_ % SAVE_EVERY == 0 or net.step_ == net.max_steps:
+        if net.step_ % _SAVE_EVERY == 0 or net.step_ == net.max_steps:
             self._save(net)
 
     def _save(self, net: SegmentationNet) -> None:
@@ -112,6 +112,7 @@ def open_checkpoint(
     recordings: Recordings,
     labels: LabelRuns,
     start: dict[str, torch.Tensor] | None,
+    pools: Mapping[str, Any] | None = None,
 ) -> Checkpoint | None:
     """Return the checkpoint of a fit, None without a path; see `identify_run`.
 
@@ -129,7 +130,7 @@ def open_checkpoint(
     if path is None:
         return None
     check_place(path)  # before every sample is read
-    return Checkpoint(path, identify_run(estimator, recordings, labels, start))
+    return Checkpoint(path, identify_run(estimator, recordings, labels, start, pools))
 
 
 def _describe_environment(net: SegmentationNet) -> str:
@@ -242,7 +243,7 @@ class SavedRounds:
             return
         check_place(path)  # before every sample is read
         self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels))
-        remove_leftovers(path)
+        _remove_leftovers(path)
         if os.path.lexists(path):
             header, tensors = read_file(path, "rounds")
             check_identity(self.identity, header["identity"], path)

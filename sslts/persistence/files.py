@@ -17,10 +17,10 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from sslts.outputs import check_place, replace_file, shorten_name
+from sslts._files import check_place, replace_file, shorten_name
 
 FORMAT = 1
-LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
+_LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
 _BLANK = "0" * 64
 _NEAR = 256  # bytes within which the checksum stands
 _MARK = b'"sslts":"{\\"sha256\\":\\"'
@@ -80,7 +80,7 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], tensors: di
     replace_file(path, data[:start], checksum, data[start + 64 :])
 
 
-def remove_leftovers(path: str | os.PathLike[str]) -> None:
+def _remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove the temporary files that killed processes left behind when they wrote ``path``.
 
     Parameters
@@ -94,7 +94,7 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("run", ".run.0123abcd.tmp", ".run.ckpt.0123abcd.tmp", ".run.notes.tmp"):
     ...         (Path(folder) / name).touch()
-    ...     remove_leftovers(Path(folder) / "run")
+    ...     _remove_leftovers(Path(folder) / "run")
     ...     print(sorted(os.listdir(folder)))
     ['.run.ckpt.0123abcd.tmp', '.run.notes.tmp', 'run']
     """
@@ -160,7 +160,7 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[di
 def _read_header(path: str | os.PathLike[str], data: bytes) -> dict[str, Any]:
     """Return the JSON header, after the checks that its own bytes allow."""
     size = int.from_bytes(data[:8], "little")
-    if size > LARGEST_HEADER or len(data) < 8 + size or size < 2:
+    if size > _LARGEST_HEADER or len(data) < 8 + size or size < 2:
         raise PersistenceError(f"{path} is no file of sslts: its header does not fit into it.")
     try:
         metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})

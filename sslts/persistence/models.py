@@ -8,10 +8,10 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from sslts.notices import warn
-from sslts.persistence.card import describe_model, list_versions
+from sslts._notices import warn
+from sslts.persistence._card import describe_model, list_versions
+from sslts.persistence._values import Decoder, Encoder, get_import_path, list_foreign
 from sslts.persistence.files import PersistenceError, read_file, write_file
-from sslts.persistence.values import Decoder, Encoder, get_import_path, list_foreign
 
 
 class Savable:

@@ -7,11 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.annotations import follow_index
-from sslts.matching import pair_labels
-from sslts.plotting.style import check_names, color_classes, make_axes
+from sslts._wrapping import find_attribute
+from sslts.annotations import check_names, follow_index, pair_labels
+from sslts.plotting._style import color_classes, make_axes
 from sslts.segments import count_segments, labels_to_segments
-from sslts.wrapping import find_attribute
 
 
 class CountDisplay:
@@ -54,7 +53,7 @@ class CountDisplay:
         X : array-like
             Recordings.
         y : array-like
-            True labels; recordings without a labelled sample are left out, and so is what lies in unlabelled stretches.
+            True labels; recordings without a labeled sample are left out, and so is what lies in unlabeled stretches.
         names : dict of int to str, default=None
             What to call the classes.
         ax : Axes, default=None
@@ -82,7 +81,7 @@ class CountDisplay:
         Parameters
         ----------
         y_true, y_pred : array of shape (n, T) or list of (T_i,)
-            True labels (-1 = unlabelled) and predicted labels.
+            True labels (-1 = unlabeled) and predicted labels.
         background : int or None, default=0
             The class that is not a segment.
         names : dict of int to str, default=None

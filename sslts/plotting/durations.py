@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.annotations import follow_index
-from sslts.matching import find_segments, pool_labels
-from sslts.plotting.style import check_names, color_classes, split_axes
+from sslts._wrapping import find_attribute
+from sslts.annotations import check_names, follow_index, pool_labels
+from sslts.metrics import find_segments
+from sslts.plotting._style import color_classes, split_axes
 from sslts.segments import labels_to_segments
-from sslts.wrapping import find_attribute
 
 
 class DurationDisplay:
@@ -105,7 +105,7 @@ class DurationDisplay:
         Parameters
         ----------
         y_true : array of shape (n, T), list of (T_i,), or None
-            True labels (-1 = unlabelled). Segments that touch -1 are left out, true and predicted: nobody knows how
+            True labels (-1 = unlabeled). Segments that touch -1 are left out, true and predicted: nobody knows how
             long they are.
         y_pred : array of shape (n, T) or list of (T_i,)
             Predicted labels.
@@ -168,7 +168,7 @@ class DurationDisplay:
 def _list_whole(
     labels: np.ndarray, offsets: np.ndarray, background: int | None, sampling_rate: float | None
 ) -> pd.DataFrame:
-    """Return the segments in recordings that lie end to end, without those that an unlabelled sample cuts."""
+    """Return the segments in recordings that lie end to end, without those that an unlabeled sample cuts."""
     table = labels_to_segments(np.split(labels, offsets[1:-1]), background=background, sampling_rate=sampling_rate)
     return table[~find_segments(labels, offsets, background).cut]
 

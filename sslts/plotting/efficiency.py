@@ -9,9 +9,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.model_selection import gap_closed, label_efficiency_curve
-from sslts.model_selection.scores import check_confidence, choose_scores, summarize_scores
-from sslts.plotting.style import PALETTE, split_axes
+from sslts.model_selection import check_confidence, choose_scores, gap_closed, label_efficiency_curve, summarize_scores
+from sslts.plotting._style import PALETTE, split_axes
 
 
 class LabelEfficiencyDisplay:
@@ -20,7 +19,7 @@ class LabelEfficiencyDisplay:
     Parameters
     ----------
     curve : pandas.DataFrame
-        From `label_efficiency_curve`, with one number of unlabelled recordings for each fit.
+        From `label_efficiency_curve`, with one number of unlabeled recordings for each fit.
     baseline : str, default=None
         The estimator that learns from labels alone. Its score at its most labels is the ceiling, a dashed line; the
         lower axes shows the share of the gap between baseline and ceiling that the others close. None: neither.
@@ -88,7 +87,7 @@ class LabelEfficiencyDisplay:
         X : array-like
             Recordings.
         y : array-like of int
-            Labels; ``-1`` is unlabelled.
+            Labels; ``-1`` is unlabeled.
         n_labeled, n_unlabeled, groups, cv, scoring, n_jobs, random_state, file
             As `label_efficiency_curve` takes them.
         baseline : str, default=None
@@ -153,7 +152,7 @@ class LabelEfficiencyDisplay:
             _draw_curve(self.axes_[0], table, "score", colors[name], name)
         if self.ceiling_ is not None:
             most = int(tables[self.baseline]["labels"].iloc[-1])
-            self.ax_.axhline(self.ceiling_, color="#333333", lw=1, ls="--", label=f"{self.baseline}, {most} labelled")
+            self.ax_.axhline(self.ceiling_, color="#333333", lw=1, ls="--", label=f"{self.baseline}, {most} labeled")
         self.ax_.set_ylabel("score")
         means = pd.concat([table["score"] for table in tables.values()])
         room = 0.6 * float(means.max() - means.min()) or 0.1  # few splits have intervals that would hide the curves
@@ -186,7 +185,7 @@ class LabelEfficiencyDisplay:
             each.set_xticks(labels, [str(n) for n in labels])
             each.minorticks_off()
             each.spines[["top", "right"]].set_visible(False)
-        self.axes_[-1].set_xlabel("labelled")
+        self.axes_[-1].set_xlabel("labeled")
 
 
 def _dodge(labels: pd.Series, place: int, n: int) -> pd.Series:

@@ -7,10 +7,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sslts.annotations import follow_index
-from sslts.matching import spread_labels
-from sslts.plotting.style import color_classes, split_axes
-from sslts.wrapping import find_attribute, find_fitted
+from sslts._wrapping import find_attribute, find_fitted
+from sslts.annotations import follow_index, spread_labels
+from sslts.plotting._style import color_classes, split_axes
 
 
 class TrainingHistoryDisplay:
@@ -59,7 +58,7 @@ class TrainingHistoryDisplay:
         ----------
         segmenter : fitted segmenter
         X : array-like, default=None
-            Recordings that were unlabelled in training.
+            Recordings that were unlabeled in training.
         y_hidden : array-like, default=None
             Their true labels, if they are known after all: the picture then says how many of the pseudo-labels that
             were believed at the end are right. The threshold is asked as training left it, with what it has learnt of

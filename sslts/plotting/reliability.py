@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sslts.annotations import follow_index
-from sslts.metrics.confidence import average_gap, bin_confidence, read_confidence
-from sslts.plotting.style import split_axes
+from sslts.metrics import average_gap, bin_confidence, read_confidence
+from sslts.plotting._style import split_axes
 
 
 class ReliabilityDisplay:
@@ -89,7 +89,7 @@ class ReliabilityDisplay:
         Parameters
         ----------
         y_true : array of shape (n, T) or list of (T_i,)
-            True labels (-1 = unlabelled).
+            True labels (-1 = unlabeled).
         y_proba : array of shape (n, T, K) or list of (T_i, K)
             Probabilities.
         classes : sequence of int, default=None

@@ -6,14 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from sslts.annotations import as_labels, list_labels
-from sslts.decoding.predicting import predict_both
-from sslts.plotting.style import check_names, color_classes, split_axes, thin_curve, thin_runs
-from sslts.recordings import Recordings, as_recordings
-from sslts.segments import check_sampling_rate
-from sslts.wrapping import find_attribute
+from sslts._wrapping import find_attribute
+from sslts.annotations import as_labels, check_names, list_labels
+from sslts.decoding import predict_both
+from sslts.plotting._style import color_classes, split_axes, thin_curve, thin_runs
+from sslts.recordings import Recordings, as_recordings, check_sampling_rate
 
-FAR_APART = 10  # times the range of another channel: beyond, one scale would make a line of that
+_FAR_APART = 10  # times the range of another channel: beyond, one scale would make a line of that
 
 
 class SegmentationDisplay:
@@ -28,7 +27,7 @@ class SegmentationDisplay:
     x : ndarray of shape (C, T)
         The signal.
     y_true, y_pred : ndarray of int of shape (T,), default=None
-        Labels; -1, unlabelled, is hatched.
+        Labels; -1, unlabeled, is hatched.
     proba : ndarray of shape (T, K), default=None
         Probabilities, in the order of `classes`.
     classes : sequence of int, default=None
@@ -246,7 +245,7 @@ class SegmentationDisplay:
         rate = check_sampling_rate(self.sampling_rate)
         low, high = np.nanpercentile(self.x, [0.5, 99.5], axis=1)
         spreads = np.nan_to_num(high - low)
-        apart = spreads.max() > FAR_APART * spreads[spreads > 0].min(initial=np.inf)  # of other units
+        apart = spreads.max() > _FAR_APART * spreads[spreads > 0].min(initial=np.inf)  # of other units
         scales = np.where(spreads > 0, spreads, 1.0) if apart else np.ones(len(spreads))
         step = 1.1 if apart else 1.1 * spreads.max() or 1.0
         levels = []
@@ -284,7 +283,7 @@ class SegmentationDisplay:
         names = self.names or {}
         handles = [Patch(color=color, label=names.get(k, str(k))) for k, color in colors.items()]
         if hatched:
-            handles.append(Patch(facecolor="white", edgecolor="#999999", hatch="////", label="unlabelled"))
+            handles.append(Patch(facecolor="white", edgecolor="#999999", hatch="////", label="unlabeled"))
         self.ax_.legend(
             handles=handles,
             loc="lower left",

@@ -1,4 +1,4 @@
-"""What a fitted segmenter is worth on labelled recordings, as one HTML file."""
+"""What a fitted segmenter is worth on labeled recordings, as one HTML file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from sslts import metrics
-from sslts.annotations import as_labels
-from sslts.classes import isolate_class
-from sslts.decoding.predicting import predict_both
-from sslts.metrics.samples import mean_iou_each
-from sslts.model_selection.labels import check_groups
-from sslts.notices import warn
-from sslts.outputs import check_place, replace_file
+from sslts._files import check_place, replace_file
+from sslts._notices import warn
+from sslts._runs import find_runs
+from sslts._wrapping import find_attribute, find_fitted
+from sslts.annotations import as_labels, check_names, isolate_class
+from sslts.decoding import predict_both
+from sslts.metrics import mean_iou_each
+from sslts.model_selection import check_groups
 from sslts.plotting import (
     CountDisplay,
     DurationDisplay,
@@ -26,14 +27,11 @@ from sslts.plotting import (
     SegmentationDisplay,
     TrainingHistoryDisplay,
 )
-from sslts.plotting.style import check_names
 from sslts.recordings import Recordings, as_recordings
-from sslts.report.page import draw_for_page, make_figure, make_page, make_table
-from sslts.segments import find_runs
-from sslts.wrapping import find_attribute, find_fitted
+from sslts.report._page import draw_for_page, make_figure, make_page, make_table
 
-N_RESAMPLES = 300
-N_RUNS = 100  # of labels in a picture: about 50 segments and what is between them
+_N_RESAMPLES = 300
+_N_RUNS = 100  # of labels in a picture: about 50 segments and what is between them
 
 
 def write_report(
@@ -48,7 +46,7 @@ def write_report(
     title: str = "Segmentation report",
     n_worst: int = 10,
 ) -> Path:
-    """Write what a segmenter is worth on labelled recordings: one HTML file that needs no network.
+    """Write what a segmenter is worth on labeled recordings: one HTML file that needs no network.
 
     Parameters
     ----------
@@ -60,7 +58,7 @@ def write_report(
     path : str or Path
         The file to write.
     baseline : fitted segmenter, default=None
-        What it is compared with, as a `SupervisedSegmenter` on the same labels: did the unlabelled recordings help?
+        What it is compared with, as a `SupervisedSegmenter` on the same labels: did the unlabeled recordings help?
     groups : sequence of length n, default=None
         Whose recording it is, by position; intervals then are over groups.
     names : dict of int to str, default=None
@@ -80,7 +78,7 @@ def write_report(
     OSError
         If the folder of `path` is missing, or it is a folder itself.
     ValueError
-        If no sample is labelled, there are fewer than two labelled recordings, `groups` has not one entry for each, or
+        If no sample is labeled, there are fewer than two labeled recordings, `groups` has not one entry for each, or
         `names` has a key that is no class.
 
     Examples
@@ -105,7 +103,7 @@ def write_report(
     kept = [i for i, labels in enumerate(truth) if (labels >= 0).any()]
     if len(kept) < 2:
         raise ValueError(
-            f"y has {len(kept)} labelled recordings; a report needs two, so that it can say how sure it is."
+            f"y has {len(kept)} labeled recordings; a report needs two, so that it can say how sure it is."
         )
     signals, truth = [recordings.sources[i] for i in kept], [truth[i] for i in kept]
     group_of = None if group_of is None else group_of[kept]
@@ -117,7 +115,7 @@ def write_report(
     with draw_for_page():
         sections = [
             ("fit", "What was fitted", _describe_fit(segmenter)),
-            ("help", "Did the unlabelled recordings help?", remark + comparison),
+            ("help", "Did the unlabeled recordings help?", remark + comparison),
             ("classes", "Classes", _judge_classes(segmenter, truth, predicted, named)),
             ("counts", "Counts and lengths", _measure(segmenter, truth, predicted, named)),
             ("calibration", "Can the probabilities be believed?", _judge_probabilities(segmenter, truth, proba)),
@@ -129,7 +127,7 @@ def write_report(
             ),
         ]
     known = sum(int((labels >= 0).sum()) for labels in truth)
-    lead = f"<p>{escape(type(segmenter).__name__)} on {len(kept)} labelled recordings ({known:,} samples).</p>"
+    lead = f"<p>{escape(type(segmenter).__name__)} on {len(kept)} labeled recordings ({known:,} samples).</p>"
     replace_file(place, make_page(title, lead, sections).encode())
     return Path(path)
 
@@ -141,7 +139,7 @@ def _describe_fit(segmenter: Any) -> str:
         "recordings": facts.get("recordings"),
         "with labels": facts.get("labeled_recordings"),
         "samples": facts.get("samples"),
-        "labelled samples": facts.get("labeled_samples"),
+        "labeled samples": facts.get("labeled_samples"),
         "steps": int(fitted.history_["step"].max()) if len(fitted.history_) else 0,
         "samples of a window": fitted.window_length_,
     }
@@ -172,7 +170,7 @@ def _compare(
         "segment F1": partial(metrics.segment_f1_scorer.function, background=background),
         "count error": partial(metrics.count_scorer.function, background=background),
     }
-    options: dict[str, Any] = {"groups": groups, "n_resamples": N_RESAMPLES}
+    options: dict[str, Any] = {"groups": groups, "n_resamples": _N_RESAMPLES}
     rows: dict[str, dict[str, Any]] = {}
     verdict = ""
     for name, score in scores.items():
@@ -264,7 +262,7 @@ def _judge_probabilities(segmenter: Any, truth: list[Any], proba: list[Any]) -> 
 
 
 def _show_training(segmenter: Any) -> str:
-    caption = "Losses; the share of unlabelled samples that were believed, and of which classes"
+    caption = "Losses; the share of unlabeled samples that were believed, and of which classes"
     return make_figure(TrainingHistoryDisplay.from_estimator(segmenter).figure_, caption)
 
 
@@ -302,10 +300,10 @@ def _draw_worst(
 
 
 def _find_worst(truth: np.ndarray, predicted: np.ndarray) -> tuple[int, int]:
-    """Return start and stop of the stretch with the most wrong samples, as long as `N_RUNS` runs of labels are."""
+    """Return start and stop of the stretch with the most wrong samples, as long as `_N_RUNS` runs of labels are."""
     n = len(truth)
     n_runs = max(len(find_runs(labels)[0]) for labels in (truth, predicted))
-    length = min(n, -(-n * N_RUNS // n_runs))
+    length = min(n, -(-n * _N_RUNS // n_runs))
     wrong = np.concatenate([[0], np.cumsum((truth >= 0) & (truth != predicted))])
     start = int((wrong[length:] - wrong[: n - length + 1]).argmax())
     return start, start + length

@@ -1,17 +1,29 @@
-"""The estimators, one file each."""
+"""The estimators, one file for each method."""
 
-from sslts.segmenters.fixmatch import FixMatchSegmenter
-from sslts.segmenters.mean_teacher import BoundaryConsistency, MeanTeacherSegmenter, UniformConsistency
-from sslts.segmenters.pseudo_label import PseudoLabelSegmenter
+from sslts.segmenters.base import NetworkSegmenter
+from sslts.segmenters.fixmatch import FixMatchLoss, FixMatchSegmenter
+from sslts.segmenters.mean_teacher import BoundaryConsistency, MeanTeacherLoss, MeanTeacherSegmenter, UniformConsistency
+from sslts.segmenters.parameters import ParameterizedEstimator, parameter
+from sslts.segmenters.pseudo_label import PseudoLabelLoss, PseudoLabelSegmenter
 from sslts.segmenters.self_training import SelfTrainingSegmenter
-from sslts.segmenters.supervised import SupervisedSegmenter
+from sslts.segmenters.semi_supervised import ObjectiveLoss, SemiSupervisedSegmenter
+from sslts.segmenters.supervised import SupervisedLoss, SupervisedSegmenter
 
 __all__ = [
     "BoundaryConsistency",
+    "FixMatchLoss",
     "FixMatchSegmenter",
+    "MeanTeacherLoss",
     "MeanTeacherSegmenter",
+    "NetworkSegmenter",
+    "ObjectiveLoss",
+    "ParameterizedEstimator",
+    "PseudoLabelLoss",
     "PseudoLabelSegmenter",
     "SelfTrainingSegmenter",
+    "SemiSupervisedSegmenter",
+    "SupervisedLoss",
     "SupervisedSegmenter",
     "UniformConsistency",
+    "parameter",
 ]

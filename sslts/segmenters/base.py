@@ -1,64 +1,127 @@
-"""What every estimator that trains a network has in common; a subclass says which criterion to descend."""
+"""The base class of estimators that train one network; a subclass says which criterion to descend."""
 
 from __future__ import annotations
 
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Mapping
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names
 from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 
-from sslts.annotations import as_label_runs, check_given
-from sslts.batches import WindowDataset
-from sslts.callbacks import LossRecorder, StepBar, make_schedule
-from sslts.classes import find_classes, share_classes, warn_of_lost_background, weigh_classes
-from sslts.clocks import warn_of_other_rate
-from sslts.decoding import Decoder
-from sslts.decoding.statistics import measure_runs
-from sslts.labels import LabelRuns
-from sslts.networks import Network
-from sslts.notices import warn
-from sslts.persistence.checkpoints import Checkpoint, open_checkpoint
+from sslts._notices import warn
+from sslts.annotations import weigh_classes
+from sslts.augment import RandAugment, Rescale
+from sslts.decoding import Argmax, Decoder
+from sslts.losses import CrossEntropy, LabeledLoss
+from sslts.networks import Network, UNet
+from sslts.persistence import Checkpoint, open_checkpoint
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
-from sslts.recordings import Recordings, as_recordings
-from sslts.segmenters.predicting import PredictsRecordings
-from sslts.segmenters.probing import check_callbacks, check_instance, check_reach, check_shapes, read_size
-from sslts.segmenters.saving import SavableNetwork
-from sslts.segmenters.start import (
-    Start,
-    find_output,
-    load_weights,
-    read_start,
-    warn_of_lost_classes,
-    warn_of_other_signals,
-)
+from sslts.recordings import NormalizedRecordings, choose_normalization
+from sslts.segmenters._predicting import PredictsRecordings
+from sslts.segmenters._probing import check_callbacks, check_instance, check_reach, check_shapes, read_size
+from sslts.segmenters._problem import Problem, read_problem
+from sslts.segmenters._saving import Blueprint, SavableNetwork
+from sslts.segmenters._start import Start, read_start
+from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.thresholds import as_threshold
-from sslts.training import SegmentationNet, Step, build_module
-from sslts.windows import SignalSummary, summarize_signal
+from sslts.training import LossRecorder, SegmentationNet, Step, StepBar, WindowDataset, build_module, make_schedule
 
-HISTORY_ROWS = 60
+_HISTORY_ROWS = 60
+_COLUMNS = ("step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds")
 
 
-class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
+class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimator, ABC):
     """Base class of estimators that train one network.
 
-    Subclasses define ``__init__``, with ``mu`` if they use unlabelled windows, and `_make_criterion`.
+    A subclass declares its own parameters as fields, ``mu`` if it uses unlabeled windows, and defines
+    `_make_criterion`.
+
+    Parameters
+    ----------
+    weak : augmenter, callable or None, default=Rescale()
+        Geometric view of a window; see `sslts.augment`.
+    strong : augmenter, callable or None, default=RandAugment()
+        View that also warps time, changes values and mixes recordings, applied to the weak view.
+    labeled_loss : callable, default=CrossEntropy()
+        Loss of labeled samples: a recipe of `sslts.losses`, or ``(logits, labels, class_weight) -> scalar``.
+    network : callable, default=UNet()
+        ``(n_channels, n_classes) -> torch.nn.Module`` mapping (B, C, T) to (B, K, T).
+    decoder : Decoder, default=Argmax()
+        Turns probabilities into labels.
+    normalization : {"recording", "local"} or None, default="recording"
+        Location and scale of each channel: of the whole recording, of the stretch around each sample, or as given.
+    window_length : int or None, default=None
+        Samples of a training window, at most the longest recording; None derives it from the labeled segments.
+    batch_size : int, default=16
+        Labeled windows in a batch.
+    max_steps : int, default=1200
+        Steps of the optimizer.
+    lr, weight_decay : float
+        Learning rate and weight decay of AdamW; the rate follows one cycle.
+    ema_decay : float, default=0.99
+        Decay of the averaged weights, which predict; 0 predicts with the last weights.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the labeled loss.
+    background : int or None, default=0
+        The class that is not a segment.
+    sampling_rate : float or None, default=None
+        Samples per second; adds times to `predict_segments`.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Arithmetic of the network; "auto" takes bfloat16 where the hardware's flags say that it pays.
+    compile : bool, default=False
+        Whether torch compiles the network for the training.
+    device : str, default="auto"
+        Device by torch's name; "auto" takes CUDA where there is one.
+    callbacks : list of skorch callbacks or None, default=None
+        An epoch is one logging interval.
+    init : fitted segmenter or None, default=None
+        A fitted model to start from, such as an earlier customer's.
+    warm_start : bool, default=False
+        Whether `fit` starts from the weights of the previous `fit`.
+    random_state : int, RandomState or None, default=None
+        Seed of weights, windows and views.
+    verbose : int, default=0
+        1 shows a progress bar, in `fit` and in `predict`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of int, shape (K,)
+    n_features_in_ : int
+        ``X.shape[1]`` of an array, else the number of channels.
+    n_channels_ : int
+    channel_names_ : tuple or None
+        Names of the channels, where a table gives them.
+    window_length_ : int
+    normalization_ : str or None
+        The normalization of the fit, whatever `normalization` was set to since.
+    statistics_ : SegmentStatistics
+        Lengths and neighbors of the labeled segments, for the decoder.
+    training_set_ : dict
+        Number of recordings and samples, and of those with labels.
+    recipe_, network_ : callable
+        The network's recipe as it was given, and adapted to the signal.
+    net_ : SegmentationNet
+        The fitted skorch net.
+    history_ : DataFrame
+        A row for each logging interval: ``step, lr, loss, labeled_loss, unlabeled_loss, mask_rate, seconds``; with
+        pseudo-labels also ``share_<class>``, the share of each class among the believed ones; and what else the
+        criterion reports. NaN where there is no value.
+    device_, precision_ : str
+        The device and the precision that "auto" chose.
 
     Examples
     --------
-    A criterion of one's own, with the parameters of `SupervisedSegmenter`:
+    An own criterion, with the parameters of `SupervisedSegmenter`:
 
     >>> from sslts import SupervisedSegmenter
     >>> from sslts.datasets import make_recordings
@@ -68,73 +131,53 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
     ...         loss = super().forward(*step.student(batch.labeled.x), batch.labeled.target)
     ...         return Losses(loss, loss)
     >>> class SmoothSegmenter(SupervisedSegmenter):
+    ...     smoothing: float = 0.1
+    ...
     ...     def _make_criterion(self, class_weight, shares):
-    ...         return SmoothLoss(class_weight, ignore_index=-1, label_smoothing=0.1)
+    ...         return SmoothLoss(class_weight, ignore_index=-1, label_smoothing=self.smoothing)
     >>> X, y = make_recordings(4, n_samples=400, random_state=0)
-    >>> SmoothSegmenter(max_steps=2, random_state=0).fit(X, y).predict(X).shape
+    >>> SmoothSegmenter(smoothing=0.2, max_steps=2, random_state=0).fit(X, y).predict(X).shape
     (4, 400)
     """
 
-    network: Network
-    decoder: Decoder
-    normalization: str | None
-    window_length: int | None
-    batch_size: int
-    max_steps: int
-    lr: float
-    weight_decay: float
-    ema_decay: float
-    class_weight: Any
-    background: int | None
-    sampling_rate: float | None
-    precision: str
-    compile: bool
-    device: str
-    callbacks: Any
-    init: Any
-    warm_start: bool
-    random_state: Any
-    verbose: int
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "weak": [callable, HasMethods("fit_transform"), None],
-        "strong": [callable, HasMethods("fit_transform"), None],
-        "network": [callable],
-        "decoder": [HasMethods("start")],
-        "normalization": [StrOptions({"recording", "local"}), None],
-        "window_length": [Interval(Integral, 8, None, closed="left"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "max_steps": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "ema_decay": [Interval(Real, 0, 1, closed="left")],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "background": [Interval(Integral, 0, None, closed="left"), None],
-        "sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
-        "compile": ["boolean"],
-        "device": [str],
-        "callbacks": [list, None],
-        "init": [HasMethods("predict_proba"), None],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    weak: Any = parameter(callable, HasMethods("fit_transform"), None, default=Rescale())
+    strong: Any = parameter(callable, HasMethods("fit_transform"), None, default=RandAugment())
+    labeled_loss: LabeledLoss = parameter(callable, default=CrossEntropy())
+    network: Network = parameter(callable, default=UNet())
+    decoder: Decoder = parameter(HasMethods("start"), default=Argmax())
+    normalization: str | None = parameter(StrOptions({"recording", "local"}), None, default="recording")
+    window_length: int | None = parameter(Interval(Integral, 8, None, closed="left"), None, default=None)
+    batch_size: int = parameter(Interval(Integral, 1, None, closed="left"), default=16)
+    max_steps: int = parameter(Interval(Integral, 1, None, closed="left"), default=1200)
+    lr: float = parameter(Interval(Real, 0, None, closed="neither"), default=2e-3)
+    weight_decay: float = parameter(Interval(Real, 0, None, closed="left"), default=0.05)
+    ema_decay: float = parameter(Interval(Real, 0, 1, closed="left"), default=0.99)
+    class_weight: Any = parameter(StrOptions({"balanced"}), dict, None, default=None)
+    background: int | None = parameter(Interval(Integral, 0, None, closed="left"), None, default=0)
+    sampling_rate: float | None = parameter(Interval(Real, 0, None, closed="neither"), None, default=None)
+    precision: str = parameter(StrOptions({"auto", "float32", "bfloat16"}), default="auto")
+    compile: bool = parameter("boolean", default=False)
+    device: str = parameter(str, default="auto")
+    callbacks: list[Any] | None = parameter(list, None, default=None)
+    init: Any = parameter(HasMethods("predict_proba"), None, default=None)
+    warm_start: bool = parameter("boolean", default=False)
+    random_state: Any = parameter("random_state", default=None)
+    verbose: int = parameter("verbose", default=0)
 
     @abstractmethod
     def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
-        """Return the criterion: called with a `Batch` and a `Step`, it returns `Losses`.
+        """Return the criterion: a module that turns a `Batch` and a `Step` into `Losses`.
 
-        ``class_weight`` and ``shares``, the classes' shares of the labelled samples, have shape (K,).
+        ``class_weight`` and ``shares``, the classes' shares of the labeled samples, have shape (K,).
         """
 
     def _count_unlabeled(self) -> int:
-        """Return how many unlabelled windows a batch has: ``mu`` for each labelled one, none for who has no ``mu``."""
+        """Return the number of unlabeled windows in a batch: ``mu`` for each labeled one, none without a ``mu``."""
         mu = getattr(self, "mu", 0)
         return max(1, round(mu * self.batch_size)) if mu else 0
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; one of a nested parameter object replaces the object by a changed one.
+        """Set parameters; a nested one replaces its parameter object by a changed one.
 
         Parameters
         ----------
@@ -159,7 +202,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             if name == "threshold":
                 value = as_threshold(value)  # a number is the tau of one
             plain[name] = replace_nested(value, name, inner)
-        return super().set_params(**plain)  # none of them, if one could not be made
+        return super().set_params(**plain)  # sets all of them or, if one is invalid, none
 
     def __sklearn_clone__(self) -> Self:
         cloned = super().__sklearn_clone__()
@@ -167,17 +210,17 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         return cloned
 
     def fit(self, X: Any, y: Any, *, checkpoint: str | PathLike[str] | None = None) -> Self:
-        """Train on labelled and unlabelled samples.
+        """Train on labeled and unlabeled samples.
 
         Parameters
         ----------
         X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
             Recordings; time is the last axis.
         y : array-like of int, shape (n, T), (n,) or (n, 1), or list of (T_i,)
-            Labels; ``-1`` marks unlabelled samples, classes are integers >= 0.
+            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0.
         checkpoint : path-like or None, default=None
-            File to which the run is saved every 50 steps, without pickle. If it exists, training goes on from there,
-            and ends, bit for bit, as if it had never been interrupted; that of a finished run is fitted at once.
+            File to which the run is saved every 50 steps, without pickle. If it exists, training continues from there,
+            and ends, bit for bit, as if it had never been interrupted; the file of a finished run is loaded at once.
 
         Returns
         -------
@@ -187,23 +230,56 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
         ------
         ValueError
             If the input or a parameter is unusable, or `checkpoint` is no checkpoint of this data and these parameters
-            (`sslts.persistence.PersistenceError`); nothing has been trained then, and what an earlier fit found stays.
+            (`sslts.persistence.PersistenceError`). Nothing has been trained then, and an earlier fit stays.
         TypeError
             If `X` is of a kind that holds no numbers.
         sklearn.exceptions.NotFittedError
             If `init` is not fitted.
         OSError
-            If a recording can't be read, or the checkpoint not be written.
+            If a recording can't be read, or the checkpoint can't be written.
         FloatingPointError
             If the loss stops being finite. The weights are those of the step before, and `predict` works.
         """
-        before = dict(self.__dict__)
-        try:
-            net, dataset = self._prepare(X, y, checkpoint)
-        except BaseException:  # a fit that is refused leaves what an earlier one found
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        return self._fit(X, y, checkpoint=checkpoint)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        checkpoint: str | PathLike[str] | None = None,
+        pools: Mapping[str, tuple[Any, Any]] | None = None,
+    ) -> Self:
+        """Fit as `fit` does, with further pools of labeled recordings: ``(X, y)`` by the name of their argument.
+
+        The windows of a pool reach the criterion as ``batch.others[name]``. Nothing of the estimator changes before
+        everything is checked.
+        """
+        self._validate_params()
+        self._check_instances()
+        problem = read_problem(
+            X,
+            y,
+            who=type(self).__name__,
+            background=self.background,
+            sampling_rate=self.sampling_rate,
+            plain=self.normalization is None,
+            pools=pools,
+        )
+        start = self._find_start(problem)
+        saver = open_checkpoint(
+            checkpoint, self, problem.recordings, problem.labels, start.weights, pools=problem.pools
+        )
+        seed = _draw_seed(self.random_state)
+        if saver is not None and saver.seed is not None:
+            seed = saver.seed
+        network = start.adapt(self.network, problem.summary)
+        blueprint = self._draw_blueprint(network, problem.recordings.n_channels, problem.classes, seed)
+        net = self._make_net(blueprint, problem, start, saver)
+        window_length = self._choose_window_length(net, problem)
+        dataset = self._make_dataset(problem, window_length, device=torch.device(net.device), seed=seed + 1)
+        self._check_network(net, dataset)
+        self._keep_problem(problem, blueprint, window_length)
         self.net_ = net
         try:
             net.partial_fit(dataset)
@@ -211,113 +287,41 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             self.history_ = _make_history(net, self.classes_, pseudo=bool(self._count_unlabeled()))
         return self
 
-    def _prepare(self, X: Any, y: Any, checkpoint: str | PathLike[str] | None) -> tuple[SegmentationNet, WindowDataset]:
-        """Read and check what was passed, and derive from it all that stays the same while the net is trained."""
-        self._validate_params()
-        self._check_instances()
-        check_given(y, type(self).__name__)
-        recordings = as_recordings(X)
-        labels = as_label_runs(y, recordings)
-        recordings.check_finite(plain=self.normalization is None)
-        warn_of_other_rate(recordings.times, self.sampling_rate, recordings.name)
-        start = self._find_start(recordings.n_channels)
-        self.normalization_ = self.normalization
-        weights = None if start is None else start.weights
-        saver = open_checkpoint(checkpoint, self, recordings, labels, weights)
-        self._read_features(X, recordings)
-        self.classes_ = find_classes(labels.value)
-        warn_of_lost_background(labels, self.classes_, self.background)
-        if start is not None:
-            warn_of_lost_classes(start, self.classes_)
-        self.training_set_ = labels.describe()
-        self.statistics_ = measure_runs(labels, classes=self.classes_.tolist(), background=self.background)
-        labels = labels.encode(self.classes_)
-        summary = self._summarize(recordings, labels)
-        self.recipe_ = self.network
-        self.network_ = self._adapt_network(summary, start)
-        self._choose_hardware()
-        net = self._make_net(labels, start, saver)
-        self.window_length_ = self._choose_window_length(net, summary, int(recordings.lengths.max()))
-        dataset = WindowDataset(
-            self._normalize(recordings),
-            labels,
-            window_length=self.window_length_,
-            batch_size=self.batch_size,
-            n_unlabeled=self._count_unlabeled(),
-            n_classes=len(self.classes_),
-            device=torch.device(net.device),
-            seed=net.seed + 1,
-        )
-        self._check_network(net, dataset)
-        return net, dataset
-
     def _check_instances(self) -> None:
         check_instance(self.network)
-        for name in ("decoder", "threshold"):
+        for name in ("decoder", "threshold", "labeled_loss"):
             check_no_class(getattr(self, name, None), name)
 
-    def _read_features(self, X: Any, recordings: Recordings) -> None:
-        self.__dict__.pop("feature_names_in_", None)
-        if recordings.container == "array":
-            _check_feature_names(self, X, reset=True)
-        self.n_channels_, self.channel_names_ = recordings.n_channels, recordings.channel_names
-        self.n_features_in_ = _count_features(X, recordings)
-
-    def _choose_window_length(self, net: SegmentationNet, summary: SignalSummary, longest: int) -> int:
-        stem, stride = (read_size(net.module_, name) for name in ("stem_stride", "stride"))
-        chosen = self.window_length or summary.choose_window_length(stem, stride)
-        return min(chosen, -(-longest // stride) * stride)  # what is beyond would be padding
-
-    def _find_start(self, n_channels: int) -> Start | None:
-        """Return what training starts from, if anything: the own weights, or those of ``init``."""
+    def _find_start(self, problem: Problem) -> Start:
+        """Return the start of the training: the estimator's own weights, those of ``init``, or random ones."""
+        n_channels = problem.recordings.n_channels
         if self.warm_start and hasattr(self, "net_"):
-            start = read_start(self, n_channels, "warm_start")
-        elif self.init is not None:
-            start = read_start(self.init, n_channels)
+            start: Start = read_start(self, n_channels, "warm_start")
         else:
-            return None
-        warn_of_other_signals(start, sampling_rate=self.sampling_rate, normalization=self.normalization)
+            start = Start() if self.init is None else read_start(self.init, n_channels)
+        start.warn_of_changes(
+            sampling_rate=self.sampling_rate, normalization=self.normalization, classes=problem.classes
+        )
         return start
 
-    def _summarize(self, recordings: Recordings, labels: LabelRuns) -> SignalSummary:
-        """Measure what is derived from the signal."""
-        index = np.flatnonzero(self.classes_ == self.background)
-        return summarize_signal(
-            labels,
-            n_channels=recordings.n_channels,
-            n_classes=len(self.classes_),
-            background=int(index[0]) if len(index) else None,
-        )
-
-    def _adapt_network(self, summary: SignalSummary, start: Start | None) -> Network:
-        if start is not None and start.recipe == self.network:
-            return start.adapted  # its weights fit no other stride
-        adapt: Callable[[SignalSummary], Network] | None = getattr(self.network, "for_signal", None)
-        return self.network if adapt is None else adapt(summary)
-
-    def _make_net(self, labels: LabelRuns, start: Start | None, saver: Checkpoint | None) -> SegmentationNet:
-        seed = _draw_seed(self.random_state)
-        if saver is not None and saver.seed is not None:
-            seed = saver.seed
-        n_classes = len(self.classes_)
-        shares = share_classes(labels, n_classes)
-        weights = weigh_classes(self.class_weight, shares, self.classes_)
+    def _make_net(
+        self, blueprint: Blueprint, problem: Problem, start: Start, saver: Checkpoint | None
+    ) -> SegmentationNet:
+        n_channels, classes = blueprint.n_channels, problem.classes
+        weights = weigh_classes(self.class_weight, problem.shares, classes)
         criterion = self._make_criterion(
-            None if weights is None else torch.from_numpy(weights), torch.from_numpy(shares).float()
+            None if weights is None else torch.from_numpy(weights), torch.from_numpy(problem.shares).float()
         )
-        module = build_module(self.network_, self.n_channels_, n_classes, seed)
-        same = start is not None and np.array_equal(start.classes, self.classes_)
-        if start is not None:
-            output = None if same else find_output(self.network_, module, self.n_channels_, n_classes)
-            load_weights(module, start, self.classes_, output)
-        # A new class begins at random, which the average has to forget.
-        return self._build_net(module, criterion, seed, saver, started=same)
+        module = build_module(blueprint.network, n_channels, len(classes), blueprint.seed)
+        # The weights of a new class begin at random, which the average has to forget.
+        started = start.load_into(module, blueprint.network, n_channels, classes)
+        return self._build_net(blueprint, module, criterion, saver, started=started)
 
     def _build_net(
         self,
+        blueprint: Blueprint,
         module: nn.Module,
         criterion: nn.Module,
-        seed: int,
         saver: Checkpoint | None = None,
         *,
         started: bool = False,
@@ -327,47 +331,47 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             criterion=_Given(criterion),
             ema_decay=self.ema_decay,
             max_steps=self.max_steps,
-            log_every=max(1, math.ceil(self.max_steps / HISTORY_ROWS)),
-            precision=self.precision_,
-            foreign=self._is_foreign(criterion),
-            seed=seed,
+            log_every=max(1, math.ceil(self.max_steps / _HISTORY_ROWS)),
+            precision=blueprint.precision,
+            foreign=self._is_foreign(blueprint.network, criterion),
+            seed=blueprint.seed,
             started=started,
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=self.weight_decay,
-            optimizer__fused=self.device_ != "mps",
+            optimizer__fused=blueprint.device != "mps",
             lr=self.lr,
-            callbacks=self._make_callbacks(saver),
+            callbacks=self._make_callbacks(blueprint.classes, saver),
             callbacks__print_log=None,
             callbacks__train_loss=None,
             callbacks__valid_loss=None,
             compile=self.compile,
             compile__dynamic=False,  # the windows of a fit are equally long
-            device=self.device_,
+            device=blueprint.device,
             verbose=0,
         )
         net.initialize()
         return net
 
-    def _is_foreign(self, criterion: nn.Module) -> bool:
-        """Return whether what takes part in a step is not all of this package: it may draw from global random states.
+    def _is_foreign(self, network: Network, criterion: nn.Module) -> bool:
+        """Return whether something in a step is not of this package: it may draw from global random states.
 
-        That is the criterion, the network, and what the views and each method's own parameters are.
+        The criterion, the network, the views, the labeled loss and each method's own parameters take part in a step.
         """
-        apart = NetworkSegmenter._parameter_constraints.keys() - {"weak", "strong"}
-        own = [getattr(self, name) for name in self._get_param_names() if name not in apart]
-        return not (is_ours(type(criterion)) and is_shipped([self.network_, *own]))
+        shared = set(NetworkSegmenter._constraints) - {"weak", "strong", "labeled_loss"}
+        own = [getattr(self, name) for name in self._get_param_names() if name not in shared]
+        return not (is_ours(type(criterion)) and is_shipped([network, *own]))
 
-    def _make_callbacks(self, saver: Checkpoint | None) -> list[Any]:
+    def _make_callbacks(self, classes: np.ndarray, saver: Checkpoint | None) -> list[Any]:
         pseudo = bool(self._count_unlabeled())
-        found: list[Any] = [("sslts_losses", LossRecorder(self.classes_.tolist(), pseudo=pseudo))]
+        found: list[Any] = [("sslts_losses", LossRecorder(classes.tolist(), pseudo=pseudo))]
         own = check_callbacks(self.callbacks or [])
         kinds = [callback if isinstance(callback, type) else type(callback) for callback in own]
         if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
             found.append(("sslts_schedule", make_schedule(self.lr, self.max_steps)))
         if any(getattr(callback, "load_best", False) and not getattr(callback, "f_teacher", None) for callback in own):
             warn(
-                "callbacks: load_best=True brings back the network that learns, and its average, which predicts, stays "
-                "that of the last step. Checkpoint(load_best=True, f_teacher='teacher.pt') brings back both."
+                "callbacks: load_best=True restores the network that learns, but not its average, which predicts and "
+                "stays that of the last step. Checkpoint(load_best=True, f_teacher='teacher.pt') restores both."
             )
         found += self.callbacks or []
         if saver is not None:
@@ -376,9 +380,37 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             found.append(("sslts_bar", StepBar()))
         return found
 
+    def _choose_window_length(self, net: SegmentationNet, problem: Problem) -> int:
+        stem, stride = (read_size(net.module_, name) for name in ("stem_stride", "stride"))
+        longest = int(problem.recordings.lengths.max())
+        chosen = self.window_length or problem.summary.choose_window_length(stem, stride)
+        return min(chosen, -(-longest // stride) * stride)  # a longer window would hold padding
+
+    def _make_dataset(self, problem: Problem, window_length: int, *, device: torch.device, seed: int) -> WindowDataset:
+        """Return the data set that feeds the loop: windows of the recordings, and of each further pool."""
+        normalization = choose_normalization(self.normalization, window_length)
+        sizes: dict[str, Any] = {
+            "window_length": window_length,
+            "batch_size": self.batch_size,
+            "n_classes": len(problem.classes),
+            "device": device,
+            "seed": seed,
+        }
+        others = {
+            name: WindowDataset(
+                NormalizedRecordings(pool.recordings, normalization),
+                pool.labels.encode(problem.classes),
+                n_unlabeled=0,
+                **sizes,
+            )
+            for name, pool in problem.pools.items()
+        }
+        seen = NormalizedRecordings(problem.recordings, normalization)
+        return WindowDataset(seen, problem.targets, n_unlabeled=self._count_unlabeled(), others=others, **sizes)
+
     @torch.no_grad()
     def _check_network(self, net: SegmentationNet, dataset: WindowDataset) -> None:
-        """Run network and views once on a batch, so that what does not fit is found before training."""
+        """Run network and views once on a batch, so that a misfit is found before training."""
         (batch,) = dataset.iterate(0, 1)
         length = batch.labeled.x.shape[-1]
         cells = len(batch.labeled.x) * math.ceil(length / read_size(net.module_, "stride"))
@@ -389,13 +421,26 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
             )
         net._set_training(False)
         with net.isolate():
-            check_shapes(net.module_, batch.labeled.x[:1], len(self.classes_), self.network)
+            check_shapes(net.module_, batch.labeled.x[:1], dataset.n_classes, self.network)
             if not is_shipped(self.network):
                 check_reach(net.module_, batch.labeled.x[:1], self.network)
         generator = torch.Generator(net.device).manual_seed(0)
         criterion = copy.deepcopy(net.criterion_)  # whose statistics are thrown away
-        with net.isolate(), torch.enable_grad():  # which an objective may ask for, as that of an adversarial view
+        with net.isolate(), torch.enable_grad():  # which an objective may need, such as an adversarial view
             criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
+
+    def _keep_problem(self, problem: Problem, blueprint: Blueprint, window_length: int) -> None:
+        """Set the fitted attributes that are known before training."""
+        self.__dict__.pop("feature_names_in_", None)
+        if problem.feature_names is not None:
+            self.feature_names_in_ = problem.feature_names
+        self.n_features_in_ = problem.n_features
+        self.n_channels_, self.channel_names_ = problem.recordings.n_channels, problem.recordings.channel_names
+        self.classes_, self.statistics_ = problem.classes, problem.statistics
+        self.training_set_ = problem.labels.describe()
+        self.normalization_, self.window_length_ = self.normalization, window_length
+        self.recipe_, self.network_ = self.network, blueprint.network
+        self.device_, self.precision_ = blueprint.device, blueprint.precision
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -406,36 +451,30 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, BaseEstimator, ABC):
 
 
 class _Given:
-    """A factory that hands over a module once, and does not keep it: the net would be pickled with it twice."""
+    """A factory that hands over a module once and does not keep it: the net would be pickled with it twice."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module: nn.Module | None = module
 
     def __call__(self) -> nn.Module:
         module, self._module = self._module, None
-        assert module is not None, "a fitted net is not initialised again; fit the segmenter"
+        assert module is not None, "a fitted net is not initialized again; fit the segmenter"
         return module
 
 
 def _draw_seed(random_state: Any) -> int:
-    """Return a seed; None draws fresh entropy, so that numpy's global state is left alone."""
+    """Return a seed; None draws fresh entropy and leaves numpy's global state alone."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31 - 8))
     return int(check_random_state(random_state).randint(2**31 - 8))
 
 
-def _count_features(X: Any, recordings: Recordings) -> int:
-    if recordings.container != "array":
-        return recordings.n_channels
-    shape = getattr(X, "shape", None) or np.shape(X)
-    return int(shape[1])
-
-
 def _make_history(net: SegmentationNet, classes: np.ndarray, *, pseudo: bool) -> pd.DataFrame:
-    """Return one row for each logging interval; of who makes pseudo-labels, with the shares of the classes."""
-    columns = ["step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"]
-    shares = [f"share_{k}" for k in classes]
-    if pseudo or any(shares[0] in epoch for epoch in net.history):
+    """Return one row for each logging interval, with a column for everything that the losses report."""
+    rows = [epoch for epoch in net.history if "step" in epoch]  # leaves out an interval that was interrupted
+    columns, shares = list(_COLUMNS), [f"share_{k}" for k in classes]
+    if pseudo or any(shares[0] in epoch for epoch in rows):
         columns += shares
-    rows = [epoch for epoch in net.history if "step" in epoch]  # not an interval that was interrupted
+    reported = getattr(dict(net.callbacks_).get("sslts_losses"), "reported_", ())
+    columns += [name for name in reported if name not in columns]
     return pd.DataFrame([{name: epoch.get(name, math.nan) for name in columns} for epoch in rows], columns=columns)

@@ -6,30 +6,29 @@ import math
 from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
-from sslts.annotations import as_labels, check_given
-from sslts.labels import LabelRuns
-from sslts.metrics.samples import mean_iou_each
-from sslts.persistence.checkpoints import SavedRounds
-from sslts.persistence.models import Savable
+from sslts._wrapping import check_completed, find_attribute
+from sslts.annotations import LabelRuns, as_labels, require_labels
+from sslts.metrics import mean_iou_each
+from sslts.persistence import Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
+from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.segmenters.supervised import SupervisedSegmenter
-from sslts.wrapping import check_completed, find_attribute
 
-N_CHECKPOINTS = 3
+_N_CHECKPOINTS = 3
 
 
-class SelfTrainingSegmenter(Savable, BaseEstimator):
-    """Label unlabelled samples by a fitted segmenter, and fit a new one on them; in rounds.
+class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
+    """Label unlabeled samples by a fitted segmenter, and fit a new one on them; in rounds.
 
     Three published ways to choose what is believed:
 
@@ -37,7 +36,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
     * ``shares=(0.2, 0.4, 0.6, 0.8, 1.0)``: a round for each share, of the samples of highest confidence (Curriculum
       Labeling, Cascante-Bonilla et al. 2021);
     * ``shares=(0.5, 1.0), rank="agreement"``: whole recordings, those first on which the checkpoints of the training
-      agree best with its end, and those that were labelled in a round keep their labels in the next (ST++, Yang et
+      agree best with its end, and those that were labeled in a round keep their labels in the next (ST++, Yang et
       al. 2022).
 
     Parameters
@@ -49,7 +48,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
     n_rounds : int
         How often pseudo-labels are made and learnt; used without ``shares``.
     shares : sequence of float or None
-        The share of unlabelled samples, or of recordings, that is believed in each round.
+        The share of unlabeled samples, or of recordings, that is believed in each round.
     rank : {"confidence", "agreement"}
         What the share is taken of: samples by confidence, or recordings by the agreement of checkpoints.
     verbose : int
@@ -63,7 +62,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
     labels_ : list of ndarray of int, shape (T_i,)
         What the last round was fitted on: given labels, pseudo-labels, ``-1``.
     history_ : DataFrame
-        A row for each round: ``round, believed`` (share of the unlabelled samples), and ``share_<class>``.
+        A row for each round: ``round, believed`` (share of the unlabeled samples), and ``share_<class>``.
     training_set_ : dict
         How many recordings and samples there were, and how many of them with given labels.
 
@@ -84,31 +83,12 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
     [0.5, 1.0]
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "segmenter": [HasMethods(["fit", "predict_proba"]), None],
-        "threshold": [Interval(Real, 0, 1, closed="both")],
-        "n_rounds": [Interval(Integral, 1, None, closed="left")],
-        "shares": ["array-like", None],
-        "rank": [StrOptions({"confidence", "agreement"})],
-        "verbose": ["verbose"],
-    }
-
-    def __init__(
-        self,
-        segmenter: Any = None,
-        *,
-        threshold: float = 0.95,
-        n_rounds: int = 1,
-        shares: Sequence[float] | None = None,
-        rank: str = "confidence",
-        verbose: int = 0,
-    ) -> None:
-        self.segmenter = segmenter
-        self.threshold = threshold
-        self.n_rounds = n_rounds
-        self.shares = shares
-        self.rank = rank
-        self.verbose = verbose
+    segmenter: Any = parameter(HasMethods(["fit", "predict_proba"]), None, default=None, kw_only=False)
+    threshold: float = parameter(Interval(Real, 0, 1, closed="both"), default=0.95)
+    n_rounds: int = parameter(Interval(Integral, 1, None, closed="left"), default=1)
+    shares: Sequence[float] | None = parameter("array-like", None, default=None)
+    rank: str = parameter(StrOptions({"confidence", "agreement"}), default="confidence")
+    verbose: int = parameter("verbose", default=0)
 
     def fit(self, X: Any, y: Any, *, checkpoint: str | PathLike[str] | None = None) -> Self:
         """Fit, and refit on pseudo-labels, in rounds.
@@ -118,7 +98,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         X : array-like
             Recordings, as the segmenter takes them.
         y : array-like of int
-            Labels; ``-1`` marks unlabelled samples.
+            Labels; ``-1`` marks unlabeled samples.
         checkpoint : path-like or None, default=None
             File to which each round is saved; the fit of a round is saved beside it, as ``<checkpoint>.<round>``. If it
             exists, training goes on from there, and ends, bit for bit, as if it had never been interrupted.
@@ -136,26 +116,26 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         """
         self._validate_params()
         shares = self._check_shares()
-        check_given(y, type(self).__name__)
+        require_labels(y, type(self).__name__)
         recordings = as_recordings(X)
         given = as_labels(y, recordings)
         saved = SavedRounds(checkpoint, self, recordings, given)
         segmenter, keeper = self._fit_once(X, y if saved.labels is None else saved.labels, saved.find_checkpoint())
         for number, share in list(enumerate(shares, start=1))[len(saved.rows) :]:
             guessed, confidence = _guess(segmenter, recordings)
-            open_ = [labels < 0 for labels in given]
+            unlabeled = [labels < 0 for labels in given]
             if share is None:
-                believed = [mask & (sure >= self.threshold) for mask, sure in zip(open_, confidence, strict=True)]
+                believed = [mask & (sure >= self.threshold) for mask, sure in zip(unlabeled, confidence, strict=True)]
             elif keeper is None:
-                believed = _choose_samples(open_, confidence, share)
+                believed = _choose_samples(unlabeled, confidence, share)
             else:
-                agreement = measure_agreement(segmenter, keeper.checkpoints_, recordings)
+                agreement = _measure_agreement(segmenter, keeper.checkpoints_, recordings)
                 guessed = _keep_labels(guessed, saved.labels or given)
-                believed = _choose_recordings(open_, saved.labels or given, agreement, share)
+                believed = _choose_recordings(unlabeled, saved.labels or given, agreement, share)
                 keeper.checkpoints_.clear()  # the segmenter's net keeps the callback
-            row = _describe_round(number, open_, believed, guessed, segmenter.classes_)
+            row = _describe_round(number, unlabeled, believed, guessed, segmenter.classes_)
             if self.verbose:
-                print(f"round {number}: {row['believed']:.1%} of the unlabelled samples are believed")  # noqa: T201
+                print(f"round {number}: {row['believed']:.1%} of the unlabeled samples are believed")  # noqa: T201
             labels = [np.where(mask, guess, old) for mask, guess, old in zip(believed, guessed, given, strict=True)]
             saved.save(labels, row)
             segmenter, keeper = self._fit_once(X, labels, saved.find_checkpoint())
@@ -201,7 +181,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
         return self._get_segmenter().predict_segments(X)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the mean IoU over the classes present, on labelled samples only."""
+        """Return the mean IoU over the classes present, on labeled samples only."""
         return self._get_segmenter().score(X, y)
 
     @property
@@ -264,7 +244,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
             raise ValueError(f"shares={self.shares!r} must be numbers above 0, at most 1, one for each round.")
         return list(shares)
 
-    def _fit_once(self, X: Any, y: Any, checkpoint: PathLike[str] | None) -> tuple[Any, KeepCheckpoints | None]:
+    def _fit_once(self, X: Any, y: Any, checkpoint: PathLike[str] | None) -> tuple[Any, _KeepCheckpoints | None]:
         segmenter = clone(self._get_base())
         options = {} if checkpoint is None else {"checkpoint": checkpoint}  # which segmenters from elsewhere lack
         if options and hasattr(segmenter, "steps"):
@@ -281,7 +261,7 @@ class SelfTrainingSegmenter(Savable, BaseEstimator):
                 f"rank='agreement' looks at the training, and {type(segmenter).__name__} takes no callbacks; pass a "
                 "segmenter of this package itself, or rank='confidence'."
             )
-        keeper = KeepCheckpoints(N_CHECKPOINTS)
+        keeper = _KeepCheckpoints(_N_CHECKPOINTS)
         callbacks = segmenter.callbacks
         segmenter.set_params(callbacks=[*(callbacks or []), keeper]).fit(X, y, **options)
         check_completed(segmenter)
@@ -301,7 +281,7 @@ def _pass_on(out: Any) -> dict[str, Any]:
     return {} if out is None else {"out": out}  # which a pipeline does not know
 
 
-class KeepCheckpoints(Callback):
+class _KeepCheckpoints(Callback):
     """Keep the averaged weights at ``n`` equally spaced moments before the end of a training.
 
     Parameters
@@ -319,7 +299,7 @@ class KeepCheckpoints(Callback):
     --------
     >>> from sslts.datasets import make_recordings
     >>> X, y = make_recordings(4, n_samples=400, random_state=0)
-    >>> keeper = KeepCheckpoints(3)
+    >>> keeper = _KeepCheckpoints(3)
     >>> segmenter = SupervisedSegmenter(max_steps=8, callbacks=[keeper], random_state=0).fit(X, y)
     >>> sorted(keeper.moments_), [int(weights["n_averaged"]) for weights in keeper.checkpoints_]
     ([2, 4, 6], [2, 4, 6])
@@ -329,18 +309,18 @@ class KeepCheckpoints(Callback):
         self.n = n
         self.checkpoints_: list[dict[str, Any]] = []
 
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
         self.checkpoints_ = []
         moments = {math.ceil(net.max_epochs * k / (self.n + 1)) for k in range(1, self.n + 1)}
         self.moments_ = moments - {net.max_epochs}  # the end of a short training is not before its end
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
         if len(net.history) in self.moments_:
             state = net.teacher_.state_dict()
             self.checkpoints_.append({name: value.detach().clone() for name, value in state.items()})
 
 
-def measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordings: Recordings) -> np.ndarray:
+def _measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordings: Recordings) -> np.ndarray:
     """Return for each recording the mean IoU between the last prediction and those of earlier checkpoints (ST++).
 
     Parameters
@@ -348,7 +328,7 @@ def measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordi
     segmenter : fitted segmenter
         Its weights are the same afterwards.
     checkpoints : list of dict of str to Tensor
-        Of a `KeepCheckpoints`.
+        Of a `_KeepCheckpoints`.
     recordings : Recordings
 
     Returns
@@ -361,7 +341,7 @@ def measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordi
     >>> X, y = make_recordings(4, n_samples=400, random_state=0)
     >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y)
     >>> end = segmenter.net_.teacher_.state_dict()
-    >>> measure_agreement(segmenter, [end, end], as_recordings(X)).tolist()  # each recording's, of the end with itself
+    >>> _measure_agreement(segmenter, [end, end], as_recordings(X)).tolist()  # each recording's, of the end with itself
     [1.0, 1.0, 1.0, 1.0]
     """
     final = list(segmenter.predict(recordings))
@@ -382,13 +362,13 @@ def _guess(segmenter: Any, recordings: Recordings) -> tuple[list[np.ndarray], li
     return [segmenter.classes_[p.argmax(-1)] for p in proba], [p.max(-1) for p in proba]
 
 
-def _choose_samples(open_: list[np.ndarray], confidence: list[np.ndarray], share: float) -> list[np.ndarray]:
-    """Return the masks of the most confident ``share`` of all unlabelled samples."""
-    pooled = np.concatenate([sure[mask] for mask, sure in zip(open_, confidence, strict=True)])
+def _choose_samples(unlabeled: list[np.ndarray], confidence: list[np.ndarray], share: float) -> list[np.ndarray]:
+    """Return the masks of the most confident ``share`` of all unlabeled samples."""
+    pooled = np.concatenate([sure[mask] for mask, sure in zip(unlabeled, confidence, strict=True)])
     count = round(share * len(pooled))
     chosen = np.zeros(len(pooled), dtype=bool)
     chosen[np.argsort(-pooled, kind="stable")[:count]] = True
-    return list(_spread(open_, chosen))
+    return list(_spread(unlabeled, chosen))
 
 
 def _keep_labels(guessed: list[np.ndarray], before: list[np.ndarray]) -> list[np.ndarray]:
@@ -397,23 +377,23 @@ def _keep_labels(guessed: list[np.ndarray], before: list[np.ndarray]) -> list[np
 
 
 def _choose_recordings(
-    open_: list[np.ndarray], before: list[np.ndarray], agreement: np.ndarray, share: float
+    unlabeled: list[np.ndarray], before: list[np.ndarray], agreement: np.ndarray, share: float
 ) -> list[np.ndarray]:
-    """Return the masks of all unlabelled samples in the ``share`` of recordings that agree best.
+    """Return the masks of all unlabeled samples in the ``share`` of recordings that agree best.
 
-    Those that the round before has labelled come first.
+    Those that the round before has labeled come first.
     """
-    candidates = np.flatnonzero([mask.any() for mask in open_])
+    candidates = np.flatnonzero([mask.any() for mask in unlabeled])
     labeled = np.array([(labels >= 0).all() for labels in before])
     count = math.ceil(share * len(candidates))
     order = np.lexsort((-agreement[candidates], ~labeled[candidates]))
     best = set(candidates[order[:count]].tolist())
-    return [mask & (i in best) for i, mask in enumerate(open_)]
+    return [mask & (i in best) for i, mask in enumerate(unlabeled)]
 
 
-def _spread(open_: list[np.ndarray], chosen: np.ndarray) -> Iterator[np.ndarray]:
+def _spread(unlabeled: list[np.ndarray], chosen: np.ndarray) -> Iterator[np.ndarray]:
     offset = 0
-    for mask in open_:
+    for mask in unlabeled:
         believed = np.zeros(len(mask), dtype=bool)
         believed[mask] = chosen[offset : offset + mask.sum()]
         offset += int(mask.sum())
@@ -421,9 +401,9 @@ def _spread(open_: list[np.ndarray], chosen: np.ndarray) -> Iterator[np.ndarray]
 
 
 def _describe_round(
-    number: int, open_: list[np.ndarray], believed: list[np.ndarray], guessed: list[np.ndarray], classes: np.ndarray
+    number: int, unlabeled: list[np.ndarray], believed: list[np.ndarray], guessed: list[np.ndarray], classes: np.ndarray
 ) -> dict[str, Any]:
-    n_open = sum(int(mask.sum()) for mask in open_)
+    n_open = sum(int(mask.sum()) for mask in unlabeled)
     labels = np.concatenate([guess[mask] for guess, mask in zip(guessed, believed, strict=True)])
     shares = {f"share_{k}": float((labels == k).mean()) if len(labels) else math.nan for k in classes}
     return {"round": number, "believed": len(labels) / n_open if n_open else 0.0, **shares}

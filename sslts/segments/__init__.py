@@ -1,47 +1,48 @@
-"""Labels of samples <-> tables of segments.
+"""Tables of segments, and the labels they stand for.
 
-A *segment* is a run of equal labels in one recording: half-open, ``[start, end)``, in samples. Two labels never are a
-segment: ``-1`` (unlabelled) and the background (by default 0; ``background=None`` says that there is none). A
-recording is named by its position, 0 to n - 1. Segments never reach from one recording into the next.
+A *segment* is a run of equal labels in one recording: half-open, ``[start, end)``, in samples. Two labels are never a
+segment: ``-1`` (unlabeled) and the background (0 by default; ``background=None`` means that there is none). A
+recording is named by its position, 0 to n - 1. A segment never reaches from one recording into the next.
 
-``labels.py`` reads labels, ``tables.py`` makes tables of them and back, ``growing.py`` finds segments while labels come
-in, ``algebra.py`` changes tables, ``summary.py`` says how many there are and how long they last, ``counts.py`` how sure
-a count is.
+``tables.py`` converts labels to tables and back, ``growing.py`` finds segments while labels come in, ``algebra.py``
+changes tables, ``summary.py`` counts and measures segments, ``counts.py`` estimates how sure a count is.
 """
 
+from typing import Any
+
+from sslts._moved import find_moved
+from sslts._runs import expand_ranges, find_runs
 from sslts.segments.algebra import clip_segments, filter_segments, merge_segments, shift_segments
-from sslts.segments.counts import CountCalibration
-from sslts.segments.labels import (
-    align_labels,
-    check_integers,
-    check_labels,
-    check_sampling_rate,
-    expand_ranges,
-    find_runs,
-    is_flat,
-    order_labels,
-    sort_times,
-)
+from sslts.segments.counts import CountCalibration, find_log_odds
+from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.summary import summarize
-from sslts.segments.tables import count_segments, labels_to_segments, segments_to_labels
+from sslts.segments.tables import count_segments, labels_to_segments, make_table, segments_to_labels
 
 __all__ = [
+    "Closed",
     "CountCalibration",
-    "align_labels",
-    "check_integers",
-    "check_labels",
-    "check_sampling_rate",
+    "GrowingSegments",
     "clip_segments",
     "count_segments",
     "expand_ranges",
     "filter_segments",
+    "find_log_odds",
     "find_runs",
-    "is_flat",
     "labels_to_segments",
+    "make_table",
     "merge_segments",
-    "order_labels",
     "segments_to_labels",
     "shift_segments",
-    "sort_times",
     "summarize",
 ]
+
+_MOVED = {
+    **dict.fromkeys(
+        ("align_labels", "check_integers", "check_labels", "is_flat", "order_labels", "sort_times"), "sslts.annotations"
+    ),
+    **dict.fromkeys(("check_sampling_rate",), "sslts.recordings"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    return find_moved(__name__, _MOVED, name)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 import pandas as pd
 
-from sslts.segments.tables import check_rows, read_columns
+from sslts.segments.tables import _check_rows, _read_columns
 
 
 def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
     if max_gap < 0:
         raise ValueError(f"max_gap={max_gap!r}; give a number of samples, 0 or more.")
     table = _sort(segments)
-    recording, start, end, label = read_columns(table)
+    recording, start, end, label = _read_columns(table)
     apart = np.ones(len(table), dtype=bool)
     apart[1:] = (recording[1:] != recording[:-1]) | (label[1:] != label[:-1]) | (start[1:] - end[:-1] > max_gap)
     group = np.cumsum(apart) - 1
@@ -91,7 +91,7 @@ def filter_segments(
     >>> filter_segments(labels_to_segments([0, 1, 1, 0, 2, 0, 1]), min_length=2)["start"].tolist()
     [1]
     """
-    recording, start, end, label = read_columns(segments)
+    recording, start, end, label = _read_columns(segments)
     keep = np.ones(len(segments), dtype=bool)
     if min_length is not None:
         keep &= end - start >= min_length
@@ -138,7 +138,7 @@ def clip_segments(segments: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
     """
     if end < start:
         raise ValueError(f"end={end!r} lies before start={start!r}; give a stretch [start, end).")
-    _, first, last, _ = read_columns(segments)
+    _, first, last, _ = _read_columns(segments)
     keep = np.maximum(first, start) < np.minimum(last, end)
     clipped = segments[keep].reset_index(drop=True)
     clipped["start"], clipped["end"] = first[keep].clip(min=start), last[keep].clip(max=end)
@@ -173,7 +173,7 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     0          0     11   12
     1          1     20   21
     """
-    recording, start, end, _ = read_columns(segments)
+    recording, start, end, _ = _read_columns(segments)
     step = _find_steps(recording, offset)
     early = np.flatnonzero(start + step < 0)
     if early.size:
@@ -203,9 +203,9 @@ def _find_steps(recording: np.ndarray, offset: int | Sequence[int] | Mapping[int
 
 def _sort(segments: pd.DataFrame) -> pd.DataFrame:
     """Return the rows by recording and start; raise if one is no segment or overlaps another."""
-    columns = read_columns(segments)
+    columns = _read_columns(segments)
     recording, start, _, _ = columns
-    check_rows(segments, columns)
+    _check_rows(segments, columns)
     return segments.iloc[np.lexsort((start, recording))].reset_index(drop=True)
 
 

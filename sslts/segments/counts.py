@@ -6,8 +6,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-SMALLEST = 1e-6  # scores are kept away from 0 and 1, so that their log-odds are finite
-LEAST_VARIANCE = 0.01  # of a count of which the scores are certain
+from sslts._notices import warn
+
+_SMALLEST = 1e-6  # scores are kept away from 0 and 1, so that their log-odds are finite
+_LEAST_VARIANCE = 0.01  # of a count of which the scores are certain
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class CountCalibration:
     A segment with score s is real with probability ``1 / (1 + exp(-(intercept + slope * logit(s))))``; for each that
     is real and found, ``missed`` more are not. The expected count is the sum; its standard deviation follows as if
     segments were right or wrong by themselves. They are not: errors come together, in difficult recordings. So the
-    interval is that many standard deviations wide as the residuals of labelled recordings ask for, each measured by a
+    interval is that many standard deviations wide as the residuals of labeled recordings ask for, each measured by a
     curve that was fitted to others (conformal prediction).
 
     `sslts.calibration.calibrate_counts` makes one for each label.
@@ -29,7 +31,7 @@ class CountCalibration:
     missed : float, default=0.0
         Segments not found, for each real one that is.
     residuals : tuple of float, default=()
-        Of labelled recordings: distance of the true from the expected count, in standard deviations. Empty: a normal
+        Of labeled recordings: distance of the true from the expected count, in standard deviations. Empty: a normal
         distribution is taken.
 
     References
@@ -57,8 +59,20 @@ class CountCalibration:
         more = 1 + self.missed
         return real * more, real * (1 - real) * more**2 + real * self.missed * more
 
+    def measure_residuals(self, true: np.ndarray, expected: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Return how far true counts are from the expected ones, in standard deviations."""
+        return np.abs(true - expected) / np.sqrt(variance + _LEAST_VARIANCE)
+
     def find_reach(self, level: float) -> float:
-        """Return how many standard deviations the interval reaches, to cover this share of the cases.
+        """Deprecated name of `count_deviations`."""
+        warn(
+            "CountCalibration.find_reach is called count_deviations now; this name goes with the next version.",
+            FutureWarning,
+        )
+        return self.count_deviations(level)
+
+    def count_deviations(self, level: float) -> float:
+        """Return the half-width of the interval that covers this share of the cases, in standard deviations.
 
         n residuals back a share of at most ``n / (n + 1)``. For more, no finite interval is known to do: the greatest
         residual is returned, and `summarize` warns.
@@ -82,15 +96,15 @@ def find_log_odds(scores: Sequence[float] | np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> from sslts.segments.counts import find_log_odds
+    >>> from sslts.segments import find_log_odds
     >>> find_log_odds([0.5]).tolist()
     [0.0]
     """
-    s = np.clip(np.asarray(scores, dtype=np.float64), SMALLEST, 1 - SMALLEST)
+    s = np.clip(np.asarray(scores, dtype=np.float64), _SMALLEST, 1 - _SMALLEST)
     return np.log(s / (1 - s))
 
 
-def bound_counts(expected: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _bound_counts(expected: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the least and the greatest whole number within ``sqrt(spread)`` of the expected one.
 
     Where there is none, both are the whole number that is nearest.
@@ -106,8 +120,10 @@ def bound_counts(expected: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, 
     Examples
     --------
     >>> import numpy as np
-    >>> from sslts.segments.counts import bound_counts
-    >>> [bounds.tolist() for bounds in bound_counts(np.array([4.2, 3.4]), np.array([2.0, 0.01]))]
+
+    from sslts._notices import warn
+    >>> from sslts.segments.counts import _bound_counts
+    >>> [bounds.tolist() for bounds in _bound_counts(np.array([4.2, 3.4]), np.array([2.0, 0.01]))]
     [[3.0, 3.0], [5.0, 3.0]]
     """
     reach, nearest = np.sqrt(spread), np.rint(expected)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sslts.segments.labels import find_runs
+from sslts._runs import find_runs
 
 
 class Closed(NamedTuple):
@@ -16,11 +16,11 @@ class Closed(NamedTuple):
     Examples
     --------
     >>> closed = Closed(np.array([0, 1, 0]), np.array([0, 4, 9]), np.array([4, 9, 12]), np.array([0.9, 0.8, 0.7]))
-    >>> Closed(*(column[closed.k == 1] for column in closed))  # those of one class
-    Closed(k=array([1]), start=array([4]), end=array([9]), score=array([0.8]))
+    >>> Closed(*(column[closed.class_index == 1] for column in closed))  # those of one class
+    Closed(class_index=array([1]), start=array([4]), end=array([9]), score=array([0.8]))
     """
 
-    k: np.ndarray
+    class_index: np.ndarray
     start: np.ndarray
     end: np.ndarray
     score: np.ndarray
@@ -39,14 +39,14 @@ class GrowingSegments:
     --------
     >>> growing = GrowingSegments(n_classes=2)
     >>> growing.push(np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]), np.array([0, 1]))
-    Closed(k=array([0]), start=array([0]), end=array([1]), score=array([0.9]))
+    Closed(class_index=array([0]), start=array([0]), end=array([1]), score=array([0.9]))
     >>> growing.push(np.empty((0, 2)), np.array([1]), end=True)
-    Closed(k=array([1]), start=array([1]), end=array([3]), score=array([0.7]))
+    Closed(class_index=array([1]), start=array([1]), end=array([3]), score=array([0.7]))
     """
 
     def __init__(self, n_classes: int) -> None:
-        self.labelled = 0  # samples of which the labels are final
-        self.proba = np.empty((0, n_classes), dtype=np.float32)  # from `labelled` on
+        self.labeled = 0  # samples of which the labels are final
+        self.proba = np.empty((0, n_classes), dtype=np.float32)  # from `labeled` on
         self.k, self.start, self.total = -1, 0, 0.0  # of the segment that is not over; class -1: there is none
 
     def push(self, proba: np.ndarray, labels: np.ndarray, *, end: bool = False) -> Closed:
@@ -59,15 +59,15 @@ class GrowingSegments:
         begin, _, k = find_runs(labels)
         own = pending[np.arange(len(labels)), labels].astype(np.float64)
         total = np.add.reduceat(own, begin) if len(begin) else own
-        start = begin + self.labelled
-        self.labelled += len(labels)
+        start = begin + self.labeled
+        self.labeled += len(labels)
         if self.k >= 0:
             if len(k) and k[0] == self.k:  # it goes on
                 total[0] += self.total
                 start[0] = self.start
             else:
                 k, start, total = np.r_[self.k, k], np.r_[self.start, start], np.r_[self.total, total]
-        stop = np.append(start[1:], self.labelled)[: len(start)]
+        stop = np.append(start[1:], self.labeled)[: len(start)]
         closed = Closed(k, start, stop, total / np.maximum(stop - start, 1))
         if end or not len(k):
             self.k = -1
@@ -82,5 +82,6 @@ class GrowingSegments:
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what `get_state` returned."""
         self.proba = np.array(state["proba"])
-        self.labelled, self.k, self.start = (int(state[name]) for name in ("labelled", "k", "start"))
+        labeled = "labelled" if "labelled" in state else "labeled"  # the name of the entry before version 0.2
+        self.labeled, self.k, self.start = (int(state[name]) for name in (labeled, "k", "start"))
         self.total = float(state["total"])

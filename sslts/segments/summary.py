@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.notices import warn
-from sslts.segments.counts import LEAST_VARIANCE, CountCalibration, bound_counts
-from sslts.segments.labels import check_sampling_rate, expand_ranges
-from sslts.segments.tables import check_rows, read_columns
+from sslts._notices import warn
+from sslts._runs import expand_ranges
+from sslts.recordings import check_sampling_rate
+from sslts.segments.counts import _LEAST_VARIANCE, CountCalibration, _bound_counts
+from sslts.segments.tables import _check_rows, _read_columns
 
-KEYS = ("recording", "period", "label")
+_KEYS = ("recording", "period", "label")
 
 
 def summarize(
@@ -21,7 +22,7 @@ def summarize(
     lengths: Sequence[int],
     *,
     period: float | None = None,
-    by: Sequence[str] = KEYS,
+    by: Sequence[str] = _KEYS,
     labels: Sequence[int] | None = None,
     sampling_rate: float | None = None,
     calibration: Mapping[int, CountCalibration] | None = None,
@@ -48,7 +49,7 @@ def summarize(
         For each label that is counted, what its scores mean; see `sslts.calibration.calibrate_counts`. None: scores are
         taken as probabilities, and segments as right or wrong by themselves.
     level : float, default=0.9
-        Share of the cases that the interval of the count should cover. A calibration on n labelled recordings backs at
+        Share of the cases that the interval of the count should cover. A calibration on n labeled recordings backs at
         most ``n / (n + 1)``: 0.9 needs nine, 0.95 needs nineteen.
 
     Returns
@@ -92,8 +93,8 @@ def summarize(
     rate = check_sampling_rate(sampling_rate)
     _check_clock(segments, sampling_rate, period)
     sizes = np.asarray(lengths, dtype=np.int64)
-    columns = read_columns(segments)
-    check_rows(segments, columns, sizes)
+    columns = _read_columns(segments)
+    _check_rows(segments, columns, sizes)
     wanted = np.unique(columns[3] if labels is None else np.asarray(labels, dtype=np.int64))
     _check_options(by, level, wanted, calibration)
     if calibration is not None and "recording" not in by and sizes.size > 1:
@@ -111,7 +112,9 @@ def summarize(
     counted = counted.assign(interval=interval, **_estimate(score, label, curves))
     shared = _share_lengths(recording, start, end, label, edges, rate)
     known = [table[table["label"].isin(wanted)] for table in (counted, shared)]
-    return _gather(rows, *known, by=list(by), rate=rate, reach={k: c.find_reach(level) for k, c in curves.items()})
+    return _gather(
+        rows, *known, by=list(by), rate=rate, reach={k: c.count_deviations(level) for k, c in curves.items()}
+    )
 
 
 def _check_clock(segments: pd.DataFrame, sampling_rate: float | None, period: float | None) -> None:
@@ -137,9 +140,9 @@ def _check_clock(segments: pd.DataFrame, sampling_rate: float | None, period: fl
 def _check_options(
     by: Sequence[str], level: float, wanted: np.ndarray, calibration: Mapping[int, CountCalibration] | None
 ) -> None:
-    unknown = [name for name in by if name not in KEYS]
+    unknown = [name for name in by if name not in _KEYS]
     if isinstance(by, str) or unknown:
-        raise ValueError(f"by={by!r}; give a sequence of {KEYS}.")
+        raise ValueError(f"by={by!r}; give a sequence of {_KEYS}.")
     if not 0 < level < 1:
         raise ValueError(f"level={level!r}; give a share above 0 and below 1.")
     missing = sorted(set(wanted.tolist()) - set(calibration)) if calibration is not None else []
@@ -154,7 +157,7 @@ def _warn_of_level(level: float, n: int | None) -> None:
     if n is not None and level > n / (n + 1):
         needed = math.ceil(round(level / (1 - level), 6))
         warn(
-            f"level={level!r} is more than {n} labelled recordings back, at most {n / (n + 1):.3g}: the interval of "
+            f"level={level!r} is more than {n} labeled recordings back, at most {n / (n + 1):.3g}: the interval of "
             "the count reaches as far as the worst of them, and covers less often than it says. Calibrate on at least "
             f"{needed} recordings, or give a lower level."
         )
@@ -256,13 +259,13 @@ def _gather(
     scores = _sum_all(groups[["expected", "variance"]])  # nan of a segment without a score stays
     cells = cells.join(scores.reindex(cells.index, fill_value=0.0))
     width = cells.index.get_level_values("label").map(reach).to_numpy(dtype=np.float64)
-    cells["spread"] = width**2 * (cells["variance"] + LEAST_VARIANCE)
+    cells["spread"] = width**2 * (cells["variance"] + _LEAST_VARIANCE)
     pooled = cells.groupby(keys)
     sums = pooled[["count", "total_length"]].sum()
     uncertain = _sum_all(pooled[["expected", "spread"]])
     time = pooled["time"].max() / rate
     same = counted.groupby(keys)
-    low, high = bound_counts(uncertain["expected"].to_numpy(), uncertain["spread"].to_numpy())
+    low, high = _bound_counts(uncertain["expected"].to_numpy(), uncertain["spread"].to_numpy())
     table = pd.DataFrame(
         {
             "time": time,

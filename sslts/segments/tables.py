@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sslts.segments.labels import check_labels, check_sampling_rate, expand_ranges, find_runs, name_columns
+from sslts._runs import expand_ranges, find_runs
+from sslts.annotations import check_labels, name_columns
+from sslts.recordings import check_sampling_rate
 
 
 def labels_to_segments(
@@ -19,7 +21,7 @@ def labels_to_segments(
     classes: ArrayLike | None = None,
     sampling_rate: float | None = None,
 ) -> pd.DataFrame:
-    """List the segments of labelled recordings.
+    """List the segments of labeled recordings.
 
     Parameters
     ----------
@@ -85,7 +87,7 @@ def make_table(
     Examples
     --------
     >>> import numpy as np
-    >>> from sslts.segments.tables import make_table
+    >>> from sslts.segments import make_table
     >>> one = np.array([1])
     >>> make_table(one, one, 3 * one, one, 0.5 * one, 2.0).to_dict("records")[0]["duration"]
     1.0
@@ -135,7 +137,7 @@ def segments_to_labels(
     lengths : sequence of int of length n
         Number of samples of each recording.
     fill : int, default=0
-        Label of the samples in no segment: the background, or -1 for unlabelled.
+        Label of the samples in no segment: the background, or -1 for unlabeled.
     overlap : int or None, default=None
         Label of the samples that segments of different labels share: -1 says that nobody knows which is right. None:
         segments that share samples are refused.
@@ -168,8 +170,8 @@ def segments_to_labels(
     sizes = np.asarray(lengths, dtype=np.int64)
     if sizes.ndim != 1 or (sizes < 0).any():
         raise ValueError(f"lengths={lengths!r}; give one number of samples, >= 0, per recording.")
-    columns = read_columns(segments)
-    check_rows(segments, columns, sizes, apart=overlap is None)
+    columns = _read_columns(segments)
+    _check_rows(segments, columns, sizes, apart=overlap is None)
     recording, start, end, label = columns
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     flat = np.full(offsets[-1], fill, dtype=np.int64)
@@ -180,7 +182,7 @@ def segments_to_labels(
     return [flat[begin:stop] for begin, stop in pairwise(offsets)]
 
 
-def read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
+def _read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
     """Read recording, start, end and label as int64.
 
     Parameters
@@ -199,8 +201,8 @@ def read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
     Examples
     --------
     >>> import pandas as pd
-    >>> from sslts.segments.tables import read_columns
-    >>> [v.tolist() for v in read_columns(pd.DataFrame({"recording": [0], "start": [1], "end": [3], "label": [2]}))]
+    >>> from sslts.segments.tables import _read_columns
+    >>> [v.tolist() for v in _read_columns(pd.DataFrame({"recording": [0], "start": [1], "end": [3], "label": [2]}))]
     [[0], [1], [3], [2]]
     """
     names = ["recording", "start", "end", "label"]
@@ -218,7 +220,7 @@ def read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
     return columns
 
 
-def check_rows(
+def _check_rows(
     segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndarray | None = None, *, apart: bool = True
 ) -> None:
     """Raise if a row can't be painted, naming it.
@@ -227,7 +229,7 @@ def check_rows(
     ----------
     segments : pandas.DataFrame
     columns : list of ndarray of int64
-        What `read_columns` returns.
+        What `_read_columns` returns.
     sizes : ndarray of int64 of shape (n,), default=None
         Samples of each recording. None: there may be any number of recordings, of any lengths.
     apart : bool, default=True
@@ -243,9 +245,9 @@ def check_rows(
     --------
     >>> import numpy as np
     >>> import pandas as pd
-    >>> from sslts.segments.tables import check_rows, read_columns
+    >>> from sslts.segments.tables import _check_rows, _read_columns
     >>> table = pd.DataFrame({"recording": [0], "start": [1], "end": [3], "label": [2]})
-    >>> check_rows(table, read_columns(table), np.array([3]))
+    >>> _check_rows(table, _read_columns(table), np.array([3]))
     """
     recording, start, end, label = columns
 
@@ -265,7 +267,7 @@ def check_rows(
         beyond = np.flatnonzero((start < 0) | (end > sizes[recording]))
         there = sizes[recording[beyond[0]]] if beyond.size else 0
         refuse(beyond, f"lies outside its recording of {there} samples; cut it or mend lengths")
-    refuse(np.flatnonzero(label < -1), "has a label below -1; labels are integers >= 0, or -1 for unlabelled")
+    refuse(np.flatnonzero(label < -1), "has a label below -1; labels are integers >= 0, or -1 for unlabeled")
     if not apart:
         return
     order = np.lexsort((end, start, recording))

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sslts.thresholds.module import MOMENTUM, Labeled, ThresholdModule
-from sslts.thresholds.shares import compare_shares, count_classes, expect_shares
+from sslts.thresholds._shares import compare_shares, count_classes, expect_shares
+from sslts.thresholds.module import _MOMENTUM, ThresholdModule, _Labeled
 from sslts.thresholds.threshold import Threshold
 
 
@@ -23,10 +23,10 @@ class _CurriculumModule(ThresholdModule):
         self.register_buffer("expected", expected)
         self.register_buffer("share", torch.zeros_like(expected))
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+    def observe(self, proba: Tensor, valid: Tensor, labeled: _Labeled | None = None) -> None:  # noqa: ARG002
         top, label = proba.max(1)  # several times faster than argmax over this axis
         confident = ((top >= self.tau) & valid).float()
-        self.share.lerp_(count_classes(label, confident, len(self.share), valid.sum()), 1 - MOMENTUM)
+        self.share.lerp_(count_classes(label, confident, len(self.share), valid.sum()), 1 - _MOMENTUM)
 
     def forward(self, proba: Tensor) -> Tensor:
         # The samples that are in no class yet count as one more, so that all thresholds start low (paper, eq. 11).
@@ -50,7 +50,7 @@ class CurriculumThreshold(Threshold):
         Threshold of the class that is learnt best.
     expected : {"uniform", "labeled"}
         Shares of classes that are learnt alike. Equal ones are the paper's, whose classes are equally frequent; where
-        they are not, everything of the rare ones is believed. "labeled" takes the shares of the labelled samples.
+        they are not, everything of the rare ones is believed. "labeled" takes the shares of the labeled samples.
     alignment, alignment_limit
         See `Threshold`.
 

@@ -58,7 +58,7 @@ def as_threshold(threshold: float | Threshold) -> Threshold:
 
 
 def build_threshold(threshold: float | Threshold, shares: Tensor) -> ThresholdModule:
-    """Return the module of a threshold, for classes that have these shares among labelled samples.
+    """Return the module of a threshold, for classes that have these shares among labeled samples.
 
     Raises
     ------

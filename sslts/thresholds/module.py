@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-MOMENTUM = 0.99  # of all running statistics; a step sees many samples
-Labeled = tuple[Tensor, Tensor]
+_MOMENTUM = 0.99  # of all running statistics; a step sees many samples
+_Labeled = tuple[Tensor, Tensor]
 
 
 class ThresholdModule(nn.Module, ABC):
     """What `Threshold.build` returns.
 
-    ``needs_labeled`` says whether ``observe`` wants the teacher's answer to labelled windows too.
+    ``needs_labeled`` says whether ``observe`` wants the teacher's answer to labeled windows too.
 
     Examples
     --------
@@ -28,16 +28,16 @@ class ThresholdModule(nn.Module, ABC):
     needs_labeled = False
 
     @torch.no_grad()
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:
+    def observe(self, proba: Tensor, valid: Tensor, labeled: _Labeled | None = None) -> None:
         """Update running statistics, without a question to the host: a GPU would have to be waited for.
 
         Parameters
         ----------
         proba : Tensor, shape (B, K, T)
-            The teacher's probabilities of unlabelled windows.
+            The teacher's probabilities of unlabeled windows.
         valid : Tensor of bool, shape (B, T)
         labeled : (Tensor, Tensor of bool) or None, shapes (B', K, T') and (B', T')
-            Its probabilities of labelled windows, and which of the samples are labelled; given if ``needs_labeled``.
+            Its probabilities of labeled windows, and which of the samples are labeled; given if ``needs_labeled``.
         """
 
     def align(self, proba: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""AdaMatch's threshold (Berthelot et al. 2022): relative to the confidence on labelled samples."""
+"""AdaMatch's threshold (Berthelot et al. 2022): relative to the confidence on labeled samples."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sslts.thresholds.module import Labeled, ThresholdModule
-from sslts.thresholds.shares import average_values
+from sslts.thresholds._shares import average_values
+from sslts.thresholds.module import ThresholdModule, _Labeled
 from sslts.thresholds.threshold import Threshold
 
 
@@ -21,7 +21,7 @@ class _RelativeModule(ThresholdModule):
         self.tau = tau
         self.register_buffer("confidence", torch.tensor(1.0))
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+    def observe(self, proba: Tensor, valid: Tensor, labeled: _Labeled | None = None) -> None:  # noqa: ARG002
         if labeled is not None:
             answer, known = labeled
             self.confidence.copy_(torch.where(known.any(), average_values(answer.amax(1), known), self.confidence))
@@ -32,16 +32,16 @@ class _RelativeModule(ThresholdModule):
 
 @dataclass(frozen=True)
 class RelativeThreshold(Threshold):
-    """Believe a sample from ``tau`` times the mean confidence on the labelled samples of the same batch.
+    """Believe a sample from ``tau`` times the mean confidence on the labeled samples of the same batch.
 
-    Source: Berthelot et al. 2022, "AdaMatch", section 3.2. The teacher sees the labelled windows' weak view too.
+    Source: Berthelot et al. 2022, "AdaMatch", section 3.2. The teacher sees the labeled windows' weak view too.
 
     Parameters
     ----------
     tau : float
     alignment, alignment_limit
         See `Threshold`; "labeled" in the paper, and not to the shares of the labels but to those of the teacher's
-        answers to labelled samples, a running average.
+        answers to labeled samples, a running average.
 
     Examples
     --------

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sslts.thresholds.module import MOMENTUM, Labeled, ThresholdModule
-from sslts.thresholds.shares import average_samples, average_values, compare_shares, count_classes, expect_shares
+from sslts.thresholds._shares import average_samples, average_values, compare_shares, count_classes, expect_shares
+from sslts.thresholds.module import _MOMENTUM, ThresholdModule, _Labeled
 from sslts.thresholds.threshold import Threshold
 
 
@@ -27,11 +27,11 @@ class _SelfAdaptiveModule(ThresholdModule):
         self.register_buffer("share", expected.clone())
         self.register_buffer("histogram", expected.clone())
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+    def observe(self, proba: Tensor, valid: Tensor, labeled: _Labeled | None = None) -> None:  # noqa: ARG002
         confidence, label = proba.max(1)
-        self.confidence.lerp_(average_values(confidence, valid), 1 - MOMENTUM)
-        self.share.lerp_(average_samples(proba, valid), 1 - MOMENTUM)
-        self.histogram.lerp_(count_classes(label, valid.float(), len(self.share)), 1 - MOMENTUM)
+        self.confidence.lerp_(average_values(confidence, valid), 1 - _MOMENTUM)
+        self.share.lerp_(average_samples(proba, valid), 1 - _MOMENTUM)
+        self.histogram.lerp_(count_classes(label, valid.float(), len(self.share)), 1 - _MOMENTUM)
 
     def forward(self, proba: Tensor) -> Tensor:
         confidence, label = proba.max(1)
@@ -64,7 +64,7 @@ class SelfAdaptiveThreshold(Threshold):
     Parameters
     ----------
     fairness : float
-        Weight of the fairness term beside the labelled loss, whatever that of the unlabelled one; 0.05 in the paper
+        Weight of the fairness term beside the labeled loss, whatever that of the unlabeled one; 0.05 in the paper
         for most datasets, 0 leaves it out.
     expected : {"uniform", "labeled"}
         Shares of classes that are learnt alike; see `CurriculumThreshold`.

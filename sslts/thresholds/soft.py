@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sslts.thresholds.module import MOMENTUM, Labeled, ThresholdModule
-from sslts.thresholds.shares import average_values
+from sslts.thresholds._shares import average_values
+from sslts.thresholds.module import _MOMENTUM, ThresholdModule, _Labeled
 from sslts.thresholds.threshold import Threshold
 
 
@@ -22,11 +22,11 @@ class _SoftModule(ThresholdModule):
         self.register_buffer("mean", torch.tensor(1 / n_classes))
         self.register_buffer("variance", torch.tensor(1.0))
 
-    def observe(self, proba: Tensor, valid: Tensor, labeled: Labeled | None = None) -> None:  # noqa: ARG002
+    def observe(self, proba: Tensor, valid: Tensor, labeled: _Labeled | None = None) -> None:  # noqa: ARG002
         confidence, count = proba.amax(1).float(), valid.sum()
         mean = average_values(confidence, valid)
         variance = ((confidence - mean).square() * valid).sum() / (count - 1).clamp(min=1)  # unbiased
-        pace = (1 - MOMENTUM) * (count > 1)
+        pace = (1 - _MOMENTUM) * (count > 1)
         self.mean.lerp_(mean, pace)
         self.variance.lerp_(variance, pace)
 

@@ -11,9 +11,9 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from sslts.recipes import Bounds, Recipe
-from sslts.thresholds.alignment import AlignedModule
+from sslts.thresholds._alignment import AlignedModule
+from sslts.thresholds._shares import expect_shares
 from sslts.thresholds.module import ThresholdModule
-from sslts.thresholds.shares import expect_shares
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Threshold(Recipe, ABC):
     alignment : {"uniform", "labeled"} or None
         Distribution alignment (Berthelot et al. 2020, ReMixMatch): the teacher's probabilities are multiplied by what
         the classes' shares should be over what they are on a running average. "labeled" takes the shares of the
-        labelled samples.
+        labeled samples.
     alignment_limit : float
         What a class' probability is multiplied or divided by at most, 1 or more; for shares that are not quite those
-        of the unlabelled recordings.
+        of the unlabeled recordings.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class Threshold(Recipe, ABC):
         ----------
         n_classes : int
         prior : Tensor or None, shape (n_classes,)
-            Shares of the classes among labelled samples; needed for ``alignment="labeled"``.
+            Shares of the classes among labeled samples; needed for ``alignment="labeled"``.
 
         Raises
         ------

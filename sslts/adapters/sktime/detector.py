@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,19 +13,18 @@ import pandas as pd
 from sklearn.utils import Tags
 from sktime.detection.base import BaseDetector
 
-from sslts.adapters.sktime.events import labels_to_events, read_labels, split_instances
-from sslts.adapters.sktime.pipeline import SegmenterPipeline, adapt_transformer
+from sslts._notices import warn
+from sslts._wrapping import find_attribute
+from sslts.adapters.sktime.events import _read_labels, _split_instances, labels_to_events
+from sslts.adapters.sktime.pipeline import SegmenterPipeline, _adapt_transformer
 from sslts.annotations import as_labels
-from sslts.clocks import warn_of_other_rate
-from sslts.decoding.predicting import predict_both
+from sslts.decoding import predict_both
 from sslts.metrics import mean_iou
 from sslts.networks import UNet
-from sslts.notices import warn
 from sslts.recipes import Recipe
-from sslts.recordings import as_recordings, check_channel_names
+from sslts.recordings import Channels, as_recordings, read_signals
 from sslts.segmenters import SupervisedSegmenter
 from sslts.segments import labels_to_segments
-from sslts.wrapping import find_attribute
 
 
 def _take_parameters(segmenter: type) -> Callable[..., None]:
@@ -110,7 +110,7 @@ class SegmenterDetector(BaseDetector):
 
     def __rmul__(self, other: Any) -> Any:
         """Return the pipeline of a transformer of sktime or scikit-learn and this detector: ``transformer * self``."""
-        step = adapt_transformer(other)
+        step = _adapt_transformer(other)
         return NotImplemented if step is None else SegmenterPipeline(steps=[step, self])
 
     def __sklearn_clone__(self) -> Self:
@@ -121,13 +121,13 @@ class SegmenterDetector(BaseDetector):
 
     def _fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         self._X = self._y = None  # sktime keeps the training data for updates; there are none
-        self.channel_names_ = None
+        self.channels_ = None
         if y is None:
             self.segmenter_ = _Untaught(getattr(self._make_segmenter(), "background", None) or 0)
             warn(f"y is None: nothing can be learnt, every sample will be predicted as {self.segmenter_.classes_[0]}.")
         else:
-            self.segmenter_ = self._take_segmenter().fit(self._read(X), read_labels(y, X.index))
-            self.channel_names_ = _name_channels(X)
+            self.segmenter_ = self._take_segmenter().fit(self._read(X), _read_labels(y, X.index))
+            self.channels_ = Channels(X.shape[1], _name_channels(X), type(self).__name__)
         self.classes_ = self.segmenter_.classes_
         return self
 
@@ -152,9 +152,11 @@ class SegmenterDetector(BaseDetector):
 
     def _read(self, X: pd.DataFrame) -> list[np.ndarray]:
         """Return the recordings (C, T_i) of a series or a Panel; other channels are refused, clocks looked at."""
-        check_channel_names(_name_channels(X), self.channel_names_, "X", "what the detector was fitted on")
-        recordings = as_recordings(split_instances(X))
-        warn_of_other_rate(recordings.times, find_attribute(self._make_segmenter(), "sampling_rate"), "X")
+        fitted = self.channels_
+        if fitted is not None and _name_channels(X) is None:
+            fitted = replace(fitted, names=None)
+        rate = find_attribute(self._make_segmenter(), "sampling_rate")
+        recordings = read_signals(_split_instances(X), fitted=fitted, sampling_rate=rate)
         return [recordings.get(i) for i in range(len(recordings))]
 
     def _label(self, X: pd.DataFrame) -> list[np.ndarray]:
@@ -214,7 +216,7 @@ class SegmenterDetector(BaseDetector):
         return pd.DataFrame({"scores": table["score"].to_numpy()}, index=labels_to_events(labels, X.index).index)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the mean IoU over the classes present, on labelled time steps only.
+        """Return the mean IoU over the classes present, on labeled time steps only.
 
         Parameters
         ----------
@@ -244,7 +246,7 @@ class SegmenterDetector(BaseDetector):
         self.check_is_fitted()
         inner = self._check_X(X)
         container = self._read(inner)
-        truth = as_labels(read_labels(y, inner.index), as_recordings(container))
+        truth = as_labels(_read_labels(y, inner.index), as_recordings(container))
         return truth, list(getattr(self.segmenter_, response)(container))
 
     @classmethod

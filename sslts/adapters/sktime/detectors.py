@@ -19,7 +19,7 @@ class FixMatchDetector(SegmenterDetector, segmenter=FixMatchSegmenter):
 
     ``X`` is a Series of sktime (``pd.Series``, ``pd.DataFrame``, ``np.ndarray`` of time by channel) or a Panel. ``y``
     in ``fit`` is a table of events: left-closed intervals of positions in ``ilocs``, whole numbers in ``labels``. What
-    no event covers is unlabelled, and so is an event labelled -1; the background is labelled as any other class. For a
+    no event covers is unlabeled, and so is an event labeled -1; the background is labeled as any other class. For a
     Panel, the first level of the table's index says which instance an event belongs to; a list with one table for each
     instance is accepted too, and so are labels of time steps, on the index of ``X``.
 
@@ -42,7 +42,7 @@ class FixMatchDetector(SegmenterDetector, segmenter=FixMatchSegmenter):
     >>> X, _ = make_recordings(1, n_samples=400, random_state=0)
     >>> series = pd.Series(X[0], index=pd.period_range("2026-01-01", periods=400, freq="h"))
     >>> intervals = pd.IntervalIndex.from_tuples([(0, 20), (20, 45), (60, 90)], closed="left")
-    >>> events = pd.DataFrame({"ilocs": intervals, "labels": [0, 1, 0]})  # 45 to 59, 90 to 399: unlabelled
+    >>> events = pd.DataFrame({"ilocs": intervals, "labels": [0, 1, 0]})  # 45 to 59, 90 to 399: unlabeled
     >>> detector = FixMatchDetector(max_steps=2, random_state=0).fit(series, events)
     >>> detector.predict(series).columns.tolist()
     ['ilocs', 'labels']
@@ -52,7 +52,7 @@ class FixMatchDetector(SegmenterDetector, segmenter=FixMatchSegmenter):
 
 
 class SupervisedDetector(SegmenterDetector, segmenter=SupervisedSegmenter):
-    """The labelled time steps alone teach: the baseline.
+    """The labeled time steps alone teach: the baseline.
 
     The parameters are those of `sslts.SupervisedSegmenter`. How series, Panels, events and scores look is said in
     `FixMatchDetector`.

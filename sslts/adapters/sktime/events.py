@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.annotations import is_counted
-from sslts.segments import check_labels, find_runs, labels_to_segments, segments_to_labels
+from sslts._runs import find_runs
+from sslts.annotations import check_labels, is_default_index
+from sslts.segments import labels_to_segments, segments_to_labels
 
 
 def events_to_labels(events: Any, n_samples: int, *, fill: int = -1) -> np.ndarray:
@@ -23,7 +24,7 @@ def events_to_labels(events: Any, n_samples: int, *, fill: int = -1) -> np.ndarr
     n_samples : int
         Time steps of the series.
     fill : int, default=-1
-        Label of what no event covers: -1 for unlabelled, or the background.
+        Label of what no event covers: -1 for unlabeled, or the background.
 
     Returns
     -------
@@ -121,7 +122,7 @@ def labels_to_events(labels: Any, index: pd.Index | None = None) -> pd.DataFrame
         if len(recordings) > 1:
             raise ValueError(f"labels has {len(recordings)} recordings; pass the index of the Panel they belong to.")
         return events
-    ids = [instance for instance, _, _ in iterate_instances(index)]
+    ids = [instance for instance, _, _ in _iterate_instances(index)]
     recording = table["recording"].to_numpy()
     number = table.groupby("recording").cumcount().to_numpy()
     names = [index.names[0], "event"]
@@ -129,7 +130,7 @@ def labels_to_events(labels: Any, index: pd.Index | None = None) -> pd.DataFrame
     return events
 
 
-def iterate_instances(index: pd.Index) -> Iterator[tuple[Any, int, int]]:
+def _iterate_instances(index: pd.Index) -> Iterator[tuple[Any, int, int]]:
     """Yield ``(instance, start, stop)``: the rows of each instance of a Panel; a series is one, called None.
 
     Raises
@@ -140,7 +141,7 @@ def iterate_instances(index: pd.Index) -> Iterator[tuple[Any, int, int]]:
     Examples
     --------
     >>> import pandas as pd
-    >>> list(iterate_instances(pd.MultiIndex.from_tuples([("b", 0), ("b", 1), ("a", 0)])))
+    >>> list(_iterate_instances(pd.MultiIndex.from_tuples([("b", 0), ("b", 1), ("a", 0)])))
     [('b', 0, 2), ('a', 2, 3)]
     """
     if not isinstance(index, pd.MultiIndex):
@@ -154,21 +155,21 @@ def iterate_instances(index: pd.Index) -> Iterator[tuple[Any, int, int]]:
         yield index.levels[0][code], int(start), int(stop)
 
 
-def split_instances(X: pd.DataFrame) -> list[pd.DataFrame]:
+def _split_instances(X: pd.DataFrame) -> list[pd.DataFrame]:
     """Return the time steps of each instance of a Panel, in order of appearance, on their times; of a series, itself.
 
     Examples
     --------
     >>> index = pd.MultiIndex.from_tuples([("b", 0), ("b", 1), ("a", 0)])
-    >>> [part.index.tolist() for part in split_instances(pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index))]
+    >>> [part.index.tolist() for part in _split_instances(pd.DataFrame({"x": [1.0, 2.0, 3.0]}, index))]
     [[0, 1], [0]]
     """
     if not isinstance(X.index, pd.MultiIndex):
         return [X]
-    return [X.iloc[start:stop].droplevel(0) for _, start, stop in iterate_instances(X.index)]
+    return [X.iloc[start:stop].droplevel(0) for _, start, stop in _iterate_instances(X.index)]
 
 
-def read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
+def _read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
     """Read what sktime's users call ``y`` as labels of time steps, one array for each instance.
 
     Parameters
@@ -190,10 +191,10 @@ def read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
     Examples
     --------
     >>> import pandas as pd
-    >>> [labels.tolist() for labels in read_labels(pd.Series([0, 1, 1]), pd.RangeIndex(3))]
+    >>> [labels.tolist() for labels in _read_labels(pd.Series([0, 1, 1]), pd.RangeIndex(3))]
     [[0, 1, 1]]
     """
-    instances = list(iterate_instances(index))
+    instances = list(_iterate_instances(index))
     entries: Any
     if not isinstance(index, pd.MultiIndex):
         return [_read_one(y, index, "y")]
@@ -210,7 +211,7 @@ def read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
         if all(map(_is_events, entries)):
             entries = pd.concat(map(_as_table, entries), keys=[instance for instance, _, _ in instances])
     if _is_events(entries):
-        if len(instances) > 1 and len(entries) > 1 and is_counted(entries.index):
+        if len(instances) > 1 and len(entries) > 1 and is_default_index(entries.index):
             raise ValueError(
                 "y does not say to which instance of X each event belongs: its rows are numbered. Give its index the "
                 "instances as first level, as labels_to_events(labels, X.index) does, or pass a list of tables."

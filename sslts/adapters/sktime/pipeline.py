@@ -14,12 +14,12 @@ from sktime.transformations.adapt import TabularToSeriesAdaptor
 from sktime.transformations.base import BaseTransformer
 from sktime.utils.sklearn import is_sklearn_transformer
 
-from sslts.adapters.sktime.events import split_instances
+from sslts._wrapping import find_attribute
+from sslts.adapters.sktime.events import _split_instances
 from sslts.preprocessing import FillGaps, LengthKeeping, RecordingStandardizer
-from sslts.wrapping import find_attribute
 
 
-def adapt_transformer(transformer: Any) -> BaseTransformer | None:
+def _adapt_transformer(transformer: Any) -> BaseTransformer | None:
     """Return a transformer of sktime, of scikit-learn or of this package as one of sktime; None for what is none.
 
     Rows of scikit-learn's tables are time steps here, but those of `sslts.preprocessing` work on whole recordings.
@@ -27,7 +27,7 @@ def adapt_transformer(transformer: Any) -> BaseTransformer | None:
     Examples
     --------
     >>> from sslts.preprocessing import FillGaps
-    >>> type(adapt_transformer(FillGaps())).__name__, adapt_transformer(3)
+    >>> type(_adapt_transformer(FillGaps())).__name__, _adapt_transformer(3)
     ('RecordingTransformer', None)
     """
     if _reads_recordings(transformer):
@@ -80,11 +80,11 @@ class RecordingTransformer(BaseTransformer):
         super().__init__()
 
     def _fit(self, X: pd.DataFrame, y: Any = None) -> Self:  # noqa: ARG002
-        self.transformer_ = clone(self.transformer).fit(split_instances(X))
+        self.transformer_ = clone(self.transformer).fit(_split_instances(X))
         return self
 
     def _transform(self, X: pd.DataFrame, y: Any = None) -> pd.DataFrame:  # noqa: ARG002
-        found = [np.atleast_2d(one).T for one in self.transformer_.transform(split_instances(X))]
+        found = [np.atleast_2d(one).T for one in self.transformer_.transform(_split_instances(X))]
         return pd.DataFrame(np.concatenate(found), index=X.index, columns=X.columns)
 
     @classmethod
@@ -121,7 +121,7 @@ class SegmenterPipeline(DetectorPipeline):
 
     def __rmul__(self, other: Any) -> Any:
         """Return the pipeline with a transformer before it."""
-        step = adapt_transformer(other)
+        step = _adapt_transformer(other)
         longer = NotImplemented if step is None else super().__rmul__(step)
         return longer if longer is NotImplemented else SegmenterPipeline(steps=longer.steps)
 
@@ -171,7 +171,7 @@ class SegmenterPipeline(DetectorPipeline):
         return self._ask("transform_scores", X)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the mean IoU over the classes present, on labelled time steps only."""
+        """Return the mean IoU over the classes present, on labeled time steps only."""
         return self._ask("score", X, y)
 
     def pair_response(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -1,0 +1,75 @@
+"""Runs of equal values, and ranges of indices."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def find_runs(labels: ArrayLike, *, breaks: ArrayLike = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the runs of equal values in one array of labels.
+
+    Parameters
+    ----------
+    labels : array-like of shape (T,)
+        Labels, one per sample. Every value is as good as another here, -1 too.
+    breaks : array-like of int, default=()
+        Samples at which a new run starts even between equal labels, such as the first samples of recordings that
+        were joined end to end.
+
+    Returns
+    -------
+    starts, ends : ndarray of int64 of shape (n_runs,)
+        The run is ``labels[start:end]``. Runs come in order, without gaps.
+    values : ndarray of shape (n_runs,)
+        The label of each run, in the dtype of `labels`.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is not one-dimensional.
+
+    Examples
+    --------
+    >>> from sslts._runs import find_runs
+    >>> starts, ends, values = find_runs([0, 0, 3, 3, 3, -1])
+    >>> starts.tolist(), ends.tolist(), values.tolist()
+    ([0, 2, 5], [2, 5, 6], [0, 3, -1])
+    """
+    array = np.asarray(labels)
+    if array.ndim != 1:
+        raise ValueError(f"labels has shape {array.shape}; find_runs reads one recording: give a (T,) array.")
+    fresh = np.zeros(array.size, dtype=bool)
+    fresh[:1] = True
+    fresh[1:] = array[1:] != array[:-1]
+    at = np.asarray(breaks, dtype=np.int64)
+    fresh[at[at < array.size]] = True  # an empty recording at the end starts after the last sample
+    starts = np.flatnonzero(fresh).astype(np.int64, copy=False)
+    ends = np.append(starts[1:], array.size)[: starts.size]
+    return starts, ends, array[starts]
+
+
+def expand_ranges(starts: ArrayLike, lengths: ArrayLike) -> np.ndarray:
+    """Write out many ranges as one array of indices.
+
+    Parameters
+    ----------
+    starts : array-like of int of shape (n,)
+        First index of each range.
+    lengths : array-like of int of shape (n,)
+        Number of indices in each range, 0 or more.
+
+    Returns
+    -------
+    ndarray of int64 of shape (sum(lengths),)
+        ``start, start + 1, ..., start + length - 1`` of each range, one range after another.
+
+    Examples
+    --------
+    >>> from sslts._runs import expand_ranges
+    >>> expand_ranges([5, 0, 9], [2, 0, 3]).tolist()
+    [5, 6, 9, 10, 11]
+    """
+    starts, lengths = np.asarray(starts, dtype=np.int64), np.asarray(lengths, dtype=np.int64)
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)

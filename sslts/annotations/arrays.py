@@ -1,0 +1,236 @@
+"""Labels without recordings: one integer array for each, checked, and back in the form that was passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from sslts.annotations.alignment import _split_instances, _take_column
+from sslts.recordings import as_real, is_lazy
+
+
+def check_labels(
+    labels: Any, *, argument: str = "labels", unlabeled: bool = True, single: bool = False
+) -> list[np.ndarray]:
+    """Turn labels in any accepted form into a list, one integer array per recording.
+
+    Parameters
+    ----------
+    labels : array of shape (n, T) or (T,), list or object array of (T_i,), or pandas.Series
+        Integers, or floats with whole values. A one-dimensional array, or a flat list of numbers, is one recording. A
+        Series on a multi-index ``(instance, time)`` is cut by instance, in order of appearance.
+    argument : str, default="labels"
+        What error messages call `labels`.
+    unlabeled : bool, default=True
+        Whether -1 is allowed.
+    single : bool, default=False
+        Whether a number among arrays, one label for the whole of a recording, is taken as an array of one.
+
+    Returns
+    -------
+    list of ndarray of int64 of shape (T_i,)
+        They may share memory with `labels`; do not write into them.
+
+    Raises
+    ------
+    ValueError
+        If a label is not a whole number, is below -1, or is -1 though `unlabeled` is false, or a recording is not
+        one-dimensional. The message names the argument, the recording and the sample.
+
+    Examples
+    --------
+    >>> from sslts.annotations import check_labels
+    >>> [recording.tolist() for recording in check_labels([[0, 1, 1], [2.0, -1.0]])]
+    [[0, 1, 1], [2, -1]]
+    """
+    lowest = -1 if unlabeled else 0
+    return [
+        check_integers(one, f"{argument}[{i}]", lowest, squeeze=single)
+        for i, one in enumerate(_recordings(labels, argument))
+    ]
+
+
+def _recordings(labels: Any, argument: str) -> list[Any]:
+    """Cut labels into recordings, without looking at the values."""
+    if isinstance(labels, pd.Series | pd.DataFrame) and isinstance(labels.index, pd.MultiIndex):
+        return _split_instances(_take_column(labels, argument))
+    if not isinstance(labels, list | tuple):
+        array = np.asarray(labels)
+        if array.ndim == 3 and array.shape[1] == 1:
+            array = array[:, 0]
+        if array.ndim not in (1, 2):
+            raise ValueError(
+                f"{argument} has shape {array.shape}; give an (n, T) array, a list of (T_i,) arrays, or one (T,) array."
+            )
+        if array.ndim == 2 or array.dtype != object:
+            return list(np.atleast_2d(array))
+        labels = array
+    return [labels] if len(labels) and is_flat(labels) else list(labels)
+
+
+def is_flat(labels: Any) -> bool:
+    """Return whether labels are plain numbers in a row, ``(n,)`` or ``(T,)``, or none at all.
+
+    Examples
+    --------
+    >>> is_flat([0, 1]), is_flat([0, [1, 1]]), is_flat(np.zeros((2, 2)))
+    (True, False, False)
+    """
+    if isinstance(labels, list | tuple) or (isinstance(labels, np.ndarray) and labels.dtype == object):
+        return getattr(labels, "ndim", 1) == 1 and all(np.ndim(one) == 0 for one in labels)
+    return np.ndim(labels) == 1 and not isinstance(getattr(labels, "index", None), pd.MultiIndex)
+
+
+def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool = False) -> np.ndarray:
+    """Give the labels of one recording as int64, or say where they are not labels.
+
+    Parameters
+    ----------
+    values : array-like of shape (T,)
+        Integers, booleans, or floats with whole values.
+    place : str
+        What error messages call them.
+    lowest : int, default=-1
+        The least label that is allowed.
+    squeeze : bool, default=False
+        Whether axes of length 1 are dropped, and a single value is an array of one.
+
+    Returns
+    -------
+    ndarray of int64 of shape (T,)
+
+    Raises
+    ------
+    ValueError
+        If a value is not a whole number or below `lowest`.
+
+    Examples
+    --------
+    >>> from sslts.annotations import check_integers
+    >>> check_integers([1.0, -1.0], "y[0]")
+    array([ 1, -1])
+    """
+    try:
+        array = np.asarray(as_real(values, place))
+    except (TypeError, ValueError):
+        raise ValueError(f"{place} is not numeric; give one integer label per sample.") from None
+    if squeeze:
+        array = np.atleast_1d(np.squeeze(array))
+    if array.ndim != 1:
+        raise ValueError(f"{place} has shape {array.shape}; give one label per sample: a (T,) array.")
+    if array.dtype.kind == "f" or array.dtype == np.uint64:
+        whole = np.isfinite(array) & (array == np.round(array))
+        broken = np.flatnonzero(~whole | (array >= 2**63) | (array < -(2.0**63)))
+        if broken.size:
+            found, at = array[broken[0]], broken[0]
+            missing = ", a missing or masked value" if np.isnan(found) else ""
+            raise ValueError(f"{place} holds {found} at sample {at}{missing}; labels are integers (-1 = unlabeled).")
+    array = array.astype(np.int64, copy=False)
+    if array.size and array.min() < lowest:
+        at = int(np.argmax(array < lowest))
+        mend = "labels are integers >= 0, or -1 for unlabeled" if lowest < 0 else "give a class, >= 0, to every sample"
+        raise ValueError(f"{place} holds {array[at]} at sample {at}; {mend}.")
+    return array
+
+
+def name_columns(classes: ArrayLike | None, n_columns: int, argument: str) -> np.ndarray:
+    """Give the class of each column of probabilities: `classes`, or 0 to K - 1.
+
+    Parameters
+    ----------
+    classes : array-like of int or None
+    n_columns : int
+    argument : str
+        What an error calls the probabilities.
+
+    Raises
+    ------
+    ValueError
+        If `classes` does not name each column once.
+
+    Examples
+    --------
+    >>> name_columns(None, 3, "proba").tolist()
+    [0, 1, 2]
+    """
+    ids = np.arange(n_columns) if classes is None else np.asarray(classes)
+    if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
+        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of {argument}, each once.")
+    return ids
+
+
+def read_labels(y: Any) -> list[np.ndarray]:
+    """Return one array of labels for each recording; of ``(n,)``, one label for each.
+
+    Raises
+    ------
+    ValueError
+        If `y` is missing, empty, or not labels.
+
+    Examples
+    --------
+    >>> read_labels(np.array([[0, 1], [1, -1]]))
+    [array([0, 1]), array([ 1, -1])]
+    >>> read_labels([3, -1])
+    [array([3]), array([-1])]
+    """
+    if y is None:
+        raise ValueError("y is None; pass the labels, with -1 where there is none.")
+    y = read_into_memory(y)
+    if isinstance(y, (pd.Series, pd.DataFrame)) and not isinstance(y.index, pd.MultiIndex):
+        y = y.to_numpy()
+    if not len(y):
+        raise ValueError("y holds no recording; pass at least one.")
+    if is_flat(y):
+        return list(check_integers(np.asarray(y), "y").reshape(-1, 1))
+    return check_labels(y, argument="y", single=True)
+
+
+def read_into_memory(y: Any) -> Any:
+    """Return labels that lie elsewhere, as in a zarr array, as an array; others as they are.
+
+    Examples
+    --------
+    >>> read_into_memory([[0, 1]])
+    [[0, 1]]
+    """
+    return np.asarray(y[:]) if is_lazy(y) and not isinstance(y, np.ndarray) else y
+
+
+def return_labels(labels: list[np.ndarray], like: Any) -> Any:
+    """Return arrays of labels in the form of ``like``.
+
+    Parameters
+    ----------
+    labels : list of ndarray
+        What `read_labels` returned, some of it changed.
+    like : array-like
+        What it was given.
+
+    Examples
+    --------
+    >>> return_labels([np.array([0, -1]), np.array([1, 1])], like=np.zeros((2, 2), dtype=int))
+    array([[ 0, -1],
+           [ 1,  1]])
+    >>> return_labels([np.array([3]), np.array([-1])], like=[3, 3])
+    array([ 3, -1])
+    """
+    if isinstance(like, (pd.Series, pd.DataFrame)):
+        flat = np.concatenate(labels)
+        if isinstance(like.index, pd.MultiIndex):
+            instances = like.index.get_level_values(0)
+            flat = flat[np.argsort(np.argsort(pd.factorize(instances)[0], kind="stable"), kind="stable")]
+        return type(like)(flat.reshape(np.shape(like)), like.index)
+    if is_lazy(like) or (isinstance(like, np.ndarray) and like.dtype != object):
+        return np.concatenate(labels).reshape(like.shape)
+    if is_flat(like):
+        return np.concatenate(labels)
+    if not isinstance(like, np.ndarray):
+        return labels
+    out = np.empty(len(labels), dtype=object)
+    for i, one in enumerate(labels):
+        out[i] = one
+    return out

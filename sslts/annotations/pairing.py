@@ -1,0 +1,92 @@
+"""True and predicted labels, paired recording by recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sslts.annotations.alignment import align_labels, sort_times
+from sslts.annotations.arrays import check_labels, is_flat
+
+
+def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lay recordings end to end: truth, prediction (-1 where the truth is), offsets.
+
+    Raises
+    ------
+    ValueError
+        If truth and prediction differ in shape or are not labels.
+
+    Examples
+    --------
+    >>> true, pred, offsets = pool_labels([[0, -1], [1]], [[0, 0], [1]])
+    >>> true.tolist(), pred.tolist(), offsets.tolist()
+    ([0, -1, 1], [0, -1, 1], [0, 2, 3])
+    """
+    true, pred = pair_labels(y_true, y_pred)
+    nothing = np.empty(0, dtype=np.int64)
+    flat = np.concatenate([nothing, *true])
+    return flat, np.where(flat < 0, -1, np.concatenate([nothing, *pred])), np.cumsum([0, *map(len, true)])
+
+
+def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Read truth and prediction, one array of each for each recording; of two tables, by their index.
+
+    Raises
+    ------
+    ValueError
+        If they differ in shape or index or are not labels; ``name`` is what the error calls the prediction.
+
+    Examples
+    --------
+    >>> true, pred = pair_labels([[0, 1], -1], [[0, 0], [1]])
+    >>> [one.tolist() for one in true], [one.tolist() for one in pred]
+    ([[0, 1], [-1]], [[0, 0], [1]])
+    """
+    y_pred = sort_times(y_pred)
+    y_true = align_labels(y_true, y_pred, "y_true")
+    pred = check_labels(y_pred, argument=name, unlabeled=False)
+    return spread_labels(y_true, [one.size for one in pred], argument="y_true", of=name), pred
+
+
+def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", of: str = "X") -> list[np.ndarray]:
+    """Read labels of any form as one array for each recording, a single label as that of every sample.
+
+    Parameters
+    ----------
+    labels : array of shape (n, T), (n,), (n, 1) or (T,), list of (T_i,) and single labels, or Series
+        See `check_labels`; ``(n,)`` is one label for each of several recordings.
+    lengths : sequence of int
+        Samples of each recording.
+    argument, of : str
+        What errors call the labels, and what has these lengths.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (T_i,)
+
+    Raises
+    ------
+    ValueError
+        If these are no labels, or not of as many recordings and samples.
+
+    Examples
+    --------
+    >>> [one.tolist() for one in spread_labels([0, -1], [2, 1])]
+    [[0, 0], [-1]]
+    >>> [one.tolist() for one in spread_labels([[0, 1], -1], [2, 1])]
+    [[0, 1], [-1]]
+    """
+    found = check_labels(labels, argument=argument, single=True)
+    if 1 == len(found) < len(lengths) == found[0].size and is_flat(labels):
+        found = np.split(found[0], len(lengths))  # (n,), taken as (n, 1)
+    if len(found) != len(lengths):
+        raise ValueError(f"{argument} has {len(found)} recordings, {of} has {len(lengths)}; give the same recordings.")
+    for i, (one, length) in enumerate(zip(found, lengths, strict=True)):
+        if one.size not in (1, length):
+            raise ValueError(
+                f"{argument}[{i}] has {one.size} samples, {of}[{i}] has {length}; give one label per sample."
+            )
+    return [np.broadcast_to(one, length) for one, length in zip(found, lengths, strict=True)]

@@ -1,0 +1,185 @@
+"""The labels of many recordings as runs of equal ones: memory goes with the number of runs, not of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from sslts._runs import expand_ranges, find_runs
+
+
+@dataclass(frozen=True, eq=False)
+class LabelRuns:
+    """Runs of equal labels, recording after recording, without gaps.
+
+    A recording that is not labeled is one run of ``-1``, however long it is.
+
+    Parameters
+    ----------
+    lengths : ndarray of int64, shape (n,)
+        Samples of each recording.
+    first : ndarray of int64, shape (n + 1,)
+        Runs ``first[i]`` to ``first[i + 1]`` are those of recording ``i``.
+    start : ndarray of int64, shape (R,)
+        First sample of each run in its recording.
+    value : ndarray of int64, shape (R,)
+
+    Examples
+    --------
+    >>> runs = LabelRuns.from_labels([np.array([0, 0, 5]), np.full(9, -1)])
+    >>> runs.recording.tolist(), runs.start.tolist(), runs.size.tolist(), runs.value.tolist()
+    ([0, 0, 1], [0, 2, 0], [2, 1, 9], [0, 5, -1])
+    """
+
+    lengths: np.ndarray
+    first: np.ndarray
+    start: np.ndarray
+    value: np.ndarray
+
+    @classmethod
+    def from_labels(cls, labels: Iterable[np.ndarray]) -> LabelRuns:
+        """Find the runs of label arrays (T_i,)."""
+        return cls.from_parts([one] for one in labels)
+
+    @classmethod
+    def from_parts(cls, recordings: Iterable[Iterable[np.ndarray]]) -> LabelRuns:
+        """Find the runs of recordings whose labels come in stretches, of which one at a time is held."""
+        found = [_join_parts(parts) for parts in recordings]
+        lengths, starts, values = zip(*found, strict=True) if found else ((), (), ())
+        first = np.cumsum([0, *map(len, starts)])
+        empty = np.empty(0, dtype=np.int64)
+        start, value = np.concatenate([empty, *starts]), np.concatenate([empty, *values])
+        return cls(np.array(lengths, dtype=np.int64), first, start, value)
+
+    @classmethod
+    def from_table(cls, labels: np.ndarray) -> LabelRuns:
+        """Find the runs of equally long recordings, given as one array (n, T).
+
+        Examples
+        --------
+        >>> LabelRuns.from_table(np.array([[0, 0, 1], [1, 1, 1]])).start.tolist()
+        [0, 2, 0]
+        """
+        n, length = labels.shape
+        begin = np.arange(n) * length
+        start, _, value = find_runs(labels.ravel(), breaks=begin)
+        first = np.append(np.searchsorted(start, begin), len(start))
+        return cls(np.full(n, length), first, start % length, value.astype(np.int64))
+
+    @classmethod
+    def from_constants(cls, values: np.ndarray, lengths: np.ndarray) -> LabelRuns:
+        """Return the runs of recordings that have one label each.
+
+        Examples
+        --------
+        >>> LabelRuns.from_constants(np.array([3, -1]), np.array([10, 10**9])).size.tolist()
+        [10, 1000000000]
+        """
+        return cls(lengths, np.arange(len(lengths) + 1), np.zeros(len(lengths), dtype=np.int64), values)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def recording(self) -> np.ndarray:
+        """Recording of each run, (R,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.first))
+
+    @cached_property
+    def size(self) -> np.ndarray:
+        """Samples of each run, (R,)."""
+        end = np.append(self.start[1:], 0)[: len(self.start)]
+        filled = np.diff(self.first) > 0
+        end[self.first[1:][filled] - 1] = self.lengths[filled]
+        return end - self.start
+
+    @property
+    def labeled(self) -> np.ndarray:
+        """Whether each recording has a labeled sample, (n,)."""
+        return self.count_samples() > 0
+
+    @property
+    def neighbours(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels before and after each run, (R,) each; ``-1`` at the ends of a recording."""
+        before, after = np.roll(self.value, 1), np.roll(self.value, -1)
+        filled = np.diff(self.first) > 0
+        before[self.first[:-1][filled]] = -1
+        after[self.first[1:][filled] - 1] = -1
+        return before, after
+
+    def encode(self, classes: np.ndarray) -> LabelRuns:
+        """Return the same runs with the index of each label among the sorted classes; ``-1`` stays."""
+        return replace(self, value=np.where(self.value < 0, -1, np.searchsorted(classes, self.value)))
+
+    def count_samples(self) -> np.ndarray:
+        """Return the number of labeled samples of each recording, (n,)."""
+        total = np.cumsum(np.append(0, np.where(self.value >= 0, self.size, 0)))
+        return np.diff(total[self.first])
+
+    def describe(self) -> dict[str, int]:
+        """Return how many recordings and samples there are, and how many of them with labels."""
+        return {
+            "recordings": len(self),
+            "labeled_recordings": int(self.labeled.sum()),
+            "samples": int(self.lengths.sum()),
+            "labeled_samples": int(self.count_samples().sum()),
+        }
+
+    def cut(self, recording: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
+        """Return the labels of stretches, ``-1`` behind a recording's end.
+
+        Parameters
+        ----------
+        recording, start : ndarray of int, shape (B,)
+        length : int
+
+        Returns
+        -------
+        ndarray of int64, shape (B, length)
+
+        Examples
+        --------
+        >>> runs = LabelRuns.from_labels([np.array([0, 0, 5]), np.full(9, -1)])
+        >>> runs.cut(np.array([0]), np.array([1]), 4).tolist()
+        [[0, 5, -1, -1]]
+        """
+        stop = np.minimum(start + length, self.lengths[recording])
+        low, high = (self._find(recording, position) for position in (start, stop - 1))
+        runs = expand_ranges(low, high - low + 1)
+        row = np.repeat(np.arange(len(start)), high - low + 1)
+        begin = np.maximum(self.start[runs], start[row])
+        size = np.minimum(self.start[runs] + self.size[runs], stop[row]) - begin
+        out = np.full((len(start), length), -1)
+        out.ravel()[expand_ranges(row * length + begin - start[row], size)] = np.repeat(self.value[runs], size)
+        return out
+
+    def _find(self, recording: np.ndarray, position: np.ndarray) -> np.ndarray:
+        """Return the run in which each position lies."""
+        return np.searchsorted(self._flat_start, self._offset[recording] + position, side="right") - 1
+
+    @cached_property
+    def _offset(self) -> np.ndarray:
+        return np.cumsum(self.lengths) - self.lengths
+
+    @cached_property
+    def _flat_start(self) -> np.ndarray:
+        return self._offset[self.recording] + self.start
+
+
+def _join_parts(parts: Iterable[np.ndarray]) -> tuple[int, np.ndarray, np.ndarray]:
+    """Return length, and starts and values of the runs, of one recording."""
+    length, starts = 0, []
+    values: list[np.ndarray] = []
+    for part in parts:
+        start, _, value = find_runs(part if any(part.strides) else part[:1])  # one value, broadcast
+        if values and value[0] == values[-1][-1]:  # goes on
+            start, value = start[1:], value[1:]
+        if len(start):
+            starts.append(start + length)
+            values.append(value.astype(np.int64))
+        length += len(part)
+    empty = np.empty(0, dtype=np.int64)
+    return length, np.concatenate([empty, *starts]), np.concatenate([empty, *values])

@@ -1,0 +1,137 @@
+"""The model card: what a file says about itself, readable without building anything."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from sslts._wrapping import find_attribute
+from sslts.persistence.files import read_file
+
+_PACKAGES = ("torch", "numpy", "scikit-learn", "skorch")
+
+
+@functools.cache
+def list_versions() -> dict[str, Any]:
+    """Return the versions of this package and of what it stands on, as a header states them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> list_versions()["versions"]["torch"] == version("torch")
+    True
+    >>> sorted(list_versions()["versions"])
+    ['numpy', 'python', 'scikit-learn', 'skorch', 'torch']
+    """
+    found = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    return {"sslts": version("sslts"), "versions": found}
+
+
+def describe_model(segmenter: Any) -> dict[str, Any]:
+    """Return the card of a fitted segmenter: JSON values by title.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
+    >>> card = describe_model(SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y))
+    >>> card["classes"], card["training set"]["labeled_recordings"], card["steps"]
+    ([0, 1], 8, 2)
+    """
+    inner = getattr(segmenter, "segmenter_", segmenter)
+    card: dict[str, Any] = {"estimator": type(segmenter).__name__, "classes": inner.classes_.tolist()}
+    if inner is not segmenter:
+        card["segmenter"] = type(inner).__name__
+        card["rounds"] = len(segmenter.history_)
+    for title, name in (
+        ("background", "background"),
+        ("channels", "n_channels_"),
+        ("window length", "window_length_"),
+        ("normalization", "normalization_"),
+        ("sampling rate", "sampling_rate"),
+        ("network", "network_"),
+        ("decoder", "decoder"),
+        ("precision", "precision_"),
+    ):
+        if hasattr(inner, name):
+            value = getattr(inner, name)
+            card[title] = value if value is None or isinstance(value, (int, float, str)) else repr(value)
+    card["training set"] = find_attribute(segmenter, "training_set_")  # the outermost knows which labels were given
+    net = getattr(inner, "net_", None)
+    if net is not None:
+        card["weights"] = sum(p.numel() for p in net.module_.parameters())
+        card["steps"] = net.step_
+        rows = inner.history_.tail(1).to_dict("records")
+        card["end of training"] = {str(k): _round(v) for row in rows for k, v in row.items() if v == v}
+    given = dict(sorted(inner.get_params(deep=False).items()))
+    init = given.pop("init", None)  # whose parameters, and those of what that one started from, are its own affair
+    card["parameters"] = {name: repr(value) for name, value in given.items()}
+    card["parameters"]["init"] = None if init is None else f"a fitted {type(init).__name__}"
+    return card
+
+
+def _round(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else int(value)
+
+
+def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what a file says about itself; the whole file is checked, nothing is built.
+
+    Parameters
+    ----------
+    path : path-like
+        What ``save`` wrote, or a checkpoint.
+
+    Returns
+    -------
+    dict
+        ``file`` (kind, format, version of this package), ``versions`` of others, and the model's own entries.
+
+    Raises
+    ------
+    PersistenceError
+        If the file is damaged, or of another format.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.persistence import read_card
+    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y).save(pathlib.Path(folder) / "model.sslts")
+    ...     card = read_card(pathlib.Path(folder) / "model.sslts")
+    >>> card["file"]["kind"], card["estimator"], card["training set"]["labeled_samples"]
+    ('model', 'SupervisedSegmenter', 3200)
+    """
+    header, _ = read_file(path)
+    about = {"kind": header.get("kind"), "format": header["format"], "sslts": header.get("sslts")}
+    return {"file": about, "versions": header.get("versions"), **header.get("card", {})}
+
+
+def format_card(card: dict[str, Any]) -> str:
+    """Return a card as text, an entry a line, nested ones indented.
+
+    Examples
+    --------
+    >>> print(format_card({"classes": [0, 1], "training set": {"samples": 400}}))
+    classes: 0, 1
+    training set:
+      samples: 400
+    """
+    lines = []
+    for title, value in card.items():
+        if isinstance(value, dict):
+            lines += [f"{title}:", *(f"  {line}" for line in format_card(value).splitlines())]
+        else:
+            lines.append(f"{title}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return "\n".join(lines)

@@ -1,0 +1,129 @@
+"""What a run is a run of: data, parameters, the weights it starts from; and in what another one differs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from sslts._fingerprints import digest_arrays, list_weights
+from sslts.annotations import LabelRuns
+from sslts.persistence._values import Encoder, get_import_path
+from sslts.persistence.files import PersistenceError
+from sslts.recordings import Recordings
+
+_CHUNK = 1 << 22  # samples
+_IDLE = frozenset({"verbose", "decoder", "sampling_rate", "warm_start"})  # no part of training, or in `start`
+
+
+def identify_run(
+    estimator: Any,
+    recordings: Recordings,
+    labels: LabelRuns,
+    start: dict[str, Tensor] | None = None,
+    pools: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return JSON that is equal for two runs only if they have the same data, parameters and start.
+
+    Parameters
+    ----------
+    estimator : estimator
+    recordings : Recordings
+        Every sample is read once.
+    labels : LabelRuns
+    start : dict of str to Tensor, or None
+        The weights that training starts from; None means new ones.
+    pools : mapping of str to object, or None
+        Further pools of recordings by name, each with ``recordings`` and ``labels``.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.recordings import as_recordings
+    >>> data = as_recordings(np.zeros((3, 50))), LabelRuns.from_table(np.zeros((3, 50), dtype=int))
+    >>> one, other = (identify_run(SupervisedSegmenter(lr=lr), *data) for lr in (0.1, 0.2))
+    >>> one["recordings in X"], [name for name in one if one[name] != other[name]]
+    (3, ['parameters'])
+    """
+    identity = {"estimator": type(estimator).__name__, **_identify_data(recordings, labels, "X", "y")}
+    for name, pool in (pools or {}).items():
+        identity |= _identify_data(pool.recordings, pool.labels, f"{name}[0]", f"{name}[1]")
+    return identity | {
+        "weights at the start": start and digest_arrays(value.cpu().float().numpy() for value in start.values()),
+        "parameters": dict(_list_parameters(estimator)),
+    }
+
+
+def _identify_data(recordings: Recordings, labels: LabelRuns, X: str, y: str) -> dict[str, Any]:
+    content = hashlib.sha256()
+    for i, length in enumerate(recordings.lengths.tolist()):
+        for first in range(0, length, _CHUNK):
+            # Exactly, as training reads them; in one type, so that the container's does not matter.
+            values = recordings.read(i, first, min(first + _CHUNK, length), exact=True).astype(np.float64)
+            content.update(np.ascontiguousarray(values))
+    return {
+        f"recordings in {X}": len(recordings),
+        f"channels in {X}": recordings.n_channels,
+        f"lengths of the recordings in {X}": digest_arrays([recordings.lengths]),
+        f"values in {X}": content.hexdigest(),
+        f"labels in {y}": digest_arrays([labels.lengths, labels.first, labels.start, labels.value]),
+    }
+
+
+def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _IDLE | {"init"}) -> Iterator[Any]:
+    """Yield name, fingerprint and text of all parameters that have a part in training, of nested segmenters too."""
+    # Who holds a segmenter may ask its decoder; self-training does so for the agreement of checkpoints alone.
+    inner = _IDLE if getattr(estimator, "rank", None) == "confidence" else _IDLE - {"decoder"}
+    for name, value in estimator.get_params(deep=False).items():
+        if name in idle:
+            continue
+        if hasattr(value, "_get_fitted") and name != "init":
+            kind = [get_import_path(type(value)), digest_arrays(list_weights(value))]
+            yield prefix + name, [_fingerprint(kind), type(value).__name__]
+            yield from _list_parameters(value, f"{prefix}{name}__", inner)
+        else:
+            yield prefix + name, [_fingerprint(value), _shorten(repr(value))]
+
+
+def _fingerprint(value: Any) -> str:
+    encoder = Encoder()
+    text = json.dumps(encoder.encode(value, "value"))
+    arrays = (tensor.float().numpy() for tensor in encoder.tensors.values())
+    return hashlib.sha256(text.encode()).hexdigest() + (digest_arrays(arrays) if encoder.tensors else "")
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def check_identity(here: dict[str, Any], there: dict[str, Any], path: Any) -> None:
+    """Raise PersistenceError that names in what a run differs from that of a checkpoint.
+
+    Examples
+    --------
+    >>> check_identity({"parameters": {"lr": ["a", "0.1"]}}, {"parameters": {"lr": ["b", "0.2"]}}, "run.ckpt")
+    Traceback (most recent call last):
+    ...
+    sslts.persistence.files.PersistenceError: run.ckpt is the checkpoint of another run: lr=0.1 here, lr=0.2 there. ...
+    """
+    found = []
+    for name, value in here.items():
+        if name != "parameters" and value != there.get(name):
+            shown = isinstance(value, int) or name == "estimator"
+            found.append(f"{name}: {value} here, {there.get(name)} there" if shown else f"the {name} differ")
+    theirs = there.get("parameters", {})
+    for name, (fingerprint, text) in here["parameters"].items():
+        other, their_text = theirs.get(name, (None, "missing"))
+        if fingerprint != other:
+            both = f"{name}={text} here, {name}={their_text} there"
+            found.append(both if text != their_text else f"{name} differs in what {text!r} does not show")
+    if found:
+        raise PersistenceError(
+            f"{path} is the checkpoint of another run: {'; '.join(found)}. Pass another path as `checkpoint`, or "
+            "delete the file to begin anew."
+        )

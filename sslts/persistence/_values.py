@@ -1,0 +1,427 @@
+"""Python values as JSON and tensors, and back, by a fixed list of kinds.
+
+A value that JSON has no word for is written as ``{"$": kind, ...}``. What this package ships is named by its class and
+built from its fields. Anything else, as a network of the caller's, is named by its import path, and is never imported:
+the caller passes it in.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import inspect
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.utils import get_tags
+from torch import Tensor
+
+from sslts.annotations import SegmentStatistics
+from sslts.persistence.files import PersistenceError
+from sslts.recipes import Recipe
+
+_PLAIN = {bool, int, str}
+_TENSOR_TYPES = "?bBhHiIlLqQefd"  # of NumPy, that safetensors has too
+
+
+class Encoder:
+    """Turn values into JSON; their arrays go to ``tensors``, what is foreign is noted in ``foreign``.
+
+    Of a foreign estimator the parameters are written. If it is fitted, what it found is not: ``lost`` says where. A
+    callback that holds arrays is not written: they are recordings that it watches; ``dropped`` has its import path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encoder = Encoder()
+    >>> encoder.encode({"tau": 0.5, "counts": np.zeros(2)}, "model")
+    {'$': 'dict', 'items': [['tau', 0.5], ['counts', {'$': 'array', 'tensor': 'model.counts'}]]}
+    >>> list(encoder.tensors)
+    ['model.counts']
+    """
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self.foreign: dict[str, Any] = {}
+        self.lost: dict[str, Any] = {}  # fitted estimators by path
+        self.dropped: list[str] = []  # callbacks
+        self._storages: set[int] = set()
+
+    def encode(self, value: Any, path: str) -> Any:
+        """Return ``value`` as JSON; ``path`` names it, and its tensors."""
+        if value is None or type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):
+            return value
+        for kinds, encode in _ENCODERS:
+            if isinstance(value, kinds):
+                return encode(self, value, path)
+        if hasattr(value, "_get_fitted"):
+            return self._encode_segmenter(value, path)
+        return self._encode_foreign(value, path)
+
+    def _encode_items(self, values: Iterable[Any], path: str) -> list[Any]:
+        return [self.encode(value, f"{path}.{i}") for i, value in enumerate(values)]
+
+    def _encode_fields(self, fields: Mapping[str, Any], path: str) -> dict[str, Any]:
+        return {name: self.encode(value, f"{path}.{name}") for name, value in fields.items()}
+
+    def _encode_list(self, value: list[Any], path: str) -> Any:
+        kinds = {x.dtype.char if isinstance(x, np.ndarray) and x.ndim == 1 else "" for x in value}
+        if len(value) > 1 and len(kinds) == 1 and kinds <= set(_TENSOR_TYPES):  # one tensor, not one for each
+            lengths = [len(x) for x in value]
+            return {"$": "arrays", "flat": self.encode(np.concatenate(value), path), "lengths": lengths}
+        return self._encode_items(value, path)
+
+    def _encode_mapping(self, value: Mapping[Any, Any], path: str) -> Any:
+        items = [[self.encode(key, path), self.encode(one, f"{path}.{key}")] for key, one in value.items()]
+        return {"$": "dict", "items": items}
+
+    def _encode_array(self, value: np.ndarray, path: str) -> Any:
+        if value.dtype.char not in _TENSOR_TYPES:
+            if value.dtype.kind not in "OU":
+                raise TypeError(f"{path} is an array of {value.dtype}, which a file can't hold.")
+            return {
+                "$": "objects",
+                "dtype": value.dtype.str,
+                "shape": list(value.shape),
+                "items": value.ravel().tolist(),
+            }
+        native = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
+        return {"$": "array", "tensor": self._keep(torch.from_numpy(native.reshape(value.shape).copy()), path)}
+
+    def _encode_tensor(self, value: Tensor, path: str) -> Any:
+        return {"$": "tensor", "tensor": self._keep(value.detach(), path)}
+
+    def _keep(self, tensor: Tensor, path: str) -> str:
+        tensor = tensor.cpu().contiguous()
+        whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+        if not whole or tensor.untyped_storage().data_ptr() in self._storages:
+            tensor = tensor.clone()
+        self._storages.add(tensor.untyped_storage().data_ptr())
+        name = path
+        while name in self.tensors:
+            name += "'"
+        self.tensors[name] = tensor
+        return name
+
+    def _encode_frame(self, value: pd.DataFrame, path: str) -> Any:
+        columns = [[name, self.encode(value[name].to_numpy(), f"{path}.{name}")] for name in value.columns]
+        return {"$": "frame", "columns": columns, "length": len(value)}
+
+    def _encode_random_state(self, value: np.random.RandomState, path: str) -> Any:
+        return {"$": "random_state", "state": self.encode(value.get_state(legacy=False), path)}
+
+    def _encode_recipe(self, value: Any, path: str) -> Any:
+        name = _get_name(type(value))
+        if name is None:
+            return self._encode_foreign(value, path)
+        return {"$": "recipe", "class": name, "fields": self._encode_fields(_list_fields(value), path)}
+
+    def _encode_partial(self, value: functools.partial[Any], path: str) -> Any:
+        parts = {"function": value.func, "arguments": value.args, "keywords": value.keywords}
+        return {"$": "partial", **self._encode_fields(parts, path)}
+
+    def _encode_segmenter(self, value: Any, path: str) -> Any:
+        name = _get_name(type(value))
+        which = {"class": name} if name else {"foreign": self._note(type(value))}
+        given = value.get_params(deep=False)
+        if getattr(given.get("init"), "init", None) is not None:  # what that one started from plays no part any more
+            given["init"] = copy.copy(given["init"])
+            given["init"].init = None
+        callbacks = given.get("callbacks") or []
+        kept = [one for one in callbacks if not self._drops(one)]
+        if len(kept) < len(callbacks):
+            given["callbacks"] = kept or None
+        params = self._encode_fields(given, f"{path}.params")
+        return {"$": "segmenter", **which, "params": params, "fitted": self._encode_fields(value._get_fitted(), path)}
+
+    def _drops(self, callback: Any) -> bool:
+        trial = Encoder()
+        trial.encode(callback, "callback")
+        if trial.tensors:
+            self.dropped.append(get_import_path(callback[1] if isinstance(callback, tuple) else callback))
+        return bool(trial.tensors)
+
+    def _encode_foreign(self, value: Any, path: str) -> Any:
+        if isinstance(value, type) or not (dataclasses.is_dataclass(value) or hasattr(value, "get_params")):
+            kind = {} if hasattr(value, "__qualname__") else {"instance": True}
+            return {"$": "foreign", "name": self._note(value), **kind}
+        if _has_learnt(value):
+            self.lost[path] = value
+        fields = self._encode_fields(_list_fields(value), path)
+        return {"$": "foreign", "name": self._note(type(value)), "fields": fields}
+
+    def _note(self, value: Any) -> str:
+        """Return the import path of a foreign object; a second one of the same path gets a number."""
+        path, number = get_import_path(value), 2
+        name = path
+        while name in self.foreign and self.foreign[name] is not value:
+            name, number = f"{path}#{number}", number + 1
+        self.foreign[name] = value
+        return name
+
+
+_ENCODERS: list[tuple[Any, Callable[[Encoder, Any, str], Any]]] = [
+    (np.generic, lambda _self, x, _path: {"$": "scalar", "dtype": x.dtype.str, "value": _spell(x.item())}),
+    (float, lambda _self, x, _path: {"$": "float", "value": repr(x)}),
+    (tuple, lambda self, x, path: {"$": "tuple", "items": self._encode_items(x, path)}),
+    (list, Encoder._encode_list),
+    ((set, frozenset), lambda self, x, path: {"$": "set", "items": self._encode_items(sorted(x, key=repr), path)}),
+    (Mapping, Encoder._encode_mapping),
+    (np.ndarray, Encoder._encode_array),
+    (Tensor, Encoder._encode_tensor),
+    (pd.DataFrame, Encoder._encode_frame),
+    (np.random.RandomState, Encoder._encode_random_state),
+    ((Recipe, SegmentStatistics), Encoder._encode_recipe),
+    (functools.partial, Encoder._encode_partial),
+]
+
+
+def _spell(value: Any) -> Any:
+    return repr(value) if isinstance(value, float) else value
+
+
+def _list_fields(value: Any) -> dict[str, Any]:
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+    return value.get_params(deep=False)
+
+
+def _has_learnt(value: Any) -> bool:
+    """Return whether it is an estimator that has to be fitted, and is: no callback, no step that learns nothing."""
+    found = {name for name in vars(value) if name.endswith("_") and not name.startswith("_")} - set(_list_fields(value))
+    if not hasattr(value, "fit") or not found:
+        return False
+    return not hasattr(value, "__sklearn_tags__") or get_tags(value).requires_fit
+
+
+def get_import_path(value: Any) -> str:
+    """Return ``module.name`` of a class or function; of another object, that of its class.
+
+    Examples
+    --------
+    >>> from sslts.networks import UNet
+    >>> get_import_path(UNet), get_import_path(len)
+    ('sslts.networks.UNet', 'builtins.len')
+    """
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{getattr(named, '__module__', None) or type(named).__module__}.{named.__qualname__}"
+
+
+def list_foreign(coded: Any) -> Iterator[str]:
+    """Yield the names of all foreign objects in an encoded value.
+
+    Examples
+    --------
+    >>> coded = Encoder().encode({"strong": [abs, None], "lr": 0.1}, "params")
+    >>> list(list_foreign(coded))
+    ['builtins.abs']
+    """
+    if isinstance(coded, list):
+        for one in coded:
+            yield from list_foreign(one)
+    elif isinstance(coded, dict):
+        if coded.get("$") == "foreign":
+            yield coded["name"]
+        elif coded.get("$") == "segmenter" and "foreign" in coded:
+            yield coded["foreign"]
+        for one in coded.values():
+            yield from list_foreign(one)
+
+
+class Decoder:
+    """Turn what `Encoder` wrote into values again.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+    objects : dict of str to object
+        Foreign classes, functions and objects by the name that the file gives them.
+    device : str or None
+        The ``device`` of every segmenter; None leaves what was saved.
+
+    Examples
+    --------
+    >>> encoder = Encoder()
+    >>> coded = encoder.encode({"tau": 0.5, "counts": np.zeros(2), "strong": abs}, "model")
+    >>> Decoder(encoder.tensors, {"builtins.abs": abs}).decode(coded)
+    {'tau': 0.5, 'counts': array([0., 0.]), 'strong': <built-in function abs>}
+    >>> Decoder(encoder.tensors).decode(coded)
+    Traceback (most recent call last):
+    ...
+    sslts.persistence.files.PersistenceError: the file names 'builtins.abs', which was not passed in as ...
+    """
+
+    def __init__(
+        self, tensors: dict[str, Tensor], objects: Mapping[str, Any] | None = None, device: str | None = None
+    ) -> None:
+        self.tensors, self.objects, self.device = tensors, objects or {}, device
+
+    def decode(self, coded: Any) -> Any:
+        """Return the value.
+
+        Raises
+        ------
+        PersistenceError
+            If it is of a kind that this version does not know, or names an object that was not passed in.
+        """
+        if isinstance(coded, list):
+            return [self.decode(one) for one in coded]
+        if not isinstance(coded, dict):
+            return coded
+        kind = coded.get("$")
+        decode = _DECODERS.get(kind) if isinstance(kind, str) else None
+        if decode is None:
+            raise PersistenceError(f"the file holds a value of kind {kind!r}, which this version does not know.")
+        return decode(self, coded)
+
+    def _decode_fields(self, coded: dict[str, Any]) -> dict[str, Any]:
+        return {name: self.decode(value) for name, value in coded.items()}
+
+    def _decode_arrays(self, coded: dict[str, Any]) -> list[np.ndarray]:
+        return np.split(self.decode(coded["flat"]), np.cumsum(coded["lengths"])[:-1])
+
+    def _decode_objects(self, coded: dict[str, Any]) -> np.ndarray:
+        if any(not isinstance(x, (str, int, float, bool, type(None))) for x in coded["items"]):
+            raise PersistenceError("the file holds an array of objects that are neither text nor numbers.")
+        return np.array(coded["items"], dtype=coded["dtype"]).reshape(coded["shape"])
+
+    def _decode_frame(self, coded: dict[str, Any]) -> pd.DataFrame:
+        columns = {name: self.decode(values) for name, values in coded["columns"]}
+        return pd.DataFrame(columns, index=pd.RangeIndex(coded["length"]), columns=list(columns))
+
+    def _decode_random_state(self, coded: dict[str, Any]) -> np.random.RandomState:
+        state = np.random.RandomState()
+        state.set_state(self.decode(coded["state"]))
+        return state
+
+    def _decode_recipe(self, coded: dict[str, Any]) -> Any:
+        return _call(_find_class(coded["class"]), self._decode_fields(coded["fields"]), coded["class"])
+
+    def _decode_partial(self, coded: dict[str, Any]) -> functools.partial[Any]:
+        arguments, keywords = self.decode(coded["arguments"]), self.decode(coded["keywords"])
+        return functools.partial(self.decode(coded["function"]), *arguments, **keywords)
+
+    def _decode_segmenter(self, coded: dict[str, Any]) -> Any:
+        cls = self._find(coded["foreign"]) if "foreign" in coded else _find_class(coded["class"])
+        params = self._decode_fields(coded["params"])
+        if self.device is not None and "device" in params:
+            params["device"] = self.device
+        segmenter = _call(cls, params, cls.__name__)
+        segmenter._set_fitted(self._decode_fields(coded["fitted"]))
+        return segmenter
+
+    def _decode_foreign(self, coded: dict[str, Any]) -> Any:
+        found = self._find(coded["name"])
+        if coded.get("instance") and isinstance(found, type):
+            raise PersistenceError(
+                f"the file names an object of {coded['name']}, and `objects` holds the class; pass an instance with "
+                "the parameters that it had."
+            )
+        return _call(found, self._decode_fields(coded["fields"]), coded["name"]) if "fields" in coded else found
+
+    def _find(self, name: str) -> Any:
+        try:
+            return self.objects[name]
+        except KeyError:
+            raise PersistenceError(f"the file names {name!r}, which was not passed in as one of `objects`.") from None
+
+
+_DECODERS: dict[str, Callable[[Decoder, dict[str, Any]], Any]] = {
+    "scalar": lambda _, coded: np.dtype(coded["dtype"]).type(coded["value"]),
+    "float": lambda _, coded: float(coded["value"]),
+    "tuple": lambda self, coded: tuple(self.decode(one) for one in coded["items"]),
+    "set": lambda self, coded: {self.decode(one) for one in coded["items"]},
+    "dict": lambda self, coded: {self.decode(key): self.decode(one) for key, one in coded["items"]},
+    "array": lambda self, coded: self.tensors[coded["tensor"]].numpy(),
+    "tensor": lambda self, coded: self.tensors[coded["tensor"]],
+    "arrays": Decoder._decode_arrays,
+    "objects": Decoder._decode_objects,
+    "frame": Decoder._decode_frame,
+    "random_state": Decoder._decode_random_state,
+    "recipe": Decoder._decode_recipe,
+    "partial": Decoder._decode_partial,
+    "segmenter": Decoder._decode_segmenter,
+    "foreign": Decoder._decode_foreign,
+}
+
+
+def _call(cls: Callable[..., Any], fields: dict[str, Any], name: str) -> Any:
+    try:
+        return cls(**fields)
+    except TypeError as error:
+        raise PersistenceError(f"{name} can't be built from what the file says: {error}.") from error
+
+
+# Named, not imported: the estimators lie above this module. A new recipe in one of these is found by itself.
+_HOMES = (
+    "sslts.networks",
+    "sslts.augment",
+    "sslts.losses",
+    "sslts.thresholds",
+    "sslts.decoding",
+    "sslts.annotations",
+    "sslts.segmenters",
+)
+_OTHERS = {"SegmentStatistics"}  # what the labels showed: no recipe, but built from fields as one
+
+
+@functools.cache
+def _list_classes() -> dict[str, type]:
+    """Return the classes by name.
+
+    Examples
+    --------
+    >>> _list_classes()["UNet"].__module__
+    'sslts.networks'
+    """
+    found: dict[str, type] = {}
+    for home in _HOMES:
+        for name, value in vars(import_module(home)).items():
+            if not isinstance(value, type) or inspect.isabstract(value) or value is Recipe or name != value.__name__:
+                continue
+            if issubclass(value, Recipe) or hasattr(value, "_get_fitted") or name in _OTHERS:
+                found[name] = value
+    return found
+
+
+def _find_class(name: str) -> type:
+    """Return a class that ships.
+
+    Raises
+    ------
+    PersistenceError
+        If this version has none of that name.
+
+    Examples
+    --------
+    >>> _find_class("UNet")
+    <class 'sslts.networks.UNet'>
+    >>> _find_class("VNet")
+    Traceback (most recent call last):
+    ...
+    sslts.persistence.files.PersistenceError: the file names 'VNet', which this version of sslts does not have.
+    """
+    found = _list_classes().get(name)
+    if found is None:
+        raise PersistenceError(f"the file names {name!r}, which this version of sslts does not have.")
+    return found
+
+
+def _get_name(cls: type) -> str | None:
+    """Return the name of a class that ships, None for any other.
+
+    Examples
+    --------
+    >>> from sslts.networks import UNet
+    >>> class MyNet(UNet):
+    ...     pass
+    >>> _get_name(UNet), _get_name(MyNet)
+    ('UNet', None)
+    """
+    return cls.__name__ if _list_classes().get(cls.__name__) is cls else None

@@ -1,0 +1,15 @@
+"""Predictions for recordings of any length, and for streams.
+
+``parts.py`` reads recordings in parts that fit into memory, ``stream.py`` segments a signal while it comes in.
+"""
+
+from sslts.prediction.parts import Decoded, Part, decode_parts, predict_parts
+from sslts.prediction.stream import StreamSegmenter
+
+__all__ = [
+    "Decoded",
+    "Part",
+    "StreamSegmenter",
+    "decode_parts",
+    "predict_parts",
+]

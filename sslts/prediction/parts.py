@@ -1,0 +1,229 @@
+"""From recordings to probabilities and labels, with a fitted net, in parts that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from sslts.decoding import decode_recordings
+from sslts.prediction._pieces import cut_pieces
+from sslts.recordings import NormalizedRecordings
+from sslts.training import SegmentationNet
+
+_PREDICT_SAMPLES = 1 << 17  # samples in one forward pass
+
+
+class Part(NamedTuple):
+    """The probabilities (t, K), float32, of a recording from sample ``start`` on; ``last`` if they reach its end.
+
+    Examples
+    --------
+    >>> proba = np.full((4, 2), 0.5, dtype=np.float32)
+    >>> Part(0, 0, proba, last=True).is_whole, Part(0, 0, proba, last=False).is_whole
+    (True, False)
+    """
+
+    recording: int
+    start: int
+    proba: np.ndarray
+    last: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of its recording."""
+        return self.start == 0 and self.last
+
+
+class Decoded(NamedTuple):
+    """A part, and the labels (class indices) that became final with it: those of the samples from ``start`` on.
+
+    Examples
+    --------
+    >>> from sslts.decoding import Argmax
+    >>> proba = np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> (found,) = decode_parts(Argmax(), [Part(recording=3, start=0, proba=proba, last=True)])
+    >>> found.part.recording, found.start, found.labels.tolist()
+    (3, 0, [0, 1])
+    """
+
+    part: Part
+    start: int
+    labels: np.ndarray
+
+
+def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[Part]:
+    """Yield the probabilities of all recordings, from the averaged weights.
+
+    Short recordings of equal length go through the network together, and of about equal length, if it takes lengths.
+    Long ones are cut into pieces that overlap by the receptive field, so that the result is that of one pass; of these
+    a part is a piece, in order. A network that names no ``stride`` and ``receptive_field`` reads each recording at
+    once.
+
+    Parameters
+    ----------
+    net : SegmentationNet
+        Fitted.
+    recordings : NormalizedRecordings
+
+    Yields
+    ------
+    Part
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.networks import UNet
+    >>> from sslts.recordings import as_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> net = SupervisedSegmenter(network=UNet(width=4, depth=1), max_steps=1, random_state=0).fit(X, y).net_
+    >>> seen = NormalizedRecordings(as_recordings([np.zeros(500), np.zeros(200_000)]), None, width=0)
+    >>> [(part.recording, part.start, part.proba.shape, part.last) for part in predict_parts(net, seen)]
+    [(0, 0, (500, 2), True), (1, 0, (131072, 2), False), (1, 131072, (68928, 2), True)]
+    """
+    module = net.teacher_.module
+    stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
+    lengths = recordings.recordings.lengths
+    core, halo = int(lengths.max()), 0
+    if stride is not None and reach is not None:
+        halo = _find_halo(stride, reach)
+        core = max(_PREDICT_SAMPLES // stride * stride, stride)
+    is_long = lengths > core + 2 * halo
+    differ = net.takes_lengths and bool((lengths != lengths[0]).any())
+    for length, group in _group_by_length(_round_up(lengths) if differ else lengths, np.flatnonzero(~is_long)):
+        found = _predict_batch(net, [recordings.read(i) for i in group], length)
+        yield from (Part(i, 0, proba, True) for i, proba in zip(group, found, strict=True))
+    for i in np.flatnonzero(is_long).tolist():
+        yield from _predict_long(net, recordings, i, core=core, halo=halo)
+
+
+def _round_up(lengths: np.ndarray) -> np.ndarray:
+    """Return lengths of which there are few: of four binary digits and zeros, so at most an eighth above.
+
+    Whatever prepares a convolution for a shape does so once, and that can take longer than the convolution.
+
+    Examples
+    --------
+    >>> _round_up(np.array([3, 16, 17, 2500])).tolist()
+    [3, 16, 18, 2560]
+    """
+    unit = 2 ** np.maximum(np.floor(np.log2(lengths)).astype(np.int64) - 3, 0)
+    return -(-lengths // unit) * unit
+
+
+def _find_halo(stride: int, receptive_field: int) -> int:
+    """Return by how much pieces overlap so that their middles are those of one pass: a multiple of the stride.
+
+    Examples
+    --------
+    >>> _find_halo(8, 100)
+    104
+    """
+    return -(-receptive_field // stride) * stride
+
+
+def _group_by_length(lengths: np.ndarray, among: np.ndarray) -> Iterator[tuple[int, list[int]]]:
+    """Yield each length with indices of recordings that fit into one pass together."""
+    order = among[np.argsort(lengths[among], kind="stable")]
+    for length, first, n in zip(*np.unique(lengths[order], return_index=True, return_counts=True), strict=True):
+        size = max(_PREDICT_SAMPLES // int(length), 1)
+        for start in range(first, first + n, size):
+            yield int(length), order[start : min(start + size, first + n)].tolist()
+
+
+def _predict_long(
+    net: SegmentationNet, recordings: NormalizedRecordings, i: int, *, core: int, halo: int
+) -> Iterator[Part]:
+    length = int(recordings.recordings.lengths[i])
+    for piece in cut_pieces(length, core=core, halo=halo):
+        size = piece.stop - piece.start
+        filled = int(_round_up(np.array(size))) if piece.stop == length and net.takes_lengths else size
+        proba = _predict_batch(net, [recordings.read(i, piece.start, piece.stop)], filled)[0]
+        kept = proba[piece.keep_start - piece.start : piece.keep_stop - piece.start]
+        yield Part(i, piece.keep_start, kept, piece.keep_stop == length)
+
+
+def _predict_batch(net: SegmentationNet, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:
+    """Return the probabilities (T_i, K), float32, of each signal (C, T_i), in one pass.
+
+    Parameters
+    ----------
+    net : SegmentationNet
+        Fitted.
+    signals : sequence of ndarray of shape (C, T_i)
+        Equally long, unless the network takes lengths.
+    length : int or None
+        Samples that shorter ones are filled up to, for a network that takes lengths; None: those of the longest.
+
+    Raises
+    ------
+    FloatingPointError
+        If the network answers NaN.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> net = SupervisedSegmenter(max_steps=1, random_state=0).fit(X, y).net_
+    >>> probas = _predict_batch(net, [np.zeros((1, 50), dtype=np.float32), np.zeros((1, 70), dtype=np.float32)])
+    >>> [(proba.shape, np.allclose(proba.sum(-1), 1, atol=1e-4)) for proba in probas]
+    [((50, 2), True), ((70, 2), True)]
+    """
+    lengths = [x.shape[-1] for x in signals]
+    length = length or max(lengths)
+    x = np.zeros((len(signals), len(signals[0]), length), dtype=np.float32)
+    for row, signal in zip(x, signals, strict=True):
+        row[:, : signal.shape[-1]] = signal
+    differ = any(known != length for known in lengths)
+    proba = net.answer(torch.as_tensor(x, device=net.device), lengths if differ else None)
+    found = proba.transpose(1, 2).contiguous().cpu().numpy()
+    if np.isnan(found.sum()):  # which every decoder would make the first class of
+        raise FloatingPointError(
+            "The fitted network answers NaN: a weight or a buffer of it is not finite, or the signal grew beyond "
+            "all bounds in it. Look at net_.teacher_.module.state_dict(), and fit again with a lower lr."
+        )
+    return [one[:known] for one, known in zip(found, lengths, strict=True)]
+
+
+def decode_parts(decoder: Any, parts: Iterable[Part]) -> Iterator[Decoded]:
+    """Decode parts as they come: whole recordings together where the decoder can, the parts of a long one in order.
+
+    Of a long recording, no more is held than its decoder holds back.
+
+    Parameters
+    ----------
+    decoder : Decoder
+    parts : iterable of Part
+        Those of a recording in order.
+
+    Yields
+    ------
+    Decoded
+
+    Examples
+    --------
+    >>> from sslts.decoding import Hysteresis
+    >>> proba = np.array([[0.9, 0.1]] * 3 + [[0.1, 0.9]] * 5)
+    >>> parts = [Part(0, 0, proba[:5], last=False), Part(0, 5, proba[5:], last=True)]
+    >>> [(found.start, found.labels.tolist()) for found in decode_parts(Hysteresis(min_length=3), parts)]
+    [(0, [0, 0, 0]), (3, [1, 1, 1, 1, 1])]
+    """
+    for whole, run in groupby(parts, key=lambda part: part.is_whole):
+        if whole:
+            probas = ((part.recording, part.proba) for part in run)
+            for i, proba, labels in decode_recordings(decoder, probas):
+                yield Decoded(Part(i, 0, proba, True), 0, labels)
+            continue
+        for part in run:
+            if part.start == 0:
+                decoding, done = decoder.start(), 0
+            labels = decoding.push(part.proba)
+            if part.last:
+                labels = np.concatenate([labels, decoding.flush()])
+            yield Decoded(part, done, labels)
+            done += len(labels)

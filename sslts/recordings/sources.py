@@ -1,0 +1,167 @@
+"""What a recording is read from: an array in memory, or anything with a shape and slicing that is read by stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+_READ_SAMPLES = 1 << 22  # samples that are looked at together in a pass over a recording
+
+
+def cut_stretches(length: int, width: int = 1) -> Iterator[tuple[int, int]]:
+    """Yield start and stop of the stretches in which a long array is read.
+
+    Parameters
+    ----------
+    length : int
+        Entries along the axis that is cut.
+    width : int
+        Values of each entry, so that a stretch fits into memory.
+
+    Examples
+    --------
+    >>> list(cut_stretches(5, width=1 << 21))
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    step = max(_READ_SAMPLES // width, 1)
+    return ((start, min(start + step, length)) for start in range(0, length, step))
+
+
+def is_lazy(source: Any) -> bool:
+    """Return whether an array is read from elsewhere when it is sliced: a memory-map, zarr, HDF5, or a generator.
+
+    Everything with ``shape`` and slicing is, unless it is known to be in memory: NumPy's own arrays that map no file,
+    pandas objects, tables of Arrow, sparse matrices, and arrays of the array API, as torch's (which have
+    ``__dlpack__``).
+
+    Examples
+    --------
+    >>> is_lazy(np.zeros(3))
+    False
+    """
+    if isinstance(source, (_Row, Rows)):
+        return is_lazy(source.array)
+    if isinstance(source, np.ndarray):
+        return _maps_a_file(source)
+    if (
+        isinstance(source, (np.generic, pd.DataFrame, pd.Series))
+        or hasattr(source, "toarray")
+        or hasattr(source, "__dlpack__")
+        or is_table(source)
+    ):
+        return False
+    return hasattr(source, "shape") and hasattr(source, "__getitem__")
+
+
+def is_table(source: Any) -> bool:
+    """Return whether it is a table or a column of Arrow, as those of polars and pyarrow.
+
+    Examples
+    --------
+    >>> is_table(np.zeros((2, 3)))
+    False
+    """
+    return hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__")
+
+
+def _maps_a_file(array: Any) -> bool:
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+def _find_dtype(source: Any) -> np.dtype:
+    """Return the type of an array's values; one that names none is asked for a sample.
+
+    Examples
+    --------
+    >>> _find_dtype(np.zeros(3, dtype="int8"))
+    dtype('int8')
+    """
+    if not hasattr(source, "dtype"):
+        return np.asarray(read_source(source, 0, 1)).dtype
+    return np.dtype(source.dtype)
+
+
+def read_source(source: Any, start: int, stop: int) -> np.ndarray:
+    """Return samples ``start:stop`` of one recording, time last, in its own type.
+
+    Raises
+    ------
+    OSError
+        If what the recording is read from is not there any more, or has changed its shape.
+
+    Examples
+    --------
+    >>> read_source(np.arange(6).reshape(2, 3), 1, 3)
+    array([[1, 2],
+           [4, 5]])
+    """
+    wanted = (*source.shape[:-1], stop - start)
+    part = np.asarray(source[start:stop] if len(wanted) == 1 else source[:, start:stop])
+    if part.shape != wanted:
+        raise OSError(f"it has shape {part.shape} there, not {wanted}: it has changed since it was passed")
+    array = source.array if isinstance(source, _Row) else source
+    if type(array).__module__.startswith("zarr.") and _may_be_missing(part, array.fill_value):
+        _check_present(array)
+    return part
+
+
+def _may_be_missing(part: np.ndarray, fill_value: Any) -> bool:
+    """Return whether values are those that zarr gives for what is not in the store, without a word."""
+    if fill_value is None:
+        return True
+    return bool((part == fill_value).any() or (fill_value != fill_value and np.isnan(part).any()))
+
+
+def _check_present(array: Any) -> None:
+    import zarr
+
+    try:
+        zarr.open_array(array.store, path=array.path, mode="r")
+    except Exception as error:
+        raise OSError(f"the zarr array is gone from {array.store}") from error
+
+
+class Rows(Sequence[Any]):
+    """Recordings of an ``(n, ...)`` array that is sliced only when read.
+
+    Examples
+    --------
+    >>> rows = Rows(np.arange(6).reshape(2, 3))
+    >>> len(rows), rows[1].shape, read_source(rows[1], 1, 3).tolist()
+    (2, (3,), [4, 5])
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return int(self.array.shape[0])
+
+    def __getitem__(self, i: Any) -> Any:
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        return _Row(self.array, int(i))
+
+
+class _Row:
+    """One recording of an ``(n, ...)`` array."""
+
+    def __init__(self, array: Any, i: int) -> None:
+        self.array, self.i = array, i
+        self.shape = tuple(array.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        return _find_dtype(self.array) if hasattr(self.array, "dtype") else np.asarray(self[:1]).dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        key = key if isinstance(key, tuple) else (key,)
+        full = (slice(None),) * (len(self.shape) - len(key))
+        return self.array[(self.i, *key[:-1], *full, key[-1])]

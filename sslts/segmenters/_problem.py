@@ -1,0 +1,170 @@
+"""The problem of a fit: recordings and labels, read, checked and measured before an estimator changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _get_feature_names
+
+from sslts.annotations import (
+    LabelRuns,
+    SegmentStatistics,
+    SignalSummary,
+    as_label_runs,
+    find_classes,
+    measure_runs,
+    require_labels,
+    share_classes,
+    summarize_signal,
+    warn_of_lost_background,
+)
+from sslts.recordings import Channels, Recordings, read_signals
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A further pool of labeled recordings, with the channels and the classes of the problem that it belongs to.
+
+    Parameters
+    ----------
+    recordings : Recordings
+    labels : LabelRuns
+        Classes, ``-1`` where unlabeled.
+
+    Examples
+    --------
+    >>> old = np.zeros((3, 9)), [1, 1, 0]
+    >>> problem = read_problem(np.zeros((2, 50)), [0, 1], who="FixMatchSegmenter", pools={"old": old})
+    >>> len(problem.pools["old"].recordings)
+    3
+    """
+
+    recordings: Recordings
+    labels: LabelRuns
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a fit learns from, and what its labels show.
+
+    Parameters
+    ----------
+    recordings : Recordings
+    labels : LabelRuns
+        Classes, ``-1`` where unlabeled.
+    classes : ndarray of int, shape (K,)
+    statistics : SegmentStatistics
+    summary : SignalSummary
+    n_features : int
+        As scikit-learn counts them.
+    feature_names : ndarray of str or None
+        As scikit-learn finds them in a table.
+    pools : mapping of str to Pool, default={}
+        Further pools of labeled recordings.
+
+    Examples
+    --------
+    >>> read_problem(np.zeros((2, 50)), [0, 3], who="FixMatchSegmenter").classes
+    array([0, 3])
+    """
+
+    recordings: Recordings
+    labels: LabelRuns
+    classes: np.ndarray
+    statistics: SegmentStatistics
+    summary: SignalSummary
+    n_features: int
+    feature_names: np.ndarray | None
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+
+    @cached_property
+    def targets(self) -> LabelRuns:
+        """The labels as indices of the classes."""
+        return self.labels.encode(self.classes)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The share of each class among the labeled samples, (K,)."""
+        return share_classes(self.targets, len(self.classes))
+
+
+def read_problem(
+    X: Any,
+    y: Any,
+    *,
+    who: str,
+    background: int | None = 0,
+    sampling_rate: float | None = None,
+    plain: bool = False,
+    pools: Mapping[str, tuple[Any, Any]] | None = None,
+) -> Problem:
+    """Read, check and measure what was passed to ``fit``; no torch is needed.
+
+    Parameters
+    ----------
+    X, y
+        Recordings and labels, in any accepted container.
+    who : str
+        Name of the estimator, for errors.
+    background : int or None
+        The class that is not a segment.
+    sampling_rate : float or None
+        Samples per second, compared with the recordings' clocks.
+    plain : bool
+        Whether the network sees the values as they are.
+    pools : mapping of str to (X, y), or None
+        Further pools of labeled recordings, by the name of the argument that held them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If something is unusable; the message names the argument and the recording.
+
+    Examples
+    --------
+    >>> problem = read_problem(np.zeros((2, 50)), [[0] * 20 + [1] * 30, -1], who="FixMatchSegmenter")
+    >>> problem.classes.tolist(), problem.shares.tolist(), problem.labels.describe()["labeled_recordings"]
+    ([0, 1], [0.4, 0.6], 1)
+    """
+    require_labels(y, who)
+    recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
+    labels = as_label_runs(y, recordings)
+    classes = find_classes(labels.value)
+    warn_of_lost_background(labels, classes, background)
+    statistics = measure_runs(labels, classes=classes.tolist(), background=background)
+    return Problem(
+        recordings=recordings,
+        labels=labels,
+        classes=classes,
+        statistics=statistics,
+        summary=summarize_signal(statistics, recordings.lengths, n_channels=recordings.n_channels),
+        n_features=_count_features(X, recordings),
+        feature_names=_get_feature_names(X) if recordings.container == "array" else None,
+        pools={name: _read_pool(*given, name, recordings, classes, who) for name, given in (pools or {}).items()},
+    )
+
+
+def _read_pool(X: Any, y: Any, name: str, recordings: Recordings, classes: np.ndarray, who: str) -> Pool:
+    channels = Channels(recordings.n_channels, recordings.channel_names, f"the X of {who}")
+    own = read_signals(X, fitted=channels, name=f"{name}[0]")
+    labels = as_label_runs(y, own, name=f"{name}[1]")
+    unknown = sorted(set(labels.value.tolist()) - {-1, *classes.tolist()})
+    if unknown:
+        raise ValueError(
+            f"{name}[1] has class {unknown[0]}, which y does not have ({classes.tolist()}); set its samples to -1, or "
+            "label an occurrence in y."
+        )
+    if not labels.labeled.any():
+        raise ValueError(f"{name}[1] has no labeled sample; label a recording, or leave {name} out.")
+    return Pool(own, labels)
+
+
+def _count_features(X: Any, recordings: Recordings) -> int:
+    if recordings.container != "array":
+        return recordings.n_channels
+    shape = getattr(X, "shape", None) or np.shape(X)
+    return int(shape[1])

@@ -1,0 +1,214 @@
+"""What a training step learns from: batches of windows, drawn from recordings in memory or read from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sslts.annotations import LabelRuns
+from sslts.augment import Tracks
+from sslts.recordings import NormalizedRecordings
+from sslts.training.hardware import _find_memory
+from sslts.training.step import Batch
+from sslts.training.windows import WindowSampler
+
+
+class _HeldWindows:
+    """Recordings on the device as one flat tensor; a batch is gathered with one index operation.
+
+    Parameters
+    ----------
+    recordings : NormalizedRecordings
+    wanted : ndarray of int, shape (m,)
+        Recordings from which windows are drawn; the others are not held.
+    window_length : int
+    device : torch.device
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> seen = NormalizedRecordings(as_recordings([np.arange(5.0), np.array([7.0, 8.0, 9.0])]), None, width=0)
+    >>> windows = _HeldWindows(seen, np.array([0, 1]), 3, torch.device("cpu"))
+    >>> x, valid = windows.cut(np.array([0, 1]), np.array([2, 1]))
+    >>> x.tolist(), valid.tolist()
+    ([[[2.0, 3.0, 4.0]], [[8.0, 9.0, 0.0]]], [[True, True, True], [True, True, False]])
+    """
+
+    def __init__(
+        self, recordings: NormalizedRecordings, wanted: np.ndarray, window_length: int, device: torch.device
+    ) -> None:
+        lengths = recordings.recordings.lengths
+        used = np.zeros_like(lengths)
+        used[wanted] = lengths[wanted]
+        offsets = np.cumsum(used) - used
+        flat = np.empty((int(used.sum()), recordings.recordings.n_channels), dtype=np.float32)
+        for i, offset in zip(wanted.tolist(), offsets[wanted].tolist(), strict=True):
+            for start, x in recordings.read_through(i):
+                flat[offset + start : offset + start + x.shape[-1]] = x.T
+        self.device, self.x = device, torch.as_tensor(flat, device=device)
+        self.lengths, self.offsets = (torch.as_tensor(values, device=device) for values in (lengths, offsets))
+        self.step = torch.arange(window_length, device=device)
+
+    def cut(self, recording: np.ndarray, start: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return the signals (B, C, T) of windows, and which of their samples (B, T) lie in the recording."""
+        which, first = _send(recording, self.device), _send(start, self.device)
+        position = first[:, None] + self.step
+        valid = position < self.lengths[which, None]
+        flat = (self.offsets[which, None] + position).clamp(max=len(self.x) - 1)
+        return self.x[flat].transpose(1, 2).contiguous() * valid[:, None], valid
+
+
+class _ReadWindows:
+    """Recordings that stay where they are; only the windows of a batch are read.
+
+    Parameters
+    ----------
+    recordings : NormalizedRecordings
+    window_length : int
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> seen = NormalizedRecordings(as_recordings([np.arange(5.0), np.array([7.0, 8.0, 9.0])]), None, width=0)
+    >>> x, valid = _ReadWindows(seen, 3).cut(np.array([0, 1]), np.array([2, 1]))
+    >>> x.tolist(), valid.tolist()
+    ([[[2.0, 3.0, 4.0]], [[8.0, 9.0, 0.0]]], [[True, True, True], [True, True, False]])
+    """
+
+    def __init__(self, recordings: NormalizedRecordings, window_length: int) -> None:
+        self.recordings, self.window_length = recordings, window_length
+
+    def cut(self, recording: np.ndarray, start: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return the signals (B, C, T) of windows, and which of their samples (B, T) lie in the recording."""
+        source = self.recordings.recordings
+        stop = np.minimum(start + self.window_length, source.lengths[recording])
+        x = np.zeros((len(recording), source.n_channels, self.window_length), dtype=np.float32)
+        for row, i, first, last in zip(x, recording, start, stop, strict=True):
+            row[:, : last - first] = self.recordings.read(int(i), int(first), int(last))
+        return torch.from_numpy(x), torch.from_numpy(np.arange(self.window_length) < (stop - start)[:, None])
+
+
+class WindowDataset(Dataset):
+    """All recordings, and batches of windows drawn from them.
+
+    What is in memory, and fits twice into the device's, is held there as one flat tensor (`_HeldWindows`). Of anything
+    else, only the windows of a batch are read, while the step before runs (`_ReadWindows`). Both give the same batches:
+    that of a step depends on the seed and the number of the step alone.
+
+    Parameters
+    ----------
+    recordings : NormalizedRecordings
+    labels : LabelRuns
+        Class indices, ``-1`` where unlabeled.
+    window_length : int
+    batch_size : int
+        Labeled windows in a batch.
+    n_unlabeled : int
+        Unlabeled windows in a batch.
+    n_classes : int
+    device : torch.device
+    seed : int
+    others : mapping of str to WindowDataset, default=None
+        Further pools of recordings, whose labeled windows a batch holds too.
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> seen = NormalizedRecordings(as_recordings(np.arange(40.0).reshape(2, 20)), None, width=0)
+    >>> labels = LabelRuns.from_constants(np.array([1, -1]), np.array([20, 20]))
+    >>> sizes = dict(window_length=8, batch_size=2, n_unlabeled=3, n_classes=2)
+    >>> dataset = WindowDataset(seen, labels, **sizes, device=torch.device("cpu"), seed=0)
+    >>> batch = dataset.draw(step=5)
+    >>> batch.labeled.target.unique().tolist(), batch.unlabeled.target.unique().tolist(), batch.unlabeled.x.shape
+    ([1], [-1], torch.Size([3, 1, 8]))
+    >>> torch.equal(batch.unlabeled.x, next(dataset.iterate(5, 6)).unlabeled.x)
+    True
+    """
+
+    def __init__(
+        self,
+        recordings: NormalizedRecordings,
+        labels: LabelRuns,
+        *,
+        window_length: int,
+        batch_size: int,
+        n_unlabeled: int,
+        n_classes: int,
+        device: torch.device,
+        seed: int,
+        others: Mapping[str, WindowDataset] | None = None,
+    ) -> None:
+        self.others = others or {}
+        self.labels, self.window_length = labels, window_length
+        self.batch_size, self.n_unlabeled = batch_size, n_unlabeled
+        self.n_classes, self.device, self.seed = n_classes, device, seed
+        self.sampler = WindowSampler(labels, window_length, n_classes)
+        wanted = np.arange(len(labels)) if n_unlabeled else np.flatnonzero(labels.labeled)
+        self.holds: bool = _fits(recordings, wanted, device) and all(one.holds for one in self.others.values())
+        self.windows: _HeldWindows | _ReadWindows = (
+            _HeldWindows(recordings, wanted, window_length, device)
+            if self.holds
+            else _ReadWindows(recordings, window_length)
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def gather(self, recording: np.ndarray, start: np.ndarray, *, labels: bool = True) -> Tracks:
+        """Return the windows that start at ``start`` (B,) of ``recording`` (B,); without labels, all are ``-1``."""
+        x, valid = self.windows.cut(recording, start)
+        if not labels:
+            return Tracks(x, torch.full_like(valid, -1, dtype=torch.int64), valid)
+        return Tracks(x, _send(self.labels.cut(recording, start, self.window_length), valid.device), valid)
+
+    def draw(self, step: int) -> Batch:
+        """Return the batch of a step, on the device if recordings are held there, else in the host's memory."""
+        rng = np.random.default_rng((self.seed, step))
+        labeled = self._draw_labeled(rng)
+        unlabeled = self.gather(*self.sampler.draw_unlabeled(self.n_unlabeled, rng), labels=False)
+        return Batch(labeled, unlabeled, {name: other._draw_labeled(rng) for name, other in self.others.items()})
+
+    def _draw_labeled(self, rng: np.random.Generator) -> Tracks:
+        return self.gather(*self.sampler.draw_labeled(self.batch_size, rng))
+
+    def iterate(self, first: int, last: int) -> Iterator[Batch]:
+        """Yield the batches of steps ``first`` to ``last``, on the device; what has to be read is read ahead."""
+        if self.holds or first >= last:
+            yield from (self.draw(step) for step in range(first, last))
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="sslts-windows") as reader:
+            coming = reader.submit(self._draw_pinned, first)
+            for step in range(first + 1, last + 1):
+                batch = coming.result()
+                if step < last:
+                    coming = reader.submit(self._draw_pinned, step)
+                yield batch.map_tensors(lambda values: values.to(self.device, non_blocking=True))
+
+    def _draw_pinned(self, step: int) -> Batch:
+        batch = self.draw(step)
+        return batch.map_tensors(Tensor.pin_memory) if self.device.type == "cuda" else batch
+
+
+def _fits(recordings: NormalizedRecordings, wanted: np.ndarray, device: torch.device) -> bool:
+    """Return whether recordings are in memory, and a copy leaves half of the device's memory free."""
+    given = recordings.recordings
+    if any(given.is_lazy(int(i)) for i in wanted):
+        return False
+    return 4 * given.n_channels * int(given.lengths[wanted].sum()) <= _find_memory(device) // 2
+
+
+def _send(values: np.ndarray, device: torch.device) -> Tensor:
+    """Return an array as a tensor on the device; the host does not wait for its arrival.
+
+    Examples
+    --------
+    >>> _send(np.arange(2), torch.device("cpu"))
+    tensor([0, 1])
+    """
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -1,0 +1,136 @@
+"""What a criterion is given and what it returns: `Batch`, `Step` and `Losses`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sslts.augment import Tracks
+from sslts.objectives import labeled_cross_entropy
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The windows of one step: labeled ones, and others (perhaps none) whose labels are hidden.
+
+    Parameters
+    ----------
+    labeled, unlabeled : Tracks
+        Windows (B, C, T) with targets and validity (B, T). The targets of unlabeled windows are -1.
+    others : mapping of str to Tracks, default={}
+        Labeled windows of further pools of recordings, by the name of the pool.
+
+    Examples
+    --------
+    >>> windows = Tracks(torch.zeros(4, 1, 8), torch.zeros(4, 8).long(), torch.ones(4, 8).bool())
+    >>> len(Batch(windows, windows.hide_labels()))  # labeled windows
+    4
+    """
+
+    labeled: Tracks
+    unlabeled: Tracks
+    others: Mapping[str, Tracks] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labeled.x)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield the labeled signals and their labels: the two parts that skorch's callbacks expect of a batch."""
+        yield self.labeled.x
+        yield self.labeled.target
+
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Return the batch with each of its tensors changed, such as moved to a device."""
+
+        def change_tracks(tracks: Tracks) -> Tracks:
+            return Tracks(change(tracks.x), change(tracks.target), change(tracks.valid))
+
+        others = {name: change_tracks(tracks) for name, tracks in self.others.items()}
+        return Batch(change_tracks(self.labeled), change_tracks(self.unlabeled), others)
+
+
+def _keep(tracks: Tracks) -> Tracks:
+    return tracks
+
+
+@dataclass(frozen=True)
+class Step:
+    """The help that a criterion may ask for in one step.
+
+    Parameters
+    ----------
+    student : callable
+        ``student(x, ...)`` returns the student's scores (B, K, T) of each batch of signals, from one pass over all.
+    teacher : callable
+        ``teacher(x)`` returns the averaged network's probabilities (B, K, T), without gradient.
+    generator : torch.Generator
+        Source of the views' random numbers.
+    progress : float
+        Share of the training that is done, 0 to 1.
+    weak, strong : callable
+        ``weak(tracks)`` and ``strong(tracks)`` return a view of the windows: the views of a
+        `SemiSupervisedSegmenter`. Elsewhere they return the windows as they are.
+    labeled_loss : callable
+        ``labeled_loss(logits, labels)`` returns the labeled loss: the one of a `SemiSupervisedSegmenter`, with its
+        class weights. Elsewhere it is the mean cross-entropy.
+
+    Examples
+    --------
+    A test of a criterion hands it such a step:
+
+    >>> from torch import nn
+    >>> network = nn.Conv1d(1, 2, 3, padding=1)
+    >>> def student(*views):
+    ...     return network(torch.cat(views)).split([len(view) for view in views])
+    >>> step = Step(student, lambda x: network(x).detach().softmax(1), torch.Generator(), progress=0.5)
+    >>> [tuple(logits.shape) for logits in step.student(torch.zeros(3, 1, 8), torch.zeros(5, 1, 8))]
+    [(3, 2, 8), (5, 2, 8)]
+    """
+
+    student: Callable[..., tuple[Tensor, ...]]
+    teacher: Callable[[Tensor], Tensor]
+    generator: torch.Generator
+    progress: float
+    weak: Callable[[Tracks], Tracks] = _keep
+    strong: Callable[[Tracks], Tracks] = _keep
+    labeled_loss: Callable[[Tensor, Tensor], Tensor] = labeled_cross_entropy
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The answer of a criterion: the loss to descend, its parts, and the health of the pseudo-labels.
+
+    A part that a method does not have is None.
+
+    Parameters
+    ----------
+    loss, labeled_loss : Tensor
+        Scalars: the whole loss, and its labeled part.
+    unlabeled_loss, mask_rate : Tensor or None
+        Scalars: the unlabeled part, and the share of valid unlabeled samples whose pseudo-label was believed.
+    shares : Tensor or None, shape (K,)
+        Share of each class among the believed pseudo-labels.
+    others : mapping of str to Tensor, default={}
+        Further scalars to record, by the name of their column in the history.
+
+    Examples
+    --------
+    >>> loss = torch.tensor(0.7)
+    >>> Losses(loss, labeled_loss=loss).mask_rate is None
+    True
+    """
+
+    loss: Tensor
+    labeled_loss: Tensor
+    unlabeled_loss: Tensor | None = None
+    mask_rate: Tensor | None = None
+    shares: Tensor | None = None
+    others: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def list_scalars(self) -> dict[str, Tensor]:
+        """Return the scalars that the step has, by the names of their columns."""
+        own = {name: getattr(self, name) for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate")}
+        return {name: value for name, value in {**own, **self.others}.items() if value is not None}

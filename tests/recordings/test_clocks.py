@@ -1,0 +1,90 @@
+"""What the times of recordings say: samples that are missing, and another rate than was named."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sslts import FixMatchSegmenter
+from sslts.datasets import make_recordings
+from sslts.networks import UNet
+from sslts.recordings import as_recordings
+from sslts.recordings._clocks import warn_of_other_rate
+
+BEGIN = pd.Timestamp("2026-03-02", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [
+        ([0, 1, 2, 10, 11], r"recording 1 is on times of which one does not follow at once on .* \(sample 3"),
+        ([0, 1, 1, 2, 3], r"does not come after the one before \(sample 2"),
+        ([4, 3, 2, 1, 0], "does not come after"),
+        ([0.0, 1.1, 1.9, 3.2, 4.0], None),  # a clock that jitters
+    ],
+)
+def test_times_that_are_uneven_are_warned_of(seconds, message):
+    even = pd.Series(np.zeros(5), pd.date_range(BEGIN, periods=5, freq="s"))
+    other = pd.Series(np.zeros(5), BEGIN + pd.to_timedelta(seconds, unit="s"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        as_recordings([even, other])
+    assert len(caught) == (message is not None)
+    for warning in caught:
+        assert re.search(message, str(warning.message))
+
+
+@pytest.mark.parametrize(
+    ("times", "found"),
+    [
+        (pd.date_range(BEGIN, periods=50, freq="4ms"), None),
+        (pd.timedelta_range(0, periods=50, freq="4ms"), None),
+        (pd.date_range("2026-03-02", periods=50, freq="4ms").as_unit("ms"), None),
+        (BEGIN + pd.to_timedelta(np.arange(50) * 0.00399, unit="s"), None),  # a clock that runs fast
+        (BEGIN + pd.to_timedelta(np.r_[np.arange(50), np.arange(500, 550)] * 0.004, unit="s"), None),  # a gap
+        (pd.RangeIndex(50), None),
+        (pd.Index(np.arange(50) / 125), None),  # numbers have no unit
+        (pd.date_range(BEGIN, periods=1, freq="1s"), None),
+        (pd.DatetimeIndex([BEGIN] * 3), None),  # a clock that stands says nothing
+        (None, None),
+        (pd.date_range(BEGIN, periods=50, freq="8ms"), "0.008 s apart, 125 samples a second, and sampling_rate=250"),
+        (pd.timedelta_range(0, periods=50, freq="1s").as_unit("s"), "1 s apart, 1 samples a second"),
+    ],
+)
+def test_a_rate_that_is_not_the_clocks_is_warned_of(times, found):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_other_rate([None, times], 250, "X")
+        warn_of_other_rate([None, times], None, "X")
+        warn_of_other_rate(None, 250, "X")
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == (found is not None)
+    assert all(found in message and message.startswith("X: recording 1 is on times") for message in messages)
+
+
+@pytest.mark.parametrize("rounded", ["ms", "us"])
+def test_times_that_are_rounded_keep_their_rate(rounded):
+    """360 samples a second are 2.78 ms apart, so whole milliseconds between them are 2 or 3."""
+    times = (BEGIN + pd.to_timedelta(np.arange(500) / 360, unit="s")).round(rounded)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_other_rate([times], 360, "X")
+
+
+def test_fit_and_predict_compare_rate_and_clock():
+    X, y = make_recordings(4, n_samples=200, random_state=0)
+    on_clock = [pd.Series(x, pd.date_range(BEGIN, periods=200, freq="10ms")) for x in X]
+    params = {"network": UNet(width=4, depth=1), "max_steps": 2, "random_state": 0}
+    message = "X: recording 0 is on times 0.01 s apart, 100 samples a second, and sampling_rate=50"
+    with pytest.warns(UserWarning, match=message) as caught:
+        wrong = FixMatchSegmenter(sampling_rate=50, **params).fit(on_clock, list(y))
+    assert [warning.filename for warning in caught if message in str(warning.message)] == [__file__]
+    with pytest.warns(UserWarning, match=message) as caught:
+        wrong.predict_segments(on_clock)
+    assert [warning.filename for warning in caught if message in str(warning.message)] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        right = FixMatchSegmenter(sampling_rate=100, **params).fit(on_clock, list(y))
+        right.predict(on_clock)

@@ -1,0 +1,228 @@
+"""Self-training labels what is reliable and refits from scratch."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import check_estimator
+from small import TINY, as_ragged
+
+from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
+from sslts.datasets import make_recordings
+from sslts.metrics import mean_iou_scorer
+from sslts.networks import UNet
+from sslts.preprocessing import RecordingStandardizer
+from sslts.segmenters.self_training import _KeepCheckpoints, _measure_agreement
+
+# Large enough to be sure of some samples only
+FAST = SupervisedSegmenter(max_steps=12, batch_size=4, network=UNet(width=8, depth=2), random_state=0)
+
+
+@pytest.fixture
+def mixed(partly):
+    """Return recordings of which some are labeled, one on a stretch only, most not at all."""
+    X, y = partly
+    y = y.copy()
+    y[3, 200:] = -1
+    return X, y
+
+
+class TestByThreshold:
+    def test_exactly_the_confident_unlabeled_samples_get_the_predicted_label(self, mixed):
+        X, y = mixed
+        first = clone(FAST).fit(X, y)
+        proba = first.predict_proba(X)
+        found = SelfTrainingSegmenter(FAST, threshold=0.6).fit(X, y)
+        believed = (y < 0) & (proba.max(-1) >= 0.6)
+        wanted = np.where(believed, first.classes_[proba.argmax(-1)], y)
+        np.testing.assert_array_equal(np.stack(found.labels_), wanted)
+        assert found.history_["believed"].tolist() == pytest.approx([believed.sum() / (y < 0).sum()])
+
+    def test_the_last_segmenter_is_fitted_from_scratch_on_these_labels(self, mixed):
+        X, y = mixed
+        found = SelfTrainingSegmenter(FAST, threshold=0.6).fit(X, y)
+        again = clone(FAST).fit(X, np.stack(found.labels_))
+        np.testing.assert_array_equal(found.predict_proba(X), again.predict_proba(X))
+
+    def test_rounds(self, mixed):
+        found = SelfTrainingSegmenter(FAST, threshold=0.6, n_rounds=2).fit(*mixed)
+        assert found.history_["round"].tolist() == [1, 2]
+
+    def test_above_every_confidence_nothing_is_learnt(self, mixed):
+        X, y = mixed
+        found = SelfTrainingSegmenter(FAST, threshold=1.0).fit(X, y)
+        np.testing.assert_array_equal(found.predict_proba(X), clone(FAST).fit(X, y).predict_proba(X))
+
+
+class TestByShare:
+    def test_the_most_confident_share_of_samples_is_believed(self, mixed):
+        X, y = mixed
+        proba = clone(FAST).fit(X, y).predict_proba(X)
+        found = SelfTrainingSegmenter(FAST, shares=(0.3,)).fit(X, y)
+        believed = (np.stack(found.labels_) >= 0) & (y < 0)
+        sure = proba.max(-1)
+        assert believed.sum() == round(0.3 * (y < 0).sum())
+        assert sure[believed].min() >= sure[(y < 0) & ~believed].max()
+
+    def test_a_round_for_each_share(self, mixed):
+        found = SelfTrainingSegmenter(FAST, shares=(0.2, 0.6, 1.0)).fit(*mixed)
+        assert found.history_["believed"].tolist() == pytest.approx([0.2, 0.6, 1.0], abs=1e-3)
+        assert all((labels >= 0).all() for labels in found.labels_)
+
+
+def test_a_segmenter_that_saves_no_run_is_named(mixed, tmp_path):
+    pipeline = make_pipeline(RecordingStandardizer(), FAST)
+    with pytest.raises(ValueError, match="checkpoint: the fit of Pipeline takes none"):
+        SelfTrainingSegmenter(pipeline).fit(*mixed, checkpoint=tmp_path / "run")
+
+
+class TestByAgreement:
+    def test_whole_recordings_are_believed_those_that_agree_best_first(self, mixed):
+        X, y = mixed
+        found = SelfTrainingSegmenter(FAST, shares=(0.5,), rank="agreement").fit(X, y)
+        done = [(labels >= 0).all() for labels in found.labels_]
+        assert done[:3] == [True] * 3
+        assert sum(done[3:]) == 5  # half of nine
+        assert all((labels >= 0).all() or (labels == y[i]).all() for i, labels in enumerate(found.labels_))
+
+    def test_what_was_labeled_in_a_round_keeps_its_labels(self, mixed):
+        X, y = mixed
+        first = SelfTrainingSegmenter(FAST, shares=(0.5,), rank="agreement").fit(X, y)
+        second = SelfTrainingSegmenter(FAST, shares=(0.5, 1.0), rank="agreement").fit(X, y)
+        for before, after in zip(first.labels_, second.labels_, strict=True):
+            assert (after >= 0).all()
+            np.testing.assert_array_equal(after[before >= 0], before[before >= 0])
+        again = SelfTrainingSegmenter(FAST, shares=(0.5, 0.6), rank="agreement").fit(X, y)
+        kept = [i for i, labels in enumerate(first.labels_) if (labels >= 0).all()]
+        assert all((again.labels_[i] >= 0).all() for i in kept)
+        assert again.history_["believed"].tolist() == pytest.approx([5 / 9, 6 / 9], abs=0.05)
+
+    def test_earlier_weights_are_not_kept(self, mixed):
+        found = SelfTrainingSegmenter(FAST, shares=(0.5,), rank="agreement").fit(*mixed)
+        (keeper,) = (one for _, one in found.net_.callbacks_ if isinstance(one, _KeepCheckpoints))
+        assert keeper.checkpoints_ == []
+
+    def test_agreement_is_the_mean_iou_with_earlier_weights(self, mixed):
+        X, y = mixed
+        keeper = _KeepCheckpoints(3)
+        segmenter = clone(FAST).set_params(callbacks=[keeper], max_steps=80, lr=1e-2).fit(X, y)
+        before = segmenter.predict_proba(X)
+        assert len(keeper.checkpoints_) == 3
+        agreement = _measure_agreement(segmenter, keeper.checkpoints_, segmenter._read(X))
+        assert agreement.shape == (12,)
+        assert ((agreement >= 0) & (agreement <= 1)).all()
+        assert (agreement < 1).any()
+        np.testing.assert_array_equal(segmenter.predict_proba(X), before)
+        np.testing.assert_array_equal(
+            _measure_agreement(segmenter, [segmenter.net_.teacher_.state_dict()], segmenter._read(X)), np.ones(12)
+        )
+
+    @pytest.mark.parametrize("max_steps", [1, 2, 3])
+    def test_the_end_of_a_short_training_is_no_earlier_checkpoint(self, mixed, max_steps):
+        keeper = _KeepCheckpoints(3)
+        clone(FAST).set_params(callbacks=[keeper], max_steps=max_steps).fit(*mixed)
+        assert [int(weights["n_averaged"]) for weights in keeper.checkpoints_] == list(range(1, max_steps))
+
+    def test_the_callbacks_of_the_fitted_segmenter_are_its_own(self, mixed):
+        assert SelfTrainingSegmenter(FAST, shares=(1.0,), rank="agreement").fit(*mixed).segmenter_.callbacks is None
+
+
+class TestAsAnEstimator:
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"threshold": 0.5},
+            pytest.param({"shares": (0.5, 1.0)}, marks=pytest.mark.slow),
+            pytest.param({"shares": (1.0,), "rank": "agreement"}, marks=pytest.mark.slow),
+        ],
+    )
+    def test_check_estimator(self, params):
+        check_estimator(
+            SelfTrainingSegmenter(clone(FAST).set_params(max_steps=1, batch_size=2, network=TINY), **params),
+            expected_failed_checks={"check_n_features_in_after_fitting": "predict takes recordings of any length"},
+            on_skip=None,
+        )
+
+    def test_ragged_recordings(self, mixed):
+        X, y = mixed
+        found = SelfTrainingSegmenter(FAST, shares=(1.0,)).fit(as_ragged(X), as_ragged(y))
+        assert [len(labels) for labels in found.predict(as_ragged(X))] == [len(x) for x in as_ragged(X)]
+
+    def test_all_that_a_segmenter_answers(self, mixed):
+        X, y = mixed
+        found = SelfTrainingSegmenter(FAST, shares=(1.0,)).fit(X, y)
+        assert found.predict(X).shape == X.shape
+        assert set(found.predict_segments(X).columns) >= {"recording", "start", "end", "label", "score"}
+        assert 0 <= found.score(X, y) <= 1
+        assert found.n_features_in_ == X.shape[1]
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(found)).predict(X), found.predict(X))
+
+    def test_the_inner_segmenter_is_tuned_by_nested_names_and_never_fitted(self, mixed):
+        outer = SelfTrainingSegmenter(clone(FAST), shares=(1.0,))
+        search = GridSearchCV(
+            outer, {"segmenter__network__width": [4, 8]}, scoring=mean_iou_scorer, cv=KFold(2), error_score="raise"
+        )
+        X, y = mixed
+        search.fit(np.r_[X[:4], X[:4]], np.r_[y[:4], y[:4]])
+        assert search.best_params_["segmenter__network__width"] in (4, 8)
+        assert not hasattr(outer.segmenter, "net_")
+
+    def test_any_segmenter_may_be_inside(self, mixed):
+        inner = FixMatchSegmenter(max_steps=3, batch_size=4, network=TINY, random_state=0)
+        SelfTrainingSegmenter(inner, shares=(1.0,)).fit(*mixed)
+
+    def test_everything_labeled_is_no_harm(self, labeled):
+        assert SelfTrainingSegmenter(FAST).fit(*labeled).history_["believed"].tolist() == [0.0]
+
+    @pytest.mark.parametrize(
+        ("params", "message"),
+        [
+            ({"shares": ()}, "one for each round"),
+            ({"shares": (0.5, 1.2)}, "at most 1"),
+            ({"rank": "agreement"}, "pass the share of each round"),
+            ({"threshold": 2.0}, "The 'threshold' parameter"),
+            ({"n_rounds": 0}, "The 'n_rounds' parameter"),
+        ],
+    )
+    def test_parameters_are_checked(self, mixed, params, message):
+        with pytest.raises(ValueError, match=message):
+            SelfTrainingSegmenter(FAST, **params).fit(*mixed)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_recordings(6, n_samples=300, random_state=0)
+    few = np.where(np.arange(6)[:, None] < 3, y, -1)
+    return SelfTrainingSegmenter(clone(FAST).set_params(max_steps=2, sampling_rate=10)).fit(X, few), X, few
+
+
+class TestAmongTheOthers:
+    """It takes part where the other segmenters do."""
+
+    def test_it_has_their_attributes(self, fitted):
+        segmenter, _, _ = fitted
+        for name in ("n_channels_", "window_length_", "net_", "statistics_", "sampling_rate", "background"):
+            assert getattr(segmenter, name) == getattr(segmenter.segmenter_, name)
+        assert not hasattr(SelfTrainingSegmenter(), "net_")
+
+    def test_another_can_start_from_it(self, fitted):
+        segmenter, X, y = fitted
+        later = clone(FAST).set_params(init=segmenter, max_steps=1, lr=1e-12).fit(X, y)
+        np.testing.assert_allclose(later.predict_proba(X), segmenter.predict_proba(X), atol=1e-2)
+
+    def test_the_default_can_be_tuned_by_nested_names(self):
+        segmenter = SelfTrainingSegmenter().set_params(segmenter__max_steps=3, segmenter__network__width=4)
+        assert segmenter.segmenter.max_steps == 3
+        assert segmenter.segmenter.network.width == 4
+        with pytest.raises(ValueError, match="Invalid parameter"):
+            SelfTrainingSegmenter().set_params(nonsense=3)
+
+
+def test_a_pipeline_predicts_too(mixed):
+    X, y = mixed
+    pipeline = make_pipeline(RecordingStandardizer(), clone(FAST))
+    found = SelfTrainingSegmenter(pipeline, threshold=0.6).fit(X, y)
+    np.testing.assert_array_equal(found.predict(X), found.predict_proba(X).argmax(-1))
