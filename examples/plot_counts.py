@@ -1,12 +1,12 @@
 """
-Count and measure
-=================
+Count and measure occurrences
+=============================
 
-How many occurrences, how long, how often, how sure. Ten labeled recordings and ninety unlabeled ones train a
-segmenter; forty recordings of others show what its counts are worth.
+The number of occurrences, their lengths, and the interval of each count. Ten labeled and ninety unlabeled recordings
+train a segmenter. Forty other recordings calibrate its counts, and forty more test them.
 
 .. image:: /images/counts.png
-   :alt: A recording with its segments, counted against true numbers, and the lengths of all occurrences
+   :alt: A recording with its segments, counts against true counts, and the lengths of all occurrences
 
 Run it as ``python examples/plot_counts.py``: about a minute on two cores. It prints a summary per recording and per
 period with the interval of each count, and writes ``counts.png``.
@@ -34,7 +34,7 @@ few = np.where(np.arange(100)[:, None] < 10, y[:100], -1)
 segmenter = FixMatchSegmenter(decoder=DurationViterbi(), max_steps=400, sampling_rate=RATE, random_state=0, verbose=1)
 segmenter.fit(X[:100], few)
 
-# Forty labeled recordings say what the scores of segments mean for a count.
+# Forty labeled recordings calibrate the scores of segments for counts.
 calibration = calibrate_counts(segmenter, X[100:140], y[100:140])
 X_new, y_new = X[140:], y[140:]
 found = segmenter.predict_segments(X_new)

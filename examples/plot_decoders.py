@@ -2,13 +2,13 @@
 Choose a decoder for counts
 ===========================
 
-A segmenter is trained once. The most probable class of each sample splits occurrences that flicker and sees false ones;
-a decoder that knows how long occurrences last does neither. Nothing is trained again.
+A segmenter is trained once. Taking the most probable class of each sample splits flickering occurrences and adds false
+ones. A decoder that knows the lengths of occurrences does neither, and needs no further training.
 
 .. image:: /images/decoders.png
-   :alt: One recording and what three decoders make of the same probabilities
+   :alt: One recording and the labels of three decoders for the same probabilities
 
-Run it as ``python examples/plot_decoders.py``: about a minute on two cores. It prints what each decoder is worth and
+Run it as ``python examples/plot_decoders.py``: about a minute on two cores. It prints the scores of each decoder and
 writes ``decoders.png``.
 """
 
@@ -30,7 +30,7 @@ import matplotlib.pyplot as plt
 X, y = make_recordings(100, n_samples=1500, n_classes=3, segment_length=60, random_state=0)
 segmenter = SupervisedSegmenter(max_steps=400, random_state=0, verbose=1).fit(X[:20], y[:20])
 
-# What is chosen is chosen on recordings 20 to 59, and judged on the others.
+# Recordings 20 to 59 choose the decoder, and recordings 60 to 99 test it.
 decoders = [Argmax(), Hysteresis(min_length=20, min_gap=10), DurationViterbi()]
 print(compare_decoders(segmenter, X[20:60], y[20:60], decoders, "count").round(3).to_string(index=False))
 tuned = tune_decoder(segmenter, X[20:60], y[20:60], "count")

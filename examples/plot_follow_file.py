@@ -2,12 +2,12 @@
 Follow a file as it grows
 =========================
 
-A logger appends samples to a file; the segments are found as soon as they are over. Half way the program stops, keeps
-the state of the stream in a file, and another one goes on. What was found is what ``predict_segments`` finds in the
-whole.
+A logger appends samples to a file, and a stream finds each segment as soon as it is over. Half way, the program saves
+the state of the stream to a file, and a new stream continues from it. The segments equal those that
+``predict_segments`` finds in the whole signal.
 
 .. image:: /images/follow_file.png
-   :alt: A signal, its segments, and how late after its end each segment was known
+   :alt: A signal, its segments, and the delay after which each segment was known
 
 Run it as ``python examples/plot_follow_file.py``: about ten seconds. It writes ``follow_file.png``.
 """
@@ -40,7 +40,7 @@ signal = make_recordings(1, n_samples=4000, random_state=1)[0][0].astype(np.floa
 
 
 def follow(path, stream):
-    """Push what is new in the file; return the segments that are over, with the time at which that was known."""
+    """Push the new samples of the file; return the finished segments, with the time at which each was known."""
     written = path.stat().st_size // signal.itemsize
     chunk = np.fromfile(path, dtype=signal.dtype, offset=stream.seen * signal.itemsize, count=written - stream.seen)
     return stream.push(chunk).assign(known=written / RATE)
@@ -55,8 +55,8 @@ with tempfile.TemporaryDirectory() as folder:
             samples.tofile(logger)
         found.append(follow(path, stream))
         if i == 50:
-            np.savez(state, **stream.get_state())  # arrays by name: nothing is pickled
-            stream = StreamSegmenter(segmenter, block=32)  # as another program would, on the same saved segmenter
+            np.savez(state, **stream.get_state())  # arrays by name, without pickle
+            stream = StreamSegmenter(segmenter, block=32)  # like another program with the same segmenter
             with np.load(state) as kept:
                 stream.set_state(kept)
 found.append(stream.flush().assign(known=len(signal) / RATE))
@@ -67,8 +67,8 @@ same = table[["start", "end", "label"]].equals(whole[["start", "end", "label"]])
 late = table["known"] - table["end_time"]
 print(table.head().round(2).to_string(index=False))
 print(f"\n{len(table)} segments; the same as in the whole: {same}.")
-print(f"Known {late.mean():.1f} s after their end, at most {late.max():.1f} s; promised: {stream.latency / RATE:.1f} s")
-print("and one sample, and the time between two looks at the file.")
+print(f"Delay after the end of a segment: mean {late.mean():.1f} s, at most {late.max():.1f} s.")
+print(f"Limit: {stream.latency / RATE:.1f} s, plus one sample and the time between two reads of the file.")
 
 figure, axes = plt.subplots(2, 1, figsize=(11, 5), layout="constrained", sharex=True, height_ratios=[2, 1])
 axes[0].plot(np.arange(len(signal)) / RATE, signal, lw=0.6, color="0.3")

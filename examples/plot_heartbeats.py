@@ -2,16 +2,16 @@
 Count and measure heartbeats
 ============================
 
-Waves P, QRS and T, the heart rate and its spread, the length of each kind of wave. The electrocardiograms are made
-here, of bells for waves, with breathing, noise and beats without a P wave; those of real patients come from
-`sslts.datasets.load_ludb`, and ``examples/benchmarks/`` uses them. Eight labeled recordings and 92 unlabeled ones
-train a segmenter.
+The numbers of P, QRS and T waves, the heart rate and its spread, and the length of each wave. The electrocardiograms
+are synthetic: bell-shaped waves, with breathing, noise and beats without a P wave. (`sslts.datasets.load_ludb` loads
+recordings of real patients, and ``examples/benchmarks/`` uses them.) Eight labeled and 92 unlabeled recordings train
+a segmenter.
 
 .. image:: /images/heartbeats.png
-   :alt: An electrocardiogram with its waves, and counted against true numbers of waves
+   :alt: An electrocardiogram with its waves, and counts against true counts of waves
 
-Run it as ``python examples/plot_heartbeats.py``: about a minute on two cores. It prints what each recording and each
-period of five seconds holds, and writes ``heartbeats.png``.
+Run it as ``python examples/plot_heartbeats.py``: about a minute on two cores. It prints counts and lengths for each
+recording and each period of five seconds, and writes ``heartbeats.png``.
 """
 
 # sphinx_gallery_thumbnail_path = 'images/heartbeats.png'
@@ -33,7 +33,7 @@ NAMES = {0: "background", 1: "P", 2: "QRS", 3: "T"}
 
 
 def make_electrocardiogram(rng):
-    """Return a signal and its labels; every patient has a rate, amplitudes, lengths and offsets of their own."""
+    """Return a signal and its labels, with a random rate, amplitudes, lengths and offsets for each patient."""
     n = RATE * SECONDS
     period = rng.uniform(0.6, 1.2)
     height = {1: rng.uniform(0.08, 0.3), 2: rng.uniform(0.6, 1.5), 3: rng.uniform(0.1, 0.5) * rng.choice([1, 1, 1, -1])}
@@ -46,8 +46,8 @@ def make_electrocardiogram(rng):
     while beat < SECONDS:
         for k in NAMES:
             if k and (k != 1 or rng.random() > 0.1):
-                centre, length = beat + place[k], width[k] * rng.uniform(0.9, 1.1)
-                u = (t - centre) / length
+                center, length = beat + place[k], width[k] * rng.uniform(0.9, 1.1)
+                u = (t - center) / length
                 x += height[k] * np.exp(-0.5 * (5 * u) ** 2) * (1 if k != 2 else 1 - 60 * u**2 * (u > 0))
                 y[np.abs(u) <= 0.5] = k
         beat += period * rng.normal(1, 0.05)
@@ -72,7 +72,7 @@ summary["inside"] = (summary["count_low"] <= true["count"]) & (true["count"] <= 
 columns = ["recording", "wave", "true_count", "count", "count_low", "count_high", "mean_length", "mean_interval"]
 print(summary[columns].head(9).round(3).to_string(index=False))
 rate = 60 / summary.loc[summary["label"] == 2, "mean_interval"]
-print(f"\nHeart rates: {rate.min():.0f} to {rate.max():.0f} a minute, of {len(rate)} recordings.")
+print(f"\nHeart rates: {rate.min():.0f} to {rate.max():.0f} per minute, in {len(rate)} recordings.")
 print("The interval of 90 % holds the true count of:", summary.groupby("wave")["inside"].mean().round(2).to_dict())
 print("\nThe first recording, in periods of five seconds:")
 columns = ["period", "label", "count", "mean_length", "mean_interval", "std_interval", "occupancy"]

@@ -1,10 +1,10 @@
 """
-What metrics see
-================
+Compare metrics on six errors
+=============================
 
-Six ways of being wrong about one recording, and what each metric makes of them. IoU hardly sees an occurrence that
-is split in two or a short false one; a count sees nothing else. So report at least one metric of samples and one of
-segments.
+Six typical errors in one recording, and their scores by each metric. IoU hardly changes for an occurrence that is split
+in two, or for a short false occurrence; a count changes for nothing else. So report at least one metric of samples and
+one of segments.
 
 Run it as ``python examples/plot_metrics.py``: a second. It prints a table and writes ``metrics.png``.
 """
@@ -44,19 +44,19 @@ answers = {
     "every start 8 samples late": make(table.assign(start=table["start"] + 8)),
     "all of it 30 samples late": make(table.assign(start=table["start"] + 30, end=table["end"] + 30)),
     "two missed": make(table.drop([2, 5])),
-    "two taken for one": make(merged),
+    "two merged into one": make(merged),
     "a hole of 1 sample in every second": holes,
     "seven false ones of 3 samples": blips,
 }
 
 # %%
-# The same answers by metrics of samples, of segments, of counts and of lengths. Segment F1 takes an occurrence as found
-# at an IoU of 0.5, event F1 if it starts and ends within 10 samples.
+# The scores by metrics of samples, segments, counts and lengths. For segment F1, an occurrence is found at an IoU of
+# 0.5; for event F1, if it starts and ends within 10 samples.
 
 rows = {}
 for name, found in answers.items():
     counts = metrics.count_error([truth], [found])
-    with warnings.catch_warnings(action="ignore"):  # where no pair is matched, there is no length to compare
+    with warnings.catch_warnings(action="ignore"):  # without a matched pair there is no length
         lengths = metrics.duration_error([truth], [found])
     rows[name] = {
         "mean IoU": metrics.mean_iou([truth], [found]),
@@ -69,7 +69,7 @@ scores = pd.DataFrame(rows).T
 print(scores.round(2).to_string())
 
 # %%
-# What a metric takes for a grave error is dark.
+# A dark cell is a large error by this metric.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.2), layout="constrained", width_ratios=[3, 2])
 for row, found in enumerate(answers.values()):

@@ -2,11 +2,11 @@
 Ten labeled recordings
 =======================
 
-A thousand recordings of a sensor in which a pattern recurs. Ten are labeled, nine hundred and ninety are not. How far
-do the labels carry alone, how far with the unlabeled recordings, and how far would all thousand labels have carried?
+A pattern recurs in a thousand recordings of a sensor. Ten recordings are labeled, 990 are not. Three fits compare the
+ten labels alone, the ten labels with the unlabeled recordings, and all thousand labels.
 
 .. image:: /images/quickstart.png
-   :alt: A test recording with what each fit finds, the lengths of all occurrences, and segment F1 of the three fits
+   :alt: A test recording with the segments of each fit, the lengths of all occurrences, and segment F1 of three fits
 
 Run it as ``python examples/plot_quickstart.py``: about two minutes on two cores. It prints a table and writes
 ``quickstart.png``.
@@ -32,7 +32,7 @@ from sslts.segments import labels_to_segments
 N_LABELED, MAX_STEPS = 10, 1200
 
 # %%
-# The recordings. ``y`` holds a label for each sample: 1 inside the pattern, 0 outside, and -1 where nobody looked.
+# The recordings. ``y`` holds a label for each sample: 1 inside the pattern, 0 outside, and -1 if unlabeled.
 
 X, y = make_recordings(1000, n_samples=1000, noise=0.4, random_state=0)
 X_test, y_test = make_recordings(200, n_samples=1000, noise=0.4, random_state=1)
@@ -40,8 +40,8 @@ y_few = y.copy()
 y_few[N_LABELED:] = -1
 
 # %%
-# Three fits of one network, with the same number of steps: labels alone, FixMatch, and all labels as the ceiling. The
-# network is half as wide as the default, so that all three take two minutes.
+# Three fits of one network, with the same number of steps: labels alone, FixMatch, and all labels as the upper limit.
+# The network is half as wide as the default, so that all three fits take two minutes.
 
 fits = {
     f"{N_LABELED} labels alone": (SupervisedSegmenter, y_few),
@@ -64,12 +64,12 @@ for name, (estimator, labels) in fits.items():
         "seconds": time.perf_counter() - begun,
     }
 table = pd.DataFrame(rows).T
-print(f"{len(X_test)} test recordings; errors are mean absolute ones, lengths in samples\n")
+print(f"{len(X_test)} test recordings; errors are mean absolute errors, lengths are in samples\n")
 digits = {"mean IoU": 3, "segment F1": 3, "exact counts": 2, "count error": 2, "length error": 1, "seconds": 0}
 print(table.round(digits).to_string())
 
 # %%
-# A recording on which the labels alone are typically wrong, and the lengths of all occurrences.
+# A recording with typical errors of labels alone, and the lengths of all occurrences.
 
 alone, matched, _ = predictions.values()
 gain = [

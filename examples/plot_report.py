@@ -2,8 +2,8 @@
 Write a report
 ==============
 
-What a segmenter is worth, and whether the unlabeled recordings helped. Ten labeled and ninety unlabeled recordings
-train FixMatch and, without the unlabeled ones, the baseline; sixty recordings of others judge both.
+The report says how good a segmenter is, and whether the unlabeled recordings helped. Ten labeled and ninety unlabeled
+recordings train FixMatch. The ten labeled recordings alone train the baseline. Sixty other recordings test both.
 
 .. image:: /images/report.png
    :alt: The top of the page: figures with intervals, and whether the unlabeled recordings helped

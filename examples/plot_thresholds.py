@@ -1,9 +1,9 @@
 """
-What thresholds believe
-=======================
+Compare thresholds
+==================
 
-A teacher that is sure of the background, fairly sure of one pattern and unsure of a rarer one. Every threshold of
-`sslts.thresholds` gets three hundred batches of its probabilities, and then says how much each sample weighs.
+A teacher is certain of the background, fairly certain of one pattern and uncertain of a rarer pattern. Every threshold
+of `sslts.thresholds` gets three hundred batches of its probabilities, and then gives each sample a weight.
 
 Run it as ``python examples/plot_thresholds.py``: a second. It writes ``thresholds.png``.
 """
@@ -25,7 +25,7 @@ from sslts.thresholds import (
 )
 
 # %%
-# The teacher's probabilities: three classes, by bumps of logits with noise. The second class is seen half as surely.
+# The teacher's probabilities of three classes: bumps in the logits, with noise. The last class has lower bumps.
 
 
 def make_probabilities(generator: torch.Generator) -> torch.Tensor:
@@ -52,7 +52,7 @@ thresholds = {
 modules = {name: threshold.build(n_classes=3) for name, threshold in thresholds.items()}
 
 # %%
-# ``observe`` is what the training calls with each batch; a fixed threshold keeps nothing of it.
+# The training calls ``observe`` with each batch. A fixed threshold keeps no statistics.
 
 valid = torch.ones(1, 400).bool()
 for _ in range(300):
@@ -61,7 +61,7 @@ for _ in range(300):
         module.observe(proba, valid, labeled=(proba, valid))
 
 # %%
-# The weights. Boundaries are never certain; a high threshold drops them, and the rarer class altogether.
+# The weights. The teacher is never certain at boundaries. A high threshold drops them, and the whole rarer class.
 
 COLORS = ("#888888", "#1b9e77", "#d95f02")
 figure, axes = plt.subplots(

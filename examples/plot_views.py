@@ -1,10 +1,10 @@
 """
-What the views do
-=================
+Compare views
+=============
 
-Every view that `sslts.augment` ships, on one signal and its labels. What moves time moves the labels along; what
-changes values leaves them, as `AddOther` does; `CutMix` mixes labels too. Grey is what a view made invalid: it came
-from outside.
+Every view of `sslts.augment`, on one signal and its labels. Views that move time also move the labels. Views that
+change values leave them, and so does `AddOther`. `CutMix` also mixes labels. Gray samples are not valid: they came
+from outside the window.
 
 Run it as ``python examples/plot_views.py``: a second. It writes ``views.png``.
 """
@@ -22,14 +22,14 @@ from sslts.datasets import make_recordings
 from sslts.preprocessing import RecordingStandardizer
 
 # %%
-# Two recordings; the second is there to be mixed into the first. One view needs several channels, and gets slopes too.
+# Two recordings; some views mix the second into the first. `ChannelDropout` needs several channels, so it gets slopes.
 
 X, y = make_recordings(2, n_samples=400, noise=0.1, random_state=3)
 X = RecordingStandardizer().fit_transform(X)
 with_slope = np.stack([X, 4 * np.gradient(X, axis=1)], 1)
 
 # %%
-# One of each, up to full magnitude.
+# One of each view, up to full magnitude.
 
 views = {
     "the signal": augment.Compose(()),
@@ -59,7 +59,7 @@ views = {
 }
 
 # %%
-# ``transform`` takes and gives arrays, so the views serve any other library too.
+# ``transform`` takes and returns arrays, so views work with any other library too.
 
 figure, axes = plt.subplots(len(views) // 4, 4, figsize=(13, 11), layout="constrained", sharex=True)
 for ax, (name, view) in zip(axes.flat, views.items(), strict=True):

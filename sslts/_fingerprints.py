@@ -1,4 +1,13 @@
-"""Fingerprints of data, weights and estimators: equal for equal content, in this process and the next."""
+"""Fingerprints of data, weights and estimators: equal for equal content, also in another process.
+
+There are two digests, because files of two formats hold them. A change of a digest would make its existing files
+belong to another study or fit, so neither digest can replace the other:
+
+* `digest_arrays`, with 64 hexadecimal digits, is for checkpoints of a fit or a stream. It covers the shapes and the
+  bytes of arrays in memory.
+* `fingerprint`, with 12 hexadecimal digits, is for files of label-efficiency curves. It covers recordings, labels and
+  groups in every accepted form, also their dtype, and reads lazy arrays row by row.
+"""
 
 from __future__ import annotations
 
@@ -15,29 +24,16 @@ from sslts.recordings import is_lazy
 
 
 def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
-    """Return 64 digits that tell arrays, in their order, from others.
-
-    Examples
-    --------
-    >>> digest_arrays([np.zeros(2)]) == digest_arrays([np.zeros(2)]) != digest_arrays([np.zeros((2, 1))])
-    True
-    """
-    found = hashlib.sha256()
+    """Return the digest of a sequence of arrays that files of checkpoints hold: 64 hexadecimal digits."""
+    digest = hashlib.sha256()
     for array in arrays:
-        found.update(repr(array.shape).encode())
-        found.update(np.ascontiguousarray(array))
-    return found.hexdigest()
+        digest.update(repr(array.shape).encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def list_weights(estimator: Any) -> list[Any]:
-    """Return what another segmenter may start from, classes and averaged weights, as arrays; none if it is not fitted.
-
-    Examples
-    --------
-    >>> from sslts import FixMatchSegmenter
-    >>> list_weights(FixMatchSegmenter())
-    []
-    """
+    """Return the classes and the averaged weights of a fitted segmenter as arrays; empty if it is not fitted."""
     owner = find_owner(estimator, "network_")
     if owner is None:
         return []
@@ -48,43 +44,31 @@ def list_weights(estimator: Any) -> list[Any]:
 
 
 def strip_addresses(text: str) -> str:
-    """Return the text of an object without its place in memory, which is another in the next process.
-
-    Examples
-    --------
-    >>> strip_addresses("<function f at 0x7f00a1>")
-    '<function f>'
-    """
+    """Return the repr of an object without its memory address, which differs between processes."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 
 def describe_estimator(estimator: Any) -> str:
-    """Return class and parameters as text that is the same in the next process.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyClassifier
-    >>> describe_estimator(DummyClassifier(random_state=1))
-    "DummyClassifier(constant=None, random_state=1, strategy='prior')"
-    """
-    params = [f"{name}={_describe(value)}" for name, value in sorted(estimator.get_params(deep=False).items())]
+    """Return the class and the parameters of an estimator as text that is the same in every process."""
+    params = [f"{name}={_describe_value(value)}" for name, value in sorted(estimator.get_params(deep=False).items())]
     return f"{type(estimator).__name__}({', '.join(params)}{_describe_start(estimator)})"
 
 
 def _describe_start(estimator: Any) -> str:
-    """Return the fingerprint of a fitted model that a clone keeps: all other ones are fitted anew."""
+    """Return a text with the fingerprint of the fitted weights that a clone keeps; empty if a clone is not fitted."""
     kept = estimator if isinstance(estimator, FrozenEstimator) else getattr(estimator, "init", None)
     weights = list_weights(kept)
     return f", weights of init: {fingerprint(*weights)}" if weights else ""
 
 
-def _describe(value: Any) -> str:
+def _describe_value(value: Any) -> str:
+    """Return a parameter's value as text that is the same in every process."""
     if hasattr(value, "get_params") and not isinstance(value, type):
         return describe_estimator(value)
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_describe, value))}]"
+        return f"[{', '.join(map(_describe_value, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{name!r}: {_describe(one)}' for name, one in value.items())}}}"
+        return f"{{{', '.join(f'{name!r}: {_describe_value(item)}' for name, item in value.items())}}}"
     if isinstance(value, np.random.RandomState):
         return f"RandomState({fingerprint(*value.get_state())})"
     if isinstance(value, np.random.Generator):
@@ -93,41 +77,29 @@ def _describe(value: Any) -> str:
 
 
 def describe_scoring(scoring: Any) -> str:
-    """Return the name of a function, or what else a score is made of, as text that is the same in the next process.
-
-    Examples
-    --------
-    >>> import functools
-    >>> describe_scoring(len), describe_scoring(functools.partial(round, ndigits=2))
-    ('len', 'functools.partial(<built-in function round>, ndigits=2)')
-    """
+    """Return the name of a scoring function, or a description of another scoring object, the same in every process."""
     name = getattr(scoring, "__name__", None)
-    return name if callable(scoring) and isinstance(name, str) else _describe(scoring)
+    return name if callable(scoring) and isinstance(name, str) else _describe_value(scoring)
 
 
 def fingerprint(*values: Any) -> str:
-    """Return twelve digits that tell arrays, lists of arrays and groups from others.
-
-    Examples
-    --------
-    >>> fingerprint(np.zeros(3)) == fingerprint(np.zeros(3)), fingerprint(np.zeros(3)) == fingerprint(np.ones(3))
-    (True, False)
-    """
+    """Return the digest of arrays, lists of arrays and groups that files of curves hold: 12 hexadecimal digits."""
     digest = hashlib.sha256()
     for value in values:
-        _feed(digest, value)
+        _update_digest(digest, value)
     return digest.hexdigest()[:12]
 
 
 def _read_rows(table: Any) -> Iterator[Any]:
-    """Yield the rows one at a time, as they may lie in a file; of what has none, the whole."""
+    """Yield the rows one at a time, because they may be in a file; yield the whole if there is only one axis."""
     if len(table.shape) > 1:
         yield from (table[i] for i in range(table.shape[0]))
     else:
         yield table[:] if table.shape else table
 
 
-def _feed(digest: Any, value: Any) -> None:
+def _update_digest(digest: Any, value: Any) -> None:
+    """Add a value to the digest."""
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
     if value is None or isinstance(value, str):
@@ -139,7 +111,7 @@ def _feed(digest: Any, value: Any) -> None:
     elif hasattr(value, "__iter__"):
         digest.update(b"[")
         for item in value:
-            _feed(digest, item)
+            _update_digest(digest, item)
         digest.update(b"]")
     else:
         digest.update(f"{type(value).__name__}{np.asarray(value).tolist()!r}".encode())

@@ -1,6 +1,6 @@
-"""Old import paths: they work for one version, and warn.
+"""Old import paths, which work for one more version and warn.
 
-Remove an entry when the version after the move is released, and this module when its tables are empty.
+Remove an entry when the version after the move is released, and this module when its table is empty.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-# Modules that are gone, and the modules that hold their names now.
+# Removed modules, each with the modules that now define its names.
 _MODULES = {
     "averaging": ("training",),
     "batches": ("training", "training.batches"),
@@ -40,7 +40,7 @@ _MODULES = {
 
 
 def find_moved(old: str, moved: dict[str, str], name: str) -> Any:
-    """Return a name that has moved out of the module `old`, and warn; ``__getattr__`` of a module calls it.
+    """Return an object that has moved out of the module `old`, and warn. ``__getattr__`` of a module calls this.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def find_moved(old: str, moved: dict[str, str], name: str) -> Any:
 
 
 class _MovedModules(MetaPathFinder, Loader):
-    """Find modules that are gone, as empty ones that look their names up elsewhere."""
+    """Finder of removed modules: creates empty modules that look up each name in its new module."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
         package, _, old = fullname.partition(".")
@@ -95,7 +95,7 @@ class _MovedModules(MetaPathFinder, Loader):
 
 
 def install() -> None:
-    """Make the old modules importable.
+    """Make the removed modules importable.
 
     Examples
     --------

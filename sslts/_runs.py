@@ -7,12 +7,12 @@ from numpy.typing import ArrayLike
 
 
 def find_runs(labels: ArrayLike, *, breaks: ArrayLike = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the runs of equal values in one array of labels.
+    """Return the runs of equal values in one array of labels.
 
     Parameters
     ----------
     labels : array-like of shape (T,)
-        Labels, one per sample. Every value is as good as another here, -1 too.
+        One label per sample, -1 included.
     breaks : array-like of int, default=()
         Samples at which a new run starts even between equal labels, such as the first samples of recordings that
         were joined end to end.
@@ -20,7 +20,7 @@ def find_runs(labels: ArrayLike, *, breaks: ArrayLike = ()) -> tuple[np.ndarray,
     Returns
     -------
     starts, ends : ndarray of int64 of shape (n_runs,)
-        The run is ``labels[start:end]``. Runs come in order, without gaps.
+        Each run is ``labels[start:end]``. Runs are in order and without gaps.
     values : ndarray of shape (n_runs,)
         The label of each run, in the dtype of `labels`.
 
@@ -31,26 +31,26 @@ def find_runs(labels: ArrayLike, *, breaks: ArrayLike = ()) -> tuple[np.ndarray,
 
     Examples
     --------
-    >>> from sslts._runs import find_runs
+    >>> from sslts.segments import find_runs
     >>> starts, ends, values = find_runs([0, 0, 3, 3, 3, -1])
     >>> starts.tolist(), ends.tolist(), values.tolist()
     ([0, 2, 5], [2, 5, 6], [0, 3, -1])
     """
     array = np.asarray(labels)
     if array.ndim != 1:
-        raise ValueError(f"labels has shape {array.shape}; find_runs reads one recording: give a (T,) array.")
-    fresh = np.zeros(array.size, dtype=bool)
-    fresh[:1] = True
-    fresh[1:] = array[1:] != array[:-1]
+        raise ValueError(f"labels has shape {array.shape}; find_runs takes one recording: give a (T,) array.")
+    is_start = np.zeros(array.size, dtype=bool)
+    is_start[:1] = True
+    is_start[1:] = array[1:] != array[:-1]
     at = np.asarray(breaks, dtype=np.int64)
-    fresh[at[at < array.size]] = True  # an empty recording at the end starts after the last sample
-    starts = np.flatnonzero(fresh).astype(np.int64, copy=False)
+    is_start[at[at < array.size]] = True  # an empty recording at the end starts after the last sample
+    starts = np.flatnonzero(is_start).astype(np.int64, copy=False)
     ends = np.append(starts[1:], array.size)[: starts.size]
     return starts, ends, array[starts]
 
 
 def expand_ranges(starts: ArrayLike, lengths: ArrayLike) -> np.ndarray:
-    """Write out many ranges as one array of indices.
+    """Return many ranges of indices as one array.
 
     Parameters
     ----------
@@ -62,11 +62,11 @@ def expand_ranges(starts: ArrayLike, lengths: ArrayLike) -> np.ndarray:
     Returns
     -------
     ndarray of int64 of shape (sum(lengths),)
-        ``start, start + 1, ..., start + length - 1`` of each range, one range after another.
+        The indices ``start, start + 1, ..., start + length - 1`` of each range, one range after another.
 
     Examples
     --------
-    >>> from sslts._runs import expand_ranges
+    >>> from sslts.segments import expand_ranges
     >>> expand_ranges([5, 0, 9], [2, 0, 3]).tolist()
     [5, 6, 9, 10, 11]
     """

@@ -1,82 +1,44 @@
-"""What an estimator wraps (pipelines, searches, meta-estimators around a fitted segmenter), and what tells it apart."""
+"""Access to segmenters inside other estimators, such as pipelines, searches and meta-estimators."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_INNER = ("best_estimator_", "segmenter_", "estimator_", "estimator")
+_INNER_ATTRIBUTES = ("best_estimator_", "segmenter_", "estimator_", "estimator")
 
 
 def find_owner(estimator: Any, name: str) -> Any:
-    """Return the estimator that has an attribute: this one, or what it wraps, from the outside in; None if none has.
+    """Return the outermost estimator that has the attribute ``name``: ``estimator`` or one that it wraps; else None.
 
-    A pipeline wraps its last step, a search its best estimator.
-
-    Parameters
-    ----------
-    estimator : estimator
-    name : str
-        Of the attribute.
-
-    Examples
-    --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sslts import FixMatchSegmenter
-    >>> from sslts.preprocessing import RecordingStandardizer
-    >>> pipeline = make_pipeline(RecordingStandardizer(), FixMatchSegmenter(background=3))
-    >>> find_owner(pipeline, "background").background, find_owner(pipeline, "no_such_name")
-    (3, None)
+    A pipeline wraps its last step, and a search wraps its best estimator.
     """
     while estimator is not None and not hasattr(estimator, name):
         steps = getattr(estimator, "steps", None)
-        inner = (getattr(estimator, attribute, None) for attribute in _INNER)
-        estimator = steps[-1][1] if steps else next((one for one in inner if one is not None), None)
+        inner = (getattr(estimator, attribute, None) for attribute in _INNER_ATTRIBUTES)
+        estimator = steps[-1][1] if steps else next((wrapped for wrapped in inner if wrapped is not None), None)
     return estimator
 
 
 def find_attribute(estimator: Any, name: str, default: Any = None) -> Any:
-    """Return an attribute of the estimator, or of what it wraps; ``default`` if none has it.
-
-    Examples
-    --------
-    >>> from sslts import FixMatchSegmenter, SelfTrainingSegmenter
-    >>> find_attribute(SelfTrainingSegmenter(FixMatchSegmenter(background=3)), "background", 0)
-    3
-    """
+    """Return an attribute of the estimator or of an estimator that it wraps; ``default`` if no estimator has it."""
     owner = find_owner(estimator, name)
     return default if owner is None else getattr(owner, name)
 
 
 def check_completed(estimator: Any) -> None:
-    """Raise KeyboardInterrupt if the network in a fitted estimator was trained only until Ctrl-C.
+    """Raise KeyboardInterrupt if Ctrl-C interrupted the training of a fitted estimator.
 
-    A fit that is interrupted returns, with the model of the steps so far. Who fits several one after another has to
-    stop there: what follows would take that model for a whole one.
-
-    Examples
-    --------
-    >>> from sslts import FixMatchSegmenter
-    >>> check_completed(FixMatchSegmenter())
+    An interrupted fit returns normally, with the model trained so far. Code that fits several estimators in turn must
+    stop after an interrupted fit, because it would treat that model as fully trained.
     """
     if getattr(find_attribute(estimator, "net_"), "interrupted_", False):
         raise KeyboardInterrupt
 
 
 def find_fitted(estimator: Any, argument: str = "segmenter") -> Any:
-    """Return the fitted segmenter in an estimator: the one whose network was trained.
+    """Return the fitted segmenter in an estimator, which has the trained network.
 
-    Raises
-    ------
-    sklearn.exceptions.NotFittedError
-        If there is none; the message names ``argument``.
-
-    Examples
-    --------
-    >>> from sslts import FixMatchSegmenter
-    >>> find_fitted(FixMatchSegmenter(), "init")
-    Traceback (most recent call last):
-    ...
-    sklearn.exceptions.NotFittedError: init: there is no fitted segmenter in this FixMatchSegmenter; fit it first.
+    Raise scikit-learn's NotFittedError, whose message names ``argument``, if the estimator has no fitted segmenter.
     """
     owner = find_owner(estimator, "network_")
     if owner is None:

@@ -1,4 +1,4 @@
-"""Learn on labeled recordings what a segmenter's scores mean for a count."""
+"""Calibration of a segmenter's counts on labeled recordings."""
 
 from __future__ import annotations
 
@@ -14,26 +14,30 @@ from sslts.decoding import predict_both
 from sslts.metrics import Segments, find_segments, match_segments
 from sslts.segments import CountCalibration, find_log_odds, labels_to_segments
 
-_MAX_FOLDS = 20  # curves that are fitted to measure residuals; of fewer recordings, each is left out by itself
-_OVERLAP = 0.1  # intersection over union from which a predicted segment is a real one: its ends do not matter here
+__all__ = ["calibrate_counts"]
+
+_MAX_FOLDS = 20  # limits the number of fitted curves; up to 20 recordings are left out one at a time
+_LEAST_IOU = 0.1  # least overlap of a predicted segment that is real; low because ends do not matter for a count
 
 
 def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibration]:
-    """Learn how sure the segmenter's counts are, for `sslts.segments.summarize`.
+    """Return a calibration of the segmenter's counts for each class, for `sslts.segments.summarize`.
 
     Parameters
     ----------
     segmenter : fitted segmenter
+        Segmenter whose counts are calibrated.
     X : array-like
-        Recordings that the segmenter was not fitted on, as of validation subjects: at least ten, of the kind and
-        length that will be counted; n of them back intervals of a level up to ``n / (n + 1)``.
+        Recordings that the segmenter was not fitted on, such as recordings of validation subjects. Pass at least ten,
+        similar in kind and length to the recordings that will be counted. n recordings support intervals of a level up
+        to ``n / (n + 1)``.
     y : array-like of int
-        Their labels; -1 where unlabeled. Recordings without a labeled sample are left out.
+        Labels of `X` (-1 = unlabeled). Recordings without a labeled sample are left out.
 
     Returns
     -------
     dict of int to CountCalibration
-        For each class that is not background.
+        The calibration of each class except the background.
 
     Raises
     ------
@@ -43,15 +47,15 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     Warns
     -----
     UserWarning
-        If no labeled recording holds a class, so that its scores are taken as they are; if fewer than half of a
-        class' true segments were found. The message names the class.
+        If no labeled recording holds a class: its scores are not calibrated. If fewer than half of the true segments
+        of a class were found. The message names the class.
 
     Notes
     -----
-    For each segment that is real and found, `CountCalibration` adds those that were missed here for each one found.
-    Where fewer than half were found, more is added than was seen: expected counts and intervals then say hardly more
-    than that the segmenter does not find the class. Where none was found, all that were missed are added for each one
-    that is found later, which says nothing of the new recording.
+    For each real segment that is found, `CountCalibration` adds the number of missed segments per found segment in `X`.
+    If fewer than half of the segments were found, it adds more segments than were found, and expected counts and
+    intervals are hardly informative. If no segment was found, it adds the number of all missed segments for each
+    segment that is found later, and expected counts are meaningless.
 
     Examples
     --------
@@ -72,28 +76,28 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     truth = spread_labels(follow_index(y, X), list(map(len, labels)))
     flat_true, flat_pred, offsets = pool_labels(truth, labels)
     if not (flat_true >= 0).any():
-        raise ValueError("y has no labeled sample: every label is -1. Counts are calibrated on labeled recordings.")
+        raise ValueError("y has no labeled sample: every label is -1. Pass labeled recordings to calibrate counts.")
     background = find_attribute(segmenter, "background", 0)
     true, found = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
-    cut = [np.where(t < 0, -1, p) for t, p in zip(truth, labels, strict=True)]
-    table = labels_to_segments(cut, background=background, proba=proba, classes=segmenter.classes_)
-    matched_true, matched = match_segments(true, found, _OVERLAP)
+    visible = [np.where(t < 0, -1, p) for t, p in zip(truth, labels, strict=True)]
+    table = labels_to_segments(visible, background=background, proba=proba, classes=segmenter.classes_)
+    matched_true, matched = match_segments(true, found, _LEAST_IOU)
     labeled = np.array([(t >= 0).any() for t in truth])
     real = np.zeros(found.label.size, dtype=bool)
     real[matched] = True
-    met = np.zeros(true.label.size, dtype=bool)
-    met[matched_true] = True
+    hit = np.zeros(true.label.size, dtype=bool)
+    hit[matched_true] = True
     score = table["score"].to_numpy()
     classes = [int(k) for k in segmenter.classes_ if k != background]
-    _warn_of_missed(true, matched_true, classes)
+    _warn_of_missed_segments(true, matched_true, classes)
     return {
         k: _calibrate_class(
             score[found.label == k],
             real[found.label == k],
             counts=[
-                _count(true, labeled, true.label == k),
-                _count(found, labeled, found.label == k),
-                _count(true, labeled, met & (true.label == k)),
+                _count_per_recording(true, labeled, true.label == k),
+                _count_per_recording(found, labeled, found.label == k),
+                _count_per_recording(true, labeled, hit & (true.label == k)),
             ],
         )
         if (true.label == k).any()
@@ -102,30 +106,32 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     }
 
 
-def _warn_of_missed(true: Segments, matched: np.ndarray, classes: list[int]) -> None:
+def _warn_of_missed_segments(true: Segments, matched: np.ndarray, classes: list[int]) -> None:
+    """Warn if no recording holds a class, or if fewer than half of its true segments were found."""
     n_true, n_found = ({k: int((label == k).sum()) for k in classes} for label in (true.label, true.label[matched]))
     absent = [k for k in classes if not n_true[k]]
     if absent:
         warn(
-            f"no labeled recording holds a segment of class {absent[0]}, so its counts can't be calibrated: its "
-            "scores are taken as they are. Calibrate on recordings that hold it."
+            f"no labeled recording holds a segment of class {absent[0]}, so its counts are not calibrated. Pass "
+            "recordings with this class."
         )
     weak = [f"class {k}, {n_found[k]} of {n_true[k]}" for k in classes if 2 * n_found[k] < n_true[k]]
     if weak:
         warn(
-            f"fewer than half of the true segments were found ({'; '.join(weak)}): expected counts, which make up for "
-            "the others, are hardly better than a guess. Mend the segmenter first."
+            f"fewer than half of the true segments were found ({'; '.join(weak)}), so expected counts are hardly "
+            "better than a guess. Improve the segmenter first."
         )
 
 
-def _count(segments: Segments, labeled: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def _count_per_recording(segments: Segments, labeled: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the number of chosen segments in each labeled recording."""
     return np.bincount(segments.recording[chosen], minlength=labeled.size)[labeled]
 
 
 def _calibrate_class(score: np.ndarray, real: np.ndarray, *, counts: list[np.ndarray]) -> CountCalibration:
-    """Fit the curve to all recordings, and measure the residuals of each by one that has not seen it.
+    """Return the curve of one class, fitted to all recordings, with cross-validated residuals of the recordings.
 
-    ``counts`` (n,) each are of true segments, found ones, and true ones that were found.
+    ``counts`` are three arrays (n,): true segments, predicted segments, and true segments that were found.
     """
     true, found, _ = counts
     n = found.size
@@ -133,8 +139,8 @@ def _calibrate_class(score: np.ndarray, real: np.ndarray, *, counts: list[np.nda
     fold = np.arange(n) % min(n, _MAX_FOLDS)
     residuals = np.empty(n)
     for left_out in (fold == f for f in range(fold.max(initial=-1) + 1)):
-        seen = ~left_out if n > 1 else left_out  # of one recording there is no other
-        curve = _make_curve(score, real, recording, counts, seen)
+        training = ~left_out if n > 1 else left_out  # a single recording can't be left out
+        curve = _make_curve(score, real, recording, counts, training)
         expected, variance = (np.bincount(recording, weights=part, minlength=n) for part in curve.weigh(score))
         residuals[left_out] = curve.measure_residuals(true, expected, variance)[left_out]
     whole = _make_curve(score, real, recording, counts, np.ones(n, dtype=bool))
@@ -142,23 +148,30 @@ def _calibrate_class(score: np.ndarray, real: np.ndarray, *, counts: list[np.nda
 
 
 def _make_curve(
-    score: np.ndarray, real: np.ndarray, recording: np.ndarray, counts: list[np.ndarray], seen: np.ndarray
+    score: np.ndarray, real: np.ndarray, recording: np.ndarray, counts: list[np.ndarray], training: np.ndarray
 ) -> CountCalibration:
-    """Fit the curve of scores, and the share that is missed, to the recordings that are ``seen`` (n,)."""
-    mine = seen[recording]
-    slope, intercept = _fit_curve(score[mine], real[mine]) if mine.any() else (1.0, 0.0)
-    true, _, met = (int(count[seen].sum()) for count in counts)
-    return CountCalibration(slope, intercept, missed=(true - met) / max(met, 1))
+    """Return the curve of scores and the number of missed segments per found segment, fitted to some recordings.
+
+    ``training`` (n,) tells which recordings are used.
+    """
+    used = training[recording]
+    slope, intercept = _fit_curve(score[used], real[used]) if used.any() else (1.0, 0.0)
+    true, _, hit = (int(count[training].sum()) for count in counts)
+    return CountCalibration(slope, intercept, missed=(true - hit) / max(hit, 1))
 
 
 def _fit_curve(score: np.ndarray, real: np.ndarray) -> tuple[float, float]:
-    """Fit a logistic curve to log-odds, with Platt's targets: never quite 0 or 1, they keep it finite by themselves."""
+    """Return slope and intercept of a logistic curve, fitted to log-odds with Platt's targets.
+
+    The targets are never exactly 0 or 1, so the curve stays finite without a penalty.
+    """
     from sklearn.linear_model import LogisticRegression
 
     odds = find_log_odds(score)[:, None]
     target = np.where(real, (real.sum() + 1) / (real.sum() + 2), 1 / ((~real).sum() + 2))
-    both = np.concatenate([odds, odds])
+    # A soft target is fitted as two samples, one of each outcome, with weights.
+    doubled = np.concatenate([odds, odds])
     outcome = np.repeat([1, 0], score.size)
     unpenalized = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
-    fitted = unpenalized.fit(both, outcome, sample_weight=np.concatenate([target, 1 - target]))
+    fitted = unpenalized.fit(doubled, outcome, sample_weight=np.concatenate([target, 1 - target]))
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])

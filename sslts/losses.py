@@ -1,7 +1,7 @@
-"""Labeled losses: what a segmenter learns from labeled samples, as parameter objects for ``labeled_loss``.
+"""Losses on labeled samples: recipes for the parameter ``labeled_loss`` of a segmenter.
 
-Any callable ``(logits, labels, class_weight) -> scalar`` is a labeled loss: logits of shape (B, K, T), class indices
-(B, T) with ``-1`` where unlabeled, and class weights (K,) or None.
+Any callable ``(logits, labels, class_weight) -> scalar`` is a labeled loss. It takes logits (B, K, T), class indices
+(B, T) with ``-1`` for unlabeled samples, and class weights (K,) or None.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class CrossEntropy(Recipe):
     Parameters
     ----------
     label_smoothing : float, default=0.0
-        Share of the probability that is spread over all classes (Szegedy et al. 2016), 0 to below 1. Raise it where
-        annotators disagree about boundaries.
+        Share of the target probability that is spread over all classes (Szegedy et al. 2016), from 0 to below 1. Raise
+        it if annotators disagree about boundaries.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class CrossEntropy(Recipe):
     label_smoothing: float = bounded(0.0, most=1, included=False)
 
     def __call__(self, logits: Tensor, labels: Tensor, class_weight: Tensor | None = None) -> Tensor:
-        """Return the loss of logits (B, K, T) and labels (B, T); zero without a labeled sample."""
+        """Return the loss of logits (B, K, T) and labels (B, T); zero if no sample is labeled."""
         if not self.label_smoothing:
             return labeled_cross_entropy(logits, labels, class_weight)
         known = labels >= 0
@@ -54,12 +54,13 @@ class CrossEntropy(Recipe):
 
 @dataclass(frozen=True)
 class Focal(Recipe):
-    """The focal loss: a sample counts less, the surer the network is of the right class (Lin et al. 2017).
+    """The focal loss, which lowers the weight of samples that are classified well (Lin et al. 2017).
 
     Parameters
     ----------
     gamma : float, default=2.0
-        Exponent, 0 or more; 0 is the cross-entropy. Raise it where easy background drowns a rare pattern.
+        Exponent of the weight ``(1 - p)^gamma``, 0 or more; 0 gives the cross-entropy. Raise it if easy background
+        dominates a rare pattern.
 
     Examples
     --------
@@ -72,24 +73,24 @@ class Focal(Recipe):
     gamma: float = bounded(2.0)
 
     def __call__(self, logits: Tensor, labels: Tensor, class_weight: Tensor | None = None) -> Tensor:
-        """Return the loss of logits (B, K, T) and labels (B, T); zero without a labeled sample."""
+        """Return the loss of logits (B, K, T) and labels (B, T); zero if no sample is labeled."""
         known = labels >= 0
         log_proba = logits.log_softmax(1).gather(1, labels.clamp(min=0)[:, None])[:, 0]
         weight = known.to(logits.dtype) if class_weight is None else class_weight[labels.clamp(min=0)] * known
-        loss = -((1 - log_proba.exp()).clamp(min=0) ** self.gamma) * log_proba
+        loss = -((1 - log_proba.exp()).clamp(min=1e-12) ** self.gamma) * log_proba
         return (loss * weight).sum() / weight.sum().clamp(min=1e-12)
 
 
 @dataclass(frozen=True)
 class Dice(Recipe):
-    """One minus the soft Dice coefficient, in the mean over the classes that are labeled in the batch.
+    """One minus the soft Dice coefficient, averaged over the classes with labeled samples in the batch.
 
-    Source: Milletari et al. 2016, "V-Net"; the cross-entropy beside it steadies the first steps (Isensee et al. 2021).
+    Source: Milletari et al. 2016, "V-Net". The added cross-entropy stabilizes the first steps (Isensee et al. 2021).
 
     Parameters
     ----------
     cross_entropy : float, default=1.0
-        Weight of the cross-entropy that is added, 0 or more.
+        Weight of the added cross-entropy, 0 or more; 0 adds no cross-entropy.
 
     Examples
     --------
@@ -102,7 +103,7 @@ class Dice(Recipe):
     cross_entropy: float = bounded(1.0)
 
     def __call__(self, logits: Tensor, labels: Tensor, class_weight: Tensor | None = None) -> Tensor:
-        """Return the loss of logits (B, K, T) and labels (B, T); zero without a labeled sample."""
+        """Return the loss of logits (B, K, T) and labels (B, T); zero if no sample is labeled."""
         known = (labels >= 0)[:, None].to(logits.dtype)
         proba = logits.softmax(1) * known
         truth = F.one_hot(labels.clamp(min=0), logits.shape[1]).transpose(1, 2) * known

@@ -1,20 +1,20 @@
-"""Recipes for torch modules that map signals ``(B, C, T)`` to class scores ``(B, K, T)``, for any T.
+"""Recipes for torch modules that map signals ``(B, C, T)`` to logits ``(B, K, T)``, for any T.
 
-Any callable ``(n_channels, n_classes) -> torch.nn.Module`` is a network. What a module may offer besides ``forward``:
+Any callable ``(n_channels, n_classes) -> torch.nn.Module`` is a network. A module may offer more than ``forward``:
 
 ``stride``
-    Its output at a sample depends on the sample's position only modulo this; pieces of a recording start at multiples,
-    and training windows whose length is derived are multiples of it.
+    The output at a sample depends on the position of the sample only modulo ``stride``. Pieces of a recording start at
+    multiples of it, and training windows of a derived length are multiples of it.
 ``receptive_field``
-    Samples to either side that can influence an output. With both, a long recording is read in pieces that give the
-    result of one pass.
+    Number of samples on each side that can influence an output. With ``stride`` and ``receptive_field``, a long
+    recording is predicted in pieces with the same result as in one pass.
 ``takes_lengths``
-    True: ``forward(x, lengths)`` answers to the first ``lengths[i]`` samples of each signal, which zeros follow, as if
-    the signal ended there. Recordings of unlike lengths then go through it together.
+    If True, ``forward(x, lengths)`` treats each signal as if it ended after ``lengths[i]`` samples; zeros follow there.
+    Recordings of different lengths then share a batch.
 ``fold_norms()``
-    Returns a copy for evaluation that says the same in fewer operations; prediction takes it.
+    Returns a copy for evaluation with the same outputs and fewer operations; prediction uses the copy.
 
-No layer here takes statistics over unbounded time at inference.
+No layer here computes statistics over unbounded time at inference.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from sslts.annotations import SignalSummary
-from sslts.recipes import Bounds, Recipe
+from sslts.recipes import Recipe, bounded
 
 __all__ = [
     "Ensemble",
@@ -47,37 +47,37 @@ __all__ = [
 
 Network = Callable[[int, int], nn.Module]
 
-# Rule by which the default stem follows the signal. It is stated in docs/guide/defaults.md.
+# Rule for the default stem stride, documented in docs/guide/defaults.md.
 _CELLS_PER_SEGMENT = 10
 _MAX_STEM_STRIDE = 16
 
 
 @dataclass(frozen=True)
 class UNet(Recipe):
-    """A residual U-Net that decodes to the stride of its stem and interpolates from there to every sample.
+    """Recipe for a residual U-Net that decodes to the stride of its stem and interpolates to every sample.
 
     Source: Ronneberger et al. 2015, with the residual blocks of He et al. 2016.
 
     Parameters
     ----------
     width : int
-        Channels after the stem; doubled at each level up to ``8 * width``.
+        Number of channels after the stem; it doubles at each level up to ``8 * width``.
     depth : int
-        Levels below the stem; each halves the time resolution.
+        Number of levels below the stem; each level halves the time resolution.
     kernel_size : int
-        Odd; samples of the level that a convolution sees.
+        Length of the convolutions, in cells of their level; an odd number.
     stem_stride : int or None
-        Samples per cell of the finest level, a power of two. None: derived from the signal, so that the shortest
-        kind of segment is at least 10 cells long (`for_signal`), 1 to 16.
+        Samples per cell of the finest level, a power of two. None derives 1 to 16 from the labels: the class with the
+        shortest segments has segments of at least 10 cells in the median (`for_signal`).
     dropout : float
-        Probability with which a channel of the deepest features is dropped in training.
+        Probability that a channel of the deepest features is dropped in training.
     feature_dropout : float
-        Probability with which a channel of the encoder's features of any level is dropped in training, in every second
-        recording of a batch, drawn; 0.5 in UniMatch (Yang et al. 2023, section 3.2), which gives these features a
-        stream of its own, where here they share the one pass. 0 costs nothing.
+        Probability that a channel of the encoder's features is dropped in training, at every level, in a random half of
+        the recordings of a batch. UniMatch uses 0.5 (Yang et al. 2023, section 3.2), in a separate pass; here the
+        recordings with dropped channels share the pass with the others. 0 costs no time.
     members : int
-        Networks that learn side by side: each sees every ``members``-th window of a batch, so that a step costs what it
-        costs one; together they teach, and predict, by the mean of their probabilities (`Ensemble`).
+        Number of networks that are trained side by side. Each network sees every ``members``-th window of a batch, so a
+        step costs as much as with one network. Teacher and prediction use the mean of their probabilities (`Ensemble`).
 
     Examples
     --------
@@ -87,27 +87,21 @@ class UNet(Recipe):
     torch.Size([1, 4, 101])
     """
 
-    width: int = 16
-    depth: int = 5
-    kernel_size: int = 5
-    stem_stride: int | None = None
-    dropout: float = 0.0
-    feature_dropout: float = 0.0
-    members: int = 1
-
-    _bounds: ClassVar[Mapping[str, Bounds]] = {
-        **dict.fromkeys(("width", "kernel_size", "stem_stride", "members"), Bounds(1, whole=True)),
-        "depth": Bounds(0, whole=True),
-        **dict.fromkeys(("dropout", "feature_dropout"), Bounds(0, 1, included=False)),
-    }
+    width: int = bounded(16, 1, whole=True)
+    depth: int = bounded(5, whole=True)
+    kernel_size: int = bounded(5, 1, whole=True)
+    stem_stride: int | None = bounded(None, 1, whole=True)
+    dropout: float = bounded(0.0, most=1, included=False)
+    feature_dropout: float = bounded(0.0, most=1, included=False)
+    members: int = bounded(1, 1, whole=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.kernel_size % 2 == 0:
-            raise ValueError(f"UNet: kernel_size={self.kernel_size} has no middle; give an odd number.")
+            raise ValueError(f"UNet: kernel_size={self.kernel_size} is even; give an odd number.")
 
     def __call__(self, n_channels: int, n_classes: int) -> nn.Module:
-        """Build the module, with random weights from torch's global state."""
+        """Return the module, with random weights from torch's global random state."""
         modules = [
             UNetModule(
                 n_channels,
@@ -124,89 +118,96 @@ class UNet(Recipe):
         return modules[0] if self.members == 1 else Ensemble(modules)
 
     def build(self, n_channels: int, n_classes: int, generator: torch.Generator) -> nn.Module:
-        """Build the module, with random weights from ``generator`` alone."""
-        with torch.device("meta"):  # where nothing is drawn
+        """Return the module, with random weights from ``generator`` only."""
+        with torch.device("meta"):  # no random numbers are drawn on this device
             module = self(n_channels, n_classes)
         return draw_weights(module.to_empty(device="cpu").float(), generator)
 
     def for_signal(self, summary: SignalSummary) -> UNet:
-        """Return this recipe with a stem stride that suits the shortest kind of segment."""
+        """Return this recipe with a stem stride that fits the class with the shortest segments.
+
+        A stem stride that was given stays.
+        """
         if self.stem_stride is not None:
             return self
         cell = max(summary.shortest_segment / _CELLS_PER_SEGMENT, 1.0)
         return self.replace(stem_stride=min(2 ** int(math.log2(cell)), _MAX_STEM_STRIDE))
 
 
-def _conv(inside: int, outside: int, kernel_size: int, stride: int = 1) -> nn.Conv2d:
-    # One-dimensional convolutions over (B, C, 1, T): on CPUs the two-dimensional, channels-last kernels are about three
-    # times faster than the one-dimensional ones.
+def _make_conv(inside: int, outside: int, kernel_size: int, stride: int = 1) -> nn.Conv2d:
+    # Signals are (B, C, 1, T): on CPUs, two-dimensional channels-last kernels are about three times faster than
+    # one-dimensional kernels.
     padding = (0, (kernel_size - stride + 1) // 2)
     return nn.Conv2d(inside, outside, (1, kernel_size), stride=(1, stride), padding=padding, bias=False)
 
 
-class _Clear:
-    """Clear features beyond the ends of their signals, as a convolution's padding is beyond the end of a batch.
+class _Padding:
+    """The padding behind each signal of a batch, at any time resolution.
 
-    ``ends`` (B,) are in samples, of ``total``; None where all signals end with the batch.
+    ``ends`` (B, 1) are the lengths of the signals, in samples; None if all signals are ``total`` samples long.
     """
 
     def __init__(self, ends: Tensor | None, total: int) -> None:
         self.ends, self.total = ends, total
 
     @classmethod
-    def read(cls, lengths: Sequence[int] | None, x: Tensor, stride: int) -> _Clear:
+    def from_lengths(cls, lengths: Sequence[int] | None, x: Tensor, stride: int) -> _Padding:
+        """Return the padding of signals ``x``, whose ``lengths`` are rounded up to multiples of ``stride``."""
         total = x.shape[-1]
         ends = [-(-length // stride) * stride for length in lengths or ()]
         if all(end == total for end in ends):
             return cls(None, total)
         return cls(torch.tensor(ends, device=x.device)[:, None], total)
 
-    def __call__(self, y: Tensor) -> Tensor:
+    def clear(self, y: Tensor) -> Tensor:
+        """Return features (B, C, 1, T) with zeros in the padding."""
         if self.ends is None:
             return y
-        inside = torch.arange(y.shape[-1], device=y.device) < self._count(y)
+        inside = torch.arange(y.shape[-1], device=y.device) < self._count_cells(y)
         return y * inside[:, None, None].to(y.dtype)
 
     def repeat_last(self, y: Tensor) -> Tensor:
-        """Return (B, K, T) with the last value of each signal from its end on, as interpolation has it."""
+        """Return logits (B, K, T) with the last value of each signal in its padding, as interpolation needs it."""
         if self.ends is None:
             return y
-        index = torch.arange(y.shape[-1], device=y.device).minimum(self._count(y) - 1)
+        index = torch.arange(y.shape[-1], device=y.device).minimum(self._count_cells(y) - 1)
         return y.gather(-1, index[:, None].expand_as(y))
 
-    def _count(self, y: Tensor) -> Tensor:
+    def _count_cells(self, y: Tensor) -> Tensor:
+        """Return the number of cells (B, 1) of each signal, at the time resolution of ``y``."""
         assert self.ends is not None
         return self.ends // (self.total // y.shape[-1])
 
 
 class _Block(nn.Module):
-    """Two convolutions and a shortcut."""
+    """A residual block: two convolutions and a shortcut."""
 
     def __init__(self, inside: int, outside: int, kernel_size: int) -> None:
         super().__init__()
-        self.conv1 = _conv(inside, outside, kernel_size)
+        self.conv1 = _make_conv(inside, outside, kernel_size)
         self.norm1 = nn.BatchNorm2d(outside)
-        self.conv2 = _conv(outside, outside, kernel_size)
+        self.conv2 = _make_conv(outside, outside, kernel_size)
         self.norm2 = nn.BatchNorm2d(outside)
-        self.shortcut = nn.Identity() if inside == outside else _conv(inside, outside, 1)
+        self.shortcut = nn.Identity() if inside == outside else _make_conv(inside, outside, 1)
 
-    def forward(self, x: Tensor, clear: _Clear) -> Tensor:
-        y = clear(F.relu(self.norm1(self.conv1(x)), inplace=True))
-        return clear(F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True))
+    def forward(self, x: Tensor, padding: _Padding) -> Tensor:
+        y = padding.clear(F.relu(self.norm1(self.conv1(x)), inplace=True))
+        return padding.clear(F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True))
 
 
 class FeatureDropout(nn.Module):
-    """Drop whole channels of (B, C, 1, T) in training, as ``torch.nn.Dropout2d`` does, drawn from a given generator.
+    """Layer that drops whole channels of (B, C, 1, T) in training, like ``torch.nn.Dropout2d`` with a generator.
 
     Parameters
     ----------
     p : float
-        Probability of a channel to be dropped.
+        Probability that a channel is dropped.
 
     Attributes
     ----------
     generator : torch.Generator or None
-        Set by who trains; None draws from torch's global state. It belongs to a run, so copies and files are without.
+        Set by the training loop; None draws from torch's global random state. It belongs to one training, so copies and
+        files do not keep it.
 
     Examples
     --------
@@ -237,7 +238,20 @@ class FeatureDropout(nn.Module):
 
 
 def draw_weights(module: nn.Module, generator: torch.Generator) -> nn.Module:
-    """Give a module of convolutions and batch norms the weights that torch's constructors would, from ``generator``.
+    """Draw the weights of a module of convolutions and batch norms from ``generator``, and return the module.
+
+    The weights are drawn as torch's constructors draw them.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        It is changed in place.
+    generator : torch.Generator
+
+    Raises
+    ------
+    TypeError
+        If another kind of layer has weights.
 
     Examples
     --------
@@ -249,7 +263,7 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> nn.Module:
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
-            # Drawn apart, and copied: what is drawn in place depends on the order of the weights in memory.
+            # Random numbers drawn in place would depend on the memory format of the weights, so they are copied.
             drawn = torch.empty_like(layer.weight, memory_format=torch.contiguous_format)
             layer.weight.data.copy_(nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=generator))
             if layer.bias is not None:
@@ -258,12 +272,15 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> nn.Module:
         elif isinstance(layer, nn.BatchNorm2d):
             layer.reset_parameters()
         elif any(True for _ in layer.parameters(recurse=False)) or any(True for _ in layer.buffers(recurse=False)):
-            raise TypeError(f"{type(layer).__name__} has weights that draw_weights does not know how to draw.")
+            raise TypeError(
+                f"draw_weights cannot draw the weights of a {type(layer).__name__}, only of Conv2d and BatchNorm2d; "
+                "draw them in the network's own `build`."
+            )
     return module
 
 
 class UNetModule(nn.Module):
-    """The module that `UNet` builds; ``stride`` and ``receptive_field`` are in samples.
+    """Module that `UNet` builds; ``stride`` and ``receptive_field`` are in samples.
 
     Examples
     --------
@@ -293,13 +310,15 @@ class UNetModule(nn.Module):
         stem: list[nn.Module] = []
         reach, cell, inside = 0, 1, n_channels
         for stride in strides:
-            size = kernel_size + stride - 1  # odd for stride 1, even otherwise, so that cells stay centred
-            stem += [_conv(inside, width, size, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            size = kernel_size + stride - 1  # odd for stride 1, else even: cells stay centered
+            stem += [_make_conv(inside, width, size, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
             reach += size * cell
             cell, inside = cell * stride, width
         self.stem = nn.Sequential(*stem)
         self.down = nn.ModuleList(
-            nn.Sequential(_conv(widths[i], widths[i + 1], 2, 2), nn.BatchNorm2d(widths[i + 1]), nn.ReLU(inplace=True))
+            nn.Sequential(
+                _make_conv(widths[i], widths[i + 1], 2, 2), nn.BatchNorm2d(widths[i + 1]), nn.ReLU(inplace=True)
+            )
             for i in range(depth)
         )
         self.encoder = nn.ModuleList(_Block(w, w, kernel_size) for w in widths)
@@ -308,41 +327,41 @@ class UNetModule(nn.Module):
         )
         self.dropout, self.feature_dropout = FeatureDropout(dropout), FeatureDropout(feature_dropout)
         self.head = nn.Conv2d(width, n_classes, 1)
-        # Two blocks a level (one at the deepest) of two convolutions, half a kernel to either side each, the pooling,
-        # and the interpolation from cells to samples.
+        # Each level has two blocks (the deepest level has one) of two convolutions; a convolution sees half a kernel on
+        # each side. Pooling, and interpolation from cells to samples, add the rest.
         levels = sum(2 ** (i + (i < depth)) for i in range(depth + 1))
         self.receptive_field = reach + stem_stride * ((kernel_size - 1) * levels + 2 ** (depth + 1) + 1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
-        """Return class scores (B, K, T), float32, of signals (B, C, T), or of their first ``lengths`` samples."""
+        """Return logits (B, K, T), float32, of signals (B, C, T), or of their first ``lengths`` samples."""
         length = x.shape[-1]
         x = F.pad(x, (0, -length % self.stride))[:, :, None]
         x = x.contiguous(memory_format=torch.channels_last)
-        clear = _Clear.read(lengths, x, self.stride)
+        padding = _Padding.from_lengths(lengths, x, self.stride)
         for layer in self.stem:
-            x = clear(layer(x)) if isinstance(layer, nn.ReLU) else layer(x)
-        skips = [self.encoder[0](x, clear)]
+            x = padding.clear(layer(x)) if isinstance(layer, nn.ReLU) else layer(x)
+        skips = [self.encoder[0](x, padding)]
         for down, block in zip(self.down, self.encoder[1:], strict=True):
-            skips.append(block(clear(down(skips[-1])), clear))
+            skips.append(block(padding.clear(down(skips[-1])), padding))
         if self.training and self.feature_dropout.p:
-            skips = self._perturb(skips)
+            skips = self._drop_features(skips)
         y = self.dropout(skips.pop())
         for block in self.decoder:
             y = F.interpolate(y, scale_factor=(1, 2), mode="nearest")
-            y = block(torch.cat([skips.pop(), y], 1), clear)
-        logits = clear.repeat_last(self.head(y)[:, :, 0].float())
+            y = block(torch.cat([skips.pop(), y], 1), padding)
+        logits = padding.repeat_last(self.head(y)[:, :, 0].float())
         if self.stem_stride > 1:
             logits = F.interpolate(logits, scale_factor=self.stem_stride, mode="linear", align_corners=False)
         return logits[..., :length]
 
     @property
     def takes_lengths(self) -> bool:
-        """Whether `forward` does: that of a subclass may not."""
+        """Whether `forward` takes ``lengths``; the `forward` of a subclass may not."""
         return "lengths" in inspect.signature(self.forward).parameters
 
     def fold_norms(self) -> UNetModule:
-        """Return a copy for evaluation, in which each BatchNorm is a part of the convolution registered before it."""
+        """Return a copy for evaluation, with each BatchNorm folded into the convolution registered before it."""
         folded = copy.deepcopy(self).eval()
         for parent in list(folded.modules()):
             for (before, conv), (name, norm) in pairwise(parent.named_children()):
@@ -351,23 +370,23 @@ class UNetModule(nn.Module):
                     setattr(parent, name, nn.Identity())
         return folded
 
-    def _perturb(self, features: list[Tensor]) -> list[Tensor]:
-        """Drop channels of the features of all levels, in about half of the recordings."""
+    def _drop_features(self, features: list[Tensor]) -> list[Tensor]:
+        """Return the features of all levels, with channels dropped in about half of the recordings."""
         chosen = features[0].new_empty((len(features[0]), 1, 1, 1)).bernoulli_(generator=self.feature_dropout.generator)
         return [torch.where(chosen > 0, self.feature_dropout(x), x) for x in features]
 
 
 class Ensemble(nn.Module):
-    """Networks of one kind that share the work of training, and average their probabilities.
+    """Networks that split each training batch and average their probabilities in evaluation.
 
-    In training, member ``i`` of ``n`` answers to the windows ``i, i + n, ...`` of a batch; in evaluation all answer to
-    all. Members differ by their weights' start and by what they see, so their errors differ, and a teacher that is
-    their mean errs less than each (Lakshminarayanan et al. 2017, "Deep ensembles").
+    In training, member ``i`` of ``n`` gets the windows ``i, i + n, ...`` of a batch; in evaluation every member gets
+    all windows. Members have different initial weights and see different windows, so their errors differ, and their
+    mean has a smaller error than each member (Lakshminarayanan et al. 2017, "Deep ensembles").
 
     Parameters
     ----------
     members : sequence of torch.nn.Module
-        With the ``stride`` and ``receptive_field`` of the first.
+        Networks with the same ``stride``, ``stem_stride`` and ``receptive_field``.
 
     Examples
     --------
@@ -385,17 +404,20 @@ class Ensemble(nn.Module):
 
     @property
     def takes_lengths(self) -> bool:
-        """Whether all members do."""
+        """Whether `forward` of every member takes ``lengths``."""
         return all(getattr(member, "takes_lengths", False) for member in self.members)
 
     def fold_norms(self) -> Ensemble:
-        """Return an ensemble for evaluation whose members are folded, those that can be."""
+        """Return an ensemble for evaluation; members with ``fold_norms`` are folded."""
         members: list[Any] = list(self.members)
         folded = [member.fold_norms() if hasattr(member, "fold_norms") else member for member in members]
         return Ensemble(folded).eval()
 
     def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
-        """Return class scores (B, K, T) of signals (B, C, T): of one member each, or logs of mean probabilities."""
+        """Return logits (B, K, T) of signals (B, C, T).
+
+        In training, each signal has the logits of one member; in evaluation, the logs of the mean probabilities.
+        """
         n = len(self.members)
         if not self.training:
             given = () if lengths is None else (lengths,)
@@ -409,7 +431,7 @@ class Ensemble(nn.Module):
 
 
 def _split_stride(stride: int) -> list[int]:
-    """Split a stem's stride into stages of at most 4: 16 -> [4, 4], 8 -> [4, 2], 1 -> [1]."""
+    """Return the strides of the stages of a stem, at most 4 each: 16 -> [4, 4], 8 -> [4, 2], 1 -> [1]."""
     if stride < 1 or stride & (stride - 1):
         raise ValueError(f"stem_stride={stride} must be a power of two, 1 or more.")
     stages = []
@@ -421,6 +443,10 @@ def _split_stride(stride: int) -> list[int]:
 
 def count_parameters(module: nn.Module) -> int:
     """Return the number of trainable weights.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Transformers that keep the length of recordings.
+"""Scikit-learn transformers that keep the length of recordings.
 
-They are ordinary scikit-learn ones; they take every container that the estimators take, and return the same kind (a
-Panel container comes back as an array if its recordings are equally long, else as a list). The normalisation that
-estimators apply themselves, whose names are found here too, is in ``normalization.py``.
+The transformers accept every container of recordings that the estimators accept, and return the same kind of container
+(for a Panel container, an array if the recordings are equally long, otherwise a list). `LengthKeeping` is the base
+class of custom transformers. The functions that estimators use for normalization are available here too.
 """
 
 from __future__ import annotations
@@ -32,38 +32,43 @@ from sslts.recordings import (
 __all__ = [
     "ButterworthFilter",
     "FillGaps",
+    "LengthKeeping",
     "NormalizedRecordings",
     "RecordingStandardizer",
     "measure_moments",
     "standardize_locally",
 ]
 
-_SAMPLES_TOGETHER = 2**18  # that are filtered at once: 2 MiB
+_SAMPLES_TOGETHER = 2**18  # samples filtered in one call: 2 MiB of float64
 
 
 class LengthKeeping(TransformerMixin, BaseEstimator):
-    """Base of transformers that map each recording by itself; subclasses define ``_map(x)`` on (C, T).
+    """Base class of transformers that map each recording separately and keep its length.
+
+    A subclass defines ``_map(x)``, which receives one recording of shape (C, T) and returns an array of the same shape.
 
     Examples
     --------
-    >>> class Centred(LengthKeeping):
+    >>> import numpy as np
+    >>> from sslts.preprocessing import LengthKeeping
+    >>> class Center(LengthKeeping):
     ...     def _map(self, x):
     ...         return x - x.mean(-1, keepdims=True)
-    >>> Centred().fit_transform(np.array([[1.0, 3.0]])).tolist()
+    >>> Center().fit_transform(np.array([[1.0, 3.0]])).tolist()
     [[-1.0, 1.0]]
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
-    _takes_missing: ClassVar[bool] = False
-    _keeps_location: ClassVar[bool] = False  # so that float32 may not hold what comes out, if not what came in
+    _accepts_missing: ClassVar[bool] = False
+    _keeps_dtype: ClassVar[bool] = False  # True if the output keeps a large offset, which float32 would round
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
-        """Check the parameters and the input; nothing is learnt from other recordings.
+        """Check the parameters and the input; nothing is learned from the recordings.
 
         Parameters
         ----------
         X : array-like
-            Recordings, in any container that a segmenter takes.
+            Recordings, in any container that a segmenter accepts.
         y : ignored
 
         Returns
@@ -71,32 +76,32 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
         self
         """
         self._validate_params()
-        recordings = read_signals(X, missing=self._takes_missing)
+        recordings = self._read_signals(X, None)
         self.n_channels_, self.channel_names_ = recordings.n_channels, recordings.channel_names
         flat = recordings.container == "array" and len(recordings.sources[0].shape) == 1
         self.n_features_in_ = int(recordings.lengths[0]) if flat else recordings.n_channels
         return self
 
     def transform(self, X: Any) -> Any:
-        """Return the recordings, each mapped by itself, of unchanged length.
+        """Return the transformed recordings, with unchanged lengths.
 
         Parameters
         ----------
         X : array-like
-            Any container of recordings.
+            Recordings, in any container that a segmenter accepts.
 
         Returns
         -------
         ndarray or list of ndarray
-            An array for an array, a list for a list; for a Panel container ``(n, C, T)`` if the lengths are equal,
-            else a list of ``(C, T_i)``. Nested lists of numbers, equally long, are an array, as in scikit-learn. They
-            are float32; of a transformer that leaves signals where they are, float64 if the input is of a type that
-            float32 can't hold exactly, so that a large offset takes nothing away.
+            An array for an array, a list for a list. A Panel container gives an array ``(n, C, T)`` if the lengths are
+            equal, otherwise a list of ``(C, T_i)``. Equally long nested lists of numbers give an array, as in
+            scikit-learn. The output is float32. Transformers that keep the offset of signals return float64 if float32
+            can't represent the input's type exactly, so that a large offset costs no precision.
 
         Raises
         ------
         ValueError
-            If values are missing or infinite, or the number of channels differs from that seen in ``fit``.
+            If values are missing or infinite, or the channels differ from the channels in ``fit``.
         """
         self._validate_params()
         fitted = (
@@ -104,19 +109,23 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
             if hasattr(self, "n_channels_")
             else None
         )
-        recordings = read_signals(X, fitted=fitted, missing=self._takes_missing)
+        recordings = self._read_signals(X, fitted)
         out = []
         for x, source in zip(self._map_each(recordings), recordings.sources, strict=True):
             flat = recordings.container != "panel" and len(source.shape) == 1
             out.append(x[0] if flat else x)
-        return np.stack(out) if _is_table(X) and recordings.has_equal_lengths() else recordings.pack(out)
+        return np.stack(out) if _is_nested_list(X) and recordings.has_equal_lengths() else recordings.pack(out)
+
+    def _read_signals(self, X: Any, fitted: Channels | None) -> Recordings:
+        rate = getattr(self, "sampling_rate", None)
+        return read_signals(X, fitted=fitted, sampling_rate=rate, missing=self._accepts_missing)
 
     def _map_each(self, recordings: Recordings) -> Iterator[np.ndarray]:
         for i in range(len(recordings)):
-            x = recordings.read(i, missing=self._takes_missing, exact=True)
-            yield self._map_named(x, i).astype(x.dtype if self._keeps_location else np.float32)
+            x = recordings.read(i, missing=self._accepts_missing, exact=True)
+            yield self._map_recording(x, i).astype(x.dtype if self._keeps_dtype else np.float32)
 
-    def _map_named(self, x: np.ndarray, i: int) -> np.ndarray:  # noqa: ARG002 (for errors that name the recording)
+    def _map_recording(self, x: np.ndarray, i: int) -> np.ndarray:  # noqa: ARG002 (`i` is for error messages)
         return self._map(x)
 
     def _map(self, x: np.ndarray) -> np.ndarray:
@@ -125,26 +134,28 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = self._takes_missing
-        tags.requires_fit = False  # nothing is learnt, and recordings of any length are taken
+        tags.input_tags.allow_nan = self._accepts_missing
+        tags.requires_fit = False  # nothing is learned in fit
         assert tags.transformer_tags is not None
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"] if self._keeps_location else ["float32"]
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"] if self._keeps_dtype else ["float32"]
         return tags
 
 
-def _is_table(X: Any) -> bool:
+def _is_nested_list(X: Any) -> bool:
+    """Return whether ``X`` is a list of lists or tuples."""
     return isinstance(X, (list, tuple)) and all(isinstance(x, (list, tuple)) for x in X)
 
 
 class RecordingStandardizer(LengthKeeping):
-    """Give each channel of each recording mean 0 and standard deviation 1.
+    """Scale each channel of each recording to mean 0 and standard deviation 1.
 
-    ``StandardScaler`` on ``(n, T)`` scales each time index by itself, over recordings; this scales each recording by
-    itself, over time. A constant channel becomes zero.
+    Scikit-learn's ``StandardScaler`` scales each time index over the recordings. This transformer scales each recording
+    over time. A constant channel becomes zero.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from sslts.preprocessing import RecordingStandardizer
     >>> RecordingStandardizer().fit_transform(np.array([[1.0, 3.0], [10.0, 30.0]]))
     array([[-1.,  1.],
            [-1.,  1.]], dtype=float32)
@@ -156,31 +167,33 @@ class RecordingStandardizer(LengthKeeping):
 
 
 class FillGaps(LengthKeeping):
-    """Fill what sensors dropped: NaN, infinite, masked and missing values.
+    """Fill gaps in recordings: NaN, infinite, masked and missing values.
 
-    A gap is a run of such values in one channel.
+    A gap is a run of these values in one channel.
 
     Parameters
     ----------
     method : {"linear", "hold"}, default="linear"
-        ``"linear"`` joins the values beside the gap by a line, ``"hold"`` repeats the last value before it. At a
-        recording's start the first value is repeated backwards, at its end the last one forwards, with both.
+        ``"linear"`` interpolates between the values on both sides of the gap, ``"hold"`` repeats the last value before
+        the gap. With both methods, a gap at the start of a recording gets the first value after the gap, and a gap at
+        the end gets the last value before the gap.
     max_length : int or None, default=None
-        Gaps of more samples stay, as NaN; None fills all.
+        Length in samples of the longest gap to fill; longer gaps become NaN. None: all gaps are filled.
 
     Raises
     ------
     ValueError
-        In ``transform``, if a channel of a recording has no value to fill from and ``max_length`` is None.
+        In ``transform``, if a channel of a recording has no finite value and ``max_length`` is None.
 
     Notes
     -----
-    A line through a long gap is no signal. Fill it, so that the recording can be used, and label it ``-1``, so that
-    nothing is learnt from it: see the example.
+    A line through a long gap is not signal. Fill long gaps so that the recording can be used, and label them ``-1`` so
+    that nothing is learned from them: see the example.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from sslts.preprocessing import FillGaps
     >>> nan = np.nan
     >>> X = np.array([[0.0, nan, 2.0, nan, nan, nan, 6.0]])
     >>> FillGaps().fit_transform(X)
@@ -188,7 +201,7 @@ class FillGaps(LengthKeeping):
     >>> FillGaps(method="hold", max_length=1).fit_transform(X)
     array([[ 0.,  0.,  2., nan, nan, nan,  6.]])
 
-    Gaps of more than one sample become unlabeled:
+    Label gaps of more than one sample -1:
 
     >>> y = np.array([[0, 0, 1, 1, 1, 1, 0]])
     >>> too_long = np.isnan(FillGaps(max_length=1).fit_transform(X))
@@ -200,29 +213,29 @@ class FillGaps(LengthKeeping):
         "method": [StrOptions({"linear", "hold"})],
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
     }
-    _takes_missing: ClassVar[bool] = True
-    _keeps_location: ClassVar[bool] = True
+    _accepts_missing: ClassVar[bool] = True
+    _keeps_dtype: ClassVar[bool] = True
 
     def __init__(self, *, method: str = "linear", max_length: int | None = None) -> None:
         self.method = method
         self.max_length = max_length
 
-    def _map_named(self, x: np.ndarray, i: int) -> np.ndarray:
+    def _map_recording(self, x: np.ndarray, i: int) -> np.ndarray:
         out, present = np.array(x), np.isfinite(x)
         missing = 1 - present.mean()
         if missing > 0.5 and self.max_length is None:
             warn(
-                f"X: {missing:.0%} of recording {i} is missing, so most of what comes out is invented. Times that are "
-                "on no grid leave such gaps where a table is put on one: take means, as with resample(...).mean()."
+                f"X: {missing:.0%} of recording {i} is missing, so most filled values are guesses. If a time grid left "
+                "these gaps between irregular times, average instead, as with resample(...).mean()."
             )
         for c, (channel, known) in enumerate(zip(x, present, strict=True)):
             if known.all():
                 continue
-            out[c] = _fill(channel, known, self.method) if known.any() else np.nan
+            out[c] = _fill_channel(channel, known, self.method) if known.any() else np.nan
             if self.max_length is None and not known.any():
                 raise ValueError(
-                    f"X: channel {c} of recording {i} has no value to fill from; drop it. (The recording has shape "
-                    f"{x.shape}; time is the last axis.)"
+                    f"X: channel {c} of recording {i} has no finite value to fill from; drop the channel. (The "
+                    f"recording has shape {x.shape}; time is the last axis.)"
                 )
             if self.max_length is not None:
                 starts, ends, values = find_runs(known)
@@ -231,7 +244,8 @@ class FillGaps(LengthKeeping):
         return out
 
 
-def _fill(channel: np.ndarray, known: np.ndarray, method: str) -> np.ndarray:
+def _fill_channel(channel: np.ndarray, known: np.ndarray, method: str) -> np.ndarray:
+    """Return the channel with its unknown samples filled."""
     at = np.flatnonzero(known)
     if method == "linear":
         return np.interp(np.arange(len(channel)), at, channel[at])
@@ -240,22 +254,23 @@ def _fill(channel: np.ndarray, known: np.ndarray, method: str) -> np.ndarray:
 
 
 class ButterworthFilter(LengthKeeping):
-    """Filter each channel forwards and backwards with a Butterworth filter, so that nothing moves in time.
+    """Filter each channel forward and backward with a Butterworth filter (zero phase).
 
     Parameters
     ----------
     low : float or None, default=None
-        Frequencies below are removed, in Hz; None keeps them.
+        Cutoff in Hz below which frequencies are removed. None: low frequencies are kept.
     high : float or None, default=None
-        Frequencies above are removed, in Hz; None keeps them.
+        Cutoff in Hz above which frequencies are removed. None: high frequencies are kept.
     sampling_rate : float, default=1.0
         Samples per second.
     order : int, default=5
-        Order of the filter for one direction.
+        Order of the filter in each direction.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from sslts.preprocessing import ButterworthFilter
     >>> x = np.sin(np.arange(500) / 5) + 10
     >>> y = ButterworthFilter(low=0.5, sampling_rate=100).fit_transform(x[None])
     >>> bool(abs(y.mean()) < 0.1)
@@ -269,7 +284,7 @@ class ButterworthFilter(LengthKeeping):
         "order": [Interval(Integral, 1, 20, closed="both")],
     }
 
-    _keeps_location: ClassVar[bool] = True
+    _keeps_dtype: ClassVar[bool] = True
 
     def __init__(
         self, *, low: float | None = None, high: float | None = None, sampling_rate: float = 1.0, order: int = 5
@@ -285,7 +300,7 @@ class ButterworthFilter(LengthKeeping):
         Parameters
         ----------
         X : array-like
-            Any container of recordings.
+            Recordings, in any container that a segmenter accepts.
         y : ignored
 
         Returns
@@ -295,20 +310,26 @@ class ButterworthFilter(LengthKeeping):
         Raises
         ------
         ValueError
-            If a frequency is not below half the sampling rate, or ``low`` not below ``high``.
+            If a cutoff is not below half the sampling rate, or ``low`` is not below ``high``.
         """
         self._validate_params()
         nyquist = self.sampling_rate / 2
         for name in ("low", "high"):
             value = getattr(self, name)
             if value is not None and value >= nyquist:
-                raise ValueError(f"{name}={value} Hz must be below half of sampling_rate={self.sampling_rate} Hz.")
+                raise ValueError(
+                    f"{name}={value} Hz; give a cutoff below half of sampling_rate={self.sampling_rate} Hz."
+                )
         if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low={self.low} must be below high={self.high}.")
+            raise ValueError(f"low={self.low} is not below high={self.high}; give low < high.")
         return super().fit(X, y)
 
+    def _read_signals(self, X: Any, fitted: Channels | None) -> Recordings:
+        rate = getattr(self, "sampling_rate", None)
+        return read_signals(X, fitted=fitted, sampling_rate=rate, missing=self._accepts_missing)
+
     def _map_each(self, recordings: Recordings) -> Iterator[np.ndarray]:
-        """Map neighbours of equal length together, which gives the same numbers as one by one."""
+        """Yield the filtered recordings; neighbors of equal length are filtered in one call, with equal results."""
         size = max(_SAMPLES_TOGETHER // (recordings.n_channels * int(recordings.lengths.max())), 1)
         starts, ends, _ = find_runs(recordings.lengths, breaks=np.arange(0, len(recordings), size))
         for start, end in zip(starts, ends, strict=True):
@@ -324,7 +345,7 @@ class ButterworthFilter(LengthKeeping):
         return signal.sosfiltfilt(sections, x.astype(np.float64), axis=-1, padlen=padding)
 
 
-@lru_cache(maxsize=8)  # to design it takes longer than to filter a short recording
+@lru_cache(maxsize=8)  # designing a filter takes longer than filtering a short recording
 def _design_filter(low: float | None, high: float | None, sampling_rate: float, order: int) -> np.ndarray:
     """Return the second-order sections of a Butterworth filter."""
     edges = [edge for edge in (low, high) if edge is not None]

@@ -1,8 +1,8 @@
-"""Parameter objects: immutable, callable recipes, as kernels are for ``GaussianProcessRegressor``.
+"""Recipes: immutable, callable parameter objects, like the kernels of ``GaussianProcessRegressor``.
 
-A recipe is a frozen dataclass. It is equal by value, holds no state, and answers ``get_params``, so that it can be the
-default of a constructor's parameter and be tuned by nested names (``network__width``). A segmenter's ``set_params``
-replaces a recipe by a changed one; nothing ever mutates it.
+A recipe is a frozen dataclass. Two recipes with equal fields are equal, and a recipe holds no state. It has
+``get_params``, so it can be the default of a constructor's parameter and be tuned by nested names (``network__width``).
+A segmenter's ``set_params`` replaces a recipe by a changed copy; no code mutates a recipe.
 """
 
 from __future__ import annotations
@@ -10,50 +10,58 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Mapping
 from numbers import Integral, Number, Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
+
+__all__ = [
+    "Recipe",
+    "bounded",
+    "check_no_class",
+    "check_order",
+    "is_ours",
+    "is_shipped",
+    "replace_nested",
+    "split_nested",
+]
 
 
-class Bounds(NamedTuple):
-    """Which numbers a field of a recipe may be: from ``least`` to ``most``, or to below it if that is not ``included``.
+class _Bounds(NamedTuple):
+    """The allowed range of a number: ``least <= number <= most``, or ``< most`` if `most` is not ``included``."""
 
-    Examples
-    --------
-    >>> Bounds(most=1).find_fault(1.5), Bounds(whole=True).find_fault(3)
-    ('give a number from 0 to 1', None)
-    """
-
-    least: float = 0
-    most: float = math.inf
-    included: bool = True
-    whole: bool = False
+    least: float
+    most: float
+    included: bool
+    whole: bool
 
     def find_fault(self, value: Any) -> str | None:
-        """Return what should be given instead of ``value``; None if it will do."""
+        """Return the fix for an error message, such as "give a number from 0 to 1"; None if `value` is allowed."""
         number: Any = value if isinstance(value, Integral if self.whole else Real) else math.nan
         if self.least <= number <= self.most and (self.included or number < self.most) and value is not True:
             return None
-        what = "a whole number" if self.whole else "a number"
+        kind = "a whole number" if self.whole else "a number"
         if self.most == math.inf:
-            return f"give {what} of {self.least} or more"
-        return f"give {what} from {self.least} to {'' if self.included else 'below '}{self.most}"
+            return f"give {kind} of {self.least} or more"
+        return f"give {kind} from {self.least} to {'' if self.included else 'below '}{self.most}"
 
 
 def bounded(
     default: Any, least: float = 0, most: float = math.inf, *, included: bool = True, whole: bool = False
 ) -> Any:
-    """Return a field of a recipe whose numbers are checked; the arguments are those of `Bounds`.
+    """Return a dataclass field whose number is checked when a recipe is made.
+
+    A subclass inherits the check together with the field. A subclass that declares the field again, without `bounded`,
+    has no check.
 
     Parameters
     ----------
     default : number or None
-        None is always allowed if it is the default.
+        Default value of the field. The value None is never checked.
     least, most : float
+        Smallest and largest allowed number.
     included : bool
         Whether `most` itself is allowed.
     whole : bool
-        Whether only whole numbers are.
+        Whether only whole numbers are allowed.
 
     Examples
     --------
@@ -65,7 +73,7 @@ def bounded(
     Traceback (most recent call last):
     ValueError: Fade: share=2; give a number from 0 to 1.
     """
-    return dataclasses.field(default=default, metadata={"bounds": Bounds(least, most, included, whole)})
+    return dataclasses.field(default=default, metadata={"bounds": _Bounds(least, most, included, whole)})
 
 
 class Recipe:
@@ -80,26 +88,22 @@ class Recipe:
     True
     """
 
-    _bounds: ClassVar[Mapping[str, Bounds]] = {}
-
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)  # what its giver may change later is copied
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        for field in fields:
+            value = getattr(self, field.name)  # the caller may change a list or dict later, so it is copied
             if type(value) is list:
                 object.__setattr__(self, field.name, tuple(value))
             elif type(value) is dict:
                 object.__setattr__(self, field.name, dict(value))
-        bounds = {field.name: field.metadata.get("bounds") for field in dataclasses.fields(self)}  # type: ignore[arg-type]
-        if is_ours(type(self)):  # fields of the same names may mean something else elsewhere
-            bounds |= self._bounds
-        for name, one in bounds.items():
-            value = getattr(self, name, None)
-            fault = None if value is None or one is None else one.find_fault(value)
+        for field in fields:
+            value, bounds = getattr(self, field.name), field.metadata.get("bounds")
+            fault = None if value is None or bounds is None else bounds.find_fault(value)
             if fault:
-                raise ValueError(f"{type(self).__name__}: {name}={value!r}; {fault}.")
+                raise ValueError(f"{type(self).__name__}: {field.name}={value!r}; {fault}.")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the fields by name; with ``deep`` also those of nested recipes, as ``outer__inner``.
+        """Return the fields by name; with ``deep`` also the fields of nested recipes, as ``outer__inner``.
 
         The recipes in a tuple are numbered: ``steps__0__magnitude``.
         """
@@ -117,7 +121,7 @@ class Recipe:
         Raises
         ------
         ValueError
-            If a name is no field of this recipe.
+            If this recipe has no field of a given name.
         """
         changes, nested = split_nested(params)
         names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
@@ -129,11 +133,18 @@ class Recipe:
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def __sklearn_clone__(self) -> Self:
-        return self  # immutable, so a clone is itself
+        return self  # a recipe is immutable, so it needs no copy
 
 
 def check_no_class(value: Any, name: str) -> None:
-    """Refuse the class of a recipe where an instance belongs; ``name`` is what an error calls it.
+    """Raise ValueError if ``value`` is a recipe class instead of an instance.
+
+    Parameters
+    ----------
+    value : object
+        The value of a parameter.
+    name : str
+        Name of the parameter, for the error.
 
     Examples
     --------
@@ -147,7 +158,13 @@ def check_no_class(value: Any, name: str) -> None:
 
 
 def check_order(recipe: Recipe, low: str, high: str) -> None:
-    """Raise ValueError if the field ``low`` is above the field ``high``.
+    """Raise ValueError if the value of the field ``low`` is above the value of the field ``high``.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    low, high : str
+        Names of two fields.
 
     Examples
     --------
@@ -162,9 +179,13 @@ def check_order(recipe: Recipe, low: str, high: str) -> None:
 
 
 def is_shipped(value: Any) -> bool:
-    """Return whether a value is made of this package's recipes and of plain values, all the way down.
+    """Return whether a value holds only recipes of this package and plain values, at every level of nesting.
 
-    What is not may do as it likes, as to draw from global random states.
+    Any other object may have side effects, such as drawing from a global random state.
+
+    Parameters
+    ----------
+    value : object
 
     Examples
     --------
@@ -182,18 +203,31 @@ def is_shipped(value: Any) -> bool:
 
 
 def is_ours(kind: type) -> bool:
-    """Return whether a class is this package's.
+    """Return whether this package defines the class ``kind``.
+
+    Parameters
+    ----------
+    kind : type
 
     Examples
     --------
-    >>> is_ours(Bounds), is_ours(int)
+    >>> is_ours(Recipe), is_ours(int)
     (True, False)
     """
     return kind.__module__.partition(".")[0] == __package__
 
 
 def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Split parameters into plain ones and, by the name of what they belong to, nested ones.
+    """Split parameters into plain parameters, and nested parameters grouped by their outer name.
+
+    Parameters
+    ----------
+    params : dict
+
+    Returns
+    -------
+    plain : dict
+    nested : dict of str to dict
 
     Examples
     --------
@@ -212,6 +246,7 @@ def split_nested(params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict
 
 
 def _list_nested(name: str, value: Any) -> dict[str, Any]:
+    """Return the parameters of ``value``, or of the items of a tuple, each prefixed by ``name__``."""
     if isinstance(value, Recipe) or _has_params(value):
         return {f"{name}__{inner}": deep for inner, deep in value.get_params().items()}
     if isinstance(value, tuple):
@@ -221,19 +256,32 @@ def _list_nested(name: str, value: Any) -> dict[str, Any]:
 
 
 def _has_params(value: Any) -> bool:
-    """Return whether a value that is no recipe has parameters, as scikit-learn's and sktime's estimators have."""
+    """Return whether ``value`` is not a recipe but has parameters, like estimators of scikit-learn and sktime."""
     return not isinstance(value, (Recipe, type)) and hasattr(value, "get_params") and hasattr(value, "set_params")
 
 
 def _is_named(item: Any) -> bool:
-    """Return whether an item is a pair of its name and itself, as callbacks may be."""
+    """Return whether ``item`` is a pair ``(name, object)``, as callbacks may be."""
     return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
 
 
 def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
-    """Return the recipe, or the tuple or list of recipes, with ``params`` changed; ``name`` is what an error calls it.
+    """Return ``value``, a recipe or a tuple or list of recipes, with changed parameters.
 
-    Items go by their numbers, or by the names that they come with.
+    An item of a tuple or list is addressed by its number, or by its name if it is a pair ``(name, object)``.
+
+    Parameters
+    ----------
+    value : Recipe, object with ``set_params``, tuple or list
+    name : str
+        Name of the parameter that holds `value`, for the error.
+    params : dict
+        New values by nested name, without the prefix ``name__``.
+
+    Raises
+    ------
+    ValueError
+        If an item does not exist, or an object has no parameters.
 
     Examples
     --------
@@ -258,9 +306,9 @@ def replace_nested(value: Any, name: str, params: dict[str, Any]) -> Any:
         for key, inner in nested.items():
             items[places[key]] = replace_nested(items[places[key]], f"{name}__{key}", inner)
         return type(value)((key, item) if key else item for key, item in zip(names, items, strict=True))
-    if _has_params(value):  # a transformer as a view, a callback: others may hold it
+    if _has_params(value):  # other objects may hold the same transformer or callback, so a copy is changed
         copied = copy.deepcopy(value)
-        copied.set_params(**params)  # which skorch's callbacks do not return
+        copied.set_params(**params)  # skorch's callbacks return None here
         return copied
     if not isinstance(value, Recipe):
         raise ValueError(

@@ -7,15 +7,15 @@ from small import SEGMENTERS, TINY, Models
 
 from sslts.augment import Tracks
 from sslts.datasets import make_recordings
-from sslts.training import Batch
+from sslts.training import Batch, SegmentationNet
 
-settings.register_profile("sslts", deadline=None)  # a busy machine is no failure
+settings.register_profile("sslts", deadline=None)  # a busy machine is slow
 settings.load_profile("sslts")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
-    """Tiny networks are fastest on one thread, and tests may run beside one another."""
+    """Run on one thread: tiny networks are fastest so, and several tests may run at once."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -30,7 +30,7 @@ def labeled():
 
 @pytest.fixture
 def partly(labeled):
-    """Return the same with labels for the first four."""
+    """Return the same recordings, with labels for the first four only."""
     X, y = labeled
     y = y.copy()
     y[4:] = -1
@@ -46,6 +46,16 @@ def make_segmenter(request):
         return SEGMENTERS[request.param](**{**fast, **params})
 
     return make
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Fail if training begins."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("training began")
+
+    monkeypatch.setattr(SegmentationNet, "train_step", refuse)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
-"""Small data and fast estimators that several test files share."""
+"""Small data, fast estimators and custom networks that several test files share."""
 
 import numpy as np
+import pandas as pd
+import pytest
 import torch
 
 from sslts import FixMatchSegmenter, MeanTeacherSegmenter, PseudoLabelSegmenter, SupervisedSegmenter
@@ -16,14 +18,36 @@ SEGMENTERS = {
     "supervised": SupervisedSegmenter,
 }
 
+# Behavior that all segmenters share is tested on one of them.
+ON_ONE = pytest.mark.parametrize("make_segmenter", ["fixmatch"], indirect=True)
+
 
 def as_ragged(X):
     """Return recordings of different lengths."""
     return [x[..., : 600 - 37 * (i % 5)] for i, x in enumerate(np.asarray(X))]
 
 
+def as_multiindex(X, y=None):
+    """Return recordings, and their labels, in tables with an index of instance and time."""
+    n, t = X.shape
+    index = pd.MultiIndex.from_product([range(n), range(t)], names=["instance", "time"])
+    frame = pd.DataFrame({"x": X.ravel()}, index=index)
+    return (frame, None) if y is None else (frame, pd.Series(y.ravel(), index=index))
+
+
+class PlainNetwork(torch.nn.Module):
+    """A custom network without stride and receptive field."""
+
+    def __init__(self, n_channels, n_classes):
+        super().__init__()
+        self.conv = torch.nn.Conv1d(n_channels, n_classes, 9, padding=4)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
 class Models:
-    """A student and a teacher, and what they were asked."""
+    """A student and a teacher that record their passes."""
 
     def __init__(self):
         torch.manual_seed(0)
@@ -44,7 +68,7 @@ class Models:
 
 
 def make_tracks(n_classes=3, batch=2, length=30, seed=0):
-    """Return tracks whose signal says which label and which position a sample has."""
+    """Return tracks whose signal encodes label and position of each sample."""
     g = torch.Generator().manual_seed(seed)
     target = torch.randint(0, n_classes, (batch, length), generator=g)
     x = torch.stack([target.float(), torch.arange(length).float().expand(batch, length)], 1)

@@ -10,7 +10,7 @@ from sslts.segments.counts import _LEAST_VARIANCE
 
 
 class Detector:
-    """Says where and how sure; X holds (probability of class 4) per sample."""
+    """A stand-in for a fitted segmenter; X holds the probability of class 4 at each sample."""
 
     classes_ = np.array([0, 4])
     background = 0
@@ -26,7 +26,7 @@ class Detector:
 
 
 def make(n, seed, missed=0.1):
-    """Recordings of 30 places: at each a detection with a score, real as often as the score's square says."""
+    """Return recordings with up to 30 detections each; a detection is real with the probability score**2."""
     rng = np.random.default_rng(seed)
     X, y = [], []
     for _ in range(n):
@@ -44,7 +44,7 @@ def make(n, seed, missed=0.1):
     return X, y
 
 
-def test_scores_that_are_too_sure_are_corrected():
+def test_overconfident_scores_are_corrected():
     X, y = make(200, 0)
     curve = calibrate_counts(Detector(), X, y)[4]
     probability = curve.weigh([0.6, 0.9])[0] / (1 + curve.missed)
@@ -55,7 +55,7 @@ def test_scores_that_are_too_sure_are_corrected():
 
 @pytest.mark.parametrize(("n", "kind"), [(12, "mixed"), (200, "mixed"), (12, "separable"), (12, "real"), (1, "real")])
 @pytest.mark.filterwarnings("error")
-def test_the_curve_is_the_most_likely_one(n, kind):
+def test_the_curve_has_the_greatest_likelihood(n, kind):
     rng = np.random.default_rng(n)
     score = rng.uniform(0.5, 0.99, n)
     real = {"mixed": rng.random(n) < score**2, "separable": score > 0.7, "real": np.full(n, True)}[kind]
@@ -73,7 +73,7 @@ def test_the_curve_is_the_most_likely_one(n, kind):
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9])
-def test_the_interval_covers_what_it_says(level):
+def test_the_interval_has_the_stated_coverage(level):
     calibration = calibrate_counts(Detector(), *make(200, 0))
     X, y = make(400, 1)
     table = summarize(Detector().predict_segments(X), [300] * 400, labels=[4], calibration=calibration, level=level)
@@ -86,7 +86,7 @@ def test_the_interval_covers_what_it_says(level):
 @pytest.mark.parametrize(
     ("n", "level", "warns"), [(10, 0.9, False), (9, 0.9, False), (10, 0.95, True), (19, 0.95, False)]
 )
-def test_a_level_that_the_recordings_do_not_back_is_named_once(n, level, warns):
+def test_a_level_that_too_few_recordings_support_gives_one_warning(n, level, warns):
     calibration = calibrate_counts(Detector(), *make(n, 0))
     segments = Detector().predict_segments(make(5, 1)[0])
     with warnings.catch_warnings(record=True) as caught:
@@ -94,12 +94,14 @@ def test_a_level_that_the_recordings_do_not_back_is_named_once(n, level, warns):
         summarize(segments, [300] * 5, period=100, calibration=calibration, level=level)
     told = [str(one.message) for one in caught]
     assert len(told) == warns
-    assert all("level=0.95 is more than 10 labeled recordings back, at most 0.909" in one for one in told)
+    assert all(
+        "level=0.95 is more than a calibration on 10 labeled recordings supports, at most 0.909" in one for one in told
+    )
     assert all("at least 19 recordings" in one for one in told)
     assert all(one.filename == __file__ for one in caught)
 
 
-def test_without_residuals_any_level_is_backed():
+def test_without_residuals_any_level_is_supported():
     segments = Detector().predict_segments(make(5, 1)[0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -121,7 +123,7 @@ def test_a_class_that_is_never_predicted_is_always_missed():
 
 
 @pytest.mark.parametrize(("found", "warns"), [(0, True), (4, True), (5, False), (10, False)])
-def test_a_class_of_which_less_than_half_is_found_is_named(found, warns):
+def test_a_class_with_fewer_than_half_found_is_named(found, warns):
     y = np.zeros(100, dtype=int)
     y[np.arange(0, 100, 10)] = 4
     x = np.where((y == 4) & (np.arange(100) < 10 * found), 0.9, 0.1)
@@ -131,12 +133,12 @@ def test_a_class_of_which_less_than_half_is_found_is_named(found, warns):
     assert [f"class 4, {2 * found} of 20" in str(one.message) for one in caught] == [True] * warns
 
 
-def test_nothing_labeled_is_refused():
+def test_labels_that_are_all_unlabeled_are_refused():
     with pytest.raises(ValueError, match="every label is -1"):
         calibrate_counts(Detector(), [np.zeros(9)], [np.full(9, -1)])
 
 
-def test_a_class_that_no_recording_holds_is_named_and_left_as_it_is():
+def test_a_class_without_a_true_segment_is_named_and_not_calibrated():
     class Another(Detector):
         classes_ = np.array([0, 4, 7])
 
@@ -147,8 +149,8 @@ def test_a_class_that_no_recording_holds_is_named_and_left_as_it_is():
         assert calibrate_counts(Another(), *make(20, 0))[7] == CountCalibration()
 
 
-def test_the_interval_of_few_recordings_covers_as_often_as_it_says():
-    """Nine recordings back a level of 0.9; residuals of recordings that the curve had seen were too small."""
+def test_the_interval_of_few_recordings_has_the_stated_coverage():
+    """Nine recordings support a level of 0.9; residuals of the recordings that a curve was fitted to are too small."""
     covered = []
     for seed in range(60):
         X, y = make(9, 2 * seed)
@@ -165,7 +167,7 @@ def test_the_interval_of_few_recordings_covers_as_often_as_it_says():
     assert np.mean(covered) >= 0.9
 
 
-def test_residuals_are_of_curves_that_have_not_seen_the_recording():
+def test_residuals_are_cross_validated():
     X, y = make(8, 0)
     whole = calibrate_counts(Detector(), X, y)[4]
     for i in range(8):

@@ -1,4 +1,4 @@
-"""A seed decides a fit bit for bit, whatever runs beside it."""
+"""A seed determines a fit bit for bit, whatever runs at the same time."""
 
 import threading
 
@@ -17,7 +17,7 @@ DROPPING = UNet(width=8, depth=2, dropout=0.3, feature_dropout=0.3)
 
 
 class ForeignNetwork(torch.nn.Module):
-    """It draws weights and dropout from torch's global state, as modules from elsewhere do."""
+    """A network that draws weights and dropout from torch's global state."""
 
     def __init__(self, n_channels, n_classes):
         super().__init__()
@@ -43,20 +43,20 @@ def compare(backend, tasks, n_jobs):
         np.testing.assert_array_equal(a, b)
 
 
-def test_threads_beside_one_another_change_nothing(partly):
+def test_fits_in_threads_do_not_affect_each_other(partly):
     compare("threading", [(kind, *partly, 0) for kind in SEGMENTERS], n_jobs=4)
 
 
-def test_neither_do_they_with_a_foreign_network(partly):
+def test_fits_of_a_custom_network_in_threads_do_not_affect_each_other(partly):
     compare("threading", [("fixmatch", *partly, seed, ForeignNetwork) for seed in range(3)], n_jobs=3)
 
 
 @pytest.mark.slow
-def test_other_processes_give_the_same(partly):
+def test_other_processes_give_the_same_model(partly):
     compare("loky", [(kind, *partly, 0) for kind in ("fixmatch", "supervised")], n_jobs=2)
 
 
-def test_global_states_stay_though_threads_interleave(partly):
+def test_threads_do_not_change_the_global_states(partly):
     before = torch.get_rng_state()
     fits = [threading.Thread(target=fit_and_predict, args=("supervised", *partly, 0, ForeignNetwork)) for _ in "ab"]
     for fit in fits:
@@ -67,7 +67,7 @@ def test_global_states_stay_though_threads_interleave(partly):
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_a_fit_of_what_ships_does_not_touch_the_global_state(partly, dropout, monkeypatch):
+def test_a_fit_of_this_package_does_not_touch_the_global_state(partly, dropout, monkeypatch):
     def fail(*args, **kwargs):
         raise AssertionError("torch's global random state was seeded or read")
 
@@ -78,7 +78,7 @@ def test_a_fit_of_what_ships_does_not_touch_the_global_state(partly, dropout, mo
     assert torch.equal(before, torch.default_generator.get_state())
 
 
-def test_a_seed_gives_the_weights_that_torch_would():
+def test_a_seed_gives_the_same_weights_as_torch():
     with seed_torch(5):
         wanted = DROPPING(2, 3)
     found = build_module(DROPPING, 2, 3, 5)
@@ -87,7 +87,7 @@ def test_a_seed_gives_the_weights_that_torch_would():
         assert p.stride() == q.stride(), name
 
 
-def test_every_network_that_ships_draws_its_own_weights():
+def test_every_network_of_this_package_draws_weights_from_its_generator():
     recipes = [value for value in vars(__import__("sslts.networks").networks).values() if isinstance(value, type)]
     recipes = [recipe for recipe in recipes if issubclass(recipe, Recipe) and recipe is not Recipe]
     assert recipes
@@ -100,7 +100,7 @@ def test_every_network_that_ships_draws_its_own_weights():
 
 
 class TestDropout:
-    def test_it_is_that_of_torch(self):
+    def test_it_equals_the_dropout_of_torch(self):
         x = torch.randn(5, 7, 1, 11)
         dropout = FeatureDropout(0.4)
         dropout.generator = torch.Generator().manual_seed(1)
@@ -126,5 +126,5 @@ class TestDropout:
         (RandAugment(mix=torch.neg), False),
     ],
 )
-def test_what_ships_is_told_from_what_is_foreign(value, shipped):
+def test_is_shipped(value, shipped):
     assert is_shipped(value) == shipped

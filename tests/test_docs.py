@@ -1,4 +1,4 @@
-"""The code in the docs runs, and the examples do what they say."""
+"""The code on the pages runs, and the examples do what they say."""
 
 import importlib.util
 import os
@@ -36,14 +36,14 @@ def name_page(page):
 
 
 def read_code(page):
-    """Return the Python of a page, block after block, without what is marked ``<!-- not run: reason -->``."""
+    """Return the Python code of a page, without blocks that are marked ``<!-- not run: reason -->``."""
     blocks = [match for match in BLOCK.finditer(page.read_text()) if match["language"] == "python"]
     return "\n".join(match["code"] for match in blocks if not match["reason"])
 
 
 @pytest.fixture
 def _quickly(monkeypatch):
-    """Train a small network for two steps, whatever the page says: it shows how, not how well."""
+    """Train a small network for two steps, whatever parameters a page passes."""
     fit = NetworkSegmenter.fit
 
     def fit_quickly(self, *args, **kwargs):
@@ -61,7 +61,7 @@ def _quickly(monkeypatch):
 @pytest.mark.usefixtures("_quickly")
 @pytest.mark.parametrize("page", [page for page in PAGES if read_code(page)], ids=name_page)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
-    """A page's blocks run one after another; ``X``, ``y`` and their like stand for the reader's own recordings."""
+    """A page's blocks run in order, with synthetic recordings as ``X``, ``y``, ``patients`` and so on."""
     monkeypatch.chdir(tmp_path)
     X, y = make_recordings(9, n_samples=300, random_state=0)
     own = {"X": X, "y": np.where(np.arange(9)[:, None] < 6, y, -1), "patients": np.arange(9) // 2, "np": np}
@@ -70,14 +70,14 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_page)
-def test_every_block_says_what_it_is(page):
-    """A block in a language that is not known here would never be run."""
+def test_every_block_names_a_known_language(page):
+    """No test would run a block in an unknown language."""
     assert {match["language"] for match in BLOCK.finditer(page.read_text())} <= LANGUAGES
     assert page.read_text().count("```") == 2 * len(BLOCK.findall(page.read_text()))
 
 
 def exists(target):
-    """Return whether a file is there, or will be in the site: of the gallery, an example for each page."""
+    """Return whether a file exists, or the build of the site will make it: a gallery page for each example."""
     if target.parent.name == "auto_examples":
         return target.name == "index.rst" or (ROOT / "examples" / f"{target.stem}.py").exists()
     return target.exists() or target.resolve() == ROOT / "docs" / "api" / "index.rst"
@@ -85,7 +85,7 @@ def exists(target):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_page)
 def test_links_lead_to_files(page):
-    """Also as the pages are read on a forge, without Sphinx, which checks the anchors."""
+    """Links work on GitHub too; Sphinx checks the anchors."""
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         path = target.split("#")[0]
@@ -110,7 +110,7 @@ class TestReference:
         return importlib.import_module("reference")
 
     def test_nothing_public_is_missing(self, reference, tmp_path):
-        """Every name in any ``__all__`` of the package has a page, and so has every module that `sslts` offers."""
+        """Every name in an ``__all__`` of the package has a page, and every module that `sslts` offers has one."""
         reference.write_pages(tmp_path / "api")
         documented = {id(name.value) for name in reference.collect_names()}
         for info in pkgutil.walk_packages(sslts.__path__, "sslts."):
@@ -142,8 +142,8 @@ def test_pictures_are_drawn_from_what_is_enforced(picture, monkeypatch):
 
 
 def run_example(name, folder):
-    """Return what an example prints; it writes its picture into ``folder``."""
-    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))  # threads that have to wait for a core cost most
+    """Return the printed text of an example that writes its picture to ``folder``."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))  # threads that wait for a core cost most
     threads = max((os.cpu_count() or 1) // beside, 1)
     return subprocess.run(
         [sys.executable, ROOT / "examples" / name],
@@ -179,7 +179,7 @@ def test_example(name, words, written, tmp_path):
 
 @pytest.mark.parametrize("name", ["views", "metrics", "thresholds"])
 def test_quick_example(name, tmp_path, monkeypatch):
-    """These run within the test: a process of their own would import for longer than they take."""
+    """These examples run inside the test, because a new process would import for longer than they run."""
     monkeypatch.chdir(tmp_path)
     with mpl.rc_context({"backend": "Agg"}):
         runpy.run_path(str(ROOT / "examples" / f"plot_{name}.py"), run_name="__main__")
@@ -194,13 +194,13 @@ VIEWS = [name for name in VIEWS if not getattr(vars(augment)[name], "__abstractm
 @pytest.mark.parametrize("name", VIEWS)
 def test_every_view_is_explained_and_shown(name):
     assert f"`{name}`" in (ROOT / "docs" / "guide" / "views.md").read_text()
-    if name not in {"NumpyFunction", "SktimeTransformer"}:  # whatever their function does
+    if name not in {"NumpyFunction", "SktimeTransformer"}:  # they wrap a function
         assert f"augment.{name}(" in (ROOT / "examples" / "plot_views.py").read_text()
 
 
 @pytest.fixture
 def load_benchmark(monkeypatch):
-    """Return a function that imports a benchmark as a script of its folder would be."""
+    """Return a function that imports a benchmark as a script of its folder does."""
     monkeypatch.syspath_prepend(ROOT / "examples" / "benchmarks")
     return importlib.import_module
 
@@ -213,14 +213,14 @@ class TestBenchmarks:
             inner = getattr(segmenter, "segmenter", segmenter)
             assert (inner.max_steps, inner.random_state, inner.sampling_rate) == (3, 1, 100)
 
-    def test_a_run_that_stands_is_found(self, load_benchmark, tmp_path):
+    def test_a_stored_run_is_found(self, load_benchmark, tmp_path):
         runs, path = load_benchmark("runs"), tmp_path / "results.json"
         key = {"seed": 0, "params": {"lambda_u": "3"}}
-        assert not runs.stands(path, key)
+        assert not runs.has_run(path, key)
         runs.add_results(path, [{**key, "score": 1.0}])
         runs.add_results(path, [{**key, "seed": 1, "score": 2.0}])
-        assert runs.stands(path, key)
-        assert not runs.stands(path, {**key, "params": {}})
+        assert runs.has_run(path, key)
+        assert not runs.has_run(path, {**key, "params": {}})
         assert [result["seed"] for result in runs.read_results(path)] == [0, 1]
 
     def test_a_kind_is_run_from_data_to_figures(self, load_benchmark):
@@ -282,7 +282,7 @@ class TestBenchmarks:
         assert result["watch"][-1]["step"] == 8
         assert load_benchmark("study_tables").Results([result]).find(**where) == {0: result}
 
-    def test_labels_are_spoilt_as_the_study_says(self, load_benchmark):
+    def test_labels_are_corrupted_as_the_study_says(self, load_benchmark):
         data = load_benchmark("study_data")
         y = np.tile(np.repeat([0, 1, 0, 2, 0, 3, -1], 40), (50, 1))
         rng = np.random.default_rng(0)
@@ -295,7 +295,7 @@ class TestBenchmarks:
         assert {len(at) for at in changes} == {6}
         assert 1.5 < np.std([at[:5] - [39, 79, 119, 159, 199] for at in changes]) < 2.5  # 20 ms are two samples
 
-    def test_the_study_is_written_from_the_committed_results(self, load_benchmark):
+    def test_the_study_page_shows_the_committed_results(self, load_benchmark):
         page = (ROOT / "docs" / "study.md").read_text()
         study, tables, pages = (load_benchmark(name) for name in ("study", "study_tables", "study_page"))
         runs = study.read_results(study.RESULTS)
@@ -304,7 +304,7 @@ class TestBenchmarks:
             assert f"<!-- study {name}: begin -->\n\n{table}\n" in page
         assert set(tables.TABLES) == set(pages.make_tables(runs))
 
-    def test_the_page_is_made_from_the_committed_results(self, load_benchmark):
+    def test_the_benchmark_pages_show_the_committed_results(self, load_benchmark):
         page = (ROOT / "docs" / "benchmarks.md").read_text()
         ludb, kinds = load_benchmark("ludb"), load_benchmark("kinds")
         assert ludb.make_tables(ludb.read_results(ludb.RESULTS)) in page
@@ -313,3 +313,5 @@ class TestBenchmarks:
         assert bench.make_table(bench.read_results(bench.RESULTS)) in page
         decoders = load_benchmark("decoders")
         assert decoders.make_table(decoders.read_results(decoders.RESULTS)) in page
+        speed = load_benchmark("speed")
+        assert speed.make_tables(speed.read_results(speed.RESULTS)) in (ROOT / "docs" / "speed.md").read_text()

@@ -1,4 +1,4 @@
-"""Whatever is passed: a documented error before training, or probabilities for every sample of every recording."""
+"""Any input gives a documented error before training, or probabilities for every sample of every recording."""
 
 import re
 import warnings
@@ -15,7 +15,7 @@ from sslts.decoding import Argmax, Hysteresis
 from sslts.networks import UNet
 
 DOCS = (Path(__file__).parent.parent / "docs" / "input.md").read_text()
-# As the tables have them, with any number for a number.
+# Messages of the tables, where each number matches any number.
 DOCUMENTED = [
     re.compile(re.sub(r"\d+", r"\\d+", re.escape(message)))
     for message in re.findall(r"\| refused[^|]*\| `(.*)` \|$", DOCS, flags=re.MULTILINE)
@@ -24,7 +24,7 @@ NETWORK = UNet(width=4, depth=1)
 
 
 def draw_values(draw, shape):
-    """Return float64 values (C, T) of one of the kinds of signals that are met, and some that should not be."""
+    """Return float64 values (C, T) of a common kind of signal, sometimes with missing values."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     kind = draw(
         st.sampled_from(["noise", "constant", "channel constant", "steps", "spike", "sine", "trend", "missing"])
@@ -50,7 +50,7 @@ def draw_values(draw, shape):
 
 
 def convert(x, dtype):
-    """Return the values in a type; what integers cannot hold is cut."""
+    """Return the values in a dtype; values out of range of an integer dtype are clipped."""
     if np.dtype(dtype).kind in "iu":
         limits = np.iinfo(dtype)
         x = np.clip(np.nan_to_num(x), limits.min, limits.max // 2)
@@ -83,7 +83,7 @@ def pack(X, container):
 
 @st.composite
 def labelings(draw, lengths):
-    """Draw labels of recordings: dense, in runs, of whole recordings; mostly as they should be."""
+    """Draw labels of recordings, mostly valid: one per sample, in runs, or one per recording."""
     classes = draw(st.sampled_from([[0], [0, 1], [1, 2], [0, 7, 255], [0, 1, 2, 3, 4], [10**12, 3]]))
     share = draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))  # of unlabeled recordings
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -99,7 +99,7 @@ def labelings(draw, lengths):
 
 
 def spoil(draw, y):
-    """Return the labels in some type, in one of eight cases with a defect."""
+    """Return the labels in some dtype, sometimes with a defect."""
     defect = draw(st.sampled_from([None] * 7 + ["short", "nan", "half", "low", "text", "fewer"]))
     y = [labels.astype(draw(st.sampled_from(["i8", "i8", "f8", "O"]))) for labels in y]
     if defect == "short":
@@ -159,7 +159,7 @@ def check(case):
     assert (segments["end"].to_numpy() <= np.array(lengths)[segments["recording"]]).all()
 
 
-# The values are NumPy's, from a drawn seed: what hypothesis would call large or slow is neither.
+# NumPy draws the values from a drawn seed, so hypothesis' checks of size and speed do not apply.
 FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 

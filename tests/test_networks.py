@@ -1,4 +1,4 @@
-"""The U-Net takes any length, decodes to every sample, and keeps its word about stride and receptive field."""
+"""The U-Net takes any length, predicts every sample, and states its stride and receptive field correctly."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sslts.annotations import SignalSummary
-from sslts.networks import Ensemble, UNet, UNetModule, count_parameters
+from sslts.networks import Ensemble, UNet, UNetModule, count_parameters, draw_weights
 from sslts.prediction.parts import _find_halo
 
 SMALL = UNet(width=4, depth=2, kernel_size=3)
@@ -34,11 +34,11 @@ def test_the_receptive_field_is_not_understated(recipe):
     module = build(recipe)
     length = 6 * (module.receptive_field // module.stride + 1) * module.stride
     x = torch.randn(1, 1, length, dtype=torch.double, requires_grad=True)
-    centre = length // 2
-    module.double()(x)[0, :, centre].sum().backward()
+    center = length // 2
+    module.double()(x)[0, :, center].sum().backward()
     seen = x.grad[0, 0].nonzero().flatten()
-    assert centre - seen.min() <= module.receptive_field
-    assert seen.max() - centre <= module.receptive_field
+    assert center - seen.min() <= module.receptive_field
+    assert seen.max() - center <= module.receptive_field
 
 
 @pytest.mark.parametrize("stem_stride", [1, 4, 16])
@@ -57,7 +57,7 @@ def test_the_stem_follows_the_shortest_segment():
     assert [stem(n) for n in (1, 8, 19, 28, 60, 120, 300, 9999)] == [1, 1, 1, 2, 4, 8, 16, 16]
 
 
-def test_a_stem_that_was_asked_for_stays():
+def test_a_given_stem_stride_is_kept():
     assert UNet(stem_stride=2).for_signal(SignalSummary(1, 2, 300, 300, 10**5)).stem_stride == 2
 
 
@@ -68,7 +68,7 @@ def test_a_stem_must_be_a_power_of_two():
 
 @pytest.mark.parametrize("recipe", [SMALL, SMALL.replace(stem_stride=8, kernel_size=5), SMALL.replace(members=2)])
 @pytest.mark.parametrize("length", [1, 333])
-def test_folded_norms_change_no_answer(recipe, length):
+def test_folded_norms_change_no_output(recipe, length):
     module = build(recipe, n_channels=2)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     folded, x = module.fold_norms(), torch.randn(2, 2, length)
@@ -78,7 +78,7 @@ def test_folded_norms_change_no_answer(recipe, length):
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
 
 
-def test_folding_a_network_in_training_gives_one_for_evaluation():
+def test_folding_a_network_in_training_returns_a_network_for_evaluation():
     module, x = build(SMALL), torch.randn(1, 1, 64)
     folded = module.train().fold_norms()
     torch.testing.assert_close(folded(x), module.eval()(x), atol=1e-5, rtol=1e-4)
@@ -90,7 +90,7 @@ def test_folding_a_network_in_training_gives_one_for_evaluation():
     st.integers(0, 100),
     st.sampled_from([SMALL, SMALL.replace(stem_stride=4), SMALL.replace(stem_stride=16), SMALL.replace(members=2)]),
 )
-def test_with_lengths_each_signal_is_answered_as_if_alone(lengths, more, recipe):
+def test_with_lengths_each_signal_is_predicted_as_if_alone(lengths, more, recipe):
     module = build(recipe)
     module = module.fold_norms() if more % 2 else module
     x = torch.zeros(len(lengths), 1, max(lengths) + more)
@@ -102,7 +102,7 @@ def test_with_lengths_each_signal_is_answered_as_if_alone(lengths, more, recipe)
         torch.testing.assert_close(answer[:, :length], module(row[None, :, :length])[0], atol=1e-5, rtol=1e-4)
 
 
-def test_a_subclass_with_a_forward_of_its_own_takes_no_lengths():
+def test_a_subclass_with_its_own_forward_takes_no_lengths():
     class Own(UNetModule):
         def forward(self, x):
             return super().forward(x.abs())
@@ -111,21 +111,21 @@ def test_a_subclass_with_a_forward_of_its_own_takes_no_lengths():
     assert not Own(1, 2, width=4, depth=1, kernel_size=3, stem_stride=1, dropout=0.0).takes_lengths
 
 
-def test_width_is_the_size():
+def test_a_wider_network_has_more_weights():
     assert count_parameters(build(UNet(width=8))) < count_parameters(build(UNet(width=16)))
 
 
 class TestMembers:
     recipe = SMALL.replace(stem_stride=2, members=3)
 
-    def test_in_evaluation_they_answer_by_the_mean_of_their_probabilities(self):
+    def test_in_evaluation_the_output_is_the_mean_of_their_probabilities(self):
         module, x = build(self.recipe), torch.randn(2, 1, 40)
         mean = torch.stack([member(x).softmax(1) for member in module.members]).mean(0)
         torch.testing.assert_close(module(x).softmax(1), mean)
         torch.testing.assert_close(module(x).exp(), mean)  # log probabilities
 
     @pytest.mark.parametrize("n_windows", [1, 2, 3, 8])
-    def test_in_training_each_window_is_one_member_s(self, n_windows):
+    def test_in_training_each_window_goes_to_one_member(self, n_windows):
         module, x = build(self.recipe), torch.randn(n_windows, 1, 40)
         for member in module.members:  # BatchNorm would make windows depend on each other
             member.eval()
@@ -138,7 +138,7 @@ class TestMembers:
         first, second, _ = self.recipe.build(1, 3, torch.Generator().manual_seed(0)).members
         assert not torch.equal(first.head.weight, second.head.weight)
 
-    def test_networks_of_another_kind_can_be_members(self):
+    def test_custom_networks_can_be_members(self):
         class Plain(torch.nn.Conv1d):
             stem_stride, stride, receptive_field = 1, 1, 1
 
@@ -147,12 +147,12 @@ class TestMembers:
         torch.testing.assert_close(ensemble.fold_norms()(x), ensemble(x))
         assert not ensemble.takes_lengths
 
-    def test_one_is_no_ensemble(self):
+    def test_one_member_makes_no_ensemble(self):
         assert not isinstance(SMALL(1, 2), Ensemble)
         with pytest.raises(ValueError, match="members=0; give a whole number of 1 or more"):
             SMALL.replace(members=0)
 
-    def test_pieces_of_a_recording_give_what_one_pass_gives(self):
+    def test_pieces_of_a_recording_give_the_same_as_one_pass(self):
         module = build(self.recipe)
         x = torch.randn(1, 1, 40 * module.stride)
         reach = _find_halo(module.stride, module.receptive_field)
@@ -162,7 +162,7 @@ class TestMembers:
 
 class TestFeatureDropout:
     def record(self, module, x):
-        """Return what the decoder's blocks were given: the deepest features and the skips of each level."""
+        """Return the inputs of the decoder's blocks: the deepest features and the skips of each level."""
         seen = []
         for block in module.decoder:
             block.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -171,7 +171,7 @@ class TestFeatureDropout:
         return seen
 
     def find_dropped(self, features):
-        """Return which channels of which recordings are zero throughout, (B, C)."""
+        """Return a mask (B, C) of the channels that are zero at every sample."""
         return (features == 0).flatten(2).all(-1)
 
     def test_whole_channels_are_dropped_in_about_half_of_the_recordings(self):
@@ -187,11 +187,11 @@ class TestFeatureDropout:
         alive = ~self.find_dropped(before)[~untouched]
         assert 0.45 < dropped[~untouched][alive].float().mean() < 0.55
 
-    def test_it_is_the_same_recordings_at_every_level(self):
+    def test_the_same_recordings_are_changed_at_every_level(self):
         x = torch.randn(64, 1, 64, generator=torch.Generator().manual_seed(0))
         module = build(SMALL.replace(feature_dropout=1 - 1e-6)).train()
         deepest, finest = (self.find_dropped(features) for features in self.record(module, x))
-        skips = finest[:, :4]  # beside them is what the decoder made
+        skips = finest[:, :4]  # the other channels come from the decoder
         assert torch.equal(deepest.all(1), skips.all(1))
         assert 0.3 < deepest.all(1).float().mean() < 0.7
 
@@ -202,6 +202,12 @@ class TestFeatureDropout:
         assert plain.state_dict().keys() == dropping.state_dict().keys()
 
 
-def test_a_kernel_has_a_middle():
-    with pytest.raises(ValueError, match="UNet: kernel_size=4 has no middle; give an odd number"):
+def test_an_even_kernel_size_is_refused():
+    with pytest.raises(ValueError, match="UNet: kernel_size=4 is even; give an odd number"):
         UNet(kernel_size=4)
+
+
+def test_weights_of_an_unknown_layer_are_refused():
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="cannot draw the weights of a Linear, only of Conv2d and BatchNorm2d"):
+        draw_weights(module, torch.Generator())

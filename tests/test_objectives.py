@@ -31,7 +31,7 @@ def test_class_weights_weigh_samples():
     assert labeled_cross_entropy(LOGITS, labels, weight).item() == pytest.approx(wanted, rel=1e-5)
 
 
-def test_without_a_label_the_loss_is_zero():
+def test_without_labels_the_loss_is_zero():
     assert labeled_cross_entropy(LOGITS, torch.full((2, 5), -1)).item() == 0
 
 
@@ -54,14 +54,14 @@ class TestPseudoLabels:
                 if self.valid[b, t]:
                     total -= self.weight[b, t].item() * LOG[b, self.proba[b, :, t].argmax(), t]
         found = pseudo_label_cross_entropy(LOGITS, self.proba, self.weight, self.valid)
-        assert found.item() == pytest.approx(total / 7, rel=1e-5)  # all valid samples, not the believed ones
+        assert found.item() == pytest.approx(total / 7, rel=1e-5)  # divided by all valid samples
 
-    def test_gradient_reaches_exactly_the_believed_samples(self):
+    def test_gradient_reaches_exactly_the_samples_with_a_weight(self):
         logits = LOGITS.clone().requires_grad_()
         pseudo_label_cross_entropy(logits, self.proba, self.weight, self.valid).backward()
         assert (logits.grad.abs().sum(1) > 0).equal((self.weight > 0) & self.valid)
 
-    def test_description(self):
+    def test_mask_rate_and_class_shares(self):
         rate, shares = describe_pseudo_labels(self.proba, self.weight, self.valid)
         assert rate.item() == pytest.approx(2.5 / 7)
         wanted = torch.zeros(3)
@@ -69,19 +69,19 @@ class TestPseudoLabels:
             wanted[self.proba[b, :, t].argmax()] += self.weight[b, t]
         torch.testing.assert_close(shares, wanted / 2.5)
 
-    def test_nothing_valid_is_zero_not_nan(self):
+    def test_without_valid_samples_the_loss_is_zero_not_nan(self):
         none = torch.zeros(2, 5).bool()
         assert pseudo_label_cross_entropy(LOGITS, self.proba, self.weight, none).item() == 0
         assert describe_pseudo_labels(self.proba, self.weight, none)[0].item() == 0
 
 
-def test_boundaries_reach_width_samples_to_either_side():
+def test_boundaries_are_width_samples_wide_on_each_side():
     label = torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 1, 1])
     proba = torch.stack([1 - label, label])[None].float()
     for width in (1, 2, 3):
         wanted = [5 - width <= t < 5 + width for t in range(10)]
         assert find_boundaries(proba, width, torch.ones(1, 10).bool())[0].tolist() == wanted
-        assert not find_boundaries(proba, width, torch.arange(10)[None] < 5).any()  # padding is no class
+        assert not find_boundaries(proba, width, torch.arange(10)[None] < 5).any()  # padding is not a class
 
 
 def test_a_smooth_rise_is_exp_of_minus_five_squared():
@@ -90,5 +90,5 @@ def test_a_smooth_rise_is_exp_of_minus_five_squared():
     assert rise_smoothly(0.5, 0.5) == rise_smoothly(0.7, 0.5) == rise_smoothly(0.0, 0.0) == 1
 
 
-def test_a_weighted_mean_of_nothing_is_zero():
+def test_a_weighted_mean_with_zero_weights_is_zero():
     assert average_weighted(torch.ones(1, 3), torch.zeros(1, 3)).item() == 0

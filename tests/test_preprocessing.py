@@ -1,4 +1,4 @@
-"""Transformers keep length and container."""
+"""Transformers keep the length of recordings and the kind of container."""
 
 import numpy as np
 import pandas as pd
@@ -40,13 +40,13 @@ class TestEveryTransformer:
         out = clone(transformer).fit_transform([pd.DataFrame(make((80, 2))), pd.DataFrame(make((80, 2)))])
         assert out.shape == (2, 2, 80)
 
-    def test_recordings_do_not_see_each_other(self, transformer):
+    def test_each_recording_is_transformed_separately(self, transformer):
         X = make((4, 120))
         together = clone(transformer).fit_transform(X)
         alone = clone(transformer).fit_transform(X[2:3])
         np.testing.assert_array_equal(together[2:3], alone)
 
-    def test_the_input_stays_as_it_was(self, transformer):
+    def test_the_input_is_not_changed(self, transformer):
         X = make((4, 120))
         before = X.copy()
         clone(transformer).fit_transform(X)
@@ -59,7 +59,7 @@ class TestEveryTransformer:
 
     def test_missing_values_are_named(self, transformer):
         if isinstance(transformer, FillGaps):
-            pytest.skip("it fills them")
+            pytest.skip("FillGaps fills missing values")
         X = make((4, 60))
         X[3, 5] = np.nan
         with pytest.raises(ValueError, match="recording 3 has 1 NaN"):
@@ -128,14 +128,14 @@ class TestFillGaps:
             assert (out[filled] >= x[known].min()).all()
             assert (out[filled] <= x[known].max()).all()
 
-    def test_a_channel_without_values_is_named(self):
+    def test_a_channel_without_finite_values_is_named(self):
         X = np.zeros((3, 2, 9))
         X[2, 1] = np.nan
-        with pytest.raises(ValueError, match="channel 1 of recording 2 has no value"):
+        with pytest.raises(ValueError, match="channel 1 of recording 2 has no finite value"):
             FillGaps().fit_transform(X)
         assert np.isnan(FillGaps(max_length=4).fit_transform(X)[2, 1]).all()
 
-    def test_values_out_of_range_are_no_gap(self):
+    def test_values_out_of_range_are_not_filled(self):
         with pytest.raises(ValueError, match="recording 0 has values of 1e.300, out of the range of float32"):
             FillGaps().fit(np.array([[np.nan, 1e300, 0.0]]))
 
@@ -150,7 +150,7 @@ def test_a_constant_recording_becomes_zero():
     assert (RecordingStandardizer().fit_transform(np.full((1, 9), 7.3)) == 0).all()
 
 
-def test_butterworth_removes_what_lies_outside_and_moves_nothing():
+def test_butterworth_removes_other_frequencies_without_a_delay():
     t = np.arange(2000) / 250
     wanted = np.sin(2 * np.pi * 10 * t)
     x = wanted + 5 + np.sin(2 * np.pi * 100 * t)
@@ -158,7 +158,7 @@ def test_butterworth_removes_what_lies_outside_and_moves_nothing():
     np.testing.assert_allclose(out[500:-500], wanted[500:-500], atol=0.05)
 
 
-def test_butterworth_filters_together_as_one_by_one(monkeypatch):
+def test_butterworth_gives_equal_results_for_batches_and_single_recordings(monkeypatch):
     monkeypatch.setattr("sslts.preprocessing._SAMPLES_TOGETHER", 150)
     rng = np.random.default_rng(0)
     X = [rng.normal(size=size).astype(dtype) for size in (60, 60, 60, 50, 60) for dtype in (np.float32, np.float64)]
@@ -172,8 +172,8 @@ def test_butterworth_filters_together_as_one_by_one(monkeypatch):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"high": 60, "sampling_rate": 100}, "high=60 Hz must be below half of sampling_rate=100"),
-        ({"low": 20, "high": 10, "sampling_rate": 100}, "low=20 must be below high=10"),
+        ({"high": 60, "sampling_rate": 100}, "high=60 Hz; give a cutoff below half of sampling_rate=100"),
+        ({"low": 20, "high": 10, "sampling_rate": 100}, "low=20 is not below high=10"),
         ({"low": -1}, "'low' parameter"),
     ],
 )
@@ -189,8 +189,8 @@ def test_a_large_offset_does_not_matter():
     )
 
 
-def test_what_rounding_leaves_of_a_constant_does_not_matter():
-    x = np.array([[1e8, 1e8 + 8, 1e8 + 16]], dtype=np.float32)  # neighbours among float32's numbers
+def test_a_channel_that_is_constant_up_to_rounding_becomes_zero():
+    x = np.array([[1e8, 1e8 + 8, 1e8 + 16]], dtype=np.float32)  # neighboring float32 values
     assert not RecordingStandardizer().fit_transform(x).any()
 
 
@@ -209,13 +209,13 @@ def test_a_file_with_gaps_can_be_filled(tmp_path):
 
 
 @pytest.mark.parametrize("transformer", [FillGaps(), ButterworthFilter(high=0.2)])
-def test_a_large_offset_takes_nothing_from_what_stays_where_it_is(transformer):
+def test_a_large_offset_costs_no_precision(transformer):
     x = np.sin(np.arange(600).reshape(2, 300) / 5)
     np.testing.assert_allclose(transformer.fit_transform(1e8 + x) - 1e8, transformer.fit_transform(x), atol=1e-5)
     assert transformer.fit_transform(x.astype(np.float32)).dtype == np.float32
 
 
-def test_channels_of_another_order_are_refused_in_a_pipeline_too():
+def test_channels_in_a_different_order_are_refused():
     frames = [pd.DataFrame(make((30, 2), i), columns=["force", "vibration"]) for i in range(2)]
     fitted = RecordingStandardizer().fit(frames)
     with pytest.raises(ValueError, match="pass them in the same order"):
@@ -227,7 +227,7 @@ def test_filling_most_of_a_recording_is_warned_of():
     x[0, ::10] = 1.0
     with pytest.warns(UserWarning, match="90% of recording 0 is missing") as caught:
         FillGaps().fit(x).transform(x)
-    assert [warning.filename for warning in caught] == [__file__]  # and not scikit-learn's, which wraps transform
+    assert [warning.filename for warning in caught] == [__file__]  # not scikit-learn's file, which wraps transform
 
 
 def test_channels_on_the_last_axis_are_warned_of():

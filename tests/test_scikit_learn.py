@@ -1,4 +1,4 @@
-"""The estimators at home in scikit-learn: searches, cross-validation, pipelines."""
+"""The estimators in scikit-learn's searches, cross-validation and pipelines."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def make_segmenter(**params):
 
 @pytest.fixture
 def half(labeled):
-    """Return recordings of which every second stretch is labeled."""
+    """Return recordings whose first half is labeled."""
     X, y = labeled
     y = y.copy()
     y[:, 300:] = -1
@@ -62,7 +62,7 @@ def test_cross_validation_of_ragged_lists(half, scorer):
     assert np.isfinite(cross_val_score(make_segmenter(), X, y, cv=3, scoring=scorer, error_score="raise")).all()
 
 
-def test_cross_validation_by_the_estimators_own_score(half):
+def test_cross_validation_with_the_score_of_the_estimator(half):
     assert ((scores := cross_val_score(make_segmenter(), *half, cv=2)) > 0).all(), scores
 
 

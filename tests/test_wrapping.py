@@ -1,4 +1,4 @@
-"""What an attribute is asked of, when an estimator wraps another."""
+"""Attributes are found in estimators that wrap a segmenter."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def wrap(name):
 
 
 @pytest.mark.parametrize("name", ["pipeline", "search", "self-training"])
-def test_what_is_wrapped_is_found(name):
+def test_wrapped_segmenters_are_found(name):
     X, y = make_recordings(6, n_samples=300, random_state=0)
     fitted = wrap(name).fit(X, y)
     assert find_attribute(fitted, "background") == 3
@@ -40,28 +40,28 @@ def test_what_is_wrapped_is_found(name):
     assert find_attribute(fitted, "statistics_").background == 3
 
 
-def test_the_outermost_that_has_it_answers():
+def test_the_outermost_estimator_with_the_attribute_is_found():
     assert find_owner(SMALL, "max_steps") is SMALL
 
 
-def test_without_it_there_is_the_default():
+def test_a_missing_attribute_gives_the_default():
     assert find_owner(FixMatchSegmenter(), "no_such_name") is None
     assert find_attribute(make_pipeline(RecordingStandardizer()), "background", 0) == 0
 
 
-def test_self_training_sees_through_a_pipeline():
+def test_self_training_reads_parameters_inside_a_pipeline():
     segmenter = SelfTrainingSegmenter(make_pipeline(RecordingStandardizer(), SMALL))
     assert (segmenter.background, segmenter.sampling_rate) == (3, 50)
 
 
-def test_a_fitted_pipeline_is_a_start():
+def test_a_fitted_pipeline_can_be_init():
     X, y = make_recordings(6, n_samples=300, random_state=0)
     fitted = make_pipeline(RecordingStandardizer(), SMALL).fit(X, y)
     later = clone(SMALL).set_params(init=fitted, lr=1e-12, max_steps=1).fit(X, y)
     np.testing.assert_allclose(later.predict_proba(X), fitted.predict_proba(X), atol=1e-2)
 
 
-def test_what_is_not_fitted_is_named():
+def test_an_unfitted_estimator_is_refused():
     with pytest.raises(NotFittedError, match="init: there is no fitted segmenter in this FixMatchSegmenter"):
         find_fitted(FixMatchSegmenter(), "init")
     with pytest.raises(NotFittedError, match="segmenter: there is no fitted segmenter in this Pipeline"):

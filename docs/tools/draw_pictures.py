@@ -108,10 +108,10 @@ def read_layers() -> list[list[str]]:
 
 def draw_layers() -> str:
     """Return the picture of the layers; imports go downwards only."""
-    parts, y, width = [], 10.0, 900
+    parts, y, width = [], 10.0, 980
     for layer in read_layers():
-        for first in range(0, len(layer), 6):
-            row = layer[first : first + 6]
+        for first in range(0, len(layer), 8):
+            row = layer[first : first + 8]
             each = (width - 10 * (len(row) - 1)) / len(row)
             for i, name in enumerate(row):
                 parts.append(
@@ -131,12 +131,12 @@ def draw_layers() -> str:
 
 
 def find_ground(name: str) -> str:
-    """Return the colour of a module, by its part in the way of the data."""
+    """Return the color of a module, by its part in the way of the data."""
     parts = {
-        "data": ("recordings", "windows", "datasets", "classes", "labels", "sources"),
+        "data": ("recordings", "annotations", "datasets"),
         "view": ("augment", "preprocessing"),
-        "model": ("networks", "training", "batches", "segmenters", "callbacks", "objectives", "thresholds"),
-        "answer": ("segments", "metrics", "matching", "decoding", "prediction", "outputs", "calibration"),
+        "model": ("networks", "training", "segmenters", "losses", "objectives", "thresholds"),
+        "answer": ("segments", "metrics", "decoding", "prediction", "calibration"),
     }
     return next((ground for ground, names in parts.items() if name in names), "plain")
 

@@ -1,10 +1,10 @@
 """Benchmark of the views: samples per second on one core, against the same operations in NumPy, recording by recording.
 
-The strong view of the defaults, ``RandAugment()``, of a batch at once; and what a data loader's worker would do: for
-each recording warp time with probability 1/2, change the values in three of eight ways, then mix recordings. The NumPy
-side draws and computes only what a recording needs, in float32, each operation vectorised over time. Both move labels
-and validity along. They alternate, ten batches each, in one process on one thread; a figure is the median of the core's
-seconds.
+sslts applies the default strong view, ``RandAugment()``, to a whole batch. NumPy does what a data loader's worker would
+do: for each recording, warp time with probability 1/2, change the values in three of eight ways, then mix recordings.
+The NumPy side draws and computes only what a recording needs, in float32, each operation vectorized over time. Both
+sides also move labels and validity. They alternate, ten batches each, in one process on one thread. A figure is the
+median CPU time.
 
 Run from the root of the project::
 
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from runs import add_results, read_results, stands, write_page
+from runs import add_results, has_run, read_results, write_page
 
 from sslts.augment import RandAugment, Tracks
 
@@ -134,7 +134,7 @@ def augment_batch(X: np.ndarray, Y: np.ndarray, V: np.ndarray, rng: np.random.Ge
 
 
 def make_batch(n_windows: int, length: int, n_channels: int = 1) -> Tracks:
-    """Return windows to augment."""
+    """Return random windows for the benchmark."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(n_windows, n_channels, length, generator=generator)
     target = torch.randint(0, 4, (n_windows, length), generator=generator)
@@ -142,7 +142,7 @@ def make_batch(n_windows: int, length: int, n_channels: int = 1) -> Tracks:
 
 
 def measure(n_windows: int, length: int, seconds: float) -> dict[str, Any]:
-    """Return seconds a batch of either side, alternating, and what it ran on."""
+    """Return the seconds per batch of both sides, measured in turn, and the machine."""
     tracks = make_batch(n_windows, length)
     arrays = tracks.x.numpy(), tracks.target.numpy(), tracks.valid.numpy()
     generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
@@ -170,7 +170,7 @@ def measure(n_windows: int, length: int, seconds: float) -> dict[str, Any]:
 
 
 def make_table(results: list[dict[str, Any]]) -> str:
-    """Return a row for each length: samples per second of either side, and the ratio for each number of windows."""
+    """Return a Markdown table with a row for each length and number of windows: samples per second and their ratio."""
     lines = [
         "| samples in a window | windows | sslts (10^6 samples/s) | NumPy (10^6 samples/s) | ratio |",
         "|---|---|---|---|---|",
@@ -183,22 +183,22 @@ def make_table(results: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measure what was asked for and is not done yet."""
+    """Measure the requested figures that have no result yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lengths", nargs="+", type=int, default=LENGTHS)
     parser.add_argument("--windows", nargs="+", type=int, default=BATCHES)
-    parser.add_argument("--seconds", type=float, default=4, help="for each figure")
+    parser.add_argument("--seconds", type=float, default=4, help="measuring time of each figure")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
+    parser.add_argument("--write-page", action="store_true", help="write the stored results to docs, and stop")
     options = parser.parse_args()
     if options.write_page:
         write_page("augment", make_table(read_results(options.results)))
         return
     torch.set_num_threads(1)
-    torch.empty(2**22)  # as a training's activations do, let the allocator keep memory instead of returning it
+    torch.empty(2**22)  # makes the allocator keep memory, as the activations of a training do
     for length in options.lengths:
         for n_windows in options.windows:
-            if not stands(options.results, {"windows": n_windows, "length": length}):
+            if not has_run(options.results, {"windows": n_windows, "length": length}):
                 add_results(options.results, [measure(n_windows, length, options.seconds)])
                 print(make_table(read_results(options.results)[-1:]).splitlines()[-1], flush=True)
 

@@ -1,15 +1,15 @@
-"""Benchmark of decoders on real electrocardiograms: what they change in counts, lengths and boundaries.
+"""Benchmark of decoders on real electrocardiograms: counts, lengths and boundaries.
 
 FixMatch is fitted once for each split of LUDB, on 7 labeled patients, protocol ``masked``. A decoder is chosen on the
-validation patients; all figures are of the test patients. Counts are calibrated on the validation patients too: how
-often does the stated interval of 90 % hold the true count of a test recording?
+validation patients; all figures are of the test patients. Counts are calibrated on the validation patients too, to
+measure how often the stated interval of 90 % contains the true count of a test recording.
 
 Run from the root of the project::
 
     python examples/benchmarks/decoders.py --data PATH/ludb-1.0.1
     python examples/benchmarks/decoders.py --write-page
 
-``--models FOLDER`` takes what ``ludb.py --keep FOLDER`` has fitted, where it is there, instead of fitting again.
+``--models FOLDER`` loads segmenters that ``ludb.py --keep FOLDER`` has fitted, instead of fitting them again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from ludb import SAMPLING_RATE, split_patients
-from runs import add_results, make_segmenter, read_results, stands, write_page
+from runs import add_results, has_run, make_segmenter, read_results, write_page
 
 import sslts
 from sslts import metrics
@@ -38,7 +38,7 @@ PATIENTS, LEVEL = 7, 0.9
 
 
 def fit(key: dict[str, Any], data: Any, models: Path | None) -> Any:
-    """Return the segmenter of a split, fitted, or as it was kept."""
+    """Return the fitted segmenter of a split, loaded if it was kept."""
     kept = models and models / f"fixmatch-masked-{PATIENTS}-{key['split']}-{key['seed']}.joblib"
     if kept and kept.exists():
         return joblib.load(kept)
@@ -51,7 +51,7 @@ def fit(key: dict[str, Any], data: Any, models: Path | None) -> Any:
 
 
 def run(key: dict[str, Any], data: Any, models: Path | None) -> list[dict[str, Any]]:
-    """Fit, choose a decoder on validation patients, evaluate on test patients: a row for each decoder."""
+    """Fit, choose a decoder on validation patients, evaluate on test patients; return a row for each decoder."""
     X, y, groups, names = data
     segmenter = fit(key, data, models)
     patients = split_patients(key["split"])
@@ -68,18 +68,18 @@ def run(key: dict[str, Any], data: Any, models: Path | None) -> list[dict[str, A
 
 
 def describe(decoder: Any) -> str:
-    """Return the decoder without what the labels showed it."""
+    """Return the text of a decoder without the statistics of the labels."""
     return repr(decoder.replace(statistics=None) if hasattr(decoder, "statistics") else decoder)
 
 
 def evaluate(truth: np.ndarray, predicted: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return mean IoU, and figures of each wave; boundaries and durations are in milliseconds."""
+    """Return the mean IoU and the figures of each wave; boundaries and durations are in milliseconds."""
     boundaries = metrics.boundary_error(truth, predicted, sampling_rate=SAMPLING_RATE) * 1000
     waves = {}
     for k, name in enumerate(names):
         if k == 0:
             continue
-        alone = [np.where((one == k) | (one < 0), one, 0) for one in (truth, predicted)]
+        alone = [np.where((labels == k) | (labels < 0), labels, 0) for labels in (truth, predicted)]
         counts, durations = metrics.count_error(*alone), metrics.duration_error(*alone, sampling_rate=SAMPLING_RATE)
         waves[name] = {
             "count_mae": counts.mae,
@@ -92,7 +92,7 @@ def evaluate(truth: np.ndarray, predicted: np.ndarray, names: tuple[str, ...]) -
 
 
 def measure_coverage(segmenter: Any, calibration: Any, X: np.ndarray, y: np.ndarray) -> dict[str, dict[str, float]]:
-    """Return, for each wave, how many recordings' true counts lie in the stated interval, and its mean width."""
+    """Return the share of true counts inside the stated interval, and its mean width, for each wave."""
     predicted = np.where(y < 0, -1, segmenter.predict(X))
     tables = []
     for labels, options in ((predicted, {"proba": segmenter.predict_proba(X), "classes": segmenter.classes_}), (y, {})):
@@ -142,7 +142,7 @@ def make_table(results: list[dict[str, Any]]) -> str:
 
 
 def make_split_table(frame: pd.DataFrame) -> str:
-    """Return mean IoU and the waves' count errors of each split."""
+    """Return a Markdown table of the mean IoU and the waves' count errors of each split."""
     lines = ["| split | decoder | mean IoU | count error P, QRS, T |", "|" + "---|" * 4]
     for split, part in frame.groupby("split"):
         for row in part.itertuples():
@@ -152,15 +152,15 @@ def make_split_table(frame: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run what was asked for and is not done yet."""
+    """Run the requested fits that have no result yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of LUDB; without it, the database is downloaded")
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=sslts.FixMatchSegmenter().max_steps)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--models", type=Path, metavar="FOLDER", help="where ludb.py --keep put fitted segmenters")
+    parser.add_argument("--models", type=Path, metavar="FOLDER", help="folder of ludb.py --keep")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
+    parser.add_argument("--write-page", action="store_true", help="write the stored results to docs, and stop")
     options = parser.parse_args()
     if options.write_page:
         write_page("decoders", make_table(read_results(options.results)))
@@ -168,7 +168,7 @@ def main() -> None:
     data = load_ludb(options.data, sampling_rate=SAMPLING_RATE, protocol="masked")
     for split in options.splits:
         key = {"split": split, "patients": PATIENTS, "steps": options.steps, "seed": options.seed}
-        if not stands(options.results, key):
+        if not has_run(options.results, key):
             rows = run(key, data, options.models)
             add_results(options.results, rows)
             print(make_split_table(pd.DataFrame(rows)), flush=True)

@@ -1,14 +1,14 @@
-"""Benchmark on other kinds of signals than electrocardiograms: are the defaults one setting for all of them?
+"""Benchmark of the defaults on synthetic signals of several kinds.
 
-Each kind is 100 synthetic recordings for training, of which two are labeled, and 60 for the test. Nothing is tuned to
-a kind. Results are kept in a JSON file: a run that stands there is not repeated.
+Each kind has 100 synthetic recordings for training, two of them labeled, and 60 for the test. Nothing is tuned to a
+kind. Results are stored in a JSON file; a stored run is not repeated.
 
 Run from the root of the project::
 
     python examples/benchmarks/kinds.py
     python examples/benchmarks/kinds.py --kinds states --params strong__warp=None
 
-``--write-page`` puts the table of the results that stand into ``docs/benchmarks.md``.
+``--write-page`` writes the table of the stored results to ``docs/benchmarks.md``.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from runs import (
     METHODS,
     add_results,
     describe_fit,
+    has_run,
     make_segmenter,
     parse_params,
     read_results,
     split_params,
-    stands,
     write_page,
 )
 
@@ -40,11 +40,11 @@ from sslts.datasets import make_recordings
 RESULTS = Path(__file__).parent / "results" / "kinds.json"
 N_TRAIN, N_TEST, N_LABELED = 100, 60, 2
 DEFAULTS = "the defaults"
-FORMER_STRONG = "augment.RandAugment(warp=augment.TimeWarp(p=0.5, n_knots=16))"
+EARLIER_STRONG = "augment.RandAugment(warp=augment.TimeWarp(p=0.5, n_knots=16))"
 
 
 def make_states(n_recordings: int, random_state: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Make ragged recordings of four long states that differ in frequency, as vibrations or brain waves do.
+    """Return ragged recordings of four long states that differ in frequency, like vibrations or brain waves.
 
     Each recording has its own tempo; class 0 is a state like the others.
     """
@@ -69,7 +69,7 @@ def make_states(n_recordings: int, random_state: int) -> tuple[list[np.ndarray],
 
 
 def make_uneven(n_recordings: int, random_state: int) -> tuple[np.ndarray, np.ndarray]:
-    """Make recordings in which the pattern fills 2 % of the time, but for the first two of a training set: 30 %."""
+    """Return recordings in which the pattern fills 2 % of the time, but 30 % in the first two of a training set."""
     X, y = make_recordings(n_recordings, share=0.02, random_state=random_state)
     if n_recordings == N_TRAIN:
         X[:N_LABELED], y[:N_LABELED] = make_recordings(N_LABELED, share=0.3, random_state=random_state + 500)
@@ -77,7 +77,7 @@ def make_uneven(n_recordings: int, random_state: int) -> tuple[np.ndarray, np.nd
 
 
 def make_kind(**params: Any) -> Callable[[int, int], tuple[Any, Any]]:
-    """Return a function of the number of recordings and the seed."""
+    """Return a function that makes recordings from their number and a seed."""
     return lambda n, seed: make_recordings(n, random_state=seed, **params)
 
 
@@ -86,7 +86,7 @@ KINDS: dict[str, tuple[str, Callable[[int, int], tuple[Any, Any]]]] = {
     "long": ("patterns of 300 samples, ragged recordings", make_kind(segment_length=300, n_samples=(6000, 12000))),
     "rare": ("the pattern fills 1 % of the time", make_kind(share=0.01, n_samples=12000)),
     "uneven": ("the labeled recordings hold 15 times as much of the pattern as the others", make_uneven),
-    "five": ("five kinds of pattern", make_kind(n_classes=6, segment_length=60, n_samples=4000)),
+    "five": ("five classes of patterns", make_kind(n_classes=6, segment_length=60, n_samples=4000)),
     "channels": ("three channels", make_kind(n_channels=3)),
     "noise": ("noise as strong as the pattern", make_kind(noise=0.6)),
     "states": ("four states that differ in frequency, ragged recordings", make_states),
@@ -94,7 +94,7 @@ KINDS: dict[str, tuple[str, Callable[[int, int], tuple[Any, Any]]]] = {
 
 
 def run(key: dict[str, Any]) -> dict[str, Any]:
-    """Fit once, and evaluate."""
+    """Fit once, and return the figures on the test recordings."""
     make = KINDS[key["kind"]][1]
     X, y = make(N_TRAIN, key["seed"])
     X_test, y_test = make(N_TEST, key["seed"] + 1000)
@@ -121,15 +121,15 @@ def run(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_table(results: list[dict[str, Any]]) -> str:
-    """Return a table as Markdown, means over seeds: a row for each kind and setting of FixMatch.
+    """Return a Markdown table of means over seeds, with a row for each kind and setting of FixMatch.
 
-    Labels alone have the same setting, or the defaults where only FixMatch has such parameters.
+    Labels alone have the same setting, or the defaults if only FixMatch has the parameter.
     """
     columns = ["kind", "method", "seed", "mean_iou", "segment_f1", "setting"]
     frame = pd.DataFrame([{**r, "setting": _name_setting(r["params"])} for r in results], columns=columns)
     lines = [
-        "| kind | setting | seeds | mean IoU: labels alone | FixMatch | gain, seed by seed "
-        "| segment F1: labels alone | FixMatch | gain, seed by seed |",
+        "| kind | setting | seeds | mean IoU, labels alone | mean IoU, FixMatch | IoU gain of each seed "
+        "| segment F1, labels alone | segment F1, FixMatch | F1 gain of each seed |",
         "|" + "---|" * 9,
     ]
     for kind, (words, _) in KINDS.items():
@@ -147,28 +147,28 @@ def make_table(results: list[dict[str, Any]]) -> str:
 
 
 def _name_setting(params: dict[str, str]) -> str:
-    if params.get("strong") == FORMER_STRONG:  # their network's stem differs from kind to kind
-        return "the former defaults"
+    if params.get("strong") == EARLIER_STRONG:  # the stem of the earlier network differs from kind to kind
+        return "the earlier defaults"
     return ", ".join(f"`{name}={value}`" for name, value in params.items()) or DEFAULTS
 
 
 def _compare(alone: pd.Series, fixmatch: pd.Series, digits: int) -> str:
-    """Return the means of both methods, and the gain of each seed, as cells of a table."""
+    """Return the means of both methods and the gain of each seed, as cells of a table."""
     gains = ", ".join(f"{gain:+.{digits}f}" for gain in fixmatch - alone)
     return f"{alone.mean():.{digits}f} | {fixmatch.mean():.{digits}f} | {gains}"
 
 
 def main() -> None:
-    """Run what was asked for and is not done yet."""
+    """Run the requested fits that have no result yet."""
     steps = sslts.FixMatchSegmenter().max_steps
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=["supervised", "fixmatch"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--steps", type=int, default=steps, help=f"default: the estimators' own, {steps}")
+    parser.add_argument("--steps", type=int, default=steps, help=f"default: max_steps of the estimators, {steps}")
     parser.add_argument("--params", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the segmenter")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
+    parser.add_argument("--write-page", action="store_true", help="write the stored results to docs, and stop")
     options = parser.parse_args()
     if options.write_page:
         write_page("kinds", make_table(read_results(options.results)))
@@ -183,7 +183,7 @@ def main() -> None:
                     "seed": seed,
                     "params": split_params(options.params),
                 }
-                if not stands(options.results, key):
+                if not has_run(options.results, key):
                     result = run(key)
                     add_results(options.results, [result])
                     print(

@@ -1,8 +1,8 @@
 """Benchmark on real electrocardiograms: PhysioNet's LUDB, 200 patients of 12 leads, waves P, QRS and T.
 
-Each lead is a recording of its own. A split puts 120 patients into training, 40 into validation, 40 into test; the
-first ``--patients`` of the 120 are labeled, the rest is given with -1. Results are kept in a JSON file: a run that
-stands there is not repeated, so a benchmark that was stopped goes on where it was.
+Each lead is a recording. A split puts 120 patients into training, 40 into validation, 40 into test. The first
+``--patients`` of the 120 are labeled, the others are labeled -1. Results are stored in a JSON file; a stored run is not
+repeated, so an interrupted benchmark continues.
 
 Run from the root of the project::
 
@@ -12,7 +12,7 @@ Run from the root of the project::
     python examples/benchmarks/ludb.py --data PATH/ludb-1.0.1 --compare --splits 0
     python examples/benchmarks/ludb.py --table
 
-``--write-page`` puts the tables of the results that stand into ``docs/benchmarks.md``.
+``--write-page`` writes the tables of the stored results to ``docs/benchmarks.md``.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from runs import (
     METHODS,
     add_results,
     describe_fit,
+    has_run,
     make_segmenter,
     parse_params,
     read_results,
     split_params,
-    stands,
     write_page,
 )
 
@@ -46,7 +46,7 @@ SAMPLING_RATE = 250
 N_TRAIN = 120
 N_COMPARED = 7
 RESULTS = Path(__file__).parent / "results" / "ludb.json"
-# Every method and threshold that the package ships, as published where the paper names a value.
+# Every method and threshold of the package, with the paper's value if it states one.
 COMPARED: list[tuple[str, dict[str, str]]] = [
     ("supervised", {}),
     ("fixmatch", {}),
@@ -72,13 +72,13 @@ KEY = ("method", "protocol", "split", "patients", "steps", "seed", "subset", "pa
 
 
 def split_patients(split: int) -> dict[str, np.ndarray]:
-    """Return the patients (1 ... 200) of training, in the order in which they are labeled, validation and test."""
+    """Return the patients (1 to 200) of training, in the order of labeling, of validation and of test."""
     order = np.random.default_rng(1000 + split).permutation(200) + 1
     return {"train": order[:N_TRAIN], "validation": order[N_TRAIN:160], "test": order[160:]}
 
 
 def evaluate(truth: np.ndarray, predicted: np.ndarray, patients: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return all figures of one run; lengths are in milliseconds."""
+    """Return all figures of one run; boundary errors are in milliseconds."""
     boundaries = metrics.boundary_error(truth, predicted, sampling_rate=SAMPLING_RATE) * 1000
     counts = metrics.count_error(truth, predicted)
     return {
@@ -96,7 +96,7 @@ def evaluate(truth: np.ndarray, predicted: np.ndarray, patients: np.ndarray, nam
 def bootstrap_mean_iou(
     truth: np.ndarray, predicted: np.ndarray, patients: np.ndarray, n_draws: int = 1000
 ) -> tuple[float, float]:
-    """Return the 95 % interval of the mean IoU over draws of patients."""
+    """Return the 95 % bootstrap interval of the mean IoU, resampling patients."""
     tables = []
     for patient in np.unique(patients):
         mine = patients == patient
@@ -112,7 +112,7 @@ def bootstrap_mean_iou(
 
 
 def run(key: dict[str, Any], subsets: list[str], data: Any, keep: Path | None = None) -> list[dict[str, Any]]:
-    """Fit once, and evaluate the last weights on each subset of patients; return a row for each."""
+    """Fit once, evaluate on each subset of patients, and return a row for each subset."""
     X, y, groups, names = data
     patients = split_patients(key["split"])
     train = np.isin(groups, patients["train"])
@@ -151,20 +151,20 @@ def print_table(results: list[dict[str, Any]]) -> None:
 
 
 def make_tables(results: list[dict[str, Any]]) -> str:
-    """Return the tables of the page in docs, as Markdown, on test patients."""
+    """Return the tables of the page in docs, as Markdown, for test patients."""
     frame = pd.DataFrame([{**r, "setting": json.dumps(r["params"])} for r in results if r["subset"] == "test"])
     pair = frame[frame["method"].isin(["supervised", "fixmatch"])]
     parts = []
     alone = pair[(pair["method"] == "supervised") & (pair["setting"] == "{}")]
-    for setting, same in sorted(pair.groupby("setting"), key=lambda group: group[0] != "{}"):  # the defaults first
+    for setting, same in sorted(pair.groupby("setting"), key=lambda group: group[0] != "{}"):  # the defaults come first
         if setting != "{}" and set(same["patients"]) == {N_COMPARED}:
-            continue  # it stands in the comparison below
-        if not (same["method"] == "supervised").any():  # labels alone have no such parameter
+            continue  # the comparison below lists it
+        if not (same["method"] == "supervised").any():  # labels alone lack the parameter
             shown = alone["protocol"].isin(same["protocol"]) & alone["patients"].isin([*same["patients"], N_TRAIN])
             same = pd.concat([same, alone[shown]])
         for protocol, part in same.groupby("protocol", sort=False):
             named = ", ".join(f"`{name}={value}`" for name, value in json.loads(setting).items())
-            title = f"### Protocol `{protocol}`, {f'with {named}' if named else 'the defaults'}"
+            title = f"### Protocol `{protocol}`, {f'with {named}' if named else 'defaults'}"
             parts.append(f"{title}\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}")
     compared = frame[(frame["patients"] == N_COMPARED) & (frame["protocol"] == "semisegecg")]
     title = f"### Every method and threshold, {N_COMPARED} labeled patients, protocol `semisegecg`"
@@ -172,12 +172,12 @@ def make_tables(results: list[dict[str, Any]]) -> str:
 
 
 def make_method_table(frame: pd.DataFrame) -> str:
-    """Return a row for each method and setting, the best of the first split first."""
+    """Return a Markdown table with a row for each method and setting, sorted by the score of split 0."""
     splits = sorted(frame["split"].unique())
     lines = [
         "| method | setting | "
         + " | ".join(f"split {s}" for s in splits)
-        + " | segment F1 P, QRS, T (split 0) | count error (split 0) | fit (s) | of these, processor (s) |",
+        + " | segment F1 P, QRS, T (split 0) | count error (split 0) | fit (s) | CPU time (s) |",
         "|" + "---|" * (len(splits) + 6),
     ]
     rows = []
@@ -196,7 +196,7 @@ def make_method_table(frame: pd.DataFrame) -> str:
 
 
 def make_accuracy_table(frame: pd.DataFrame) -> str:
-    """Return mean IoU for each split, their mean, the gain over the baseline and the gap closed."""
+    """Return a Markdown table of mean IoU by split, their mean, the gain over the baseline and the gap closed."""
     scores = 100 * frame.pivot_table(values="mean_iou", index=["patients", "method"], columns="split")
     splits, nothing = list(scores.columns), pd.Series(np.nan, index=scores.columns)
     baselines = {patients: row for (patients, method), row in scores.iterrows() if method == "supervised"}
@@ -218,7 +218,7 @@ def make_accuracy_table(frame: pd.DataFrame) -> str:
 
 
 def make_wave_table(frame: pd.DataFrame) -> str:
-    """Return figures for each wave, means over the splits."""
+    """Return a Markdown table of the figures of each wave, as means over the splits."""
     lines = [
         "| labeled patients | method | segment F1 P, QRS, T | onset error P, QRS, T (ms) "
         "| offset error P, QRS, T (ms) | count error | exact counts | fit (s) |",
@@ -239,7 +239,7 @@ def make_wave_table(frame: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run what was asked for and is not done yet."""
+    """Run the requested fits that have no result yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of LUDB; without it, the database is downloaded")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=["supervised", "fixmatch"])
@@ -247,17 +247,17 @@ def main() -> None:
     parser.add_argument("--patients", nargs="+", type=int, default=[7])
     parser.add_argument("--protocol", choices=["masked", "semisegecg"], default="semisegecg")
     steps = sslts.FixMatchSegmenter().max_steps
-    parser.add_argument("--steps", type=int, default=steps, help=f"default: the estimators' own, {steps}")
+    parser.add_argument("--steps", type=int, default=steps, help=f"default: max_steps of the estimators, {steps}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--subsets", nargs="+", choices=["test", "validation"], default=["test"], help="choose on validation only"
     )
     parser.add_argument("--params", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the segmenter")
     parser.add_argument("--compare", action="store_true", help="every method and threshold, instead of --methods")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the fitted segmenters there, with joblib")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="folder for the fitted segmenters, with joblib")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--table", action="store_true", help="print the results that stand, and stop")
-    parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
+    parser.add_argument("--table", action="store_true", help="print the stored results, and stop")
+    parser.add_argument("--write-page", action="store_true", help="write the stored results to docs, and stop")
     options = parser.parse_args()
     if options.write_page:
         write_page("tables", make_tables(read_results(options.results)))
@@ -279,7 +279,7 @@ def main() -> None:
                     "seed": options.seed,
                     "params": params,
                 }
-                missing = [s for s in options.subsets if not stands(options.results, {**key, "subset": s})]
+                missing = [s for s in options.subsets if not has_run(options.results, {**key, "subset": s})]
                 if missing:
                     rows = run(key, missing, data, options.keep)
                     add_results(options.results, rows)

@@ -1,4 +1,4 @@
-"""What sslts is measured against: training loops and a forward pass as one writes them by hand."""
+"""Programs that sslts is compared with: hand-written training loops and a bare forward pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLOCK = time.perf_counter
 
 
 def make_optimizer(module: nn.Module, steps: int, **options: Any) -> tuple[Any, Any]:
-    """Return the optimiser and the schedule of a fit."""
+    """Return the optimizer and the learning-rate schedule of a fit."""
     optimizer = torch.optim.AdamW(module.parameters(), lr=2e-3, weight_decay=0.05, **options)
     share = max(min(0.1, 200 / steps), 1 / steps)
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(
@@ -33,7 +33,7 @@ def make_optimizer(module: nn.Module, steps: int, **options: Any) -> tuple[Any, 
 def run_bare_loop(
     module: nn.Module, x: Tensor, y: Tensor, n_labeled: int, *, steps: int, batch: int, window: int, bfloat16: bool
 ) -> float:
-    """Make a FixMatch training in plain torch, with the views and the network of sslts; return its seconds."""
+    """Return the seconds of a FixMatch training in plain torch, with the views and the network of sslts."""
     teacher = copy.deepcopy(module).eval().requires_grad_(False)
     optimizer, schedule = make_optimizer(module, steps, fused=True)
     weak, strong, generator = Rescale(), RandAugment(), torch.Generator().manual_seed(0)
@@ -83,7 +83,7 @@ class _Items(Dataset):
         self.rng = np.random.default_rng(0)
 
     def __len__(self) -> int:
-        return 10**9  # drawn at random, for ever
+        return 10**9  # items are drawn at random, without end
 
     def __getitem__(self, _: int) -> tuple[np.ndarray, np.ndarray]:
         i, window = self.rng.integers(len(self.x)), self.window
@@ -108,7 +108,7 @@ def run_per_item_pipeline(
     window: int,
     workers: int,
 ) -> float:
-    """Make a FixMatch training as published code does: a data set of items, a loader, a pass for each view."""
+    """Return the seconds of a FixMatch training as published code does it: items, a loader, a pass for each view."""
     teacher = copy.deepcopy(module).eval().requires_grad_(False)
     optimizer, schedule = make_optimizer(module, steps)
     loaders = [
@@ -116,7 +116,7 @@ def run_per_item_pipeline(
         for items in (_Items(x[:n_labeled], y[:n_labeled], window, labeled=True), _Items(x, y, window, labeled=False))
     ]
     for loader in loaders:
-        next(loader)  # the workers have started
+        next(loader)  # starts the workers
     begin = CLOCK()
     module.train()
     for step in range(steps):
@@ -140,7 +140,7 @@ def run_per_item_pipeline(
 
 
 class PlainUNet(nn.Module):
-    """The layers and sizes of `sslts.networks.UNet`, out of ``nn.Conv1d``."""
+    """A network with the layers and sizes of `sslts.networks.UNet`, written with ``nn.Conv1d``."""
 
     def __init__(self, n_classes: int, *, width: int = 16, depth: int = 5, size: int = 5, stem: int = 2) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class _PlainBlock(nn.Module):
 
 @torch.no_grad()
 def run_bare_forward(module: nn.Module, x: Tensor, *, bfloat16: bool) -> float:
-    """Return the seconds of passing windows (N, B, C, T) through a network, batch by batch."""
+    """Return the seconds of a pass of windows (N, B, C, T) through a network, batch by batch."""
     begin = CLOCK()
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         for batch in x:
@@ -194,7 +194,7 @@ def run_bare_forward(module: nn.Module, x: Tensor, *, bfloat16: bool) -> float:
 
 
 def alternate(runs: dict[str, Any], repetitions: int) -> dict[str, list[float]]:
-    """Call the runs in turn, A B A B; return the seconds that each reports, the first round dropped."""
+    """Return the seconds that each run reports, called in turn (A B A B), without the first round."""
     spent: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repetitions + 1):
         for name, run in runs.items():

@@ -1,4 +1,4 @@
-"""The parts of a FixMatch step, timed by themselves, and what the machine could do."""
+"""Times of the parts of a FixMatch step, and the limits of the machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def time_parts(parts: dict[str, Callable[[], Any]], rounds: int) -> dict[str, fl
 def measure_step(
     X: np.ndarray, y: np.ndarray, network: Any, window: int, batch: int, *, rounds: int, bfloat16: bool
 ) -> dict[str, float]:
-    """Return the milliseconds of drawing, views, teacher, student, and optimiser with clipping and averaging."""
+    """Return the milliseconds of drawing, views, teacher, student, and optimizer with clipping and averaging."""
     n_classes = int(y.max()) + 1
     dataset = WindowDataset(
         NormalizedRecordings(as_recordings(X), None, window),
@@ -84,13 +84,13 @@ def measure_step(
         "views": view,
         "teacher": teach,
         "student, forwards and backwards": learn,
-        "optimiser, clipping, averaging": update,
+        "optimizer, clipping, averaging": update,
     }
     return time_parts(parts, rounds)
 
 
 def measure_limits(network: Any, window: int, rounds: int, *, batch: int = 32, size: int = 2048) -> dict[str, Any]:
-    """Return the floating-point operations of a window, and those a second of matrix products, in both types."""
+    """Return the operations of a window, and the operations per second of products and passes in both types."""
     module, x = network(1, 4).eval(), torch.randn(batch, 1, window)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(x[:1])

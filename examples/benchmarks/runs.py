@@ -1,4 +1,4 @@
-"""What the benchmarks share: how a method is made, and a file of results in which a run that stands is not repeated."""
+"""Helpers of the benchmarks: segmenters by the name of their method, and JSON files of results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ METHODS = {
 
 
 def make_segmenter(method: str, steps: int, seed: int, **params: Any) -> Any:
-    """Return a segmenter with default parameters; a self-training one spends the steps in each of its fits."""
+    """Return a segmenter with default parameters; self-training spends the steps in each of its fits."""
     params = {"max_steps": steps, "random_state": seed, "verbose": 1, **params}
     if method == "self_training":
         return sslts.SelfTrainingSegmenter(sslts.SupervisedSegmenter(**params), verbose=1)
@@ -36,7 +36,7 @@ def make_segmenter(method: str, steps: int, seed: int, **params: Any) -> Any:
 
 
 def describe_fit(segmenter: Any) -> dict[str, Any]:
-    """Return how and on what a segmenter was fitted."""
+    """Return the settings, the history, the versions and the machine of a fit."""
     fitted = getattr(segmenter, "segmenter_", segmenter)
     return {
         "threads": torch.get_num_threads(),
@@ -51,23 +51,23 @@ def describe_fit(segmenter: Any) -> dict[str, Any]:
 
 
 def shorten(history: pd.DataFrame) -> dict[str, list[Any]]:
-    """Return about twelve rows of a history, by column; what is missing is None."""
+    """Return about twelve rows of a history, by column, with None for missing values."""
     rows = history.iloc[:: max(len(history) // 12, 1)].round(5)
     return rows.astype(object).where(rows.notna(), None).to_dict("list")
 
 
 def split_params(items: list[str]) -> dict[str, str]:
-    """Return ``NAME=VALUE`` of the command line by name."""
+    """Return the values of ``NAME=VALUE`` items of the command line, by name."""
     return dict(item.split("=", 1) for item in items)
 
 
 def parse_params(params: dict[str, str]) -> dict[str, Any]:
-    """Return the values that the texts name: literals, or objects of sslts as ``augment.Rescale(0.8, 1.25)``."""
+    """Return the values of texts: literals, or objects of sslts such as ``augment.Rescale(0.8, 1.25)``."""
     return {name: parse(text) for name, text in params.items()}
 
 
 def parse(text: str) -> Any:
-    """Return the Python literal, or the object of sslts that the text names, as ``augment.Rescale(0.8, 1.25)``."""
+    """Return the value of a text: a literal, or an object of sslts such as ``augment.Rescale(0.8, 1.25)``."""
     try:
         return ast.literal_eval(text)
     except ValueError:
@@ -76,30 +76,30 @@ def parse(text: str) -> Any:
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:
-    """Return the runs that are done."""
+    """Return the stored runs."""
     return json.loads(path.read_text()) if path.exists() else []
 
 
 def write_results(path: Path, results: list[dict[str, Any]]) -> None:
-    """Write all runs, completely or not at all."""
+    """Write all runs; an interruption leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     partial.write_text(json.dumps(results, indent=1) + "\n")
     partial.replace(path)
 
 
-def stands(path: Path, key: dict[str, Any]) -> bool:
-    """Return whether the file has a run of this key."""
+def has_run(path: Path, key: dict[str, Any]) -> bool:
+    """Return whether the file has a run with this key."""
     return any(all(result.get(name) == value for name, value in key.items()) for result in read_results(path))
 
 
 def add_results(path: Path, results: list[dict[str, Any]]) -> None:
-    """Add runs to what the file has."""
+    """Add runs to the file."""
     write_results(path, [*read_results(path), *results])
 
 
 def write_page(name: str, tables: str, page: Path = PAGE) -> None:
-    """Replace what stands in the page between ``<!-- name: begin -->`` and ``<!-- name: end -->``."""
+    """Replace the part of the page between ``<!-- name: begin -->`` and ``<!-- name: end -->``."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, _, rest = page.read_text().partition(begin)
     _, _, after = rest.partition(end)

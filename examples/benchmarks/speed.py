@@ -1,26 +1,27 @@
-"""Benchmark of speed and memory: ratios to what one writes by hand in torch.
+"""Benchmark of speed and memory: ratios to hand-written torch programs.
 
-Everything that is compared runs in one process, in turn (A B A B), on a fixed number of threads; a ratio is the median
-over the rounds of the ratio within a round. The recordings are synthetic, 2,500 samples long, windows are 2,496 long,
-batches 16 labeled and 16 unlabeled, the network is ``UNet(stem_stride=4)``; the electrocardiograms' is twice as fine.
+Compared programs run in one process, in turn (A B A B), on a fixed number of threads. A ratio is the median over the
+rounds of the ratio within a round. The recordings are synthetic and have 2,500 samples, windows have 2,496, a batch has
+16 labeled and 16 unlabeled windows, and the network is ``UNet(stem_stride=4)``. (The network for electrocardiograms has
+half this stride.)
 
 ``import``
-    seconds of ``import sslts`` beside those of an empty program
+    seconds of ``import sslts`` compared with an empty program
 ``step``
     a step of ``fit`` against a bare torch loop and against per-item pipelines
 ``predict``
-    ``predict_proba`` and ``predict`` against the bare forward pass in its best batch, on a long recording; and on short
-    recordings of unlike lengths against ones of the same
+    ``predict_proba`` and ``predict`` against the bare forward pass in its best batch, on a long recording; and
+    ``predict`` on short recordings of different lengths against recordings of equal length
 ``recordings``
-    a step of ``fit`` on 10 to 100,000 recordings, and on ones of 10^4 to 10^7 samples that are read by windows
+    a step of ``fit`` on 10 to 100,000 recordings, and on recordings of 10^4 to 10^7 samples that are read by windows
 ``memory``
     resident memory and time of ``predict_segments`` on a recording that is made while it is read
 ``precision``
     float32 against bfloat16
 ``profile``
-    where the time of a step goes, and what the machine could do
+    the times of the parts of a step, and the limits of the machine
 
-Run from the root of the project, on a machine with nothing else to do::
+Run from the root of the project, on an idle machine::
 
     python examples/benchmarks/speed.py
     python examples/benchmarks/speed.py --parts step predict
@@ -63,7 +64,7 @@ SMALL, SMALL_WINDOW = UNet(width=8, depth=2, stem_stride=4), 256
 
 
 class Watch(Callback):
-    """When a training began, and when each step ended."""
+    """Record the start of the training and the end of each step."""
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
         self.stamps = [opponents.CLOCK()]
@@ -76,7 +77,7 @@ class Watch(Callback):
 
 
 def make_data(n: int = 40, length: int = 2500) -> tuple[np.ndarray, np.ndarray]:
-    """Return standardised float32 recordings, and labels of the first fifth."""
+    """Return standardized float32 recordings, and labels of the first fifth of them."""
     X, y = make_recordings(n, n_samples=length, segment_length=24, random_state=0)
     y[n // 5 :] = -1
     X = (X - X.mean(-1, keepdims=True)) / X.std(-1, keepdims=True)
@@ -90,7 +91,7 @@ def time_fit(X: Any, y: Any, steps: int, **params: Any) -> float:
 
 
 def watch_fit(X: Any, y: Any, steps: int, **params: Any) -> list[float]:
-    """Return when a fit began to train, when each step ended, and when all was done."""
+    """Return the times of a fit: start of the training, end of each step, end of the training."""
     watch = Watch()
     options = {"network": NETWORK, "window_length": WINDOW, "batch_size": BATCH, "normalization": None, **params}
     FixMatchSegmenter(max_steps=steps, callbacks=[watch], random_state=0, **options).fit(X, y)
@@ -98,14 +99,14 @@ def watch_fit(X: Any, y: Any, steps: int, **params: Any) -> list[float]:
 
 
 def fit_network(precision: str = "auto", steps: int = 5) -> Any:
-    """Return a segmenter that is fitted a little."""
+    """Return a segmenter after a few steps of training."""
     X, y = make_data()
     options = {"network": NETWORK, "window_length": WINDOW, "normalization": None, "precision": precision}
     return SupervisedSegmenter(max_steps=steps, random_state=0, **options).fit(X, y)
 
 
 def compare(spent: dict[str, list[float]], base: str) -> dict[str, float]:
-    """Return for each run the median ratio of its seconds to those of ``base``, round by round."""
+    """Return the median over rounds of the ratio of each run's seconds to the seconds of ``base``."""
     return {
         name: round(median(a / b for a, b in zip(times, spent[base], strict=True)), 3)
         for name, times in spent.items()
@@ -128,7 +129,7 @@ def run_import(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_step(options: argparse.Namespace) -> dict[str, Any]:
-    """Time steps of ``fit`` beside a bare loop, and beside per-item pipelines of two kinds."""
+    """Time steps of ``fit`` against a bare loop and against two per-item pipelines."""
     settings = {"default": (NETWORK, WINDOW, options.steps), "small": (SMALL, SMALL_WINDOW, 4 * options.steps)}
     return {name: _compare_steps(*setting, options) for name, setting in settings.items()}
 
@@ -169,7 +170,7 @@ def _compare_steps(network: UNet, window: int, steps: int, options: argparse.Nam
 
 
 def run_predict(options: argparse.Namespace) -> dict[str, Any]:
-    """Time predictions of a long recording beside the bare forward pass in the best of several batches."""
+    """Time predictions of a long recording against the bare forward pass in the best of several batches."""
     segmenter = fit_network()
     module, bfloat16 = segmenter.net_.teacher_.module.eval(), segmenter.precision_ == "bfloat16"
     n = options.samples // 10
@@ -207,7 +208,7 @@ def run_predict(options: argparse.Namespace) -> dict[str, Any]:
 
 
 class Generated:
-    """A recording that is made while it is read: one short recording again and again, at a height that wanders."""
+    """A recording that is generated during reading: a repeated short recording with a drifting offset."""
 
     def __init__(self, length: int) -> None:
         self.shape, self.dtype = (length,), np.dtype("float32")
@@ -219,7 +220,7 @@ class Generated:
 
 
 def run_recordings(options: argparse.Namespace) -> dict[str, Any]:
-    """Time steps of ``fit`` on more and on longer recordings; the base is the fewest, the shortest."""
+    """Time steps of ``fit`` on more and on longer recordings, relative to the fewest and the shortest."""
     x, y = make_data(10)
     numbers = {
         n: (np.resize(x, (n, 2500)), np.r_[y[:2], np.full((n - 2, 2500), -1, dtype=np.int8)]) for n in (10, 1000)
@@ -245,7 +246,7 @@ sys.path.insert(0, "examples/benchmarks")
 
 def measure_peak():
     try:
-        lines = open("/proc/self/status").read().splitlines()  # of this process alone, unlike getrusage after a fork
+        lines = open("/proc/self/status").read().splitlines()  # this process alone, unlike getrusage after a fork
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -262,7 +263,7 @@ print(json.dumps({{"fitted": fitted, "peak": measure_peak(), "seconds": seconds,
 
 
 def measure_interpreter() -> int:
-    """Return the bytes of an interpreter that has imported nothing; 0 where that is not known."""
+    """Return the memory of a bare interpreter in bytes, or 0 if it is unknown."""
     code = "import pathlib; print(pathlib.Path('/proc/self/statm').read_text().split()[1])"
     if not Path("/proc/self/statm").exists():
         return 0
@@ -271,7 +272,7 @@ def measure_interpreter() -> int:
 
 
 def run_memory(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure peak resident memory and seconds of a prediction in a new process, for a tenth and all of the samples."""
+    """Measure peak memory and seconds of predictions in new processes, for a tenth of the samples and for all."""
     rows, interpreter = [], measure_interpreter()
     for samples in (options.samples // 10, options.samples):
         code = CHILD.format(samples=samples, threads=options.threads)
@@ -319,12 +320,12 @@ def run_precision(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_profile(options: argparse.Namespace) -> dict[str, Any]:
-    """Time the parts of a step by themselves, a whole step of ``fit``, and the machine's matrix products."""
+    """Time each part of a step by itself, a whole step of ``fit``, and the machine's matrix products."""
     X, y = make_data()
     rounds = 3 * options.rounds
     parts = measure_step(X, y, NETWORK, WINDOW, BATCH, rounds=rounds, bfloat16=bfloat16_pays())
     stamps = watch_fit(X, y, 2 * options.steps)[:-1]
-    step = round(1000 * float(np.median(np.diff(stamps)[len(stamps) // 4 :])), 2)  # once pseudo-labels are made
+    step = round(1000 * float(np.median(np.diff(stamps)[len(stamps) // 4 :])), 2)  # steps with pseudo-labels
     rest = round(step - sum(parts.values()), 2)
     return {
         "milliseconds": {**parts, "skorch, logging and the rest of Python": rest, "step of fit": step},
@@ -333,7 +334,7 @@ def run_profile(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def bfloat16_pays() -> bool:
-    """Return whether ``precision="auto"`` is bfloat16 here."""
+    """Return whether ``precision="auto"`` means bfloat16 on this machine."""
     return choose_precision("auto", torch.device("cpu")) == "bfloat16"
 
 
@@ -349,36 +350,39 @@ PARTS = {
 
 
 def make_tables(results: list[dict[str, Any]]) -> str:
-    """Return what is wanted and what was measured, and the profile of a step, as Markdown."""
+    """Return the targets, the measured figures and the profile of a step, as Markdown tables."""
     found = {result["part"]: result for result in results}
     step, small, predict = found["step"]["default"], found["step"]["small"], found["predict"]
     memory, grown = found["memory"], found["recordings"]
     rows = [
         ("`import sslts` (s)", "below 0.5", found["import"]["import_sslts"]),
-        ("step of `fit` to bare torch loop", "at most 1.05", step["fit_to_bare_loop"]),
-        ("the same, small network and windows", "", small["fit_to_bare_loop"]),
-        *((f"{name}, to step of `fit`", "at least 5", ratio) for name, ratio in step["per_item_to_fit"].items()),
-        *((f"the same, small: {name}", "", ratio) for name, ratio in small["per_item_to_fit"].items()),
+        ("step of `fit` / bare torch loop", "at most 1.05", step["fit_to_bare_loop"]),
+        ("step of `fit` / bare torch loop, small network and windows", "", small["fit_to_bare_loop"]),
+        *((f"{name} / step of `fit`", "at least 5", ratio) for name, ratio in step["per_item_to_fit"].items()),
         *(
-            (f"`{name}` to bare forward pass", "at most 1.15" if name == "predict" else "", ratio)
+            (f"{name} / step of `fit`, small network and windows", "", ratio)
+            for name, ratio in small["per_item_to_fit"].items()
+        ),
+        *(
+            (f"`{name}` / bare forward pass", "at most 1.15" if name == "predict" else "", ratio)
             for name, ratio in predict["to_bare_forward"].items()
         ),
-        ("`predict` of 500 recordings of unlike lengths, to alike ones", "", predict["ragged_to_alike"]),
-        *((f"step on {n} recordings, to 10", "1", ratio) for n, ratio in grown["to_10_recordings"].items()),
-        *((f"step on ones of {n} samples, to 10^4", "1", ratio) for n, ratio in grown["to_10^4_samples"].items()),
+        ("`predict` of 500 recordings, different lengths / equal lengths", "", predict["ragged_to_alike"]),
+        *((f"step on {n} recordings / on 10", "1", ratio) for n, ratio in grown["to_10_recordings"].items()),
+        *((f"step on recordings of {n} samples / of 10^4", "1", r) for n, r in grown["to_10^4_samples"].items()),
         (f"memory for {memory['rows'][1]['samples']:.0e} samples (MB)", "below 1000", memory["rows"][1]["megabytes"]),
-        ("time a sample, all to a tenth of them", "1", memory["time_per_sample_large_to_small"]),
-        ("memory for 10^9, extrapolated (MB)", "", memory["extrapolated_to_10^9"]["megabytes"]),
-        ("step in float32 to bfloat16", "", found["precision"]["step_float32_to_bfloat16"]),
-        ("prediction in float32 to bfloat16", "", found["precision"]["predict_float32_to_bfloat16"]),
+        ("time per sample, all samples / a tenth of them", "1", memory["time_per_sample_large_to_small"]),
+        ("memory for 10^9 samples, extrapolated (MB)", "", memory["extrapolated_to_10^9"]["megabytes"]),
+        ("step, float32 / bfloat16", "", found["precision"]["step_float32_to_bfloat16"]),
+        ("prediction, float32 / bfloat16", "", found["precision"]["predict_float32_to_bfloat16"]),
     ]
-    lines = ["| figure | wanted | measured |", "|---|---|---|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
+    lines = ["| figure | target | measured |", "|---|---|---|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
     profile = found["profile"]["milliseconds"]
     whole = profile["step of fit"]
     lines += ["", "| part of a step | ms | share |", "|---|---|---|"]
     lines += [f"| {name} | {t} | {t / whole:.0%} |" for name, t in profile.items()]
     limits = found["profile"]["limits"]
-    lines += ["", "| 10^9 operations a second | float32 | bfloat16 |", "|---|---|---|"]
+    lines += ["", "| 10^9 operations per second | float32 | bfloat16 |", "|---|---|---|"]
     for name in ("matrix_products", "forward_passes"):
         row = limits[f"gigaflops_of_{name}"]
         lines.append(f"| {name.replace('_', ' ')} | {row['float32']} | {row['bfloat16']} |")
@@ -390,28 +394,28 @@ def make_tables(results: list[dict[str, Any]]) -> str:
 
 
 def describe_machine() -> str:
-    """Return what decides about the figures: the cores, and their widest vectors and tiles."""
+    """Return the properties of the machine that determine the figures: cores, widest vectors and tiles."""
     tiles = " with AMX" if torch.cpu._is_amx_tile_supported() else ""
     return f"{platform.machine()} {os.cpu_count()} cores {torch.backends.cpu.get_cpu_capability()}{tiles}"
 
 
 def main() -> None:
-    """Run the parts that were asked for; a part's figures replace those that stand."""
+    """Run the requested parts; new figures of a part replace its stored figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--steps", type=int, default=20, help="of each fit that is timed")
+    parser.add_argument("--steps", type=int, default=20, help="steps of each timed fit")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=10**8, help="of the longest recording")
-    parser.add_argument("--clock", choices=("wall", "process"), default="wall", help="process: of this process alone")
+    parser.add_argument("--samples", type=int, default=10**8, help="samples of the longest recording")
+    parser.add_argument("--clock", choices=("wall", "process"), default="wall", help="process: CPU time")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
+    parser.add_argument("--write-page", action="store_true", help="write the stored results to docs, and stop")
     options = parser.parse_args()
     if options.write_page:
         write_page("speed", make_tables(read_results(options.results)), PAGE)
         return
     torch.set_num_threads(options.threads)
-    # A fit logs 60 times, so one of 1,200 steps every 20 steps; the fits here have 20 to 80 steps, and log once.
+    # A fit logs 60 times: a fit of 1,200 steps logs every 20 steps. The fits here have 20 to 80 steps, and log once.
     base._HISTORY_ROWS = 1
     opponents.CLOCK = time.perf_counter if options.clock == "wall" else time.process_time
     described = {

@@ -1,8 +1,8 @@
-"""How many labels are enough? The study behind ``docs/study.md``, on three leads of LUDB and on synthetic recordings.
+"""Study of label efficiency behind ``docs/study.md``, on three leads of LUDB and on synthetic recordings.
 
-Its conclusions are about ratios and shapes: a fit is small (100 Hz, a narrow network, 400 steps), about ten seconds on
-one thread. Nothing is chosen on test patients. Results are kept in a JSON file: a run that stands there is not
-repeated, so a study that was stopped goes on where it was.
+Its conclusions are about ratios and shapes: a fit is small (100 Hz, a narrow network, 400 steps) and takes about ten
+seconds on one thread. Nothing is chosen on test patients. Results are stored in a JSON file; a stored run is not
+repeated, so an interrupted study continues.
 
 Run from the root of the project::
 
@@ -10,8 +10,9 @@ Run from the root of the project::
     python examples/benchmarks/study.py --data PATH/ludb-1.0.1 --parts 1 4
     python examples/benchmarks/study.py --write-page
 
-The parts: 1 label efficiency, 2 labeled to unlabeled, 3 what to label, 4 limits and failure, 5 the next customer,
-6 calibration and settings. ``--write-page`` puts pictures and tables of the results that stand into ``docs/study.md``.
+The parts: 1 label efficiency, 2 number of unlabeled recordings, 3 choice of labels, 4 limits and failures, 5 the next
+customer, 6 calibration and settings. ``--write-page`` writes pictures and tables of the stored results to
+``docs/study.md``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from runs import add_results, describe_fit, make_segmenter, read_results, stands
+from runs import add_results, describe_fit, has_run, make_segmenter, read_results
 from skorch.callbacks import Callback
 from study_conditions import Condition, list_conditions
 from study_data import LEADS, SAMPLING_RATE, Task, make_leads, make_sensor, make_task
@@ -56,11 +57,11 @@ OWN_PARAMS: dict[str, dict[str, Any]] = {
     "self_training": {},
 }
 NEAR = 3  # samples (30 ms) on either side of a boundary
-LOOKS = 8  # at the pseudo-labels during a training
+LOOKS = 8  # evaluations of the pseudo-labels during a training
 
 
 class PseudoLabelWatch(Callback):
-    """Compare the teacher's confident labels with the truth that the training doesn't see, as it goes on."""
+    """Compare the teacher's confident labels during the training with the hidden truth."""
 
     def __init__(self, task: Task, threshold: float) -> None:
         free = np.flatnonzero((task.y < 0).all(1) & (task.hidden >= 0).any(1))[:64]
@@ -80,7 +81,7 @@ class PseudoLabelWatch(Callback):
 
 
 def judge_pseudo_labels(truth: np.ndarray, proba: np.ndarray, threshold: float) -> dict[str, float | None]:
-    """Return how many samples are believed, and how many of these are right: near a boundary, inside, in all."""
+    """Return the shares of believed and of right believed samples: near a boundary, inside, and in total."""
     near = np.stack([find_near_boundaries(labels) for labels in truth])
     known, sure, right = truth >= 0, proba.max(-1) >= threshold, proba.argmax(-1) == truth
     figures: dict[str, float | None] = {}
@@ -92,7 +93,7 @@ def judge_pseudo_labels(truth: np.ndarray, proba: np.ndarray, threshold: float) 
 
 
 def find_near_boundaries(labels: np.ndarray) -> np.ndarray:
-    """Return which samples lie within `NEAR` samples of a change of class."""
+    """Return a mask of the samples within `NEAR` samples of a change of class."""
     starts, _, values = find_runs(labels)
     near = np.zeros(len(labels), dtype=bool)
     for start, before, after in zip(starts[1:], values[:-1], values[1:], strict=True):
@@ -109,7 +110,7 @@ def prepare(condition: Condition) -> Any:
 
 @cache
 def fit_earlier(data: str, split: int, keep: Ludb) -> tuple[Any, float]:
-    """Return the earlier customer's model, fitted on all its labels, and the seconds that took."""
+    """Return the earlier customer's model, fitted on all its labels, and the seconds of the fit."""
     condition = Condition("supervised", split, data=data)
     old, _ = make_leads(condition, keep.data) if data == "leads" else make_sensor(condition)
     begun = time.process_time()
@@ -117,14 +118,14 @@ def fit_earlier(data: str, split: int, keep: Ludb) -> tuple[Any, float]:
 
 
 class Ludb:
-    """The database, compared by identity."""
+    """The LUDB recordings, hashable by identity for the cache."""
 
     def __init__(self, data: Any) -> None:
         self.data = data
 
 
 def run(condition: Condition, ludb: Ludb) -> dict[str, Any]:
-    """Fit once, and evaluate the last weights on validation and test."""
+    """Fit once, and return the figures on validation and test recordings."""
     task = make_task(condition, ludb.data)
     watch = None
     if condition.start == "as it is":
@@ -154,7 +155,7 @@ def run(condition: Condition, ludb: Ludb) -> dict[str, Any]:
 
 
 def summarize_fit(segmenter: Any) -> dict[str, Any]:
-    """Return how the fit was made and, of its history, what the last interval shows of the pseudo-labels."""
+    """Return the settings of a fit, and the mask rate and the classes' shares of its last interval."""
     facts = describe_fit(segmenter)
     history = facts.pop("history")
     return {
@@ -180,21 +181,21 @@ def evaluate(segmenter: Any, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 
 
 def list_reliability(segmenter: Any, X: np.ndarray, y: np.ndarray) -> list[list[float]]:
-    """Return confidence, accuracy and number of samples of each bin that has some."""
+    """Return confidence, accuracy and number of samples of each bin that is not empty."""
     curve = metrics.reliability_curve(y, segmenter.predict_proba(X), classes=segmenter.classes_)
     curve = curve[curve["count"] > 0][["confidence", "accuracy", "count"]]
     return [[round(float(c), 4), round(float(a), 4), int(n)] for c, a, n in curve.to_numpy()]
 
 
 def main() -> None:
-    """Run what was asked for and is not done yet."""
+    """Run the requested fits that have no result yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of LUDB 1.0.1; without it, it is downloaded")
+    parser.add_argument("--data", type=Path, help="folder of LUDB 1.0.1; without it, the database is downloaded")
     parser.add_argument("--parts", nargs="+", type=int, choices=range(1, 7), default=list(range(1, 7)))
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--list", action="store_true", help="say how many runs there are and how many stand, and stop")
-    parser.add_argument("--write-page", action="store_true", help="write the results that stand into docs, and stop")
+    parser.add_argument("--list", action="store_true", help="print the number of runs and of missing runs, and stop")
+    parser.add_argument("--write-page", action="store_true", help="write the stored results to docs, and stop")
     options = parser.parse_args()
     if options.write_page:
         from study_page import write_study
@@ -202,8 +203,8 @@ def main() -> None:
         write_study(read_results(options.results))
         return
     wanted = [c for c in list_conditions(options.parts) if c.split in options.splits]
-    missing = [c for c in wanted if not stands(options.results, {**c.key(), "steps": STEPS})]
-    print(f"{len(wanted)} runs, {len(missing)} to do", flush=True)
+    missing = [c for c in wanted if not has_run(options.results, {**c.key(), "steps": STEPS})]
+    print(f"{len(wanted)} runs, {len(missing)} missing", flush=True)
     if options.list or not missing:
         return
     ludb = Ludb(load_ludb(options.data, leads=LEADS, sampling_rate=SAMPLING_RATE))

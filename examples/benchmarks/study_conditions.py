@@ -1,4 +1,4 @@
-"""The conditions of the study: what is labeled, how, by which method it is learnt; and which part asks for which."""
+"""Conditions of the study, which are labels, data and methods, and the conditions of each part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 N_TRAIN = 120
 PATIENTS = (1, 2, 4, 7, 15, 30, 60, 120)
 SPLITS = (0, 1, 2)
-TWO_SPLITS = SPLITS[:2]  # of parts 2 to 6
+TWO_SPLITS = SPLITS[:2]  # splits of parts 2 to 6
 
 
 @dataclass(frozen=True)
@@ -19,29 +19,29 @@ class Condition:
     Parameters
     ----------
     method : str
-        As `runs.METHODS` names it.
+        A name of `runs.METHODS`.
     split : int
-        Of LUDB's patients; of synthetic recordings, the seed.
+        Split of LUDB's patients, or seed of synthetic recordings.
     data : str
         ``ludb``; ``rare`` (synthetic, two classes); ``leads`` and ``sensor`` (the next customer, part 5).
     labeled : int
-        Patients whose recordings are labeled, or as much in other units.
+        Patients whose recordings are labeled, or the same number of samples in other units.
     unlabeled : int or None
-        Patients given without labels; None: all others of the training.
+        Patients without labels; None means all other training patients.
     unit : str
-        What is labeled: ``patient``, ``lead``, ``window``, ``segment``.
+        Unit of labeling: ``patient``, ``lead``, ``window``, ``segment``.
     foreign : float
-        Share of the unlabeled recordings that are of another kind.
+        Share of foreign recordings among the unlabeled ones.
     share : float or None
         Share of the time that the pattern fills (``rare``).
     wrong : float
-        Share of the labeled waves that carry another class.
+        Share of the labeled waves with a wrong class.
     jitter : float
-        Standard deviation by which labeled boundaries are shifted, in milliseconds.
+        Standard deviation of the shifts of labeled boundaries, in milliseconds.
     start : str
-        ``nothing``, or what the earlier customer leaves: ``init`` (its model), ``pooled`` (its labels), ``as it is``.
+        ``nothing``; or from an earlier customer: ``init`` (model), ``pooled`` (labels), ``as it is`` (unchanged model).
     params : dict
-        Parameters of the segmenter that differ from the study's.
+        Parameters of the segmenter that differ from the defaults of the study.
     """
 
     method: str
@@ -58,7 +58,7 @@ class Condition:
     params: dict[str, Any] = field(default_factory=dict)
 
     def key(self) -> dict[str, Any]:
-        """Return what identifies a run in the file of results."""
+        """Return the key of a run in the file of results."""
         return asdict(self)
 
 
@@ -71,32 +71,32 @@ THRESHOLDS, LAMBDAS = (0.6, 0.8, 0.95), (0.5, 1.0, 3.0)
 
 
 def list_label_efficiency(split: int) -> Iterator[Condition]:
-    """Part 1: the number of labeled patients."""
+    """Yield the conditions of part 1: the number of labeled patients."""
     for labeled in PATIENTS:
         yield from (Condition(method, split, labeled=labeled) for method in BOTH)
 
 
 def list_pseudo_labels(split: int) -> Iterator[Condition]:
-    """Part 1, the two pseudo-label methods, at three numbers of patients."""
+    """Yield the conditions of part 1 for two pseudo-label methods, at three numbers of patients."""
     for labeled in (2, 7, 30):
         yield from (Condition(method, split, labeled=labeled) for method in ("pseudo_label", "self_training"))
 
 
 def list_ratios(split: int) -> Iterator[Condition]:
-    """Part 2: labeled to unlabeled, in the data and in a batch."""
+    """Yield the conditions of part 2: the number of unlabeled patients, and of unlabeled windows in a batch."""
     base = Condition("fixmatch", split)
     yield from (replace(base, unlabeled=n) for n in (0, 10, 30, 60))
     yield from (replace(base, params={"mu": mu}) for mu in (2.0, 4.0, 7.0))
 
 
 def list_units(split: int) -> Iterator[Condition]:
-    """Part 3: what to label, at an equal number of labeled samples."""
+    """Yield the conditions of part 3: the unit of labeling, at an equal number of labeled samples."""
     for unit in ("lead", "window", "segment"):
         yield from (Condition(method, split, unit=unit) for method in BOTH)
 
 
 def list_limits(split: int) -> Iterator[Condition]:
-    """Part 4: foreign recordings, rare patterns, wrong labels, shifted boundaries."""
+    """Yield the conditions of part 4: foreign recordings, rare patterns, wrong labels, shifted boundaries."""
     yield from (Condition("fixmatch", split, foreign=foreign) for foreign in FOREIGN)
     for method in BOTH:
         yield from (Condition(method, split, data="rare", share=share) for share in SHARES)
@@ -105,7 +105,7 @@ def list_limits(split: int) -> Iterator[Condition]:
 
 
 def list_customers(split: int) -> Iterator[Condition]:
-    """Part 5: the next customer."""
+    """Yield the conditions of part 5: the next customer."""
     for data in ("leads", "sensor"):
         base = Condition("fixmatch", split, data=data)
         yield replace(base, method="supervised", labeled=0, start="as it is")
@@ -115,7 +115,7 @@ def list_customers(split: int) -> Iterator[Condition]:
 
 
 def list_settings(split: int) -> Iterator[Condition]:
-    """Part 6: the threshold and the weight of the unlabeled loss. Calibration is measured in every run."""
+    """Yield the conditions of part 6: threshold and weight of the unlabeled loss (every run measures calibration)."""
     base = Condition("fixmatch", split)
     for threshold in THRESHOLDS:
         for weight in LAMBDAS:
@@ -124,7 +124,7 @@ def list_settings(split: int) -> Iterator[Condition]:
 
 
 def list_core(split: int) -> Iterator[Condition]:
-    """Return the conditions that show the shapes of all parts, to be run first."""
+    """Yield the conditions that show the shapes of all parts; they run first."""
     fixmatch = Condition("fixmatch", split)
     for method in BOTH:
         yield from (Condition(method, split, labeled=labeled) for labeled in (2, 7, 30))
@@ -147,11 +147,11 @@ def list_core(split: int) -> Iterator[Condition]:
 
 
 def list_conditions(parts: list[int]) -> list[Condition]:
-    """Return all conditions of the parts, each once; those that show the shapes first."""
+    """Return all conditions of the parts without repetition, starting with those of `list_core`."""
     listers = {2: list_ratios, 3: list_units, 5: list_customers, 4: list_limits, 6: list_settings}
     wanted = [condition for split in SPLITS for condition in list_label_efficiency(split) if 1 in parts]
     for part, lister in listers.items():
-        pairs = zip(*(lister(split) for split in TWO_SPLITS), strict=True)  # so that rows are compared on the same ones
+        pairs = zip(*(lister(split) for split in TWO_SPLITS), strict=True)  # runs rows on the same splits
         wanted += [condition for pair in pairs for condition in pair if part in parts]
     wanted += [condition for split in SPLITS for condition in list_pseudo_labels(split) if 1 in parts]
     core = [condition for split in TWO_SPLITS for condition in list_core(split) if condition in wanted]

@@ -1,4 +1,4 @@
-"""The recordings of a condition of the study: training with few labels and with all, validation, test."""
+"""Recordings of the study's conditions: training with few labels and with all, validation, test."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sslts.model_selection import mask_labels
 
 SAMPLING_RATE = 100
 LEADS = ("ii", "v2", "v5")
-OLD_PATIENTS = 60  # of the earlier customer
+OLD_PATIENTS = 60  # patients of the earlier customer
 
 
 @dataclass(frozen=True)
 class Task:
-    """Recordings and labels; ``hidden`` is the truth of the training recordings, for looking at pseudo-labels."""
+    """Recordings and labels; ``hidden`` is the truth of the training recordings, for judging pseudo-labels."""
 
     X: np.ndarray
     y: np.ndarray
@@ -40,7 +40,7 @@ def make_task(condition: Condition, ludb: Any) -> Task:
 
 
 def make_ludb(condition: Condition, ludb: Any) -> Task:
-    """Return electrocardiograms, labeled as the condition says."""
+    """Return the electrocardiograms of a condition, with its labels."""
     X, y, groups, _ = ludb
     patients = split_patients(condition.split)
     order = patients["train"]
@@ -59,12 +59,12 @@ def make_ludb(condition: Condition, ludb: Any) -> Task:
 
 
 def choose_labels(condition: Condition, y: np.ndarray, groups: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Return as many labels as those of whole recordings of the first patients, in the unit of the condition."""
+    """Return labels in the unit of the condition, as many samples as the whole recordings of the first patients."""
     whole = np.where(np.isin(groups, first)[:, None], y, -1)
     if condition.unit == "patient":
         return whole
     rng = np.random.default_rng(200 + condition.split)
-    if condition.unit == "lead":  # one, drawn, of each of as many patients as give the same number of recordings
+    if condition.unit == "lead":  # one random lead per patient, for the same number of recordings
         row_of = [rng.choice(np.flatnonzero(groups == patient)) for patient in dict.fromkeys(groups.tolist())]
         kept = row_of[: condition.labeled * len(LEADS)]
         return np.where(np.isin(np.arange(len(y)), kept)[:, None], y, -1)
@@ -74,7 +74,7 @@ def choose_labels(condition: Condition, y: np.ndarray, groups: np.ndarray, first
 
 
 def confuse_waves(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Give a share of the labeled waves the class of another wave."""
+    """Return labels in which a share of the labeled waves has the class of another wave."""
     y = y.copy()
     if not share:
         return y
@@ -87,7 +87,7 @@ def confuse_waves(y: np.ndarray, share: float, rng: np.random.Generator) -> np.n
 
 
 def shift_boundaries(y: np.ndarray, milliseconds: float, rng: np.random.Generator) -> np.ndarray:
-    """Shift each boundary between two labeled stretches; none passes its neighbours."""
+    """Return labels with shifted boundaries between labeled stretches; no boundary passes its neighbors."""
     y = y.copy()
     if not milliseconds:
         return y
@@ -105,7 +105,7 @@ def shift_boundaries(y: np.ndarray, milliseconds: float, rng: np.random.Generato
 
 
 def replace_recordings(x: np.ndarray, few: np.ndarray, hidden: np.ndarray, condition: Condition) -> np.ndarray:
-    """Put recordings of another kind in the place of a share of the unlabeled; return the truth, -1 for these."""
+    """Replace a share of the unlabeled recordings in ``x`` by foreign ones; return the truth, with -1 for these."""
     free = np.flatnonzero((few < 0).all(1))
     rng = np.random.default_rng(300 + condition.split)
     gone = rng.choice(free, round(condition.foreign * len(free)), replace=False)
@@ -114,7 +114,7 @@ def replace_recordings(x: np.ndarray, few: np.ndarray, hidden: np.ndarray, condi
 
 
 def make_rare(condition: Condition) -> Task:
-    """Return synthetic recordings in which the pattern fills a share of the time; the labeled ones contain it."""
+    """Return synthetic recordings in which the pattern fills a share of the time; labeled recordings contain it."""
     seed = condition.split
     X, y = make_recordings(60, n_samples=6000, share=condition.share, random_state=seed)
     few = np.full_like(y, -1)
@@ -125,22 +125,22 @@ def make_rare(condition: Condition) -> Task:
 
 
 def make_leads(condition: Condition, ludb: Any) -> tuple[Task, Task]:
-    """Return the earlier customer, lead II of some patients, and the new one, leads V2 and V5 of others."""
+    """Return the recordings of the earlier customer (lead II) and of the new one (leads V2 and V5 of others)."""
     X, y, groups, _ = ludb
     patients = split_patients(condition.split)
     order = patients["train"]
     lead = np.arange(len(X)) % len(LEADS)
 
-    def choose(who: np.ndarray, of_new: bool) -> np.ndarray:
-        rows = np.concatenate([np.flatnonzero(groups == patient) for patient in who])
+    def choose(chosen: np.ndarray, of_new: bool) -> np.ndarray:
+        rows = np.concatenate([np.flatnonzero(groups == patient) for patient in chosen])
         return rows[(lead[rows] > 0) == of_new]
 
     tasks = []
-    for who, of_new, labeled in (
+    for chosen, of_new, labeled in (
         (order[:OLD_PATIENTS], False, order),
         (order[OLD_PATIENTS:], True, order[OLD_PATIENTS:]),
     ):
-        rows = choose(who, of_new)
+        rows = choose(chosen, of_new)
         first = labeled[: condition.labeled] if of_new else labeled
         few = np.where(np.isin(groups[rows], first)[:, None], y[rows], -1)
         held_out = [(X[r], y[r]) for r in (choose(patients[name], of_new) for name in ("validation", "test"))]
@@ -149,7 +149,7 @@ def make_leads(condition: Condition, ludb: Any) -> tuple[Task, Task]:
 
 
 def make_sensor(condition: Condition) -> tuple[Task, Task]:
-    """Return synthetic recordings of one sensor, and of another: noisier, drifting, duller, upside down in gain."""
+    """Return synthetic recordings of one sensor, and of another that is noisier, smoother and upside down."""
     tasks = []
     for of_new in (False, True):
         parts = []
@@ -164,7 +164,7 @@ def make_sensor(condition: Condition) -> tuple[Task, Task]:
 
 
 def change_sensor(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the same as another sensor shows it: smoothed, with hum, negative and with other gains."""
+    """Return the recordings of another sensor: smoothed, with hum, upside down and with other gains."""
     time = np.arange(X.shape[1])
     smooth = np.apply_along_axis(np.convolve, 1, X, np.hanning(9)[1:-1] / np.hanning(9).sum(), mode="same")
     hum = 0.2 * np.sin(2 * np.pi * 0.21 * time + rng.uniform(0, 2 * np.pi, (len(X), 1)))

@@ -1,4 +1,4 @@
-"""The study's page: pictures into ``docs/images``, tables into ``docs/study.md``, from the results that stand."""
+"""Pictures in ``docs/images`` and tables in ``docs/study.md``, made from the stored results of the study."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE, IMAGES = DOCS / "study.md", DOCS / "images"
 COLORS = {"supervised": "#1f77b4", "fixmatch": "#d62728", "init": "#2ca02c", "pooled": "#9467bd"}
 COLORS["nothing"] = COLORS["fixmatch"]
 BOTH = ("supervised", "fixmatch")
-ALL_SPLITS = ("efficiency", "needs", "pilot")  # of part 1
+ALL_SPLITS = ("efficiency", "needs", "pilot")  # tables and pictures of part 1
 
 
 def write_study(results: list[dict[str, Any]], page: Path = PAGE, images: Path = IMAGES) -> None:
@@ -45,13 +45,13 @@ def make_tables(results: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def describe_runs(results: list[dict[str, Any]]) -> str:
-    """Return what was run, and where."""
+    """Return a sentence about the number of fits, their times, the versions and the machine."""
     seconds = pd.Series([run["cpu_seconds"] for run in results])
     splits = sorted({run["split"] for run in results})
     versions = ", ".join(f"{name} {number}" for name, number in results[0]["versions"].items())
     return (
-        f"{len(results)} fits on splits {', '.join(map(str, splits))}; {seconds.median():.0f} seconds of one core each "
-        f"in the median, {seconds.max():.0f} at most, {seconds.sum() / 3600:.1f} hours in all. {versions}; "
+        f"{len(results)} fits on splits {', '.join(map(str, splits))}. CPU time of a fit: median {seconds.median():.0f}"
+        f" seconds, at most {seconds.max():.0f}; in total {seconds.sum() / 3600:.1f} hours. {versions}; "
         f"{results[0]['machine']}."
     )
 
@@ -66,7 +66,7 @@ def make_axes(n: int, width: float = 4.0) -> tuple[Any, list[Any]]:
 
 
 def draw_line(ax: Any, scores: dict[Any, pd.Series], label: str, color: str, *, shift: float = 0.0) -> None:
-    """Draw means over splits, every split as a dot, and the range of splits as a bar; positions are 0, 1, 2, ..."""
+    """Draw means over splits as a line, splits as dots and their range as a bar, at positions 0, 1, 2, ..."""
     at = [i for i, score in enumerate(scores.values()) if score.notna().any()]
     shown = [100 * list(scores.values())[i].dropna() for i in at]
     if not at:
@@ -80,7 +80,7 @@ def draw_line(ax: Any, scores: dict[Any, pd.Series], label: str, color: str, *, 
 
 
 def draw_efficiency(results: Results) -> Any:
-    """Part 1."""
+    """Return the figure of part 1."""
     curve = results.curve()
     display = LabelEfficiencyDisplay(curve, baseline=NAMES["supervised"]).plot()
     display.ax_.set_ylabel("mean IoU (%)")
@@ -89,7 +89,7 @@ def draw_efficiency(results: Results) -> Any:
 
 
 def draw_ratios(results: Results) -> Any:
-    """Part 2."""
+    """Return the figure of part 2."""
     figure, (left, right) = make_axes(2)
     draw_line(
         left, {n: results.score(unlabeled=n) for n in (0, 10, 30, 60)} | {113: results.score()}, "FixMatch", "#d62728"
@@ -101,8 +101,8 @@ def draw_ratios(results: Results) -> Any:
         "#d62728",
     )
     for ax, label in (
-        (left, "unlabeled patients beside 7 labeled ones"),
-        (right, "mu: unlabeled windows for each labeled"),
+        (left, "unlabeled patients, with 7 labeled patients"),
+        (right, "mu: unlabeled windows for each labeled window"),
     ):
         _draw_baseline(ax, results.score(method="supervised"))
         ax.set_xlabel(label)
@@ -118,7 +118,7 @@ def _draw_baseline(ax: Any, score: pd.Series, label: str = "labels alone", *, le
 
 
 def draw_units(results: Results) -> Any:
-    """Part 3."""
+    """Return the figure of part 3."""
     figure, (ax,) = make_axes(1, 7.5)
     for method, shift in zip(BOTH, (-0.05, 0.05), strict=True):
         scores = {unit: results.score(method=method, unit=unit) for unit in UNITS}
@@ -131,7 +131,7 @@ def draw_units(results: Results) -> Any:
 
 
 def draw_limits(results: Results) -> Any:
-    """Part 4."""
+    """Return the figure of part 4."""
     figure, axes = make_axes(4, 3.3)
     panels: list[tuple[str, str, tuple[float, ...]]] = [
         ("foreign", "share of foreign recordings\namong the unlabeled", (0.0, *FOREIGN)),
@@ -155,7 +155,7 @@ def draw_limits(results: Results) -> Any:
 
 
 def draw_customers(results: Results) -> Any:
-    """Part 5."""
+    """Return the figure of part 5."""
     figure, axes = make_axes(2, 4.6)
     for ax, data, title in zip(
         axes, ("leads", "sensor"), ("LUDB: other leads", "synthetic: another sensor"), strict=True
@@ -164,7 +164,7 @@ def draw_customers(results: Results) -> Any:
             scores = {n: results.score(data=data, labeled=n, start=start) for n in (0, 1, 2, 7)}
             draw_line(ax, scores, words, COLORS[start])
         as_it_is = results.score(method="supervised", data=data, labeled=0, start="as it is")
-        _draw_baseline(ax, as_it_is, "the old model as it is", legend=data == "sensor")
+        _draw_baseline(ax, as_it_is, "unchanged old model", legend=data == "sensor")
         ax.set_xticks(range(4), ["0", "1", "2", "7"])
         ax.set_xlabel(
             "labeled recordings of the new customer" if data == "sensor" else "labeled patients of the new customer"
@@ -174,7 +174,7 @@ def draw_customers(results: Results) -> Any:
 
 
 def draw_calibration(results: Results) -> Any:
-    """Part 6: reliability, pseudo-labels over the training, the map of settings."""
+    """Return the figure of part 6: reliability, pseudo-labels over the training, gains of settings."""
     figure, (left, middle, right) = make_axes(3, 4.1)
     for method in BOTH:
         curves = [np.array(run["test"]["reliability"]) for run in results.find(method=method).values()]

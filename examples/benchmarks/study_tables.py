@@ -1,4 +1,4 @@
-"""Tables of the study's results, as Markdown. A mean over splits stands with the lowest and the highest split."""
+"""Tables of the study's results, as Markdown; a mean over splits comes with the lowest and the highest split."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ UNITS = {
     "window": "windows of a second, of all patients",
     "segment": "single waves and pauses, of all patients",
 }
-STARTS = {"nothing": "from nothing", "init": "from the old model", "pooled": "with the old labels"}
+STARTS = {"nothing": "from random weights", "init": "from the old model", "pooled": "with the old labels"}
 PILOT = 7
 
 
 class Results:
-    """The runs that stand, found by their condition."""
+    """The stored runs, found by their condition."""
 
     def __init__(self, results: list[dict[str, Any]]) -> None:
         self.runs = results
 
     def find(self, **where: Any) -> dict[int, dict[str, Any]]:
-        """Return the runs of a condition by split; what is not named is as it is by default."""
+        """Return the runs of a condition by split; fields that are not named have their defaults."""
         key = Condition(where.pop("method", "fixmatch"), 0, **where).key()
         del key["split"]
         return {run["split"]: run for run in self.runs if all(run[name] == value for name, value in key.items())}
@@ -58,12 +58,12 @@ class Results:
         return pd.Series({split: run[subset][figure] for split, run in sorted(self.find(**where).items())}, dtype=float)
 
     def watch(self, name: str, **where: Any) -> pd.Series:
-        """Return what was last seen of the pseudo-labels, by split."""
+        """Return the last figure of the pseudo-labels, by split."""
         found = {s: run["watch"][-1][name] for s, run in sorted(self.find(**where).items()) if run["watch"]}
         return pd.Series(found, dtype=float)
 
     def curve(self, methods: tuple[str, ...] = ("supervised", "fixmatch")) -> pd.DataFrame:
-        """Return label efficiency as `label_efficiency_curve` does: numbers of labels that all splits have."""
+        """Return the label-efficiency curve, as `label_efficiency_curve` does, for numbers of labels on all splits."""
         rows = [
             (NAMES[method], n, N_TRAIN - n, split, 100 * score)
             for method in methods
@@ -77,7 +77,7 @@ class Results:
 
 
 def write_mean(values: pd.Series, factor: float = 100, digits: int = 1, sign: bool = False) -> str:
-    """Return the mean over splits, and the range where there are several."""
+    """Return the mean over splits, with the range if there are several."""
     values = values.dropna() * factor
     if values.empty:
         return ""
@@ -87,36 +87,38 @@ def write_mean(values: pd.Series, factor: float = 100, digits: int = 1, sign: bo
 
 
 def make_table(head: list[str], rows: list[list[str]]) -> str:
-    """Return Markdown; rows in which nothing was run are left out."""
+    """Return a Markdown table without the rows that have no results."""
     rows = [row for row in rows if any(row[1:])]
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def tabulate_efficiency(results: Results) -> str:
-    """Part 1: scores over the number of labeled patients."""
+    """Return the table of part 1: scores by the number of labeled patients."""
     rows = []
     for n in PATIENTS:
         scores = {method: results.score(method=method, labeled=n) for method in NAMES}
         gain = scores["fixmatch"] - scores["supervised"]
         cells = [write_mean(score) for score in scores.values()]
         rows.append([str(n), *cells, write_mean(gain, sign=True), str(gain.count() or "")])
-    head = ["labeled patients", *NAMES.values(), "FixMatch over labels alone", "splits"]
+    head = ["labeled patients", *NAMES.values(), "gain of FixMatch", "splits"]
     return make_table(head, rows)
 
 
 def tabulate_needs(results: Results) -> str:
-    """Part 1: how many labels come how near to all labels; each split is compared with its own ceiling."""
+    """Return the table of part 1: labels needed for a score near that of all labels of the same split."""
     curve = results.curve()
     ceiling = curve[(curve["estimator"] == NAMES["supervised"]) & (curve["labels"] == N_TRAIN)]
     if ceiling.empty or curve["split"].nunique() < 2:
-        return "Not known yet: two splits are needed."
+        return "Unknown: two splits are needed."
     below = curve.assign(score=curve["score"] - curve["split"].map(ceiling.set_index("split")["score"]))
     rows = []
     for points in (10, 5, 3, 2, 1):
         found = [labels_needed(below, -points, estimator=NAMES[method]) for method in ("supervised", "fixmatch")]
         rows.append([f"{points} points", *map(write_need, found)])
-    return make_table(["within", *(f"{NAMES[method]}: patients" for method in ("supervised", "fixmatch"))], rows)
+    return make_table(
+        ["distance to all labels", *(f"{NAMES[method]}: patients" for method in ("supervised", "fixmatch"))], rows
+    )
 
 
 def write_need(need: LabelsNeeded) -> str:
@@ -127,7 +129,7 @@ def write_need(need: LabelsNeeded) -> str:
 
 
 def tabulate_pilot(results: Results) -> str:
-    """Part 1: what a pilot of few labels foretells, and what came."""
+    """Return the table of part 1: forecasts from a pilot of few labels, and the measured scores."""
     rows = []
     for method in ("supervised", "fixmatch"):
         curve = results.curve((method,))
@@ -139,19 +141,21 @@ def tabulate_pilot(results: Results) -> str:
             came = curve.loc[curve["labels"] == told["labels"], "score"]
             said = f"{told['score']:.1f} ({told['low']:.1f} to {told['high']:.1f})"
             rows.append([NAMES[method], f"{int(told['labels'])}", said, write_mean(came, factor=1)])
-    return make_table(["method", "patients", f"foretold from at most {PILOT}", "came"], rows)
+    return make_table(["method", "patients", f"forecast from at most {PILOT}", "measured"], rows)
 
 
 def tabulate_ratios(results: Results) -> str:
-    """Part 2."""
+    """Return the table of part 2."""
     alone = results.score(method="supervised")
     rows = [["labels alone", write_mean(alone), "", ""]]
     for n in (0, 10, 30, 60, None):
         score = results.score(unlabeled=n)
         rows.append(_compare(f"{N_TRAIN - 7 if n is None else n} unlabeled patients", score, alone))
     for mu in (2.0, 4.0, 7.0):
-        rows.append(_compare(f"the same, `mu={mu:.0f}`", results.score(params={"mu": mu}), alone))
-    return make_table(["7 labeled patients and", "mean IoU", "over labels alone", "splits"], rows)
+        rows.append(
+            _compare(f"{N_TRAIN - 7} unlabeled patients, `mu={mu:.0f}`", results.score(params={"mu": mu}), alone)
+        )
+    return make_table(["with 7 labeled patients", "mean IoU", "gain over labels alone", "splits"], rows)
 
 
 def _compare(name: str, score: pd.Series, alone: pd.Series) -> list[str]:
@@ -159,20 +163,20 @@ def _compare(name: str, score: pd.Series, alone: pd.Series) -> list[str]:
 
 
 def tabulate_units(results: Results) -> str:
-    """Part 3."""
+    """Return the table of part 3."""
     rows = []
     for unit, words in UNITS.items():
         both = [results.score(method=method, unit=unit) for method in ("supervised", "fixmatch")]
         rows.append(
             [words, *map(write_mean, both), write_mean(both[1] - both[0], sign=True), str(both[1].count() or "")]
         )
-    return make_table(["labeled", "labels alone", "FixMatch", "gain", "splits"], rows)
+    return make_table(["labeled units", "labels alone", "FixMatch", "gain", "splits"], rows)
 
 
 def list_limits() -> list[tuple[str, dict[str, Any]]]:
-    """Return what is made harder, and its condition."""
+    """Return each difficulty with its condition."""
     return [
-        ("nothing", {}),
+        ("none", {}),
         *[(f"{share:.0%} of the unlabeled recordings are foreign", {"foreign": share}) for share in FOREIGN],
         *[(f"{share:.0%} of the labeled waves are wrong", {"wrong": share}) for share in WRONG],
         *[(f"boundaries off by {sd:.0f} ms (standard deviation)", {"jitter": sd}) for sd in JITTER],
@@ -181,7 +185,7 @@ def list_limits() -> list[tuple[str, dict[str, Any]]]:
 
 
 def tabulate_limits(results: Results) -> str:
-    """Part 4: scores, and what the training shows without knowing the truth: the mask rate, the background's share."""
+    """Return the table of part 4: scores, and the mask rate and background share that the training shows."""
     rows = []
     for words, where in list_limits():
         alone_where = {name: value for name, value in where.items() if name != "foreign"}
@@ -192,23 +196,23 @@ def tabulate_limits(results: Results) -> str:
         right = results.watch("right_all", **where)
         cells = [write_mean(alone), write_mean(both), write_mean(both - alone, sign=True)]
         rows.append([words, *cells, *(write_mean(values, digits=0) for values in (*signs, right))])
-    head = ["what is harder", "labels alone", "FixMatch", "gain", "mask rate", "background among the believed"]
-    return make_table([*head, "of these right"], [row for row in rows if row[2]])
+    head = ["difficulty", "labels alone", "FixMatch", "gain", "mask rate", "background among believed"]
+    return make_table([*head, "right among believed"], [row for row in rows if row[2]])
 
 
 def tabulate_customers(results: Results) -> str:
-    """Part 5."""
+    """Return the table of part 5."""
     rows = []
     for data, words in (("leads", "LUDB: lead II, then V2 and V5"), ("sensor", "synthetic: another sensor")):
         as_it_is = results.score(method="supervised", data=data, labeled=0, start="as it is")
         for n in (0, 1, 2, 7):
             cells = [write_mean(results.score(data=data, labeled=n, start=start)) for start in STARTS]
             rows.append([f"{words}; {n} new labeled", write_mean(as_it_is) if n == 0 else "", *cells])
-    return make_table(["customers", "the old model as it is", *STARTS.values()], rows)
+    return make_table(["customers", "unchanged old model", *STARTS.values()], rows)
 
 
 def tabulate_calibration(results: Results) -> str:
-    """Part 6: calibration on the test patients, and pseudo-labels of hidden training patients at the end."""
+    """Return the table of part 6: calibration on test patients, and last pseudo-labels of hidden patients."""
     rows = []
     for n in PATIENTS:
         errors = [
@@ -224,17 +228,17 @@ def tabulate_calibration(results: Results) -> str:
     head = [
         "labeled patients",
         "calibration error: labels alone",
-        "FixMatch",
+        "calibration error: FixMatch",
         "inside: believed",
-        "of these right",
+        "inside: right among believed",
         "at a boundary: believed",
-        "of these right",
+        "at a boundary: right among believed",
     ]
     return make_table(head, rows)
 
 
 def list_settings(results: Results) -> pd.DataFrame:
-    """Part 6: gain over labels alone on validation patients, by threshold and weight."""
+    """Return the gain over labels alone on validation patients, by threshold and weight (part 6)."""
     alone = results.score("validation", method="supervised")
     table = pd.DataFrame(index=list(THRESHOLDS), columns=list(LAMBDAS), dtype=float)
     for threshold in THRESHOLDS:

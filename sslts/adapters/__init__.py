@@ -1,1 +1,1 @@
-"""Adapters to foreign worlds, a folder each, imported only when asked for."""
+"""Adapters to other libraries, one folder per library; `sslts` does not import them by itself."""

@@ -1,8 +1,30 @@
 """The labels that users pass as ``y``.
 
-Labels are integers, one for each sample; ``-1`` marks an unlabeled sample. ``reading.py`` reads the labels of given
-recordings, ``arrays.py`` reads labels without recordings, ``alignment.py`` follows an index, ``pairing.py`` pairs truth
-and prediction, ``runs.py`` holds labels as runs of equal values, ``classes.py`` and ``statistics.py`` measure them.
+Labels are integers, one per sample; ``-1`` marks an unlabeled sample. The right reader depends on what the caller has
+beside the labels:
+
+==========================  ================  ====================================================================
+The caller has              Use               Result
+==========================  ================  ====================================================================
+`Recordings`                `as_labels`       one checked array per recording, as long as the recording
+`Recordings`                `as_label_runs`   the same as `LabelRuns`, which need little memory
+`Recordings`                `list_labels`     one item per recording, reordered to an index, but not read or checked
+``X`` of a pipeline         `follow_index`    the result of `list_labels`, or ``y`` unchanged if it has no index
+lengths of the recordings   `spread_labels`   one checked array per recording, as long as the recording
+only labels                 `check_labels`    one checked array per recording; one dimension means one recording
+only labels                 `read_labels`     one checked array per recording; one dimension means one label each
+labels of one recording     `check_integers`  one checked array
+truth and prediction        `pair_labels`     two lists, each with one checked array per recording
+truth and prediction        `pool_labels`     two arrays with all recordings end to end, and the offsets
+==========================  ================  ====================================================================
+
+`require_labels` raises if there are no labels. `return_labels` puts the result of `read_labels` back into the user's
+container. `align_labels`, `order_labels` and `sort_times` only reorder labels on a pandas index. `read_into_memory`
+only reads a lazy array. `name_columns` returns the class of each column of probabilities.
+
+``reading.py`` reads labels of recordings, ``arrays.py`` labels without recordings, ``alignment.py`` reorders labels on
+a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py`` holds labels as runs of equal labels,
+``classes.py`` finds and weighs classes, and ``statistics.py`` measures segments.
 """
 
 from sslts.annotations.alignment import align_labels, is_default_index, order_labels, sort_times

@@ -1,4 +1,8 @@
-"""Labels on an index: put in the order of their recordings and samples."""
+"""Reordering of labels that are on a pandas index, so that they match the recordings and samples of ``X``.
+
+`align_labels` uses the index of ``X``, `order_labels` any index that the caller passes, and `sort_times` only the index
+of the labels. Labels are moved, but neither read nor checked.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +16,18 @@ from sslts.recordings import Recordings
 
 
 def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
-    """Return labels on a ``pd-multiindex`` in the order of the recordings; other labels as they are.
+    """Return one array of labels per recording of `X` if both are on a multi-index; else return `y` unchanged.
+
+    Use it if `X` is a pandas Panel or a prediction in that form; see `follow_index` for any container of recordings.
 
     Parameters
     ----------
     y : array-like
-        Labels; a Series, or a DataFrame of one column, on ``(instance, time)`` is put in order.
+        Labels; a Series, or a DataFrame with one column, on the index ``(instance, time)`` is reordered.
     X : array-like
-        The recordings; what is no DataFrame on a multi-index has no order of its own.
+        Recordings; only a pandas object on a multi-index gives an order.
     argument : str, default="y"
-        What error messages call `y`.
+        Name of `y` in error messages.
 
     Returns
     -------
@@ -30,7 +36,7 @@ def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
     Raises
     ------
     ValueError
-        If ``y`` lacks labels for an instance or a time of ``X``, has several for one, or has several columns.
+        If `y` has several columns, lacks a label for an instance or a time of `X`, or has several labels for one row.
 
     Examples
     --------
@@ -42,23 +48,25 @@ def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
     index = getattr(X, "index", None)
     if not isinstance(index, pd.MultiIndex) or not isinstance(getattr(y, "index", None), pd.MultiIndex):
         return y
-    y = _take_column(y, argument)
+    y = _get_single_column(y, argument)
     if y.index.nlevels != index.nlevels:
-        raise ValueError(f"{argument} is on an index of {y.index.nlevels} levels, X of {index.nlevels}; give the same.")
+        raise ValueError(
+            f"{argument} has an index of {y.index.nlevels} levels, X of {index.nlevels}; give both the same index."
+        )
     return _split_instances(order_labels(y, index, argument))
 
 
 def order_labels(y: Any, index: pd.Index, argument: str = "y") -> Any:
-    """Return labels in the order of an index.
+    """Return the rows of a pandas object of labels in the order of `index`.
 
     Parameters
     ----------
     y : Series or DataFrame
-        Labels, on an index of their own.
+        Labels, on their own index.
     index : Index
-        Of the samples, or recordings, one row of labels for each.
+        Index of the samples or of the recordings; each entry selects one row of `y`.
     argument : str, default="y"
-        What error messages call `y`.
+        Name of `y` in error messages.
 
     Returns
     -------
@@ -67,7 +75,7 @@ def order_labels(y: Any, index: pd.Index, argument: str = "y") -> Any:
     Raises
     ------
     ValueError
-        If ``y`` lacks a label that the index asks for, or has several for one.
+        If `y` has no row, or several rows, for an entry of `index`.
 
     Examples
     --------
@@ -78,11 +86,11 @@ def order_labels(y: Any, index: pd.Index, argument: str = "y") -> Any:
         return y
     if not y.index.is_unique:
         raise ValueError(
-            f"{argument} has several labels for {_take_first(y.index, y.index.duplicated())}; give one for each."
+            f"{argument} has several labels for {_get_first(y.index, y.index.duplicated())}; give one label for each."
         )
     at = y.index.get_indexer(index)
     if (at < 0).any():
-        missing = _take_first(index, at < 0)
+        missing = _get_first(index, at < 0)
         if isinstance(missing, tuple) and missing[0] not in y.index.get_level_values(0):
             raise ValueError(
                 f"{argument} has no labels for instance {missing[0]!r} of X; mark unlabeled samples with -1."
@@ -94,13 +102,15 @@ def order_labels(y: Any, index: pd.Index, argument: str = "y") -> Any:
     return y.iloc[at]
 
 
-def _take_first(index: pd.Index, chosen: np.ndarray) -> Any:
-    """Return the first chosen entry, of Python's own types, as messages show it."""
+def _get_first(index: pd.Index, chosen: np.ndarray) -> Any:
+    """Return the first chosen entry, converted to Python's types for messages."""
     return index[chosen][:1].tolist()[0]
 
 
 def sort_times(labels: Any) -> Any:
-    """Return labels on an index ``(instance, time)`` with the times of each instance in order; others as they are.
+    """Return labels on an index ``(instance, time)`` sorted by time within each instance; other labels unchanged.
+
+    Instances stay in the order in which they first appear.
 
     Examples
     --------
@@ -116,7 +126,8 @@ def sort_times(labels: Any) -> Any:
     return labels if (np.diff(order) == 1).all() else labels.iloc[order]
 
 
-def _take_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Series:
+def _get_single_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Series:
+    """Return labels as a Series; raise ValueError if a DataFrame has several columns."""
     if isinstance(labels, pd.Series):
         return labels
     if labels.shape[1] != 1:
@@ -125,29 +136,30 @@ def _take_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Series:
 
 
 def _split_instances(labels: pd.Series) -> list[np.ndarray]:
+    """Return one array per instance, in the order in which the instances first appear."""
     assert isinstance(labels.index, pd.MultiIndex)
     instance = labels.index.droplevel(-1)
     return [part.to_numpy() for _, part in labels.groupby(instance, sort=False, dropna=False)]
 
 
-def _order_items(items: list[Any], recordings: Recordings, name: str) -> Iterator[Any]:
-    """Yield labels, those on an index in the order of their recording's; an index that merely counts may differ."""
+def _align_items(items: list[Any], recordings: Recordings, name: str) -> Iterator[Any]:
+    """Yield the labels of each recording, reordered to its times if both have an index that identifies samples."""
     for i, (item, times) in enumerate(zip(items, recordings.times or (), strict=True)):
         own = getattr(item, "index", None)
-        if isinstance(own, pd.Index) and times is not None and _are_names(own, times):
+        if isinstance(own, pd.Index) and times is not None and _identifies_samples(own, times):
             item = order_labels(item, times, f"{name}[{i}] (recording {i})")
         yield item
 
 
-def _are_names(own: pd.Index, times: pd.Index) -> bool:
-    """Return whether the index of labels tells which samples of a recording they are for."""
-    if len(own) != len(times) or len(own) == 1:  # one label for all, or what will be refused by its length
+def _identifies_samples(own: pd.Index, times: pd.Index) -> bool:
+    """Return whether the index of labels tells to which samples of a recording they belong."""
+    if len(own) != len(times) or len(own) == 1:  # one label for all samples, or a wrong length, which raises later
         return False
     return not (is_default_index(own) or is_default_index(times)) or bool(own.isin(times).all())
 
 
 def is_default_index(index: pd.Index) -> bool:
-    """Return whether an index is the one that pandas gives to what is passed without.
+    """Return whether this is pandas' default index, ``RangeIndex(0, n)``.
 
     Examples
     --------
@@ -157,8 +169,8 @@ def is_default_index(index: pd.Index) -> bool:
     return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
 
 
-def _order_instances(y: pd.Series | pd.DataFrame, instances: pd.Index | None, name: str) -> pd.Series | pd.DataFrame:
-    """Return labels on the names of recordings, a row for each, in their order; those without names as they are."""
+def _align_rows(y: pd.Series | pd.DataFrame, instances: pd.Index | None, name: str) -> pd.Series | pd.DataFrame:
+    """Return labels with one row per recording in the order of the recordings' names; unnamed rows unchanged."""
     if instances is None or len(y) != len(instances) or is_default_index(y.index) or is_default_index(instances):
         return y
     return order_labels(y, instances, name)

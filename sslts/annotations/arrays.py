@@ -1,4 +1,8 @@
-"""Labels without recordings: one integer array for each, checked, and back in the form that was passed."""
+"""Reading of labels without their recordings, as metrics, splitters and masks do.
+
+`check_labels` is the basic reader. `read_labels` also accepts ``(n,)``, one label per recording, and `return_labels`
+puts its result back into the container that the user passed. `check_integers` checks the labels of one recording.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sslts.annotations.alignment import _split_instances, _take_column
+from sslts.annotations.alignment import _get_single_column, _split_instances
 from sslts.recordings import as_real, is_lazy
 
 
 def check_labels(
     labels: Any, *, argument: str = "labels", unlabeled: bool = True, single: bool = False
 ) -> list[np.ndarray]:
-    """Turn labels in any accepted form into a list, one integer array per recording.
+    """Return labels in any accepted form as a list with one checked integer array per recording.
+
+    One dimension means one recording here; use `read_labels` if ``(n,)`` means one label per recording, and
+    `spread_labels` if the lengths of the recordings are known.
 
     Parameters
     ----------
@@ -23,16 +30,16 @@ def check_labels(
         Integers, or floats with whole values. A one-dimensional array, or a flat list of numbers, is one recording. A
         Series on a multi-index ``(instance, time)`` is cut by instance, in order of appearance.
     argument : str, default="labels"
-        What error messages call `labels`.
+        Name of `labels` in error messages.
     unlabeled : bool, default=True
         Whether -1 is allowed.
     single : bool, default=False
-        Whether a number among arrays, one label for the whole of a recording, is taken as an array of one.
+        Whether a single number among arrays, one label for a whole recording, becomes an array of one label.
 
     Returns
     -------
     list of ndarray of int64 of shape (T_i,)
-        They may share memory with `labels`; do not write into them.
+        The arrays may share memory with `labels`; do not write into them.
 
     Raises
     ------
@@ -49,14 +56,14 @@ def check_labels(
     lowest = -1 if unlabeled else 0
     return [
         check_integers(one, f"{argument}[{i}]", lowest, squeeze=single)
-        for i, one in enumerate(_recordings(labels, argument))
+        for i, one in enumerate(_split_recordings(labels, argument))
     ]
 
 
-def _recordings(labels: Any, argument: str) -> list[Any]:
-    """Cut labels into recordings, without looking at the values."""
+def _split_recordings(labels: Any, argument: str) -> list[Any]:
+    """Return the labels of each recording, unread and unchecked."""
     if isinstance(labels, pd.Series | pd.DataFrame) and isinstance(labels.index, pd.MultiIndex):
-        return _split_instances(_take_column(labels, argument))
+        return _split_instances(_get_single_column(labels, argument))
     if not isinstance(labels, list | tuple):
         array = np.asarray(labels)
         if array.ndim == 3 and array.shape[1] == 1:
@@ -72,7 +79,7 @@ def _recordings(labels: Any, argument: str) -> list[Any]:
 
 
 def is_flat(labels: Any) -> bool:
-    """Return whether labels are plain numbers in a row, ``(n,)`` or ``(T,)``, or none at all.
+    """Return whether labels have one dimension, ``(n,)`` or ``(T,)``; an empty list has one dimension.
 
     Examples
     --------
@@ -85,18 +92,18 @@ def is_flat(labels: Any) -> bool:
 
 
 def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool = False) -> np.ndarray:
-    """Give the labels of one recording as int64, or say where they are not labels.
+    """Return the labels of one recording as int64; raise if a value is not a label.
 
     Parameters
     ----------
     values : array-like of shape (T,)
         Integers, booleans, or floats with whole values.
     place : str
-        What error messages call them.
+        Name of the labels in error messages, such as "y[0]".
     lowest : int, default=-1
-        The least label that is allowed.
+        The smallest allowed label.
     squeeze : bool, default=False
-        Whether axes of length 1 are dropped, and a single value is an array of one.
+        Whether axes of length 1 are dropped, and a single value becomes an array of one label.
 
     Returns
     -------
@@ -105,7 +112,7 @@ def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool =
     Raises
     ------
     ValueError
-        If a value is not a whole number or below `lowest`.
+        If a value is not a whole number, or is below `lowest`.
 
     Examples
     --------
@@ -131,25 +138,27 @@ def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool =
     array = array.astype(np.int64, copy=False)
     if array.size and array.min() < lowest:
         at = int(np.argmax(array < lowest))
-        mend = "labels are integers >= 0, or -1 for unlabeled" if lowest < 0 else "give a class, >= 0, to every sample"
-        raise ValueError(f"{place} holds {array[at]} at sample {at}; {mend}.")
+        fix = "labels are integers >= 0, or -1 for unlabeled" if lowest < 0 else "give a class, >= 0, to every sample"
+        raise ValueError(f"{place} holds {array[at]} at sample {at}; {fix}.")
     return array
 
 
 def name_columns(classes: ArrayLike | None, n_columns: int, argument: str) -> np.ndarray:
-    """Give the class of each column of probabilities: `classes`, or 0 to K - 1.
+    """Return the class of each column of probabilities: `classes`, or 0 to K - 1 if it is None.
 
     Parameters
     ----------
     classes : array-like of int or None
+        The class of each column.
     n_columns : int
+        Number of columns, K.
     argument : str
-        What an error calls the probabilities.
+        Name of the probabilities in error messages.
 
     Raises
     ------
     ValueError
-        If `classes` does not name each column once.
+        If `classes` does not have one distinct class per column.
 
     Examples
     --------
@@ -158,12 +167,14 @@ def name_columns(classes: ArrayLike | None, n_columns: int, argument: str) -> np
     """
     ids = np.arange(n_columns) if classes is None else np.asarray(classes)
     if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
-        raise ValueError(f"classes={ids.tolist()} does not name the {n_columns} columns of {argument}, each once.")
+        raise ValueError(f"classes={ids.tolist()}; give {n_columns} distinct classes, one per column of {argument}.")
     return ids
 
 
 def read_labels(y: Any) -> list[np.ndarray]:
-    """Return one array of labels for each recording; of ``(n,)``, one label for each.
+    """Return one checked array of labels per recording, of size 1 if a recording has a single label.
+
+    One dimension, ``(n,)``, means one label per recording; in `check_labels` it means one recording.
 
     Raises
     ------
@@ -178,7 +189,7 @@ def read_labels(y: Any) -> list[np.ndarray]:
     [array([3]), array([-1])]
     """
     if y is None:
-        raise ValueError("y is None; pass the labels, with -1 where there is none.")
+        raise ValueError("y is None; pass the labels, with -1 for unlabeled samples.")
     y = read_into_memory(y)
     if isinstance(y, (pd.Series, pd.DataFrame)) and not isinstance(y.index, pd.MultiIndex):
         y = y.to_numpy()
@@ -190,7 +201,7 @@ def read_labels(y: Any) -> list[np.ndarray]:
 
 
 def read_into_memory(y: Any) -> Any:
-    """Return labels that lie elsewhere, as in a zarr array, as an array; others as they are.
+    """Return labels of a lazy array, such as zarr, as a NumPy array; other labels unchanged.
 
     Examples
     --------
@@ -201,14 +212,14 @@ def read_into_memory(y: Any) -> Any:
 
 
 def return_labels(labels: list[np.ndarray], like: Any) -> Any:
-    """Return arrays of labels in the form of ``like``.
+    """Return arrays of labels in the container of `like`; this is the inverse of `read_labels`.
 
     Parameters
     ----------
     labels : list of ndarray
-        What `read_labels` returned, some of it changed.
+        The result of `read_labels` for `like`; values may have been changed.
     like : array-like
-        What it was given.
+        The labels that the user passed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which classes there are, their indices, and what each weighs."""
+"""Classes: the classes that occur, their shares, weights and names."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _MAX_CLASSES = 1000
 
 
 def find_classes(values: np.ndarray) -> np.ndarray:
-    """Return the classes that occur, sorted; warn if there is one only.
+    """Return the classes that occur, sorted; warn if there is only one class.
 
     Raises
     ------
     ValueError
-        If no sample is labeled, or there are more than 1000 classes.
+        If no sample is labeled, or if there are more than 1000 classes.
 
     Examples
     --------
@@ -31,25 +31,29 @@ def find_classes(values: np.ndarray) -> np.ndarray:
         raise ValueError("y has no labeled sample: every label is -1. Label at least one stretch of one recording.")
     if len(classes) > _MAX_CLASSES:
         raise ValueError(
-            f"y has {len(classes)} classes, {classes[:3].tolist()} and on; at most {_MAX_CLASSES} are possible. Labels "
-            "are kinds of patterns, not numbers of occurrences, times or measured values."
+            f"y has {len(classes)} classes, beginning with {classes[:3].tolist()}; at most {_MAX_CLASSES} are allowed. "
+            "Use one label per kind of pattern, not per occurrence, time or measured value."
         )
     if len(classes) == 1:
-        warn(f"y has one class only ({classes[0]}); every sample will be predicted as it. Label another class too.")
+        warn(
+            f"y has one class only ({classes[0]}); every sample will be predicted as {classes[0]}. Label another class "
+            "too."
+        )
     return classes
 
 
 def warn_of_lost_background(labels: LabelRuns, classes: np.ndarray, background: int | None) -> None:
-    """Warn if occurrences are labeled, and what surrounds them is not, so that nothing shows what is no segment.
+    """Warn if segments are labeled but the background around them is unlabeled, so that it can't be learned.
 
-    Where labeled stretches touch, as sleep stages do, or recordings are labeled as a whole, there need be none.
+    There is no warning if labeled segments touch, as sleep stages do, or if whole recordings have one label: such data
+    may have no background.
 
     Examples
     --------
     >>> labels = LabelRuns.from_labels([np.array([1, 1, 2, 2])])
     >>> warn_of_lost_background(labels, np.array([1, 2]), background=0)
     """
-    if background is None or background in classes or len(classes) == 1:  # of one class alone, find_classes warns
+    if background is None or background in classes or len(classes) == 1:  # find_classes warns of a single class
         return
     before, after = labels.neighbours
     known = labels.value >= 0
@@ -57,14 +61,14 @@ def warn_of_lost_background(labels: LabelRuns, classes: np.ndarray, background: 
     whole = known & (labels.size == labels.lengths[labels.recording])
     if not (touch | whole).any():
         warn(
-            f"y has no sample of the background={background}, and around each labeled segment nothing is labeled: "
-            f"every sample will be predicted as one of {classes.tolist()}. Label samples between them as {background}, "
-            "or pass background=None if each sample is of a class."
+            f"y has no sample of the background={background}, and the samples around each labeled segment are "
+            f"unlabeled: every sample will be predicted as one of {classes.tolist()}. Label samples between the "
+            f"segments as {background}, or pass background=None if every sample belongs to a class."
         )
 
 
 def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:
-    """Return 1 where the label is ``k``, 0 where it is another class; ``-1`` stays.
+    """Return binary labels: 1 for class ``k``, 0 for the other classes, and ``-1`` for unlabeled samples.
 
     Examples
     --------
@@ -75,7 +79,9 @@ def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
-    """Return the weight (K,) of each class in the labeled loss; "balanced" as in scikit-learn, n / (K * count).
+    """Return the weight of each class in the labeled loss, (K,), or None if ``class_weight`` is None.
+
+    "balanced" gives n / (K * count), as in scikit-learn.
 
     Raises
     ------
@@ -92,7 +98,7 @@ def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) ->
     if isinstance(class_weight, dict):
         unknown = sorted(set(class_weight) - set(classes.tolist()), key=repr)
         if unknown:
-            raise ValueError(f"class_weight names class {unknown[0]!r}, y has the classes {classes.tolist()}.")
+            raise ValueError(f"class_weight names class {unknown[0]!r}, but y has only the classes {classes.tolist()}.")
         for k, weight in class_weight.items():
             if not 0 <= weight < np.inf:
                 raise ValueError(f"class_weight={{{k}: {weight!r}}}; give a finite weight of 0 or more for each class.")
@@ -101,7 +107,7 @@ def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) ->
 
 
 def share_classes(labels: LabelRuns, n_classes: int) -> np.ndarray:
-    """Return the share (K,) of each class, given as an index, among the labeled samples.
+    """Return the share of each class among the labeled samples, (K,); labels are class indices, see `LabelRuns.encode`.
 
     Examples
     --------
@@ -114,22 +120,22 @@ def share_classes(labels: LabelRuns, n_classes: int) -> np.ndarray:
 
 
 def check_names(names: dict[int, str] | None, classes: Any = None) -> None:
-    """Refuse names of what is no class; where the classes are not known, any whole number may be one.
+    """Raise ValueError if a key of ``names`` is not a class.
 
     Raises
     ------
     ValueError
-        If a key of ``names`` is not one of ``classes``.
+        If a key of ``names`` is not one of ``classes``, or not an integer if ``classes`` is None.
 
     Examples
     --------
     >>> check_names({"cycle": 1}, np.array([0, 1]))
     Traceback (most recent call last):
     ...
-    ValueError: names has the key 'cycle', which is no class: there are [0, 1]; give {class: "name"}.
+    ValueError: names has the key 'cycle', which is not one of the classes [0, 1]; give {class: "name"}.
     """
     known = None if classes is None else np.asarray(classes).tolist()
     for key in names or {}:
         if not isinstance(key, int | np.integer) or (known is not None and key not in known):
-            there = "" if known is None else f": there are {known}"
-            raise ValueError(f'names has the key {key!r}, which is no class{there}; give {{class: "name"}}.')
+            wanted = "an integer" if known is None else f"one of the classes {known}"
+            raise ValueError(f'names has the key {key!r}, which is not {wanted}; give {{class: "name"}}.')

@@ -1,4 +1,8 @@
-"""True and predicted labels, paired recording by recording."""
+"""Pairing of true and predicted labels, recording by recording.
+
+`pair_labels` returns one array per recording and `pool_labels` joins all recordings end to end. `spread_labels` reads
+labels for recordings of known lengths.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ from sslts.annotations.arrays import check_labels, is_flat
 
 
 def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lay recordings end to end: truth, prediction (-1 where the truth is), offsets.
+    """Return truth, prediction and offsets of all recordings, joined end to end.
+
+    The prediction is -1 where the truth is unlabeled. Recording ``i`` is ``truth[offsets[i]:offsets[i + 1]]``.
 
     Raises
     ------
@@ -32,12 +38,15 @@ def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Read truth and prediction, one array of each for each recording; of two tables, by their index.
+    """Return true labels and predicted labels, each as a list with one array per recording.
+
+    If both are on a multi-index ``(instance, time)``, the truth is reordered to the index of the prediction.
 
     Raises
     ------
     ValueError
-        If they differ in shape or index or are not labels; ``name`` is what the error calls the prediction.
+        If truth and prediction differ in shape or index, or are not labels; ``name`` is the name of the prediction in
+        the message.
 
     Examples
     --------
@@ -52,16 +61,18 @@ def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list
 
 
 def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", of: str = "X") -> list[np.ndarray]:
-    """Read labels of any form as one array for each recording, a single label as that of every sample.
+    """Return one array of labels per recording of known length; a single label is repeated for every sample.
+
+    Use `as_labels` if the recordings themselves are known.
 
     Parameters
     ----------
     labels : array of shape (n, T), (n,), (n, 1) or (T,), list of (T_i,) and single labels, or Series
-        See `check_labels`; ``(n,)`` is one label for each of several recordings.
+        See `check_labels`; ``(n,)`` means one label per recording if there are several recordings.
     lengths : sequence of int
-        Samples of each recording.
+        Number of samples of each recording.
     argument, of : str
-        What errors call the labels, and what has these lengths.
+        Names, in error messages, of the labels and of the argument that has these lengths.
 
     Returns
     -------
@@ -70,7 +81,7 @@ def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", o
     Raises
     ------
     ValueError
-        If these are no labels, or not of as many recordings and samples.
+        If values are not labels, or the number of recordings or samples differs.
 
     Examples
     --------
@@ -81,7 +92,7 @@ def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", o
     """
     found = check_labels(labels, argument=argument, single=True)
     if 1 == len(found) < len(lengths) == found[0].size and is_flat(labels):
-        found = np.split(found[0], len(lengths))  # (n,), taken as (n, 1)
+        found = np.split(found[0], len(lengths))  # (n,) means (n, 1)
     if len(found) != len(lengths):
         raise ValueError(f"{argument} has {len(found)} recordings, {of} has {len(lengths)}; give the same recordings.")
     for i, (one, length) in enumerate(zip(found, lengths, strict=True)):

@@ -1,6 +1,7 @@
-"""What users pass as ``y``, as labels: one array for each recording, or the runs of all of them.
+"""Reading of the labels ``y`` of given recordings: all shapes, ``-1`` conventions and errors about labels.
 
-All shapes, ``-1`` conventions and errors about labels live here, as those about signals do in `sslts.recordings`.
+`as_labels` returns arrays, `as_label_runs` returns runs and needs less memory, `list_labels` only reorders labels to
+their recordings, and `follow_index` does the same for any ``X``.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import warn
-from sslts.annotations.alignment import _order_instances, _order_items, align_labels
+from sslts.annotations.alignment import _align_items, _align_rows, align_labels
 from sslts.annotations.arrays import check_integers
 from sslts.annotations.runs import LabelRuns
 from sslts.recordings import Recordings, Rows, as_recordings, cut_stretches, is_lazy, is_real, is_table, read_source
 
 
 def require_labels(y: Any, who: str) -> None:
-    """Refuse to fit without ``y``, in the words that scikit-learn looks for; ``who`` is the estimator's name.
+    """Raise ValueError if ``y`` is None, in the words that scikit-learn's checks require.
+
+    ``who`` is the name of the estimator in the message.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def require_labels(y: Any, who: str) -> None:
 
 
 def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.ndarray]:
-    """Read any accepted container of ``y`` as one int64 array per recording.
+    """Return the labels of each recording as one checked array of its length, from any accepted container.
 
     Parameters
     ----------
@@ -43,9 +46,9 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
         ``(n, T)``; list or object array of ``(T_i,)``; ``(n,)`` or ``(n, 1)``, one label for the whole recording;
         or a Series on the index of a ``pd-multiindex`` ``X``. ``-1`` means unlabeled, classes are integers >= 0.
     recordings : Recordings
-        What ``y`` labels.
+        The recordings that ``y`` labels.
     name : str
-        What errors call the argument.
+        Name of the argument in error messages.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     Raises
     ------
     ValueError
-        If labels are missing, not whole numbers, below -1, or of another length than their recording.
+        If labels are missing, not whole numbers, below -1, or not as long as their recording.
 
     Examples
     --------
@@ -63,30 +66,32 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     >>> [labels.tolist() for labels in as_labels([1, -1], as_recordings(np.zeros((2, 3))))]
     [[1, 1, 1], [-1, -1, -1]]
     """
-    if _is_dense(y, recordings):
+    if _is_clean_array(y, recordings):
         given, labels = y, list(y.astype(np.int64, copy=False))
     else:
         given = list_labels(y, recordings, name)
         labels = [np.concatenate(list(parts)) for parts in _read_labels(given, recordings, name)]
-    _warn_of_wrapped(given, labels, name)
+    _warn_of_unsigned_minus_one(given, labels, name)
     return labels
 
 
 def follow_index(y: Any, X: Any, *, name: str = "y") -> Any:
-    """Return labels that are on an index in the order of the recordings and their samples; others as they are.
+    """Return labels on a pandas index in the order of the recordings and samples of `X`; other labels unchanged.
+
+    Use it before `X` changes, as in a pipeline: the index of `X` may be lost or its lengths may change.
 
     Parameters
     ----------
     y : array-like
-        Labels, as in `as_labels`.
+        Labels, see `as_labels`.
     X : array-like
-        Recordings; or what the first step of a pipeline makes recordings of, whose lengths need not be those of ``y``.
+        Recordings, or input from which a pipeline's first step makes recordings, such as names of files.
     name : str
-        What errors call the labels.
+        Name of the labels in error messages.
 
     Returns
     -------
-    list of what was given for each recording, or ``y``
+    list with the given labels of each recording, or ``y``
 
     Raises
     ------
@@ -105,21 +110,21 @@ def follow_index(y: Any, X: Any, *, name: str = "y") -> Any:
         return y
     try:
         recordings = as_recordings(X)
-    except (TypeError, ValueError):  # names of files, for example
+    except (TypeError, ValueError):  # X is not recordings yet, such as names of files
         return y
     return list_labels(y, recordings, name)
 
 
 def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRuns:
-    """Read any accepted container of ``y`` as runs of equal labels.
+    """Return the labels of all recordings as runs of equal labels, from any accepted container.
 
-    What is not in memory is read by stretches, and one label for a whole recording is not spread over its samples: so
-    any number of unlabeled recordings of any length can be given as ``-1`` each.
+    Labels that are not in memory are read one stretch at a time, and one label for a whole recording is not repeated
+    for its samples. Any number of unlabeled recordings of any length can therefore be passed as ``-1`` each.
 
     Parameters
     ----------
     y, recordings, name
-        As in `as_labels`.
+        See `as_labels`.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
     Raises
     ------
     ValueError
-        As `as_labels` does.
+        See `as_labels`.
 
     Examples
     --------
@@ -137,33 +142,35 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
     >>> as_label_runs([1, -1], as_recordings(np.zeros((2, 3)))).value.tolist()
     [1, -1]
     """
-    if _is_dense(y, recordings):
+    if _is_clean_array(y, recordings):
         given, runs = y, LabelRuns.from_table(y)
     else:
         given = list_labels(y, recordings, name)
-        runs = _find_runs_of(given, recordings, name)
-    _warn_of_wrapped(given, [runs.value], name)
+        runs = _find_label_runs(given, recordings, name)
+    _warn_of_unsigned_minus_one(given, [runs.value], name)
     return runs
 
 
-def _find_runs_of(items: list[Any], recordings: Recordings, name: str) -> LabelRuns:
-    """Return the runs of what was given for each recording, at once if that is one label each."""
-    if all(_is_whole_number(item) for item in items):
+def _find_label_runs(items: list[Any], recordings: Recordings, name: str) -> LabelRuns:
+    """Return the runs of the given labels; faster if every recording has a single label."""
+    if all(_is_single_label(item) for item in items):
         values = np.concatenate([np.ravel(item) for item in items])
         if values.dtype.kind in "iu" and values.min() >= -1:
             return LabelRuns.from_constants(values.astype(np.int64), recordings.lengths)
     return LabelRuns.from_parts(_read_labels(items, recordings, name))
 
 
-def _is_whole_number(item: Any) -> bool:
-    """Return whether it is one label, by its type alone."""
+def _is_single_label(item: Any) -> bool:
+    """Return whether the item is a single integer, judging by its type and size only."""
     if type(item) is np.ndarray or isinstance(item, np.integer):
         return item.size == 1 and item.dtype.kind in "iu"
     return type(item) is int
 
 
 def list_labels(y: Any, recordings: Recordings, name: str = "y") -> list[Any]:
-    """Return what was given as labels of each recording, unread; what is on an index is in the recordings' order.
+    """Return the given labels of each recording, in the order of the recordings, but not read or checked.
+
+    Labels on a pandas index are reordered to the recordings and their samples.
 
     Raises
     ------
@@ -182,11 +189,11 @@ def list_labels(y: Any, recordings: Recordings, name: str = "y") -> list[Any]:
             f"Found input variables with inconsistent numbers of samples: X has {len(recordings)} recordings, "
             f"{name} has {len(items)}; pass one entry of {name} per recording."
         )
-    return items if recordings.times is None else list(_order_items(items, recordings, name))
+    return items if recordings.times is None else list(_align_items(items, recordings, name))
 
 
-def _is_dense(y: Any, recordings: Recordings) -> bool:
-    """Return whether ``y`` is one array of labels without defect, so that nobody need look at each row."""
+def _is_clean_array(y: Any, recordings: Recordings) -> bool:
+    """Return whether ``y`` is one array of valid labels, so that its rows need not be checked one by one."""
     return (
         type(y) is np.ndarray
         and is_real(y.dtype)
@@ -194,34 +201,35 @@ def _is_dense(y: Any, recordings: Recordings) -> bool:
         and y.shape == (len(recordings), recordings.lengths[0])
         and y.min() >= -1
         and float(y.max()) < 2.0**63
-        and (y.dtype.kind != "f" or _is_whole(y))
+        and (y.dtype.kind != "f" or _has_whole_numbers(y))
     )
 
 
-def _is_whole(y: np.ndarray) -> bool:
-    """Return whether all values are whole numbers, of which some rows at a time are copied."""
+def _has_whole_numbers(y: np.ndarray) -> bool:
+    """Return whether all values are whole numbers; only some rows are copied at a time."""
     parts = (y[first:last] for first, last in cut_stretches(len(y), width=y.shape[1]))
     return all(np.array_equal(part, np.round(part)) for part in parts)
 
 
-def _warn_of_wrapped(items: Any, values: Sequence[np.ndarray], name: str) -> None:
-    """Warn if a class is the greatest value of the unsigned type that labels were given in: -1 turns into that."""
+def _warn_of_unsigned_minus_one(items: Any, values: Sequence[np.ndarray], name: str) -> None:
+    """Warn if a class is the maximum of the labels' unsigned dtype: -1 becomes this number in an unsigned dtype."""
     kinds = {items.dtype} if isinstance(items, np.ndarray) else {getattr(item, "dtype", None) for item in items}
     greatest = [np.iinfo(kind).max for kind in kinds if isinstance(kind, np.dtype) and kind.kind == "u"]
     found = [top for top in greatest if any((part == top).any() for part in values)]
     if found:
         warn(
-            f"{name} has a class {found[0]}, which is what -1 becomes in labels without a sign. If it means "
-            f"unlabeled, pass np.where({name} == {found[0]}, -1, {name}.astype(int))."
+            f"{name} has a class {found[0]}, which is what -1 becomes in an unsigned dtype. If it means unlabeled, "
+            f"pass np.where({name} == {found[0]}, -1, {name}.astype(int))."
         )
 
 
 def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
+    """Return an iterator over the given labels of each recording; labels on a multi-index are reordered."""
     y = align_labels(y, recordings, name)
     if isinstance(y, (pd.Series, pd.DataFrame)) and isinstance(y.index, pd.MultiIndex):
-        return iter(align_labels(y, y, name))  # recordings without an index: in the order of the labels
+        return iter(align_labels(y, y, name))  # X has no index: keep the order of the labels
     if isinstance(y, (pd.Series, pd.DataFrame)):
-        y = _order_instances(y, recordings.instances, name).to_numpy()
+        y = _align_rows(y, recordings.instances, name).to_numpy()
     if is_table(y):
         y = np.asarray(y)
     if is_lazy(y) and len(y.shape) == 2:
@@ -232,12 +240,13 @@ def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
 
 
 def _read_labels(items: list[Any], recordings: Recordings, name: str) -> Iterator[Iterator[np.ndarray]]:
-    """Yield the labels of each recording in stretches: int64, checked."""
+    """Yield, for each recording, an iterator over its labels in stretches."""
     for i, item in enumerate(items):
         yield _read_label_parts(item, i, recordings, name)
 
 
 def _read_label_parts(item: Any, i: int, recordings: Recordings, name: str) -> Iterator[np.ndarray]:
+    """Yield the labels of recording ``i`` in checked stretches of int64, one stretch if they are in memory."""
     length = int(recordings.lengths[i])
     place = f"{name}[{i}] (recording {i})"
     if not is_lazy(item):

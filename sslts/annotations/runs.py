@@ -1,4 +1,4 @@
-"""The labels of many recordings as runs of equal ones: memory goes with the number of runs, not of samples."""
+"""The labels of many recordings as runs of equal labels; memory grows with the number of runs, not of samples."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from sslts._runs import expand_ranges, find_runs
 
 @dataclass(frozen=True, eq=False)
 class LabelRuns:
-    """Runs of equal labels, recording after recording, without gaps.
+    """The labels of all recordings as runs of equal labels, one recording after another, without gaps.
 
-    A recording that is not labeled is one run of ``-1``, however long it is.
+    An unlabeled recording of any length is one run of ``-1``.
 
     Parameters
     ----------
     lengths : ndarray of int64, shape (n,)
-        Samples of each recording.
+        Number of samples of each recording.
     first : ndarray of int64, shape (n + 1,)
-        Runs ``first[i]`` to ``first[i + 1]`` are those of recording ``i``.
+        Recording ``i`` consists of the runs ``first[i]:first[i + 1]``.
     start : ndarray of int64, shape (R,)
-        First sample of each run in its recording.
+        First sample of each run, counted from the start of its recording.
     value : ndarray of int64, shape (R,)
+        Label of each run.
 
     Examples
     --------
@@ -41,12 +42,12 @@ class LabelRuns:
 
     @classmethod
     def from_labels(cls, labels: Iterable[np.ndarray]) -> LabelRuns:
-        """Find the runs of label arrays (T_i,)."""
+        """Return the runs of arrays of labels, one array (T_i,) per recording."""
         return cls.from_parts([one] for one in labels)
 
     @classmethod
     def from_parts(cls, recordings: Iterable[Iterable[np.ndarray]]) -> LabelRuns:
-        """Find the runs of recordings whose labels come in stretches, of which one at a time is held."""
+        """Return the runs of recordings whose labels come in stretches; one stretch is in memory at a time."""
         found = [_join_parts(parts) for parts in recordings]
         lengths, starts, values = zip(*found, strict=True) if found else ((), (), ())
         first = np.cumsum([0, *map(len, starts)])
@@ -56,7 +57,7 @@ class LabelRuns:
 
     @classmethod
     def from_table(cls, labels: np.ndarray) -> LabelRuns:
-        """Find the runs of equally long recordings, given as one array (n, T).
+        """Return the runs of equally long recordings, whose labels are one array (n, T).
 
         Examples
         --------
@@ -71,7 +72,7 @@ class LabelRuns:
 
     @classmethod
     def from_constants(cls, values: np.ndarray, lengths: np.ndarray) -> LabelRuns:
-        """Return the runs of recordings that have one label each.
+        """Return the runs of recordings that have one label for all their samples.
 
         Examples
         --------
@@ -85,12 +86,12 @@ class LabelRuns:
 
     @property
     def recording(self) -> np.ndarray:
-        """Recording of each run, (R,)."""
+        """Index of the recording of each run, (R,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.first))
 
     @cached_property
     def size(self) -> np.ndarray:
-        """Samples of each run, (R,)."""
+        """Number of samples of each run, (R,)."""
         end = np.append(self.start[1:], 0)[: len(self.start)]
         filled = np.diff(self.first) > 0
         end[self.first[1:][filled] - 1] = self.lengths[filled]
@@ -103,7 +104,7 @@ class LabelRuns:
 
     @property
     def neighbours(self) -> tuple[np.ndarray, np.ndarray]:
-        """Labels before and after each run, (R,) each; ``-1`` at the ends of a recording."""
+        """Labels of the runs before and after each run, (R,) each; ``-1`` at the ends of a recording."""
         before, after = np.roll(self.value, 1), np.roll(self.value, -1)
         filled = np.diff(self.first) > 0
         before[self.first[:-1][filled]] = -1
@@ -111,7 +112,7 @@ class LabelRuns:
         return before, after
 
     def encode(self, classes: np.ndarray) -> LabelRuns:
-        """Return the same runs with the index of each label among the sorted classes; ``-1`` stays."""
+        """Return the runs with labels replaced by their indices in the sorted ``classes``; ``-1`` is kept."""
         return replace(self, value=np.where(self.value < 0, -1, np.searchsorted(classes, self.value)))
 
     def count_samples(self) -> np.ndarray:
@@ -120,7 +121,7 @@ class LabelRuns:
         return np.diff(total[self.first])
 
     def describe(self) -> dict[str, int]:
-        """Return how many recordings and samples there are, and how many of them with labels."""
+        """Return the numbers of recordings, labeled recordings, samples and labeled samples."""
         return {
             "recordings": len(self),
             "labeled_recordings": int(self.labeled.sum()),
@@ -129,12 +130,14 @@ class LabelRuns:
         }
 
     def cut(self, recording: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
-        """Return the labels of stretches, ``-1`` behind a recording's end.
+        """Return the labels of B stretches of equal length; ``-1`` after the end of a recording.
 
         Parameters
         ----------
         recording, start : ndarray of int, shape (B,)
+            Recording and first sample of each stretch.
         length : int
+            Number of samples of each stretch.
 
         Returns
         -------
@@ -157,7 +160,7 @@ class LabelRuns:
         return out
 
     def _find(self, recording: np.ndarray, position: np.ndarray) -> np.ndarray:
-        """Return the run in which each position lies."""
+        """Return the index of the run that contains each position of a recording."""
         return np.searchsorted(self._flat_start, self._offset[recording] + position, side="right") - 1
 
     @cached_property
@@ -170,12 +173,12 @@ class LabelRuns:
 
 
 def _join_parts(parts: Iterable[np.ndarray]) -> tuple[int, np.ndarray, np.ndarray]:
-    """Return length, and starts and values of the runs, of one recording."""
+    """Return the length of one recording, and the starts and values of its runs."""
     length, starts = 0, []
     values: list[np.ndarray] = []
     for part in parts:
-        start, _, value = find_runs(part if any(part.strides) else part[:1])  # one value, broadcast
-        if values and value[0] == values[-1][-1]:  # goes on
+        start, _, value = find_runs(part if any(part.strides) else part[:1])  # a stride of 0: one broadcast value
+        if values and value[0] == values[-1][-1]:  # the last run continues
             start, value = start[1:], value[1:]
         if len(start):
             starts.append(start + length)

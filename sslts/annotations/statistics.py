@@ -1,4 +1,4 @@
-"""What labeled recordings say about their segments: how long they are, and what follows what."""
+"""Statistics of labeled segments: their lengths, and how often one class follows another."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sslts.annotations.runs import LabelRuns
 
 @dataclass(frozen=True)
 class SegmentStatistics:
-    """Lengths and neighbours of labeled segments; the background's stretches are segments here too.
+    """Lengths and transitions of labeled segments; stretches of background count as segments too.
 
-    `measure_segments` makes them; a fitted segmenter has them as ``statistics_``.
+    `measure_segments` returns them; a fitted segmenter stores them in ``statistics_``.
 
     Parameters
     ----------
@@ -26,11 +26,12 @@ class SegmentStatistics:
     background : int or None
         The class that is not a segment.
     lengths : tuple of tuple of int
-        For each class, the lengths in samples of the segments whose both ends are seen.
+        For each class, the lengths in samples of the segments with both ends visible.
     cut : tuple of tuple of int
-        For each class, the lengths of those that touch an unlabeled sample or a recording's end: lower bounds.
+        For each class, the visible lengths of the segments that touch an unlabeled sample or an end of a recording; the
+        true lengths may be longer.
     transitions : tuple of tuple of int
-        ``transitions[j][k]``: how often class ``classes[k]`` followed directly on ``classes[j]``.
+        ``transitions[j][k]`` is the number of times that class ``classes[k]`` directly follows class ``classes[j]``.
 
     Examples
     --------
@@ -47,18 +48,22 @@ class SegmentStatistics:
 
     @property
     def background_index(self) -> int | None:
-        """Position of the background among the classes; None if it is none of them."""
+        """Index of the background in ``classes``; None if it is not in ``classes``."""
         return self.classes.index(self.background) if self.background in self.classes else None
 
     def check_known(self, classes: Iterable[Any], argument: str) -> None:
-        """Raise ValueError if a parameter names a class that is none of these."""
+        """Raise ValueError if the parameter ``argument`` names a class that is not in ``self.classes``."""
         unknown = sorted(set(classes) - set(self.classes), key=repr)
         if unknown:
-            raise ValueError(f"{argument} names class {unknown[0]!r}; there are the classes {list(self.classes)}.")
+            raise ValueError(
+                f"{argument} names class {unknown[0]!r}, which is not one of the classes {list(self.classes)}."
+            )
 
 
 def read_statistics(segmenter: Any) -> SegmentStatistics:
-    """Return what the labels showed a fitted segmenter, or one in an estimator, with the background it has now.
+    """Return the segment statistics of a fitted segmenter, with the current value of its parameter ``background``.
+
+    The segmenter may be wrapped in another estimator, such as a pipeline.
 
     Examples
     --------
@@ -76,14 +81,14 @@ def read_statistics(segmenter: Any) -> SegmentStatistics:
 def measure_segments(
     labels: Any, *, classes: Sequence[int] | None = None, background: int | None = 0
 ) -> SegmentStatistics:
-    """Measure the segments of labeled recordings.
+    """Return lengths and transitions of the segments of labeled recordings.
 
     Parameters
     ----------
     labels : array of shape (n, T), or list of (T_i,)
-        Labels; -1 where unlabeled.
+        Labels; -1 for unlabeled samples.
     classes : sequence of int, default=None
-        All classes, sorted, each once. None: those that occur.
+        All classes, sorted and distinct. None: the classes that occur.
     background : int or None, default=0
         The class that is not a segment.
 
@@ -94,7 +99,8 @@ def measure_segments(
     Raises
     ------
     ValueError
-        If `labels` are not labels, none of them is a class, or one is not in `classes`, or if these are not sorted.
+        If `labels` are not labels, no sample is labeled, a label is not in `classes`, or `classes` is not sorted and
+        distinct.
 
     Examples
     --------
@@ -111,7 +117,7 @@ def measure_segments(
 def measure_runs(
     labels: LabelRuns, *, classes: Sequence[int] | None = None, background: int | None = 0
 ) -> SegmentStatistics:
-    """Measure the segments of labels that are given as runs, as `measure_segments` does.
+    """Return lengths and transitions of the segments of labels that are given as runs; see `measure_segments`.
 
     Examples
     --------
@@ -127,7 +133,7 @@ def measure_runs(
     unknown = np.setdiff1d(values[labeled], known)
     if unknown.size:
         raise ValueError(
-            f"labels has label {unknown[0]}, which is not in classes={known.tolist()}; name it there, or set it to -1."
+            f"labels has label {unknown[0]}, which is not in classes={known.tolist()}; add it, or set the label to -1."
         )
     before, after = labels.neighbours
     whole = labeled & (before >= 0) & (after >= 0)
@@ -143,24 +149,25 @@ def measure_runs(
     )
 
 
-# Rules by which the default window follows the signal. They are stated in docs/guide/defaults.md.
+# The default window length follows from these constants; docs/guide/defaults.md states the rule.
 _SEGMENTS_PER_WINDOW = 96
 _CELLS_PER_WINDOW = 4096
 
 
 @dataclass(frozen=True)
 class SignalSummary:
-    """What the defaults are derived from; lengths are in samples.
+    """The properties of signals and labels from which default parameters are derived; lengths are in samples.
 
     Parameters
     ----------
     n_channels, n_classes : int
+        Number of channels and of classes.
     segment_length : float
         Median length of the labeled segments.
     shortest_segment : float
-        Smallest over classes of the median length of a class' segments.
+        Minimum over the classes of the median segment length of a class.
     recording_length : int
-        Median over the recordings.
+        Median length of the recordings.
 
     Examples
     --------
@@ -176,26 +183,28 @@ class SignalSummary:
     recording_length: int
 
     def choose_window_length(self, stem_stride: int, multiple: int) -> int:
-        """Return the window length: many segments long, about as long as the typical recording at most.
+        """Return the default window length: many segments, but not much more than the median recording.
 
-        It is rounded to a multiple of ``multiple``, up or down.
+        The length is rounded up or down to a multiple of ``multiple``.
         """
         wanted = min(_SEGMENTS_PER_WINDOW * self.segment_length, _CELLS_PER_WINDOW * stem_stride, self.recording_length)
         return max(multiple, round(wanted / multiple) * multiple)
 
 
 def summarize_signal(statistics: SegmentStatistics, lengths: np.ndarray, *, n_channels: int) -> SignalSummary:
-    """Summarize a signal for defaults that follow from it.
+    """Return the properties of signals and labels from which default parameters are derived.
 
-    A segment that touches an unlabeled sample or the recording's end may continue there, so it counts only when a class
-    has no complete segment.
+    A segment that touches an unlabeled sample or an end of a recording may be incomplete; incomplete segments are used
+    only for classes without a complete segment.
 
     Parameters
     ----------
     statistics : SegmentStatistics
+        Statistics of the labeled segments.
     lengths : ndarray of int, shape (n,)
-        Samples of each recording.
+        Number of samples of each recording.
     n_channels : int
+        Number of channels.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Views of a batch: what moves time, what changes values, what mixes recordings.
+"""Views of a batch: augmenters that move time, change values or mix recordings.
 
-An augmenter is an immutable recipe, called with `Tracks` and a ``torch.Generator``; it works on the whole batch at
-once, on the device of its tensors.
+An augmenter is an immutable recipe. It is called with `Tracks` and a ``torch.Generator``, and works on the whole batch
+at once, on the device of the batch.
 """
 
 from sslts.augment.mix import AddOther, CutMix

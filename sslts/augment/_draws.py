@@ -1,4 +1,4 @@
-"""Random numbers, masks and stretches that views draw, on the device of their tensors."""
+"""Random numbers and masks for views, drawn on the device of the batch."""
 
 from __future__ import annotations
 
@@ -7,44 +7,19 @@ from torch import Generator, Tensor
 
 
 def draw_uniform(low: float, high: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
-    """Return uniform numbers in ``[low, high)`` on the device of ``like``.
-
-    Examples
-    --------
-    >>> import torch
-    >>> drawn = draw_uniform(-1, 3, (1000, 10), torch.zeros(1), torch.Generator().manual_seed(0))
-    >>> [round(value.item(), 1) for value in (drawn.min(), drawn.mean(), drawn.max())]
-    [-1.0, 1.0, 3.0]
-    """
+    """Return uniform numbers in ``[low, high)`` on the device of ``like``."""
     return torch.empty(shape, dtype=torch.float32, device=like.device).uniform_(low, high, generator=generator)
 
 
-def draw_chance(p: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
-    """Return a mask that is true with probability ``p``, on the device of ``like``.
-
-    Examples
-    --------
-    >>> import torch
-    >>> generator = torch.Generator().manual_seed(0)
-    >>> masks = [draw_chance(p, (1000, 10), torch.zeros(1), generator) for p in (0, 0.3, 1)]
-    >>> [round(mask.float().mean().item(), 1) for mask in masks]
-    [0.0, 0.3, 1.0]
-    """
+def draw_mask(p: float, shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
+    """Return a mask whose entries are true with probability ``p``, on the device of ``like``."""
     return torch.rand(shape, dtype=torch.float32, generator=generator, device=like.device) < p
 
 
-def find_span(valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the first valid sample (B, 1) of each row, and the number of samples from there to the last, float32.
-
-    Examples
-    --------
-    >>> import torch
-    >>> first, length = find_span(torch.tensor([[False, True, False, True, False]]))
-    >>> first.tolist(), length.tolist()
-    ([[1.0]], [[3.0]])
-    """
+def find_valid_span(valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first valid sample (B, 1) of each row, and the length (B, 1) up to the last valid sample, float32."""
     size = valid.shape[-1]
-    if valid.device.type == "cpu" and bool(valid.all()):  # an accelerator would have to be waited for
+    if valid.device.type == "cpu" and bool(valid.all()):  # on an accelerator, this test would wait for the device
         first = torch.zeros(len(valid), 1, dtype=torch.float32)
         return first, first + size
     place = torch.arange(size, dtype=torch.float32, device=valid.device)
@@ -54,19 +29,9 @@ def find_span(valid: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def draw_stretch(length: int, share: Tensor, generator: Generator) -> Tensor:
-    """Return a mask ``(B, T)`` of one random stretch for each row, ``share`` (B,) of the length long.
-
-    Examples
-    --------
-    >>> import torch
-    >>> inside = draw_stretch(100, torch.tensor([0.1, 0.5]), torch.Generator().manual_seed(0))
-    >>> inside.sum(1).tolist()
-    [10, 50]
-    >>> [(row.nonzero().max() - row.nonzero().min() + 1).item() for row in inside]  # in one piece
-    [10, 50]
-    """
+    """Return a mask (B, ``length``) of one random stretch in each row; it covers ``share`` (B,) of the row."""
     half = share[:, None] * (length / 2)
     luck = torch.rand(half.shape, dtype=torch.float32, generator=generator, device=share.device)
     middle = torch.lerp(half, length - half, luck)
     distance = torch.arange(length, dtype=torch.float32, device=share.device) - middle
-    return (distance >= -half) & (distance < half)  # half-open, so that a share of 1 is the whole
+    return (distance >= -half) & (distance < half)  # half-open, so that a share of 1 covers the whole row

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Generator
 
-from sslts.augment._draws import draw_chance, draw_stretch, draw_uniform
+from sslts.augment._draws import draw_mask, draw_stretch, draw_uniform
 from sslts.augment.tracks import Augmenter, Tracks
 from sslts.augment.value import _standardize
-from sslts.recipes import Bounds, check_order
+from sslts.recipes import bounded, check_order
 
 
 @dataclass(frozen=True)
 class CutMix(Augmenter):
-    """Replace a stretch by the same stretch of another recording of the batch.
+    """View that replaces one stretch of a recording by the same stretch of another recording of the batch.
 
-    Signal, target and validity are replaced together. Source: Yun et al. 2019; for semi-supervised segmentation
+    Signal, target and validity are replaced together. Source: Yun et al. 2019; for semi-supervised segmentation,
     French et al. 2020.
 
     Parameters
     ----------
     p : float
-        Probability with which a recording receives a stretch.
+        Probability that a recording is changed.
     low, high : float
-        Range of the stretch's length, as a share of the window.
+        Range of the length of the stretch, as a share of the window.
 
     Examples
     --------
@@ -39,11 +37,9 @@ class CutMix(Augmenter):
     (0.5, True)
     """
 
-    p: float = 0.5
-    low: float = 0.1
-    high: float = 0.5
-
-    _bounds: ClassVar[Mapping[str, Bounds]] = dict.fromkeys(("p", "low", "high"), Bounds(most=1))
+    p: float = bounded(0.5, most=1)
+    low: float = bounded(0.1, most=1)
+    high: float = bounded(0.5, most=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,7 +48,7 @@ class CutMix(Augmenter):
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         batch, _, length = tracks.x.shape
         share = draw_uniform(self.low, self.high, (batch,), tracks.x, generator)
-        share = share * draw_chance(self.p, (batch,), tracks.x, generator)
+        share = share * draw_mask(self.p, (batch,), tracks.x, generator)
         mask = draw_stretch(length, share, generator)
         other = Tracks(tracks.x.roll(1, 0), tracks.target.roll(1, 0), tracks.valid.roll(1, 0))
         return other.where(mask, tracks)
@@ -60,10 +56,10 @@ class CutMix(Augmenter):
 
 @dataclass(frozen=True)
 class AddOther(Augmenter):
-    """Add another recording of the batch, of at most half a standard deviation; labels stay.
+    """View that adds another recording of the batch at a low gain and keeps the labels.
 
-    What one recording has of its own becomes noise in another, so noise need not be white, nor known. In a batch of one
-    there is no other, and nothing changes.
+    The noise of one recording is added to another, so the noise need not be white and its kind need not be known. A
+    batch of one recording is left unchanged.
 
     Source: for sounds, the background noise of Salamon & Bello 2017, "Deep convolutional neural networks and data
     augmentation for environmental sound classification".
@@ -71,9 +67,9 @@ class AddOther(Augmenter):
     Parameters
     ----------
     magnitude : float
-        From 0 (no change) to 10 (at most half a standard deviation).
+        From 0 (no change) to 10 (the added recording has at most half a standard deviation).
     p : float
-        Probability with which a recording is changed.
+        Probability that a recording is changed.
 
     Examples
     --------
@@ -85,15 +81,15 @@ class AddOther(Augmenter):
     (True, True)
     """
 
-    magnitude: float = 5.0
-    p: float = 1.0
+    magnitude: float = bounded(5.0)
+    p: float = bounded(1.0, most=1)
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         x, batch = tracks.x, len(tracks.x)
         if batch == 1:
             return tracks
         strength = draw_uniform(0, self.magnitude / 20, (batch, 1, 1), x, generator)
-        strength = strength * draw_chance(self.p, (batch, 1, 1), x, generator)
+        strength = strength * draw_mask(self.p, (batch, 1, 1), x, generator)
         standard, _, scale, valid = _standardize(tracks)
-        other = standard.roll(-1, 0)  # another one than CutMix takes from
+        other = standard.roll(-1, 0)  # CutMix rolls by +1, so the two views take different recordings
         return tracks.replace(x=x + strength * scale * other * valid)

@@ -1,4 +1,4 @@
-"""Views that come from elsewhere: plain functions, NumPy augmenters of one recording, sktime transformers."""
+"""Views made from other code: plain functions, NumPy functions of one recording, sktime transformers."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from sslts.augment._draws import draw_chance
+from sslts.augment._draws import draw_mask
 from sslts.augment.tracks import Augmenter, Tracks
+from sslts.recipes import bounded
 
 _View = Augmenter | Callable[[Tensor], Tensor] | Any | None
 
 
 @dataclass(frozen=True)
 class ValueFunction(Augmenter):
-    """A plain function of the signals (B, C, T), which leaves time alone; what a bare function in a view becomes.
+    """View that applies a plain function to the signals (B, C, T) and does not move time.
+
+    A plain function that is passed as a view is wrapped in this class.
 
     Parameters
     ----------
     function : callable
-        From a Tensor to a Tensor of the same shape and type.
+        Takes a Tensor and returns a Tensor of the same shape and type.
 
     Examples
     --------
@@ -39,28 +42,29 @@ class ValueFunction(Augmenter):
     function: Callable[[Tensor], Tensor]
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: ARG002, D102
-        x = self.function(tracks.x.clone())  # a function may change what it is given
+        x = self.function(tracks.x.clone())  # the function may work in place
         fits = isinstance(x, Tensor) and x.shape == tracks.x.shape
-        return tracks.replace(x=x * tracks.valid[:, None] if fits else x)  # padding is no signal, and stays 0
+        return tracks.replace(x=x * tracks.valid[:, None] if fits else x)  # padding stays 0
 
 
 @dataclass(frozen=True)
 class NumpyFunction(Augmenter):
-    """A function of one recording's NumPy array (C, T), as those of audiomentations and its kind.
+    """View that applies a NumPy function to each recording (C, T), for libraries such as audiomentations.
 
-    It is called once for each recording of the batch, so it is slow; and on the CPU. The global random states of
-    Python and NumPy, from which such libraries draw, are seeded from the generator meanwhile and restored.
+    The function runs on the CPU, once for each recording of the batch, so it is slow. Such libraries draw from the
+    global random states of Python and NumPy. The view seeds both states from the generator, and restores them after the
+    call.
 
     Parameters
     ----------
     function : callable
-        From float32 (C, T) to an array of the same shape; changes values only.
+        Takes a float32 array (C, T) and returns an array of the same shape; it changes values only.
     p : float
-        Probability with which a recording is changed.
+        Probability that a recording is changed.
 
     Examples
     --------
-    An augmenter of audiomentations is called with its sampling rate::
+    An augmenter of audiomentations needs the sampling rate::
 
         NumpyFunction(functools.partial(AddGaussianNoise(p=1.0), sample_rate=250))
 
@@ -73,30 +77,31 @@ class NumpyFunction(Augmenter):
     """
 
     function: Callable[[np.ndarray], np.ndarray]
-    p: float = 1.0
+    p: float = bounded(1.0, most=1)
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         like = torch.empty(0, device=generator.device)
-        chosen = draw_chance(self.p, (len(tracks.x),), like, generator).tolist()
-        with _seed_foreign(generator):
+        chosen = draw_mask(self.p, (len(tracks.x),), like, generator).tolist()
+        with _seed_global_states(generator):
             found = [
                 np.asarray(self.function(x)) if change else x
                 for x, change in zip(_copy_signals(tracks), chosen, strict=True)
             ]
-        return _return_arrays(self, tracks, found)
+        return _replace_signals(self, tracks, found)
 
 
 @dataclass(frozen=True)
 class SktimeTransformer(Augmenter):
-    """An sktime transformer of series that needs no fitting, as ``sktime.transformations.augmenter``'s.
+    """View that applies an sktime transformer of series, as in ``sktime.transformations.augmenter``.
 
-    It has to keep the length and changes values only. It is what an sktime transformer in a view becomes. A copy of it
-    sees each channel of each recording alone, as most of them expect; so it is slow. The copy's ``random_state`` is
-    drawn from the generator, since a fixed one would change every batch in the same way.
+    An sktime transformer that is passed as a view is wrapped in this class. A copy of the transformer sees each channel
+    of each recording alone, because most transformers expect one channel; this is slow. The ``random_state`` of the
+    copy is drawn from the generator, because a fixed state would change every batch in the same way.
 
     Parameters
     ----------
     transformer : sktime transformer
+        It needs no fitting, keeps the length and changes values only.
 
     Examples
     --------
@@ -112,12 +117,12 @@ class SktimeTransformer(Augmenter):
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         shape = tuple(tracks.x.shape[:2])
         seeds = torch.randint(2**31, shape, generator=generator, device=generator.device).tolist()
-        with _seed_foreign(generator):
+        with _seed_global_states(generator):
             changed = [
                 [self._change_channel(channel, seed) for channel, seed in zip(x, row, strict=True)]
                 for x, row in zip(_copy_signals(tracks), seeds, strict=True)
             ]
-        return _return_arrays(self, tracks, changed)
+        return _replace_signals(self, tracks, changed)
 
     def _change_channel(self, channel: np.ndarray, seed: int) -> np.ndarray:
         copy = self.transformer.clone().set_random_state(seed)
@@ -125,18 +130,7 @@ class SktimeTransformer(Augmenter):
 
 
 def _as_augmenter(view: _View) -> Augmenter | None:
-    """Return an augmenter for whatever may stand as a view.
-
-    Raises
-    ------
-    TypeError
-        If it is neither an augmenter, nor an sktime transformer, nor callable.
-
-    Examples
-    --------
-    >>> _as_augmenter(None) is None
-    True
-    """
+    """Return the augmenter for a view, None for no view; raise TypeError for any other object."""
     if view is None or isinstance(view, Augmenter):
         return view
     if isinstance(view, type):
@@ -151,33 +145,18 @@ def _as_augmenter(view: _View) -> Augmenter | None:
     )
 
 
-_GLOBAL_STATES = threading.RLock()  # there is one of each for all threads
+_GLOBAL_STATES = threading.RLock()  # all threads share the global random states
 
 
 @contextlib.contextmanager
-def _seed_foreign(generator: Generator) -> Iterator[None]:
-    """Run with Python's and NumPy's global random states seeded from ``generator``, and restore them.
+def _seed_global_states(generator: Generator) -> Iterator[None]:
+    """Seed the global random states of Python and NumPy from ``generator`` inside the block, then restore them.
 
-    Only one thread at a time runs so; another one waits.
-
-    Parameters
-    ----------
-    generator : torch.Generator
-        It goes on by one number.
-
-    Examples
-    --------
-    >>> import random, torch
-    >>> before, drawn = random.getstate(), []
-    >>> for _ in range(2):
-    ...     with _seed_foreign(torch.Generator().manual_seed(0)):
-    ...         drawn.append((random.random(), np.random.random()))
-    >>> drawn[0] == drawn[1], random.getstate() == before
-    (True, True)
+    One number is drawn from the generator. Only one thread at a time is inside the block; other threads wait.
     """
     seed = int(torch.randint(2**32, (1,), generator=generator, device=generator.device))
     with _GLOBAL_STATES:
-        states = random.getstate(), np.random.get_state()  # noqa: NPY002 (foreign code draws from it)
+        states = random.getstate(), np.random.get_state()  # noqa: NPY002 (other libraries draw from it)
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
         try:
@@ -188,14 +167,15 @@ def _seed_foreign(generator: Generator) -> Iterator[None]:
 
 
 def _copy_signals(tracks: Tracks) -> np.ndarray:
-    return tracks.x.cpu().numpy().copy()  # foreign code may change what it is given
+    return tracks.x.cpu().numpy().copy()  # other code may work in place
 
 
-def _return_arrays(view: Augmenter, tracks: Tracks, found: Any) -> Tracks:
+def _replace_signals(view: Augmenter, tracks: Tracks, found: Any) -> Tracks:
+    """Return tracks with the arrays ``found`` as signals; raise ValueError if their shape has changed."""
     shapes = {np.shape(x) for x in found}
     if len(found) != len(tracks.x) or shapes != {tuple(tracks.x.shape[1:])}:
         raise ValueError(
-            f"augmenter {view!r} turned signals of shape {tuple(tracks.x.shape)} into {len(found)} of "
+            f"augmenter {view!r} turned signals of shape {tuple(tracks.x.shape)} into {len(found)} arrays of shape "
             f"{sorted(shapes)}; it must keep shape and type."
         )
     x = torch.as_tensor(np.stack([np.asarray(x) for x in found]), dtype=tracks.x.dtype, device=tracks.x.device)

@@ -1,10 +1,8 @@
-"""Augmenters made of augmenters, and how a view is applied."""
+"""Augmenters made of other augmenters, and the function that applies a view."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -26,17 +24,24 @@ from sslts.augment.value import (
     _change_values,
     _draw_strengths,
 )
-from sslts.recipes import Bounds
+from sslts.recipes import bounded
 
 
 def apply_view(view: _View, tracks: Tracks, generator: Generator) -> Tracks:
-    """Apply an augmenter, a plain function of the signals ``x`` (B, C, T), an sktime transformer, or nothing.
+    """Return the tracks after a view, which is an augmenter, a function, an sktime transformer or None.
+
+    Parameters
+    ----------
+    view : Augmenter, callable, sktime transformer or None
+        A plain function takes the signals ``x`` (B, C, T). None returns the tracks unchanged.
+    tracks : Tracks
+    generator : torch.Generator
 
     Raises
     ------
     ValueError
-        If the view returns no tracks, or changes the shape or the type of the signals, or the shape of what belongs to
-        them.
+        If the view does not return `Tracks`, or changes the shape or the type of the signals, or the shape of target or
+        validity.
 
     Examples
     --------
@@ -53,29 +58,30 @@ def apply_view(view: _View, tracks: Tracks, generator: Generator) -> Tracks:
     if not isinstance(seen, Tracks):
         raise ValueError(f"augmenter {view!r} returned {type(seen).__name__}, not Tracks.")
     for name in ("target", "valid"):
-        shape, wanted = (tuple(getattr(one, name).shape) for one in (seen, tracks))
+        shape, wanted = (tuple(getattr(batch, name).shape) for batch in (seen, tracks))
         if shape != wanted:
-            raise ValueError(f"augmenter {view!r} turned {name} of shape {wanted} into {shape}; it must keep it.")
+            raise ValueError(f"augmenter {view!r} turned {name} of shape {wanted} into {shape}; it must keep shape.")
     if not isinstance(seen.x, Tensor) or seen.x.shape != tracks.x.shape or seen.x.dtype != tracks.x.dtype:
         got = f"{tuple(seen.x.shape)} {seen.x.dtype}" if isinstance(seen.x, Tensor) else type(seen.x).__name__
         raise ValueError(
             f"augmenter {view!r} turned signals of shape {tuple(tracks.x.shape)} {tracks.x.dtype} into {got}; "
             "it must keep shape and type."
         )
-    if seen.target.ndim == 2:  # a label of what is not valid would count: losses look at labels alone
+    if seen.target.ndim == 2:  # losses look at labels only, so a sample that is not valid must be unlabeled
         return seen.replace(target=torch.where(seen.valid, seen.target, -1))
     return seen
 
 
 @dataclass(frozen=True)
 class Compose(Augmenter):
-    """Apply views one after the other; successive ones that move time are fused into one resampling.
+    """View that applies several views one after another.
 
-    A view that looks at what is valid, as `Rescale` does, has to see what those before it left: it begins another.
+    Successive views that move time are fused into one resampling. A view that reads more of the tracks than their
+    length, such as `Rescale`, starts a new resampling, because it needs the result of the views before it.
 
     Parameters
     ----------
-    steps : tuple of augmenters
+    steps : tuple of views
 
     Examples
     --------
@@ -98,26 +104,28 @@ class Compose(Augmenter):
         for step in self.steps:
             if isinstance(step, TimeAugmenter):
                 if step.looks_at_tracks():
-                    tracks, moving = _move(tracks, moving, generator), []
+                    tracks, moving = _apply_moves(tracks, moving, generator), []
                 moving.append(step)
                 continue
-            tracks = apply_view(step, _move(tracks, moving, generator), generator)
+            tracks = apply_view(step, _apply_moves(tracks, moving, generator), generator)
             moving = []
-        return _move(tracks, moving, generator)
+        return _apply_moves(tracks, moving, generator)
 
 
 def _check_steps(view: Compose | SomeOf) -> None:
+    """Raise ValueError if the steps of ``view`` are not a tuple."""
     if not isinstance(view.steps, tuple):
         raise ValueError(
-            f"{type(view).__name__}: steps={view.steps!r} must be a tuple of views; of one, as (Jitter(),)."
+            f"{type(view).__name__}: steps={view.steps!r} must be a tuple of views; pass one view as (Jitter(),)."
         )
 
 
-def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> Tracks:
+def _apply_moves(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> Tracks:
+    """Return the tracks after all ``steps``, with one resampling."""
     if not steps:
         return tracks
     position = _make_grid(tracks)
-    for step in reversed(steps):  # the last one's output is what we want, so its map comes first
+    for step in reversed(steps):  # output positions are known, so the map of the last step comes first
         shape = tuple(position.shape)
         position = step.locate_some(tracks, position, generator)
         if tuple(position.shape) != shape:
@@ -127,13 +135,13 @@ def _move(tracks: Tracks, steps: list[TimeAugmenter], generator: Generator) -> T
 
 @dataclass(frozen=True)
 class SomeOf(Augmenter):
-    """Apply some of the views, drawn for each recording, in their order.
+    """View that applies a random subset of several views to each recording, in their order.
 
     Parameters
     ----------
-    steps : tuple of augmenters
+    steps : tuple of views
     n : int or (int, int)
-        How many of them a recording gets, or the least and the most.
+        Number of views for a recording, or the smallest and the largest number.
 
     Examples
     --------
@@ -153,7 +161,7 @@ class SomeOf(Augmenter):
         _check_steps(self)
         least, most = self._get_range()
         if not 0 <= least <= most:
-            raise ValueError(f"SomeOf: n={self.n!r} must be a number of steps, 0 or more, or the least and the most.")
+            raise ValueError(f"SomeOf: n={self.n!r} must be a number of steps, 0 or more, or a pair (least, most).")
 
     def _get_range(self) -> tuple[int, int]:
         least, most = self.n if isinstance(self.n, (tuple, list)) else (self.n, self.n)
@@ -170,35 +178,36 @@ class SomeOf(Augmenter):
 
 
 def _draw_ranks(tracks: Tracks, n: int, generator: Generator) -> Tensor:
-    """Return a random order (B, n) of ``n`` steps for each recording."""
+    """Return a random order of ``n`` steps for each recording, as ranks (B, n)."""
     luck = torch.rand((len(tracks.x), n), dtype=torch.float32, generator=generator, device=tracks.x.device)
     return luck.argsort(1).argsort(1)
 
 
-def _warp_half() -> TimeWarp:
+def _make_default_warp() -> TimeWarp:
     return TimeWarp(p=0.5)
 
 
 @dataclass(frozen=True)
 class RandAugment(Augmenter):
-    """Warp time, change the values in ``n`` ways drawn for each recording, all of one magnitude, and mix recordings.
+    """View that warps time, changes values by ``n`` random augmenters, and mixes recordings.
 
-    Source: Cubuk et al. 2020 for the policy; the strong view of FixMatch (Sohn et al. 2020, section 2.3) is of this
-    kind. A change works on all recordings that drew it at once.
+    The ``n`` augmenters are drawn anew for each recording, and all have the same magnitude. Each augmenter processes
+    all recordings that drew it in one call. Source: Cubuk et al. 2020; the strong view of FixMatch is of this kind
+    (Sohn et al. 2020, section 2.3).
 
     Parameters
     ----------
     n : int
-        How many of ``changes`` are applied to a recording.
+        Number of ``changes`` that are applied to a recording.
     magnitude : float
-        From 0 to 10.
-    warp : augmenter or None
-        What comes first; by default `TimeWarp` of every second recording. It has a magnitude of its own, as it changes
-        where the labels are.
-    mix : augmenter or None
-        What comes last; by default `CutMix`.
+        From 0 (no change of values) to 10 (strongest).
+    warp : view or None
+        The first step; by default `TimeWarp` of every second recording. It has its own magnitude, because it also moves
+        the labels.
+    mix : view or None
+        The last step; by default `CutMix`.
     changes : tuple of ValueAugmenter
-        What is drawn from. Their own magnitude is not used.
+        Augmenters to draw from. Their own ``magnitude`` is not used.
 
     Examples
     --------
@@ -209,9 +218,9 @@ class RandAugment(Augmenter):
     (torch.Size([4, 1, 50]), torch.Size([4, 3, 50]))
     """
 
-    n: int = 3
-    magnitude: float = 5.0
-    warp: Augmenter | None = field(default_factory=_warp_half)
+    n: int = bounded(3, whole=True)
+    magnitude: float = bounded(5.0)
+    warp: Augmenter | None = field(default_factory=_make_default_warp)
     mix: Augmenter | None = field(default_factory=CutMix)
     changes: tuple[ValueAugmenter, ...] = (
         Jitter(),
@@ -224,15 +233,13 @@ class RandAugment(Augmenter):
         Smooth(),
     )
 
-    _bounds: ClassVar[Mapping[str, Bounds]] = {"n": Bounds(whole=True), "magnitude": Bounds()}
-
     def __post_init__(self) -> None:
         super().__post_init__()
         for k, change in enumerate(self.changes):
             if not isinstance(change, ValueAugmenter):
                 raise ValueError(
-                    f"RandAugment: changes[{k}]={change!r} is no ValueAugmenter; other views go before or "
-                    "behind it, in a Compose."
+                    f"RandAugment: changes[{k}]={change!r} is not a ValueAugmenter; pass other views before "
+                    "or after it, in a Compose."
                 )
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102

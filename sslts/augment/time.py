@@ -1,4 +1,4 @@
-"""Augmenters that move time: each says from which position every output sample comes."""
+"""Augmenters that move time: each returns the input position of every output sample."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from sslts.augment._draws import draw_chance, draw_uniform, find_span
+from sslts.augment._draws import draw_mask, draw_uniform, find_valid_span
 from sslts.augment.tracks import Augmenter, Tracks
-from sslts.recipes import check_order
+from sslts.recipes import bounded, check_order
 
 
 class TimeAugmenter(Augmenter):
-    """A view that moves time; signal, target and validity move together.
+    """Base class of views that move time; signal, target and validity move together.
 
-    A subclass may have a field ``p``, the probability with which a recording is moved; else each is.
+    A subclass may have a field ``p``, the probability that a recording is moved; without it, every recording is moved.
 
     Examples
     --------
@@ -38,67 +38,59 @@ class TimeAugmenter(Augmenter):
 
     @abstractmethod
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:
-        """Return where the samples at ``position`` come from, in recordings that are moved.
+        """Return the input positions of the output samples at ``position``.
 
         Parameters
         ----------
         position : Tensor, float, shape (B, T)
             Positions in the output, in samples.
         length : int
-            Samples of the input.
+            Number of samples of the input.
         generator : torch.Generator
 
         Returns
         -------
         Tensor, float, shape (B, T)
-            Positions in the input. A composition feeds them to the augmenter before it.
+            Positions in the input. A composition passes them to the augmenter before it.
         """
 
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:  # noqa: D102
         def move(part: Tracks) -> Tracks:
             return part.resample(self.locate_in(part, _make_grid(part), generator))
 
-        return tracks.change_rows(draw_chance(self.p, (len(tracks.x),), tracks.x, generator), move)
+        return tracks.change_rows(draw_mask(self.p, (len(tracks.x),), tracks.x, generator), move)
 
     def locate_in(self, tracks: Tracks, position: Tensor, generator: Generator) -> Tensor:
-        """Return `locate` of ``tracks``; for views that look at more of them than their length."""
+        """Return `locate` for the length of ``tracks``; override it in a view that reads more than the length."""
         return self.locate(position, tracks.x.shape[-1], generator)
 
     @classmethod
     def looks_at_tracks(cls) -> bool:
-        """Return whether `locate_in` looks at more than the length."""
+        """Return whether this view overrides `locate_in`, and so reads more of the tracks than their length."""
         return cls.locate_in is not TimeAugmenter.locate_in
 
     def locate_some(self, tracks: Tracks, position: Tensor, generator: Generator) -> Tensor:
-        """Return `locate_in` of recordings drawn with probability ``p``, and ``position`` of the others."""
-        moved = draw_chance(self.p, (len(position), 1), position, generator)
+        """Return `locate_in` for recordings drawn with probability ``p``, and ``position`` for all others."""
+        moved = draw_mask(self.p, (len(position), 1), position, generator)
         return torch.where(moved, self.locate_in(tracks, position, generator), position)
 
 
 def _make_grid(tracks: Tracks) -> Tensor:
-    """Return the positions ``0 ... T - 1`` of each row, float32 of shape (B, T).
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sslts.augment import Tracks
-    >>> _make_grid(Tracks(torch.zeros(2, 1, 3), torch.zeros(2, 3).long(), torch.ones(2, 3).bool())).tolist()
-    [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]]
-    """
+    """Return the positions ``0 ... T - 1`` of each row, float32 of shape (B, T)."""
     batch, _, length = tracks.x.shape
     return torch.arange(length, dtype=torch.float32, device=tracks.x.device).expand(batch, length)
 
 
 @dataclass(frozen=True)
 class Shift(TimeAugmenter):
-    """Move the signal by a random number of whole samples.
+    """View that moves the signal by a random number of whole samples.
 
     Parameters
     ----------
     share : float
-        The largest shift, as a share of the window.
+        Largest shift, as a share of the window.
     p : float
-        Probability with which a recording is moved.
+        Probability that a recording is moved.
 
     Examples
     --------
@@ -109,8 +101,8 @@ class Shift(TimeAugmenter):
     torch.Size([2, 1, 50])
     """
 
-    share: float = 0.1
-    p: float = 1.0
+    share: float = bounded(0.1, most=1)
+    p: float = bounded(1.0, most=1)
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
         reach = self.share * length
@@ -119,14 +111,14 @@ class Shift(TimeAugmenter):
 
 @dataclass(frozen=True)
 class Rescale(TimeAugmenter):
-    """Stretch or squeeze time by a random factor, and crop at a random place of what is valid.
+    """View that stretches or squeezes time by a random factor, and crops at a random place of the valid samples.
 
     Parameters
     ----------
     low, high : float
-        Range of the factor by which patterns become longer; drawn log-uniformly.
+        Range of the factor, drawn log-uniformly; patterns become longer by it.
     p : float
-        Probability with which a recording is rescaled.
+        Probability that a recording is rescaled.
 
     Examples
     --------
@@ -139,32 +131,38 @@ class Rescale(TimeAugmenter):
 
     low: float = 0.8
     high: float = 1.25
-    p: float = 1.0
+    p: float = bounded(1.0, most=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("low", "high"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
-                raise ValueError(f"Rescale: {name}={value!r} is no factor of a length; give a number above 0.")
+                raise ValueError(f"Rescale: {name}={value!r} is not a factor of a length; give a number above 0.")
         check_order(self, "low", "high")
 
     def locate_in(self, tracks: Tracks, position: Tensor, generator: Generator) -> Tensor:  # noqa: D102
-        # Of a recording that is shorter than the window, most crops of the window would hold little.
-        first, length = find_span(tracks.valid)
+        # A recording may be shorter than the window: most crops of the whole window would then be padding.
+        first, length = find_valid_span(tracks.valid)
         return first + self.locate(position - first, length, generator)
 
     def locate(self, position: Tensor, length: int | Tensor, generator: Generator) -> Tensor:  # noqa: D102
         column = (len(position), 1)
         factor = draw_uniform(math.log(self.low), math.log(self.high), column, position, generator).exp()
-        # The output covers length / factor samples of the input; it starts where it fits, or overhangs where it cannot.
+        # The output covers length / factor samples of the input: it starts at a random place inside the input, or
+        # before it if the output covers more samples than the input has.
         offset = (length - 1) * (1 - 1 / factor) * draw_uniform(0, 1, column, position, generator)
         return offset + position / factor
 
 
 @dataclass(frozen=True)
 class Reverse(TimeAugmenter):
-    """Play the signal backwards, with probability ``p``; only for patterns that have no direction.
+    """View that reverses time; only for patterns without a direction.
+
+    Parameters
+    ----------
+    p : float
+        Probability that a recording is reversed.
 
     Examples
     --------
@@ -175,7 +173,7 @@ class Reverse(TimeAugmenter):
     [[[2.0, 1.0, 0.0]]]
     """
 
-    p: float = 0.5
+    p: float = bounded(0.5, most=1)
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: ARG002, D102
         return length - 1 - position
@@ -183,19 +181,19 @@ class Reverse(TimeAugmenter):
 
 @dataclass(frozen=True)
 class TimeWarp(TimeAugmenter):
-    """Let time run faster here and slower there, smoothly.
+    """View that makes time run faster and slower, by a smooth random rate.
 
-    Source: Um et al. 2017, "Data augmentation of wearable sensor data". The rate is interpolated between ``n_knots``
-    random ones, and one random place of the window stays where it is.
+    The rate is interpolated between ``n_knots`` random rates, and one random sample of the window keeps its position.
+    Source: Um et al. 2017, "Data augmentation of wearable sensor data".
 
     Parameters
     ----------
     magnitude : float
-        From 0 (no change) to 10: the rate is between 1/2 and 2.
+        From 0 (no change) to 10 (rate between 1/2 and 2).
     p : float
-        Probability with which a recording is warped.
+        Probability that a recording is warped.
     n_knots : int
-        Random rates in a window: few bend long stretches, many change single patterns.
+        Number of random rates in a window: few rates bend long stretches, many rates change single patterns.
 
     Examples
     --------
@@ -206,9 +204,9 @@ class TimeWarp(TimeAugmenter):
     torch.Size([2, 1, 50])
     """
 
-    magnitude: float = 5.0
-    p: float = 1.0
-    n_knots: int = 64
+    magnitude: float = bounded(5.0)
+    p: float = bounded(1.0, most=1)
+    n_knots: int = bounded(64, 1, whole=True)
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
         reach = math.log(2) * self.magnitude / 10
@@ -216,11 +214,11 @@ class TimeWarp(TimeAugmenter):
         rate = F.interpolate(knots, size=length, mode="linear", align_corners=True)[:, 0].exp_()
         source = rate.cumsum(1)
         fixed = draw_uniform(0, length, (len(position), 1), position, generator).long().clamp_(max=length - 1)
-        return _follow(source, position) - source.gather(1, fixed) + fixed
+        return _interpolate_map(source, position) - source.gather(1, fixed) + fixed
 
 
-def _follow(source: Tensor, position: Tensor) -> Tensor:
-    """Return the map ``source`` (B, T) at any ``position`` (B, N): linear between samples, of rate 1 outside."""
+def _interpolate_map(source: Tensor, position: Tensor) -> Tensor:
+    """Return the time map ``source`` (B, T) at ``position`` (B, N): linear between samples, with rate 1 outside."""
     last = source.shape[-1] - 1
     inside = position.clamp(0, last)
     low = inside.floor().clamp_(max=max(last - 1, 0))
@@ -231,7 +229,7 @@ def _follow(source: Tensor, position: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class WindowWarp(TimeAugmenter):
-    """Stretch or squeeze one stretch of the window; the rest moves along.
+    """View that makes one stretch of the window longer or shorter; the rest of the window moves along.
 
     Source: Le Guennec et al. 2016, "Data augmentation for time series classification using convolutional neural
     networks".
@@ -239,9 +237,9 @@ class WindowWarp(TimeAugmenter):
     Parameters
     ----------
     magnitude : float
-        From 0 (no change) to 10: by a factor between 1/2 and 2.
+        From 0 (no change) to 10 (factor between 1/2 and 2).
     p : float
-        Probability with which a recording is warped.
+        Probability that a recording is warped.
     share : float
         Length of the stretch, as a share of the window.
 
@@ -254,9 +252,9 @@ class WindowWarp(TimeAugmenter):
     torch.Size([2, 1, 50])
     """
 
-    magnitude: float = 5.0
-    p: float = 1.0
-    share: float = 0.1
+    magnitude: float = bounded(5.0)
+    p: float = bounded(1.0, most=1)
+    share: float = bounded(0.1, most=1)
 
     def locate(self, position: Tensor, length: int, generator: Generator) -> Tensor:  # noqa: D102
         column = (len(position), 1)
@@ -264,6 +262,6 @@ class WindowWarp(TimeAugmenter):
         factor = draw_uniform(-reach, reach, column, position, generator).exp()
         size = self.share * length
         start = draw_uniform(0, length - size, column, position, generator)
-        slack = size * (1 - 1 / factor)  # samples of the input that the longer stretch pushes out, at either end
+        slack = size * (1 - 1 / factor)  # input samples that the longer stretch pushes out, at both ends together
         passed = ((position - start) / max(size, 1.0)).clamp(0, 1)
         return position + slack * (draw_uniform(0, 1, column, position, generator) - passed)

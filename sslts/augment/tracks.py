@@ -1,25 +1,25 @@
-"""A batch of tracks, and what every augmenter is."""
+"""A batch of signals with labels, and the base class of augmenters."""
 
 from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from sslts.annotations import as_labels
-from sslts.recipes import Bounds, Recipe
+from sslts.recipes import Recipe
 from sslts.recordings import Recordings, as_recordings
 
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """A batch of signals with what is known about each sample.
+    """A batch of signals with the target and the validity of each sample.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Tracks:
     target : Tensor
         Labels, int64 of shape ``(B, T)`` with ``-1`` for unlabeled; or probabilities, float of shape ``(B, K, T)``.
     valid : Tensor, bool, shape (B, T)
-        False where a sample is padding, or lies outside what the view was made from.
+        False where a sample is padding, or comes from outside the recording.
 
     Examples
     --------
@@ -47,11 +47,11 @@ class Tracks:
         return dataclasses.replace(self, **changes)
 
     def hide_labels(self) -> Tracks:
-        """Return a copy of which no sample is labeled."""
+        """Return a copy without labels: every target is -1."""
         return self.replace(target=torch.full_like(self.valid, -1, dtype=torch.int64))
 
     def where(self, chosen: Tensor, other: Tracks) -> Tracks:
-        """Return these tracks where ``chosen``, (B,) or (B, T), and those of ``other`` elsewhere.
+        """Return these tracks where ``chosen``, (B,) or (B, T), is true, and ``other`` elsewhere.
 
         Examples
         --------
@@ -69,10 +69,10 @@ class Tracks:
         )
 
     def change_rows(self, chosen: Tensor, change: Callable[[Tracks], Tracks]) -> Tracks:
-        """Return a copy of which the recordings that are ``chosen`` (B,) are changed, the others as they are.
+        """Return a copy in which ``change`` is applied to the ``chosen`` (B,) recordings only.
 
-        On a CPU, ``change`` sees the chosen ones only. An accelerator would have to wait until they are counted; there
-        it sees all.
+        On a CPU, ``change`` gets only the chosen recordings. On an accelerator it gets all recordings, because the host
+        would have to wait for the number of chosen recordings.
 
         Examples
         --------
@@ -91,14 +91,15 @@ class Tracks:
         return Tracks(*(a.index_copy(0, rows, b) for a, b in zip(whole, changed, strict=True)))
 
     def resample(self, source: Tensor) -> Tracks:
-        """Move signal, target and validity together.
+        """Return tracks whose signal, target and validity are read at the positions ``source``.
+
+        Signals and probabilities are interpolated linearly. A label comes from the nearest sample (a half rounds up).
+        An output sample is valid if its position lies inside the recording and both neighbors are valid.
 
         Parameters
         ----------
         source : Tensor, float, shape (B, T_out)
-            The position, in samples, from which each output sample comes. Signals and probabilities are interpolated
-            linearly, labels are taken from the nearest neighbour (a half rounds up). What comes from outside is not
-            valid, nor what comes from between a valid sample and one that is not.
+            The input position of each output sample, in samples.
 
         Examples
         --------
@@ -109,9 +110,9 @@ class Tracks:
         ([[[5.0, 15.0, 0.0]]], [[3, 3, -1]], [[True, True, False]])
         """
         last = self.x.shape[-1] - 1
-        source = source.to(torch.promote_types(source.dtype, torch.float32))  # whole positions are positions too
+        source = source.to(torch.promote_types(source.dtype, torch.float32))  # positions may be integers
         position = source.clamp(0, last)
-        left, right = position.long(), position.ceil().long()  # not negative, so that the first is the floor
+        left, right = position.long(), position.ceil().long()  # long() is the floor, as positions are not negative
         fraction = position.frac()
         nearest = (position + 0.5).clamp_(max=last).long()
         valid = self.valid.gather(1, left) & self.valid.gather(1, right) & (position == source)
@@ -131,7 +132,7 @@ def _interpolate(x: Tensor, left: Tensor, right: Tensor, fraction: Tensor) -> Te
 
 
 class Augmenter(Recipe, ABC):
-    """A view of a batch. Subclasses are frozen dataclasses and hold no state.
+    """Base class of views of a batch; subclasses are frozen dataclasses without state.
 
     Examples
     --------
@@ -142,37 +143,31 @@ class Augmenter(Recipe, ABC):
     ([[3.0, 2.0, 1.0, 0.0]], [[1, 0, 0, 0]])
     """
 
-    _bounds: ClassVar[Mapping[str, Bounds]] = {
-        **dict.fromkeys(("p", "share"), Bounds(most=1)),
-        "magnitude": Bounds(),
-        **dict.fromkeys(("n_knots", "n_taps", "n_harmonics", "width"), Bounds(1, whole=True)),
-    }
-
     @abstractmethod
     def __call__(self, tracks: Tracks, generator: Generator) -> Tracks:
-        """Return a view of ``tracks``, drawn from ``generator``."""
+        """Return a random view of ``tracks``, drawn with ``generator``."""
 
     def transform(self, X: Any, y: Any = None, random_state: Any = None) -> Any:
         """Return an augmented copy of recordings, for use with any other library.
 
-        Of recordings of several lengths, those of one length are augmented, and mixed, together.
+        Recordings of the same length are augmented, and mixed, as one batch.
 
         Parameters
         ----------
         X : array-like
-            Recordings, in any container that a segmenter's ``fit`` takes. They are rounded to float32: take a large
-            offset off first.
+            Recordings, in any container that ``fit`` of a segmenter takes. They are rounded to float32, so subtract a
+            large offset first.
         y : array-like of int or None
-            Their labels, ``-1`` for unlabeled; they move with time.
+            Labels of the recordings, ``-1`` for unlabeled; they move with time.
         random_state : int, RandomState, Generator or None
             Seed.
 
         Returns
         -------
         X : ndarray of float32, shape (n, C, T), or list of (C, T_i)
-            Zero where a view reached outside of a recording. Of one channel as ``X`` was: (n, T) or (T_i,).
+            Zero where a view reaches outside a recording. If ``X`` has no channel axis: (n, T), or list of (T_i,).
         y : ndarray of int64, shape (n, T), or list of (T_i,)
-            Only if given; ``-1`` where a view reached outside of a recording.
+            Only if given; ``-1`` where a view reaches outside a recording.
 
         Examples
         --------
@@ -192,18 +187,18 @@ class Augmenter(Recipe, ABC):
         generator.manual_seed(generator.seed() if random_state is None else int(random_state))
         x: list[Any] = [None] * len(recordings)
         moved = list(x)
-        for length in np.unique(recordings.lengths):  # equally long ones together, so that none is padded
+        for length in np.unique(recordings.lengths):  # one batch for each length, so that no recording is padded
             rows = np.flatnonzero(recordings.lengths == length)
             view = self(_read_tracks(recordings, labels, rows), generator)
             for i, signal, target in zip(rows, view.x.numpy(), view.target.numpy(), strict=True):
                 x[i], moved[i] = signal, target
-        if np.ndim(recordings.sources[0][..., :1]) == 1:  # given without an axis of channels
+        if np.ndim(recordings.sources[0][..., :1]) == 1:  # X has no channel axis
             x = [row[0] for row in x]
         return recordings.pack(x) if labels is None else (recordings.pack(x), recordings.pack(moved))
 
 
 def _read_tracks(recordings: Recordings, labels: list[np.ndarray] | None, rows: np.ndarray) -> Tracks:
-    """Return recordings of one length."""
+    """Return the recordings ``rows``, all of the same length, as one batch."""
     x = torch.from_numpy(np.stack([recordings.read(int(i)) for i in rows]))
     valid = torch.ones(len(x), x.shape[-1], dtype=torch.bool)
     target = torch.full(valid.shape, -1) if labels is None else torch.from_numpy(np.stack([labels[i] for i in rows]))

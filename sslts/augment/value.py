@@ -1,36 +1,35 @@
-"""Augmenters that change values. All are the identity at strength zero.
+"""Augmenters that change values; at strength zero they change nothing.
 
-A strength is ``magnitude / 10`` times a random number in [0, 1] for each recording of the batch. Amounts are in units
-of the standard deviation of each channel in the window, so that they mean the same whatever the signal's unit.
+The strength is ``magnitude / 10`` times a random number in [0, 1], drawn for each recording of the batch. Amounts are
+in standard deviations of each channel in the window, so they do not depend on the unit of the signal.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from sslts.augment._draws import draw_chance, draw_stretch, draw_uniform
+from sslts.augment._draws import draw_mask, draw_stretch, draw_uniform
 from sslts.augment.tracks import Augmenter, Tracks
-from sslts.recipes import Bounds
+from sslts.recipes import bounded
 
 
 @dataclass(frozen=True)
 class ValueAugmenter(Augmenter):
-    """A view that changes the signal alone.
+    """Base class of views that change values and neither time nor labels.
 
     Parameters
     ----------
     magnitude : float
         From 0 (no change) to 10 (strongest).
     p : float
-        Probability with which a recording of the batch is changed.
+        Probability that a recording is changed.
 
     Examples
     --------
@@ -46,8 +45,8 @@ class ValueAugmenter(Augmenter):
     True
     """
 
-    magnitude: float = 5.0
-    p: float = 1.0
+    magnitude: float = bounded(5.0)
+    p: float = bounded(1.0, most=1)
 
     @abstractmethod
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
@@ -56,9 +55,9 @@ class ValueAugmenter(Augmenter):
         Parameters
         ----------
         x : Tensor, shape (B, C, T)
-            Signals of the recordings to be changed, each channel of mean 0 and standard deviation 1; padding is 0.
+            Signals of the recordings to change; each channel has mean 0 and standard deviation 1, and padding is 0.
         strength : Tensor, shape (B, 1, 1)
-            From 0 (identity) to 1.
+            From 0 (no change) to 1.
         generator : torch.Generator
         """
 
@@ -68,65 +67,38 @@ class ValueAugmenter(Augmenter):
 
 
 def _draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Generator) -> Tensor:
-    """Return a random number in [0, 1] for each step and recording (S, B), zero with probability ``1 - p``.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sslts.augment import Jitter, Scale
-    >>> strengths = _draw_strengths((Jitter(), Scale(p=0.0)), torch.zeros(3, 1, 50), torch.Generator().manual_seed(0))
-    >>> (strengths > 0).tolist()
-    [[True, True, True], [False, False, False]]
-    """
+    """Return a random number in [0, 1] for each step and recording (S, B), or zero with probability ``1 - p``."""
     strengths = torch.rand((len(steps), len(x)), dtype=torch.float32, generator=generator, device=x.device)
     for k, step in enumerate(steps):
         if step.p < 1:
-            strengths[k] *= draw_chance(step.p, (len(x),), x, generator)
+            strengths[k] *= draw_mask(step.p, (len(x),), x, generator)
     return strengths
 
 
 def _change_values(tracks: Tracks, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tracks:
-    """Apply steps with their strengths (S, B) to the signals in units of their standard deviation.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sslts.augment import Smooth, Tracks
-    >>> tracks = Tracks(torch.tensor([[[1.0, 3.0]], [[1.0, 3.0]]]), torch.zeros(2, 2).long(), torch.ones(2, 2).bool())
-    >>> _change_values(tracks, (Smooth(width=3),), torch.tensor([[0.0, 1.0]]), torch.Generator()).x.tolist()
-    [[[1.0, 3.0]], [[2.0, 2.0]]]
-    """
+    """Return tracks after all steps, applied with strengths (S, B) to the standardized signals."""
     x, center, scale, valid = _standardize(tracks)
     x = _change_rows(x, steps, strengths, generator)
     return tracks.replace(x=(x * scale).add_(center).mul_(valid))
 
 
 def _standardize(tracks: Tracks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the signals with mean 0 and standard deviation 1, both as they were (B, C, 1), and 0 at padding, else 1.
+    """Return the standardized signals, their mean and standard deviation (B, C, 1), and the validity (B, 1, T), 0 or 1.
 
-    Padding is 0 in the signals, and has no say in mean and standard deviation.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sslts.augment import Tracks
-    >>> valid = torch.tensor([[True, True, False]])
-    >>> tracks = Tracks(torch.tensor([[[-5.0, -1.0, 0.0]]]), torch.zeros(1, 3).long(), valid)
-    >>> [part.flatten().tolist() for part in _standardize(tracks)]
-    [[-1.0, 1.0, 0.0], [-3.0], [2.0], [1.0, 1.0, 0.0]]
+    Padding does not influence the mean and the standard deviation, and stays 0.
     """
     x, valid = tracks.x, tracks.valid[:, None].to(tracks.x.dtype)
     count = valid.sum(-1, keepdim=True).clamp(min=1)
     center = (x * valid).sum(-1, keepdim=True) / count
-    centred = (x - center).mul_(valid)
-    scale = (centred.square().sum(-1, keepdim=True) / count).sqrt()
+    centered = (x - center).mul_(valid)
+    scale = (centered.square().sum(-1, keepdim=True) / count).sqrt()
     scale = torch.where(scale > 0, scale, 1.0)
-    return centred.div_(scale), center, scale, valid
+    return centered.div_(scale), center, scale, valid
 
 
 def _change_rows(x: Tensor, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tensor:
-    """Apply each step to the recordings of which its strength is not zero."""
-    if x.device.type != "cpu":  # an accelerator would wait until they are counted; strength zero changes nothing
+    """Return the signals after each step, applied to the recordings with a strength above zero."""
+    if x.device.type != "cpu":  # selecting rows would wait for the device, and strength zero changes nothing anyway
         for step, strength in zip(steps, strengths, strict=True):
             x = step.change(x, strength[:, None, None], generator)
         return x
@@ -140,7 +112,7 @@ def _change_rows(x: Tensor, steps: Sequence[ValueAugmenter], strengths: Tensor, 
 
 
 def _draw_curve(size: Tensor, x: Tensor, n_knots: int, generator: Generator) -> Tensor:
-    """Return smooth random curves, (B, C, T), of about ``size``: interpolated normal numbers at ``n_knots``."""
+    """Return smooth random curves (B, C, T): normal numbers of standard deviation ``size`` at knots, interpolated."""
     knots = size * torch.randn((*x.shape[:2], n_knots), dtype=torch.float32, generator=generator, device=x.device)
     return F.interpolate(knots, size=x.shape[-1], mode="linear", align_corners=True)
 
@@ -151,7 +123,7 @@ def _draw_noise(size: Tensor, shape: tuple[int, ...], generator: Generator) -> T
 
 @dataclass(frozen=True)
 class Jitter(ValueAugmenter):
-    """Add white noise, of at most half a standard deviation.
+    """View that adds white noise of at most half a standard deviation.
 
     Examples
     --------
@@ -168,7 +140,7 @@ class Jitter(ValueAugmenter):
 
 @dataclass(frozen=True)
 class Scale(ValueAugmenter):
-    """Multiply the signal by a factor between 1/2 and 2, one for each channel.
+    """View that multiplies each channel by a random factor between 1/2 and 2.
 
     Examples
     --------
@@ -189,7 +161,7 @@ class Scale(ValueAugmenter):
 
 @dataclass(frozen=True)
 class MagnitudeWarp(ValueAugmenter):
-    """Multiply the signal by a smooth random curve around 1.
+    """View that multiplies the signal by a smooth random curve around 1.
 
     Source: Um et al. 2017, "Data augmentation of wearable sensor data".
 
@@ -204,7 +176,7 @@ class MagnitudeWarp(ValueAugmenter):
     True
     """
 
-    n_knots: int = 12
+    n_knots: int = bounded(12, 1, whole=True)
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         return x * _draw_curve(0.5 * strength, x, self.n_knots, generator).exp_()
@@ -212,7 +184,7 @@ class MagnitudeWarp(ValueAugmenter):
 
 @dataclass(frozen=True)
 class BaselineDrift(ValueAugmenter):
-    """Add a smooth random curve, of about one standard deviation at most.
+    """View that adds a smooth random curve of about one standard deviation at most.
 
     Examples
     --------
@@ -226,7 +198,7 @@ class BaselineDrift(ValueAugmenter):
     True
     """
 
-    n_knots: int = 12
+    n_knots: int = bounded(12, 1, whole=True)
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         return x + _draw_curve(strength, x, self.n_knots, generator)
@@ -234,7 +206,7 @@ class BaselineDrift(ValueAugmenter):
 
 @dataclass(frozen=True)
 class SineNoise(ValueAugmenter):
-    """Add a sine of random frequency (log-uniform up to a quarter of the sampling rate) and phase.
+    """View that adds a sine with a random phase and a random frequency up to a quarter of the sampling rate.
 
     Examples
     --------
@@ -259,7 +231,7 @@ class SineNoise(ValueAugmenter):
 
 @dataclass(frozen=True)
 class StretchNoise(ValueAugmenter):
-    """Add strong white noise on one stretch, at most a fifth of the window.
+    """View that adds strong white noise to one stretch, of at most a fifth of the window.
 
     Examples
     --------
@@ -275,14 +247,14 @@ class StretchNoise(ValueAugmenter):
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         length, longest = x.shape[-1], math.ceil(0.2 * x.shape[-1])
         inside = draw_stretch(length, draw_uniform(0, 0.2, (len(x),), x, generator), generator)[:, None]
-        # No stretch is long enough to meet the same noise twice.
+        # The noise repeats, but a stretch is shorter than its period.
         noise = _draw_noise(strength, (*x.shape[:2], longest), generator).repeat(1, 1, 6)
         return noise[..., :length].mul(inside).add_(x)
 
 
 @dataclass(frozen=True)
 class CutOut(ValueAugmenter):
-    """Set one stretch to the mean, at most a twentieth of the window (DeVries & Taylor 2017).
+    """View that sets one stretch, of at most a twentieth of the window, to the mean (DeVries & Taylor 2017).
 
     Examples
     --------
@@ -301,7 +273,7 @@ class CutOut(ValueAugmenter):
 
 @dataclass(frozen=True)
 class Smooth(ValueAugmenter):
-    """Mix the signal with its moving average over ``width`` samples.
+    """View that mixes the signal with its moving average over ``width`` samples.
 
     Examples
     --------
@@ -313,11 +285,11 @@ class Smooth(ValueAugmenter):
     True
     """
 
-    width: int = 5
+    width: int = bounded(5, 1, whole=True)
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: ARG002, D102
         length, before, after = x.shape[-1], self.width // 2, (self.width - 1) // 2
-        total = x.clone()  # in slices, as torch's pooling takes five times longer
+        total = x.clone()  # a sum of slices is five times faster than torch's pooling
         for k in range(1, min(before, length - 1) + 1):
             total[..., k:] += x[..., :-k]
         for k in range(1, min(after, length - 1) + 1):
@@ -329,12 +301,12 @@ class Smooth(ValueAugmenter):
 
 @dataclass(frozen=True)
 class RandomFilter(ValueAugmenter):
-    """Convolve the signal with a short random kernel: as if another sensor had recorded it.
+    """View that convolves the signal with a short random kernel, as if another sensor had recorded it.
 
-    The kernel is one at its middle plus ``n_taps`` random numbers, evenly spread over a length drawn log-uniformly from
-    3 samples to a 64th of the window, whose absolute values sum to the strength, so that no frequency is turned upside
-    down; it is the same for all channels. The standard deviation stays, unless the kernel takes away more than three
-    quarters of it.
+    The kernel is a 1 in the middle plus ``n_taps`` random numbers. The random numbers are evenly spread over a length
+    that is drawn log-uniformly from 3 samples to a 64th of the window. Their absolute values sum to the strength, so
+    that no frequency changes its sign. All channels share one kernel. The standard deviation is restored, unless the
+    kernel removes more than three quarters of it.
 
     Source: Xu et al. 2021, "Robust and generalizable visual representation learning via random convolutions"; for
     sounds, Nam et al. 2022, "FilterAugment".
@@ -342,9 +314,9 @@ class RandomFilter(ValueAugmenter):
     Parameters
     ----------
     magnitude, p : float
-        As of every change of values.
+        See `ValueAugmenter`.
     n_taps : int
-        Random numbers in the kernel.
+        Number of random numbers in the kernel.
 
     Examples
     --------
@@ -356,7 +328,7 @@ class RandomFilter(ValueAugmenter):
     (True, False)
     """
 
-    n_taps: int = 5
+    n_taps: int = bounded(5, 1, whole=True)
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         batch, length = len(x), x.shape[-1]
@@ -376,16 +348,16 @@ class RandomFilter(ValueAugmenter):
 
 @dataclass(frozen=True)
 class MainsNoise(ValueAugmenter):
-    """Add a hum of known frequency with its first harmonics, of at most half a standard deviation.
+    """View that adds mains hum: a sine of known frequency with harmonics, of at most half a standard deviation.
 
     Parameters
     ----------
     magnitude, p : float
-        As of every change of values.
+        See `ValueAugmenter`.
     frequency : float
-        Cycles a sample: of the mains over the sampling rate, as 50 Hz / 250 Hz.
+        Cycles per sample: mains frequency over sampling rate, such as 50 Hz / 250 Hz.
     n_harmonics : int
-        Sines in all; those above half the sampling rate are left out.
+        Number of sines; sines at or above half the sampling rate are left out.
 
     Examples
     --------
@@ -398,10 +370,8 @@ class MainsNoise(ValueAugmenter):
     20
     """
 
-    frequency: float = 0.2
-    n_harmonics: int = 2
-
-    _bounds: ClassVar[Mapping[str, Bounds]] = {**ValueAugmenter._bounds, "frequency": Bounds(0, 0.5, included=False)}
+    frequency: float = bounded(0.2, most=0.5, included=False)
+    n_harmonics: int = bounded(2, 1, whole=True)
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         t = torch.arange(x.shape[-1], dtype=torch.float32, device=x.device)
@@ -415,9 +385,9 @@ class MainsNoise(ValueAugmenter):
 
 @dataclass(frozen=True)
 class FrequencyMask(ValueAugmenter):
-    """Remove a band of frequencies, at most ``share`` of all.
+    """View that removes a random band of frequencies, of at most ``share`` of the spectrum.
 
-    Source: Park et al. 2019, "SpecAugment", for the band; here it is removed over the whole window.
+    The band is removed in the whole window. Source: Park et al. 2019, "SpecAugment".
 
     Examples
     --------
@@ -430,7 +400,7 @@ class FrequencyMask(ValueAugmenter):
     True
     """
 
-    share: float = 0.2
+    share: float = bounded(0.2, most=1)
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         spectrum = torch.fft.rfft(x)
@@ -440,7 +410,7 @@ class FrequencyMask(ValueAugmenter):
 
 @dataclass(frozen=True)
 class ChannelDropout(ValueAugmenter):
-    """Set channels to their mean, each with a probability of at most one half; one channel always stays.
+    """View that sets random channels to their mean, each with a probability of at most 1/2; one channel always stays.
 
     Examples
     --------
@@ -460,7 +430,7 @@ class ChannelDropout(ValueAugmenter):
 
 @dataclass(frozen=True)
 class SignFlip(ValueAugmenter):
-    """Turn the signal upside down, with a probability of at most one; for signals without a polarity.
+    """View that flips the sign of the signal, with probability up to the strength; for signals without a polarity.
 
     Examples
     --------
@@ -469,8 +439,8 @@ class SignFlip(ValueAugmenter):
     >>> x = torch.sin(torch.arange(100.0)).expand(8, 1, 100)
     >>> tracks = Tracks(x, torch.zeros(8, 100).long(), torch.ones(8, 100).bool())
     >>> seen = SignFlip(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
-    >>> centred = tracks.x - tracks.x.mean(-1, keepdim=True)
-    >>> turned = ((seen - seen.mean(-1, keepdim=True)) * centred).sum(-1) < 0
+    >>> centered = tracks.x - tracks.x.mean(-1, keepdim=True)
+    >>> turned = ((seen - seen.mean(-1, keepdim=True)) * centered).sum(-1) < 0
     >>> bool(turned.any()), bool(turned.all())
     (True, False)
     """

@@ -1,4 +1,4 @@
-"""Recordings to try things on: synthetic ones with known truth, and PhysioNet's LUDB."""
+"""Recordings for experiments: synthetic recordings with known labels, and PhysioNet's LUDB."""
 
 from sslts.datasets.ludb import LUDB, load_ludb
 from sslts.datasets.synthetic import make_recordings

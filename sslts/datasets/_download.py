@@ -1,4 +1,4 @@
-"""Fetch PhysioNet's files into the user's cache, each checked against its SHA-256 sum."""
+"""Download of PhysioNet's files into the user's cache, with SHA-256 checks."""
 
 import os
 from collections.abc import Sequence
@@ -10,57 +10,36 @@ from typing import Any
 _LUDB_URL = "https://physionet.org/files/ludb/1.0.1/"
 _LUDB_PAGE = "https://physionet.org/content/ludb/1.0.1/"
 _SUMS = "SHA256SUMS.txt"
-# The one sum that is trusted: it vouches for the list that vouches for every other file.
+# The checksum of the list of checksums; the list holds the checksums of all other files.
 _SUM_OF_SUMS = "sha256:cccef1f3529519db8f26a333c97a6872a7d0e3e5c64a1448b76b161fd87fb75f"
 _N_THREADS = 8
 
 
 def fetch_ludb(records: Sequence[int] | None = None, leads: str | Sequence[str] = "all") -> Path:
-    """Download LUDB 1.0.1 from PhysioNet, or what of it the cache lacks.
+    """Download the files of LUDB 1.0.1 that the cache lacks, and return the folder.
 
-    Parameters
-    ----------
-    records : sequence of int, default=None
-        The records wanted; all of them without it.
-    leads : "all" or sequence of str, default="all"
-        The leads whose annotations are wanted. A record's signals come in one file with all leads.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder, laid out as PhysioNet's. Every wanted file in it matches its checksum.
-
-    Raises
-    ------
-    ImportError
-        If pooch isn't installed.
-    OSError
-        If a file can't be had, or isn't what its checksum says.
-    ValueError
-        If a record or a lead doesn't exist.
-
-    Examples
-    --------
-    >>> fetch_ludb(records=[1, 2], leads=["ii"])  # doctest: +SKIP
-    PosixPath('/home/me/.cache/sslts/ludb-1.0.1')
+    ``records`` and ``leads`` select files as in `load_ludb`; the file with the signals of a record always holds all
+    leads. The folder has PhysioNet's layout, and each selected file matches its checksum. Raise ImportError without
+    pooch, OSError if a file can't be downloaded or does not match its checksum, and ValueError if a record or lead does
+    not exist.
     """
     pooch = _import_pooch()
     logger = pooch.get_logger()
     level = logger.level
-    logger.setLevel(WARNING)  # else it writes a line for each of thousands of files
+    logger.setLevel(WARNING)  # pooch logs one line per file, and there are thousands of files
     try:
         folder = Path(os.environ.get("SSLTS_DATA_DIR") or pooch.os_cache("sslts")) / "ludb-1.0.1"
         cache = pooch.create(path=folder, base_url=_LUDB_URL, registry={_SUMS: _SUM_OF_SUMS}, retry_if_failed=2)
         sums = Path(_fetch(cache, _SUMS)).read_text(encoding="utf-8")
         cache.registry.update({name: f"sha256:{digest}" for digest, name in map(str.split, sums.splitlines())})
-        _fetch_all(cache, _wanted(list(cache.registry), records, leads))
+        _fetch_all(cache, _list_wanted_files(list(cache.registry), records, leads))
         return Path(cache.abspath)
     finally:
         logger.setLevel(level)
 
 
-def _wanted(names: list[str], records: Sequence[int] | None, leads: str | Sequence[str]) -> list[str]:
-    """Which files of the database's the asked-for records and leads need."""
+def _list_wanted_files(names: list[str], records: Sequence[int] | None, leads: str | Sequence[str]) -> list[str]:
+    """Return the names of the files that hold these records and leads."""
     files = [(name, *name.removeprefix("data/").split(".")) for name in names if name.startswith("data/")]
     numbers = {record for _, record, _ in files} if records is None else {str(record) for record in records}
     endings = {ending for *_, ending in files}
@@ -68,17 +47,20 @@ def _wanted(names: list[str], records: Sequence[int] | None, leads: str | Sequen
         endings = {"hea", "dat"} | {str(lead).lower() for lead in leads}
     unknown = sorted(numbers - {record for _, record, _ in files}) + sorted(endings - {end for *_, end in files})
     if unknown:
-        raise ValueError(f"LUDB has no records or leads {unknown}: asked for records={records!r}, leads={leads!r}")
+        raise ValueError(
+            f"records={records!r}, leads={leads!r}: LUDB has no records or leads {unknown}; pass numbers from 1 to "
+            "200 and names such as 'ii' or 'v5'."
+        )
     return [name for name, record, ending in files if record in numbers and ending in endings]
 
 
 def _fetch_all(cache: Any, names: list[str]) -> None:
-    """Fetch the files in a few threads; a bar shows how far it is, unless all are there already."""
-    from tqdm.auto import tqdm  # skorch brings it
+    """Download the missing files in several threads, with a progress bar if a file is missing."""
+    from tqdm.auto import tqdm  # a dependency of skorch
 
     folder = Path(cache.abspath)
     for parent in {(folder / name).parent for name in names}:
-        parent.mkdir(parents=True, exist_ok=True)  # here, so that the threads don't race for it
+        parent.mkdir(parents=True, exist_ok=True)  # before the threads start, which would race to make it
     complete = all((folder / name).is_file() for name in names)
     executor = ThreadPoolExecutor(_N_THREADS)
     try:
@@ -91,13 +73,14 @@ def _fetch_all(cache: Any, names: list[str]) -> None:
 
 
 def _fetch(cache: Any, name: str) -> str:
+    """Return the path of a file in the cache, downloaded if it is missing or damaged."""
     try:
         return cache.fetch(name)
-    # pooch raises ValueError for a checksum that doesn't match, requests' errors are OSErrors
+    # A wrong checksum raises ValueError in pooch; network errors of requests are OSErrors.
     except (OSError, ValueError) as error:
         raise OSError(
-            f"could not download {cache.get_url(name)} into {cache.abspath}: {error}\n"
-            f"Download LUDB yourself from {_LUDB_PAGE}, unpack it, and pass its folder: load_ludb(path=...)"
+            f"Could not download {cache.get_url(name)} into {cache.abspath}: {error}\n"
+            f"Download LUDB from {_LUDB_PAGE}, unpack it, and pass its folder: load_ludb(path=...)."
         ) from error
 
 
@@ -106,6 +89,6 @@ def _import_pooch() -> Any:
         import pooch
     except ImportError as error:
         raise ImportError(
-            'downloading LUDB takes pooch: pip install "sslts[datasets]", or pass the path of its folder'
+            'Downloading LUDB needs pooch: run pip install "sslts[datasets]", or pass path= the folder of LUDB.'
         ) from error
     return pooch

@@ -1,4 +1,4 @@
-"""Synthetic recordings with a known truth: a recurring pattern among look-alikes, drift and noise."""
+"""Synthetic recordings with known labels: recurring patterns among look-alikes, drift and noise."""
 
 import math
 from numbers import Integral, Real
@@ -6,17 +6,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_LOOKALIKES = 4  # reversed, half, rectified, foreign: see `_waveforms`
+_LOOKALIKES = 4  # kinds: reversed, half, rectified, foreign; see `_draw_waveforms`
 
 
 class _Events(NamedTuple):
-    """Everything that happens in the recordings, one entry per pattern or look-alike."""
+    """The events in all recordings; each array has one entry per pattern or look-alike."""
 
     recording: np.ndarray
-    start: np.ndarray  # may lie before the recording's first sample
+    start: np.ndarray  # may be negative: before the first sample
     length: np.ndarray
-    shape: np.ndarray  # the class whose pattern it is, or whose look-alike
-    lookalike: np.ndarray  # -1: the pattern itself; else which kind of look-alike
+    shape: np.ndarray  # class of the pattern, or of the pattern that the look-alike imitates
+    lookalike: np.ndarray  # -1: a pattern; otherwise the kind of look-alike
 
 
 def make_recordings(
@@ -31,55 +31,54 @@ def make_recordings(
     variability: float = 1.0,
     random_state: Any = None,
 ) -> tuple[Any, Any]:
-    """Make recordings of a sensor in which patterns recur, and the label of each of their samples.
+    """Make sensor recordings with recurring patterns, and the label of each sample.
 
-    Each class has one pattern: a burst of ``class + 2`` alternating lobes, slow at first and then faster. Its length
-    (0.6 to 1.6 times `segment_length`), its amplitude and its warping in time differ between occurrences, and more
-    between recordings, as those of customers or patients do: every recording has its own tempo, shape, gain, offset,
-    drift, level and colour of noise, and its own mix of look-alikes. A look-alike has the length and envelope of a
-    pattern, but it is reversed in time, half a pattern, rectified, or a shape that recurs in this recording alone; it
-    belongs to the background. So a few labeled recordings show little of what the others hold. The classes mean the
-    same for every `random_state`.
+    Each class has one pattern: a burst of ``class + 2`` alternating lobes that become faster. The length of a pattern
+    (0.6 to 1.6 times `segment_length`), its amplitude and its warping in time vary between occurrences, and vary more
+    between recordings, as between customers or patients: every recording has its own tempo, shape, gain, offset, drift,
+    noise level, noise color and mix of look-alikes. A look-alike has the length and envelope of a pattern, but it is
+    reversed in time, half a pattern, rectified, or a shape that occurs in this recording only. Look-alikes belong to
+    the background. A few labeled recordings therefore represent the other recordings poorly. The classes are the same
+    for every `random_state`.
 
     Parameters
     ----------
     n_recordings : int, default=100
         Number of recordings.
     n_samples : int or (int, int), default=2000
-        Samples in each recording. A pair ``(low, high)`` draws each recording's own number between them, both
-        included, and gives lists.
+        Samples in each recording. For a pair ``(low, high)``, the number is drawn for each recording, bounds included,
+        and lists are returned.
     n_channels : int, default=1
-        Number of channels. They carry the same events and the same drift, each with its own gains, and noise of
-        their own.
+        Number of channels. All channels carry the same events and the same drift; each channel has its own gains and
+        noise.
     n_classes : int, default=2
-        Number of classes, the background (0) included.
+        Number of classes, including the background (0).
     segment_length : int, default=40
-        Typical length of a pattern in samples, at least ``2.5 * (n_classes + 1)``: shorter ones could not show their
-        lobes.
+        Typical length of a pattern in samples, at least ``2.5 * (n_classes + 1)``: shorter patterns could not show
+        their lobes.
     share : float, default=0.2
-        Share of the time that patterns cover, in (0, 0.6], in expectation. The sample's own share varies the more, the
-        fewer patterns there are.
+        Expected share of samples that patterns cover, in (0, 0.6]. The actual share varies more if there are fewer
+        patterns.
     noise : float, default=0.2
-        Typical standard deviation of the noise, where a pattern has amplitude 1.
+        Typical standard deviation of the noise, relative to patterns of amplitude 1.
     variability : float, default=1.0
-        How much recordings differ from one another, in [0, 1]. With 0 they differ by the noise and by the moments at
-        which things happen.
+        How much recordings differ from one another, in [0, 1]. With 0 they differ only in their noise and in the times
+        of their events.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
-        Where the randomness comes from. The same integer gives identical arrays. NumPy's global state is neither read
-        nor changed.
+        Seed or generator. The same integer gives identical arrays. NumPy's global state is neither read nor changed.
 
     Returns
     -------
     X : ndarray of shape (n_recordings, n_samples) or (n_recordings, n_channels, n_samples), or list, float32
-        The signals; without an axis for the channel where there is one channel. A list of ``(T_i,)`` or
-        ``(n_channels, T_i)`` arrays where `n_samples` is a pair.
+        The signals. One channel has no channel axis. If `n_samples` is a pair, a list of ``(T_i,)`` or
+        ``(n_channels, T_i)`` arrays.
     y : ndarray of shape (n_recordings, n_samples) or list of (T_i,), int64
-        The class of each sample.
+        Class of each sample.
 
     Raises
     ------
     ValueError
-        If an argument is out of its range, or the patterns don't fit into the recordings.
+        If an argument is out of range, or the patterns do not fit into the recordings.
 
     Examples
     --------
@@ -91,12 +90,14 @@ def make_recordings(
     >>> all(x.shape == (2, len(labels)) for x, labels in zip(X, y))
     True
     """
-    lengths = _check(n_recordings, n_samples, n_channels, n_classes, segment_length, share, noise, variability)
-    rng = _generator(random_state)
+    lengths = _check_arguments(
+        n_recordings, n_samples, n_channels, n_classes, segment_length, share, noise, variability
+    )
+    rng = _make_generator(random_state)
     longest = int(lengths[1])
-    events = _events(rng, n_recordings, longest, n_classes, segment_length, share, variability)
-    content, y = _render(events, _waveforms(rng, events, n_recordings, variability), n_recordings, longest)
-    X = _measure(rng, content, n_channels, segment_length, noise, variability)
+    events = _draw_events(rng, n_recordings, longest, n_classes, segment_length, share, variability)
+    content, y = _place_events(events, _draw_waveforms(rng, events, n_recordings, variability), n_recordings, longest)
+    X = _record_channels(rng, content, n_channels, segment_length, noise, variability)
     if n_channels == 1:
         X = X[:, 0]
     if not isinstance(n_samples, tuple):
@@ -106,7 +107,7 @@ def make_recordings(
     return [x for x, _ in ragged], [labels for _, labels in ragged]
 
 
-def _events(
+def _draw_events(
     rng: np.random.Generator,
     n_recordings: int,
     n_samples: int,
@@ -115,7 +116,7 @@ def _events(
     share: float,
     variability: float,
 ) -> _Events:
-    """Lay patterns, look-alikes and pauses one after another; the pauses are such that patterns cover `share`."""
+    """Return a random sequence of patterns, look-alikes and pauses in which patterns cover the expected ``share``."""
     column = (n_recordings, 1)
     length = segment_length * (1 + variability * rng.uniform(-0.25, 1 / 3, column))
     own_share = share * (1 + variability * (1 - share) * rng.uniform(-0.25, 0.25, column))
@@ -123,7 +124,7 @@ def _events(
     kinds = rng.dirichlet(np.full(_LOOKALIKES, 1 / (0.05 + variability)), n_recordings)
     pause = length * ((1 - lookalikes) / own_share - 1)
 
-    # Start some cycles early: what the first sample meets is then as random as what any other one meets.
+    # Start some cycles early, so that the first sample has the same distribution as any other sample.
     cycle = length + pause
     n_events = int(np.ceil(1.5 * (n_samples / cycle.min() + 3))) + 10
     table = (n_recordings, n_events)
@@ -141,14 +142,14 @@ def _events(
     return _Events(recording[inside], starts[inside], lengths[inside], shape[inside], lookalike[inside])
 
 
-def _waveforms(rng: np.random.Generator, events: _Events, n_recordings: int, variability: float) -> np.ndarray:
-    """Draw the signal of each event, ``(n_events, longest)``, zero behind its end.
+def _draw_waveforms(rng: np.random.Generator, events: _Events, n_recordings: int, variability: float) -> np.ndarray:
+    """Return the random signal of each event, ``(n_events, longest)``, zero after the end of the event.
 
-    A pattern is ``envelope * sin(pi * lobes * u ** chirp)`` over its time ``u`` in [0, 1], with overtones.
+    A pattern is ``envelope * sin(pi * lobes * u ** chirp)`` with overtones, over the event's time ``u`` in [0, 1].
     """
 
-    def own(low: float, high: float, within: float = 0.0) -> np.ndarray:
-        # A parameter that each recording has, and that wavers by `within` from one occurrence to the next.
+    def draw(low: float, high: float, within: float = 0.0) -> np.ndarray:
+        # A parameter drawn for each recording; it varies by `within` between the events of a recording.
         middle = (low + high) / 2
         per_recording = middle + variability * (rng.uniform(low, high, n_recordings) - middle)
         value = per_recording[events.recording] + within * rng.uniform(-1, 1, len(events.recording))
@@ -162,30 +163,34 @@ def _waveforms(rng: np.random.Generator, events: _Events, n_recordings: int, var
     u = np.where(kind == 0, 1 - u, u) * np.where(inside, 1, 0)
     lobes = np.where(kind == 1, 1.6, events.shape[:, None] + 2)
 
-    phase = np.pi * lobes * u ** own(1.3, 2.1, within=0.1)
-    wave = np.sin(phase) + own(-0.6, 0.6, within=0.05) * np.sin(2 * phase)
-    wave = np.sign(wave) * np.abs(wave) ** own(0.5, 1.5)
+    phase = np.pi * lobes * u ** draw(1.3, 2.1, within=0.1)
+    wave = np.sin(phase) + draw(-0.6, 0.6, within=0.05) * np.sin(2 * phase)
+    wave = np.sign(wave) * np.abs(wave) ** draw(0.5, 1.5)
     wave = np.where(kind == 2, np.abs(wave), wave)
-    wave = np.where(kind == 3, _foreign(rng, n_recordings, u, events.recording), wave)
-    tilt = 1 + own(-0.6, 0.6, within=0.1) * np.cos(np.pi * u)
-    edge = np.minimum(1, np.minimum(u, 1 - u) / own(0.03, 0.25))
+    wave = np.where(kind == 3, _draw_foreign_shapes(rng, n_recordings, u, events.recording), wave)
+    tilt = 1 + draw(-0.6, 0.6, within=0.1) * np.cos(np.pi * u)
+    edge = np.minimum(1, np.minimum(u, 1 - u) / draw(0.03, 0.25))
     amplitude = np.exp(0.2 * rng.standard_normal((len(u), 1)))
-    return np.where(inside, amplitude * edge * tilt * (wave + own(-0.8, 0.8, within=0.05)), 0.0)
+    return np.where(inside, amplitude * edge * tilt * (wave + draw(-0.8, 0.8, within=0.05)), 0.0)
 
 
-def _foreign(rng: np.random.Generator, n_recordings: int, u: np.ndarray, recording: np.ndarray) -> np.ndarray:
-    """A shape of each recording's own, the sum of a few waves, over the time ``u`` of its events."""
+def _draw_foreign_shapes(
+    rng: np.random.Generator, n_recordings: int, u: np.ndarray, recording: np.ndarray
+) -> np.ndarray:
+    """Return, over the time ``u`` of each event, a shape specific to its recording: a sum of four sine waves."""
     height, phase = rng.standard_normal((n_recordings, 4)), rng.uniform(0, 2 * np.pi, (n_recordings, 4))
     height /= np.sqrt((height**2).sum(axis=1, keepdims=True))
     wave = np.zeros_like(u)
     for half_cycles in range(1, 5):
-        own = recording, half_cycles - 1
-        wave += height[own][:, None] * np.sin(np.pi * half_cycles * u + phase[own][:, None])
+        entry = recording, half_cycles - 1
+        wave += height[entry][:, None] * np.sin(np.pi * half_cycles * u + phase[entry][:, None])
     return 1.4 * wave
 
 
-def _render(events: _Events, waveforms: np.ndarray, n_recordings: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Put the events into their recordings: the signal and its labels, both ``(n_recordings, n_samples)``."""
+def _place_events(
+    events: _Events, waveforms: np.ndarray, n_recordings: int, n_samples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the signal and the labels of all recordings, both ``(n_recordings, n_samples)``, from their events."""
     content = np.zeros((n_recordings, n_samples))
     y = np.zeros((n_recordings, n_samples), dtype=np.int64)
     step = np.arange(waveforms.shape[1])
@@ -197,7 +202,7 @@ def _render(events: _Events, waveforms: np.ndarray, n_recordings: int, n_samples
     return content, y
 
 
-def _measure(
+def _record_channels(
     rng: np.random.Generator,
     content: np.ndarray,
     n_channels: int,
@@ -205,20 +210,20 @@ def _measure(
     noise: float,
     variability: float,
 ) -> np.ndarray:
-    """Record the content through sensors: gain, offset, drift and noise, ``(n_recordings, n_channels, n_samples)``."""
+    """Return ``(n_recordings, n_channels, n_samples)``: the content with gain, offset, drift and noise per channel."""
     n_recordings, n_samples = content.shape
     each = (n_recordings, n_channels, 1)
     level = noise * np.exp(variability * rng.uniform(-0.7, 0.7, (n_recordings, 1, 1)))
     X = content[:, None, :] * np.exp(variability * rng.uniform(-0.4, 0.4, each))
-    X += _drift(rng, n_recordings, n_samples, segment_length)[:, None, :] * rng.uniform(0.5, 1.5, each)
-    X += level * _noise(rng, each[:2], n_samples, segment_length, variability)
+    X += _draw_drift(rng, n_recordings, n_samples, segment_length)[:, None, :] * rng.uniform(0.5, 1.5, each)
+    X += level * _draw_noise(rng, each[:2], n_samples, segment_length, variability)
     X += variability * 2 * rng.standard_normal(each)
     X *= np.exp(0.7 * variability * rng.standard_normal((n_recordings, 1, 1)))
     return X.astype(np.float32)
 
 
-def _drift(rng: np.random.Generator, n_recordings: int, n_samples: int, segment_length: int) -> np.ndarray:
-    """A wandering baseline: three slow waves, each slower than eight patterns."""
+def _draw_drift(rng: np.random.Generator, n_recordings: int, n_samples: int, segment_length: int) -> np.ndarray:
+    """Return baseline drift: the sum of three sine waves with periods of at least eight patterns."""
     drift = np.zeros((n_recordings, n_samples))
     for _ in range(3):
         period = segment_length * np.exp(rng.uniform(np.log(8), np.log(60), (n_recordings, 1)))
@@ -228,14 +233,14 @@ def _drift(rng: np.random.Generator, n_recordings: int, n_samples: int, segment_
     return drift
 
 
-def _noise(
+def _draw_noise(
     rng: np.random.Generator, shape: tuple[int, int], n_samples: int, segment_length: int, variability: float
 ) -> np.ndarray:
-    """Noise of unit variance, half of its power white, half coloured as ``1 / f ** colour`` of the recording's own."""
-    colour = 1 + variability * rng.uniform(-1, 1, (shape[0], 1, 1))
-    # In cycles per pattern, and flat below a quarter of one: what is slower is drift.
+    """Return noise of unit variance: half of its power is white, half colored as ``1 / f ** color`` per recording."""
+    color = 1 + variability * rng.uniform(-1, 1, (shape[0], 1, 1))
+    # In cycles per pattern; the power is flat below a quarter cycle, because slower changes are drift.
     frequency = np.fft.rfftfreq(n_samples, d=1 / segment_length) + 0.25
-    power = frequency**-colour
+    power = frequency**-color
     filtered = np.fft.irfft(
         np.fft.rfft(rng.standard_normal((*shape, n_samples))) * np.sqrt(power / power.mean(axis=-1, keepdims=True)),
         n=n_samples,
@@ -243,7 +248,7 @@ def _noise(
     return np.sqrt(0.5) * (filtered + rng.standard_normal((*shape, n_samples)))
 
 
-def _generator(random_state: Any) -> np.random.Generator:
+def _make_generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.Generator):
         return random_state
     if isinstance(random_state, np.random.RandomState):
@@ -252,12 +257,10 @@ def _generator(random_state: Any) -> np.random.Generator:
         return np.random.default_rng()
     if isinstance(random_state, Integral) and int(random_state) >= 0:
         return np.random.default_rng(int(random_state))
-    raise ValueError(
-        f"random_state must be None, an integer >= 0, a numpy Generator or a RandomState, got {random_state!r}"
-    )
+    raise ValueError(f"random_state={random_state!r}; give None, an integer >= 0, a numpy Generator or a RandomState.")
 
 
-def _check(
+def _check_arguments(
     n_recordings: int,
     n_samples: int | tuple[int, int],
     n_channels: int,
@@ -267,35 +270,35 @@ def _check(
     noise: float,
     variability: float,
 ) -> tuple[int, int]:
-    """Validate the arguments of `make_recordings`; the shortest and the longest recording."""
-    _integer("n_recordings", n_recordings, 1)
-    _integer("n_channels", n_channels, 1)
-    _integer("n_classes", n_classes, 2)
+    """Raise ValueError for a wrong argument; return the shortest and the longest length of a recording."""
+    _check_integer("n_recordings", n_recordings, 1)
+    _check_integer("n_channels", n_channels, 1)
+    _check_integer("n_classes", n_classes, 2)
     shortest = math.ceil(2.5 * (n_classes + 1))
-    _integer("segment_length", segment_length, shortest, f" (2.5 * (n_classes + 1)) for n_classes={n_classes}")
-    _real("share", share, np.nextafter(0, 1), 0.6, "in (0, 0.6]")
-    _real("noise", noise, 0, np.finfo(float).max, ">= 0")
-    _real("variability", variability, 0, 1, "in [0, 1]")
+    _check_integer("segment_length", segment_length, shortest, f" (2.5 * (n_classes + 1)) for n_classes={n_classes}")
+    _check_real("share", share, np.nextafter(0, 1), 0.6, "in (0, 0.6]")
+    _check_real("noise", noise, 0, np.finfo(float).max, ">= 0")
+    _check_real("variability", variability, 0, 1, "in [0, 1]")
     pair = n_samples if isinstance(n_samples, tuple) else (n_samples, n_samples)
     if len(pair) != 2:
-        raise ValueError(f"n_samples must be an integer or a pair (low, high), got {n_samples!r}")
+        raise ValueError(f"n_samples={n_samples!r}; give an integer or a pair (low, high).")
     for bound in pair:
-        _integer("n_samples", bound, 1)
+        _check_integer("n_samples", bound, 1)
     if pair[0] > pair[1]:
-        raise ValueError(f"n_samples=(low, high) must have low <= high, got {n_samples!r}")
+        raise ValueError(f"n_samples={n_samples!r}; give (low, high) with low <= high.")
     if pair[0] < 1.6 * segment_length:
         raise ValueError(
-            f"patterns of up to 1.6 * segment_length = {1.6 * segment_length:g} samples don't fit into recordings of "
-            f"n_samples={n_samples!r}; make segment_length smaller or n_samples larger"
+            f"n_samples={n_samples!r} is shorter than the longest patterns, 1.6 * segment_length = "
+            f"{1.6 * segment_length:g} samples; give a smaller segment_length or a larger n_samples."
         )
     return int(pair[0]), int(pair[1])
 
 
-def _integer(name: str, value: Any, least: int, why: str = "") -> None:
+def _check_integer(name: str, value: Any, least: int, why: str = "") -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer >= {least}{why}, got {value!r}")
+        raise ValueError(f"{name}={value!r}; give an integer >= {least}{why}.")
 
 
-def _real(name: str, value: Any, least: float, most: float, wanted: str) -> None:
+def _check_real(name: str, value: Any, least: float, most: float, wanted: str) -> None:
     if not isinstance(value, Real) or not least <= float(value) <= most:
-        raise ValueError(f"{name} must be a number {wanted}, got {value!r}")
+        raise ValueError(f"{name}={value!r}; give a number {wanted}.")

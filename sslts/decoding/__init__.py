@@ -1,7 +1,8 @@
 """Decoders: from probabilities to labels.
 
-``decoder.py`` defines what a decoder is; ``hysteresis.py`` and ``viterbi.py`` hold the two that look beyond a sample;
-``durations.py`` learns how long segments last; ``answers.py`` asks a segmenter for labels and probabilities at once.
+``decoder.py`` defines the interface of a decoder; ``hysteresis.py`` and ``viterbi.py`` hold the two decoders that use
+neighboring samples; ``durations.py`` learns how long segments last; ``answers.py`` returns the labels and the
+probabilities of a segmenter from one prediction.
 """
 
 from typing import Any

@@ -1,8 +1,9 @@
-"""A semi-Markov model of segments, with explicit durations, and the recursion that finds the most probable ones.
+"""A semi-Markov model of segments with explicit durations, and the recursion that finds the most probable segments.
 
-A segmentation has the probability of its transitions, of its segments' lengths, and of its labels, sample by sample, as
-the network sees them (Murphy 2002; Yu 2010, "Hidden semi-Markov models"). `advance` is the recursion, over many
-stretches at once; `leave` says what it remembers, `find_last` what is under way at the end, and `trace` walks back.
+The probability of a segmentation is the product of three factors: its transitions, the lengths of its segments, and the
+network's probabilities of its labels, sample by sample (Murphy 2002; Yu 2010, "Hidden semi-Markov models").
+`run_recursion` runs over many stretches at once; `read_state` returns its state at a step, `find_last_segment` the
+segment that is open at the end, and `trace_segments` lists the segments from there back to the start.
 """
 
 from __future__ import annotations
@@ -16,71 +17,49 @@ import numpy as np
 from sslts.annotations import SegmentStatistics
 from sslts.decoding.durations import DurationModel, fit_durations
 
-CLASS_INDEX = np.int16  # one for each sample and class: small, but int8 would end at 128 classes
+CLASS_INDEX = np.int16  # one number per sample and class, so it is small; int8 allows only 128 classes
 
 
 class Table(NamedTuple):
-    """Logarithms of a class's probabilities of lengths, as the recursion reads them.
-
-    Examples
-    --------
-    >>> table = Table.read(fit_durations([3, 4, 5]))
-    >>> table.size - int(table.falling.argmax())  # the likeliest length
-    4
-    """
+    """Log-probabilities of the lengths of a class, in the order that the recursion needs."""
 
     size: int  # D
-    falling: np.ndarray  # (D,): of length D, ..., 1
-    rising: np.ndarray  # (D,): of lasting D, ..., 1 samples or more
-    excess: np.ndarray  # (D + 1,): of lasting 1, ..., D + 1 samples or more, less that of lasting so long
-    spanning: np.ndarray  # (D,): of D, ..., 1 samples anywhere within a segment, less `rising`
-    decay: float
-    endless: float  # of a tail: of lasting on, less that of ending
+    falling: np.ndarray  # (D,): of exactly D, ..., 1 samples
+    rising: np.ndarray  # (D,): of at least D, ..., 1 samples
+    excess: np.ndarray  # (D + 1,): of at least minus of exactly 1, ..., D + 1 samples
+    spanning: np.ndarray  # (D,): of D, ..., 1 samples anywhere within a segment, minus `rising`
+    decay: float  # change per sample in the tail
+    endless: float  # of continuing minus of ending, in the tail
 
     @classmethod
-    def read(cls, durations: DurationModel) -> Table:
-        """Return the table of a class's durations."""
+    def build(cls, durations: DurationModel) -> Table:
+        """Return the table of the durations of one class."""
         endless = -float(np.log1p(-np.exp(durations.log_decay)))
         excess = np.append(durations.log_survival - durations.log_probability, endless)
         falling, rising = durations.log_probability[::-1].copy(), durations.log_survival[::-1].copy()
-        # A sum over what is hidden before; of the longest, the tail's.
+        # Sum over the possible number of hidden samples before the visible part; the first entry sums the tail.
         within = np.logaddexp.accumulate(np.append(rising[0] + endless, rising[1:]))
         spanning = within - rising
         return cls(len(falling), falling, rising, excess, spanning, durations.log_decay, endless)
 
 
 class Model(NamedTuple):
-    """What is known of segments before anything is seen.
+    """Log-probabilities of first classes, transitions and lengths."""
 
-    Examples
-    --------
-    >>> from sslts.annotations import measure_segments
-    >>> build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6])).reach > 6
-    True
-    """
-
-    initial: np.ndarray  # (K,) logarithms
-    transition: np.ndarray  # (K, K) logarithms; a class never follows itself
+    initial: np.ndarray  # (K,)
+    transition: np.ndarray  # (K, K); a class never follows itself
     tables: list[Table]  # lengths of each class
 
     @property
-    def reach(self) -> int:
-        """How many starts the recursion has to remember: from 0 samples ago to the end of the longest table."""
+    def memory(self) -> int:
+        """Number of segment starts that the recursion keeps: from 0 samples ago to the end of the longest table."""
         return max(table.size for table in self.tables) + 1
 
 
 def build_model(
     statistics: SegmentStatistics, *, smoothing: float = 0.0, forbidden: Iterable[tuple[int, int]] = ()
 ) -> Model:
-    """Return what labeled segments say of lengths and of what follows what; see `DurationViterbi`.
-
-    Examples
-    --------
-    >>> from sslts.annotations import measure_segments
-    >>> model = build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6]))
-    >>> np.exp(model.transition).tolist()
-    [[0.0, 1.0], [1.0, 0.0]]
-    """
+    """Return the model of the labeled segments; `DurationViterbi` documents ``smoothing`` and ``forbidden``."""
     classes = list(statistics.classes)
     counts = np.asarray(statistics.transitions, dtype=np.float64) + smoothing
     np.fill_diagonal(counts, 0)
@@ -90,28 +69,20 @@ def build_model(
     with np.errstate(divide="ignore"):
         transition = np.log(np.divide(counts, total, out=np.zeros_like(counts), where=total > 0))
     lengths = zip(statistics.lengths, statistics.cut, strict=True)
-    tables = [_read_table(tuple(whole), tuple(cut)) for whole, cut in lengths]
+    tables = [_build_table(tuple(whole), tuple(cut)) for whole, cut in lengths]
     return Model(np.full(len(classes), -np.log(len(classes))), transition, tables)
 
 
-@functools.lru_cache(maxsize=64)  # each prediction asks for the same
-def _read_table(lengths: tuple[int, ...], cut: tuple[int, ...]) -> Table:
-    return Table.read(fit_durations(lengths, cut))
+@functools.lru_cache(maxsize=64)  # each prediction needs the same tables
+def _build_table(lengths: tuple[int, ...], cut: tuple[int, ...]) -> Table:
+    return Table.build(fit_durations(lengths, cut))
 
 
 class State(NamedTuple):
-    """What the recursion remembers at a sample, for n stretches.
+    """State of the recursion at one sample, for n stretches.
 
-    ``running[:, k, -1 - j]`` is the score of a segment of class k that began ``j`` samples ago and has not ended;
-    ``tail`` that of the best one that began before those, ``tail_start`` where it began.
-
-    Examples
-    --------
-    One stretch of two classes, of which nothing older than four samples is remembered one by one:
-
-    >>> state = State(np.zeros((1, 2, 5)), tail=np.full((1, 2), -np.inf), tail_start=np.zeros((1, 2), dtype=int))
-    >>> state.running.shape
-    (1, 2, 5)
+    ``running[:, k, -1 - j]`` is the score of an open segment of class k that started ``j`` samples ago. ``tail`` is the
+    score of the best open segment that started earlier than the memory, ``tail_start`` its first sample.
     """
 
     running: np.ndarray  # (n, K, H)
@@ -120,25 +91,16 @@ class State(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """What the recursion found, for n stretches of up to L samples; positions are those of the recordings.
+    """Result of the recursion for n stretches of up to L samples; positions count from the start of the recording."""
 
-    Examples
-    --------
-    >>> from sslts.annotations import measure_segments
-    >>> model = build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6]))
-    >>> found = advance(model, [np.log(np.full((9, 2), 0.5))], origin=np.array([0]))
-    >>> found.start.shape, list(found.tails)
-    ((1, 10, 2), [9])
-    """
-
-    start: np.ndarray  # (n, L + 1, K): where the best segment of class k that ends here began
-    before: np.ndarray  # (n, L + 1, K): the class before a segment of class k that begins here
-    running: np.ndarray  # (n, K, H + L): scores of segments by where they began, as of the first sample
-    total: np.ndarray  # (n, L + 1, K): sums of the logarithms of probability
-    tails: dict[int, tuple[np.ndarray, np.ndarray]]  # tail and its start, as of the first sample, at steps asked for
+    start: np.ndarray  # (n, L + 1, K): start of the best segment of class k that ends here
+    before: np.ndarray  # (n, L + 1, K): the class before a segment of class k that starts here
+    running: np.ndarray  # (n, K, H + L): score of an open segment by its start, without `total`
+    total: np.ndarray  # (n, L + 1, K): cumulative sums of log-probabilities from the first sample
+    tails: dict[int, tuple[np.ndarray, np.ndarray]]  # tail and its start at the wanted steps, without `total`
 
 
-def advance(
+def run_recursion(
     model: Model,
     stretches: Sequence[np.ndarray],
     origin: np.ndarray,
@@ -146,34 +108,21 @@ def advance(
     cut: int | None = 0,
     wanted: Collection[int] = (),
 ) -> Pass:
-    """Run the recursion over n stretches at once.
+    """Return the result of the recursion over n stretches at once.
 
-    Parameters
-    ----------
-    stretches : sequence of ndarray of shape (L_i, K)
-        Logarithms of probability, the longest first.
-    origin : ndarray of shape (n,)
-        Position of the first sample of each stretch in its recording.
-    state : State or None
-        None: a segment is under way at the first sample, nobody knows of which class and since when.
-    cut : int or None
-        How many samples before the first one the segment that was under way when its recording began is known from;
-        None if that is over.
-    wanted : collection of int
-        Steps at which to keep the tail.
-
-    Returns
-    -------
-    Pass
+    ``stretches`` are log-probabilities (L_i, K), the longest stretch first; ``origin`` (n,) holds the positions of
+    their first samples in the recordings. With ``state=None``, the first sample lies in an open segment of unknown
+    class and start. ``cut`` is the number of samples from the start of the recording to the stretch, or None if the
+    first segment of the recording has ended. ``wanted`` lists the steps at which the tail is kept.
 
     Examples
     --------
     >>> from sslts.annotations import measure_segments
     >>> model = build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6]))
     >>> proba = np.repeat([[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]], [5, 4, 5], axis=0)
-    >>> found = advance(model, [np.log(proba)], origin=np.array([0]))
-    >>> k, began = find_last(model, leave(model, found, row=0, step=14), at=14, age=14)
-    >>> trace(found.start[0], found.before[0], k, began, stop=14)
+    >>> found = run_recursion(model, [np.log(proba)], origin=np.array([0]))
+    >>> k, began = find_last_segment(model, read_state(model, found, row=0, step=14), at=14, age=14)
+    >>> trace_segments(found.start[0], found.before[0], k, began, stop=14)
     [(0, 9, 14), (1, 5, 9), (0, 0, 5)]
     """
     n, n_classes = len(stretches), len(model.tables)
@@ -189,9 +138,9 @@ def advance(
     start = np.zeros((n, longest + 1, n_classes), dtype=np.int32)
     before = np.zeros((n, longest + 1, n_classes), dtype=CLASS_INDEX)
     active = np.searchsorted(-lengths, -np.arange(longest + 1), side="right")
-    shift = origin - (history - 1)  # from a column of `running` to a position
+    shift = origin - (history - 1)  # column of `running` plus shift = position
     tail_start = np.zeros((n, n_classes), dtype=np.int64) if state is None else state.tail_start - shift[:, None]
-    edge = -1 if cut is None else history - 1 - cut  # the column in which the recording begins
+    edge = -1 if cut is None else history - 1 - cut  # column of the start of the recording
     rows, tails = np.arange(n), {}
     for i in range(1, longest + 1):
         live, here = active[i], history - 1 + i
@@ -203,7 +152,7 @@ def advance(
                 scores[:, edge - first] += table.excess[here - edge - 1]
             pick = scores.argmax(1)
             best, began = scores[rows[:live], pick], pick + first
-            if first > 0:  # what began before the table's reach joins the tail
+            if first > 0:  # a segment longer than the table joins the tail
                 entering = running[:live, k, first - 1] + table.falling[0]
                 if first - 1 == edge:
                     entering = entering + table.excess[-1]
@@ -222,50 +171,32 @@ def advance(
 
 
 def _keep_better(best: np.ndarray, where: np.ndarray, value: np.ndarray, place: np.ndarray | int) -> None:
-    """Put what is better into `best`, and its place into `where`."""
+    """Write better values into `best`, and their places into `where`."""
     better = value > best
     np.copyto(best, value, where=better)
     np.copyto(where, place, where=better)
 
 
-def leave(model: Model, found: Pass, row: int, step: int) -> State:
-    """Return what the recursion over one stretch remembers at a step.
-
-    Examples
-    --------
-    >>> from sslts.annotations import measure_segments
-    >>> model = build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6]))
-    >>> found = advance(model, [np.log(np.full((9, 2), 0.5))], origin=np.array([0]))
-    >>> leave(model, found, row=0, step=9).running.shape == (1, 2, model.reach)
-    True
-    """
+def read_state(model: Model, found: Pass, row: int, step: int) -> State:
+    """Return the state of the recursion over one stretch at a step."""
     here = found.running.shape[2] - found.total.shape[1] + step
-    columns = found.running[row, :, max(0, here - model.reach + 1) : here + 1]
-    running = np.full((1, len(model.tables), model.reach), -np.inf)
-    running[0, :, model.reach - columns.shape[1] :] = columns
+    columns = found.running[row, :, max(0, here - model.memory + 1) : here + 1]
+    running = np.full((1, len(model.tables), model.memory), -np.inf)
+    running[0, :, model.memory - columns.shape[1] :] = columns
     total = found.total[row, step]
     tail, tail_start = found.tails[step]
     return State(running + total[None, :, None], (tail[row] + total)[None], tail_start[row][None])
 
 
-def find_last(model: Model, state: State, at: int, age: int | None) -> tuple[int, int]:
-    """Return class and start of the best segment that is under way at position `at`.
+def find_last_segment(model: Model, state: State, at: int, age: int | None) -> tuple[int, int]:
+    """Return the class and the start of the best open segment at position `at`.
 
-    ``age`` says how long ago the recording began, None if no segment can have been under way then.
-
-    Examples
-    --------
-    >>> from sslts.annotations import measure_segments
-    >>> model = build_model(measure_segments([[0] * 5 + [1] * 4 + [0] * 6]))
-    >>> proba = np.repeat([[0.9, 0.1], [0.1, 0.9]], [5, 3], axis=0)
-    >>> found = advance(model, [np.log(proba)], origin=np.array([0]))
-    >>> find_last(model, leave(model, found, row=0, step=8), at=8, age=8)  # of class 1, since sample 5
-    (1, 5)
+    ``age`` is the number of samples since the start of the recording, None if its first segment has ended.
     """
     options = []
     for k, table in enumerate(model.tables):
         scores = state.running[0, k, -1 - table.size : -1] + table.rising
-        if age is not None and 0 < age <= table.size:  # cut off at both ends, by any lengths
+        if age is not None and 0 < age <= table.size:  # one segment spans the recording and is cut at both ends
             scores[table.size - age] += table.spanning[table.size - age]
         pick = int(scores.argmax())
         options.append((float(scores[pick]), k, at - table.size + pick))
@@ -274,15 +205,10 @@ def find_last(model: Model, state: State, at: int, age: int | None) -> tuple[int
     return k, start
 
 
-def trace(start: np.ndarray, before: np.ndarray, k: int, began: int, stop: int) -> list[tuple[int, int, int]]:
-    """Return class, start and end of the segments, the last one first; positions count from the arrays' first row.
+def trace_segments(start: np.ndarray, before: np.ndarray, k: int, began: int, stop: int) -> list[tuple[int, int, int]]:
+    """Return the class, start and end of each segment, last segment first; positions count from the arrays' first row.
 
-    Examples
-    --------
-    >>> start, before = np.zeros((6, 2), dtype=int), np.zeros((6, 2), dtype=int)
-    >>> before[2, 0] = 1  # before a segment of class 0 that begins at 2 there was one of class 1
-    >>> trace(start, before, k=0, began=2, stop=5)
-    [(0, 2, 5), (1, 0, 2)]
+    The last segment is of class `k`, starts at `began` and ends at `stop`.
     """
     segments = [(k, began, stop)]
     while began > 0:

@@ -13,12 +13,13 @@ from sslts.decoding.decoder import Decoder, decode_recordings, prepare_decoder
 
 
 def predict_both(segmenter: Any, X: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return the labels (T_i,) and the probabilities (T_i, K) of recordings, as `predict` and `predict_proba` do.
+    """Return the labels (T_i,) and the probabilities (T_i, K) of recordings, equal to `predict` and `predict_proba`.
 
     Parameters
     ----------
     segmenter : fitted segmenter
-        Or a pipeline, a search, an estimator around one. Of one without a decoder, both methods are called.
+        A segmenter, or a pipeline, search or other estimator that wraps a segmenter. If it has no decoder, both methods
+        are called.
     X : array-like
         Recordings.
 
@@ -44,7 +45,18 @@ def predict_both(segmenter: Any, X: Any) -> tuple[list[np.ndarray], list[np.ndar
 
 
 def decode_as(segmenter: Any, decoder: Decoder, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the labels that the segmenter would predict with this decoder.
+    """Return the labels that a segmenter would predict with another decoder.
+
+    Parameters
+    ----------
+    segmenter : fitted segmenter
+    decoder : Decoder
+    probas : sequence of ndarray of shape (T_i, K)
+        The probabilities that the segmenter predicts for each recording.
+
+    Returns
+    -------
+    list of ndarray of shape (T_i,)
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""What a decoder is: a recipe whose ``start()`` returns what decodes one recording.
+"""The interface of a decoder: a recipe whose ``start()`` returns the decoding of one recording.
 
-``push(proba)`` takes probabilities ``(t, K)`` and returns the labels that are final, ``flush()`` the rest. Offline is
-one push and a flush, so that a stream and a file agree.
+``push(proba)`` takes probabilities ``(t, K)`` and returns the labels that are final; ``flush()`` returns the rest. A
+file is decoded with one push and one flush, so that a stream and a file give the same labels.
 
-A decoder may offer two more methods: ``for_segments(statistics)`` returns a decoder adapted to what the labels showed
-(classes, background, lengths, transitions), and ``decode_many(probas)`` decodes several recordings at once. It may
-state a ``latency``: how many samples after a sample its label is final, None if there is no bound.
+A decoder may offer two more methods: ``for_segments(statistics)`` returns a decoder adapted to the statistics of the
+labels (classes, background, lengths, transitions), and ``decode_many(probas)`` decodes several recordings at once. It
+may have a ``latency``: the number of later samples after which a label is final, None if there is no bound.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sslts.annotations import SegmentStatistics
 from sslts.recipes import Recipe
 
 _GROUP_SAMPLES = 1 << 20  # samples that are decoded together
-_ROUNDING = 1e-9  # by what part seconds times a sampling rate may miss a whole number of samples, as 0.07 * 100 does
+_ROUNDING = 1e-9  # relative rounding error of seconds times a sampling rate: 0.07 * 100 is not exactly 7
 
 
 class Decoding(ABC):
@@ -42,15 +42,15 @@ class Decoding(ABC):
 
     @abstractmethod
     def flush(self) -> np.ndarray:
-        """Return the class indices that were still open, int64."""
+        """Return the remaining class indices at the end of the recording, int64."""
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Return what is remembered of the samples seen, as arrays of numbers."""
-        raise NotImplementedError(f"{type(self).__name__} has no get_state, so a stream that it decodes has none.")
+        """Return the memory of the samples seen so far, as arrays of numbers."""
+        raise NotImplementedError(f"{type(self).__name__} has no get_state, so its streams can't be saved; define it.")
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on, in a new decoding, from what `get_state` returned."""
-        raise NotImplementedError(f"{type(self).__name__} has no set_state, so a stream that it decodes has none.")
+        """Continue, in a new decoding, from the state that `get_state` returned."""
+        raise NotImplementedError(f"{type(self).__name__} has no set_state, so its streams can't continue; define it.")
 
 
 class Decoder(Recipe, ABC):
@@ -69,21 +69,21 @@ class Decoder(Recipe, ABC):
 
     @property
     def latency(self) -> int | None:
-        """Samples after which a label is final; None if that may take until the end."""
+        """Number of later samples after which a label is final; None if a label may stay open until the end."""
         return None
 
     def __call__(self, proba: np.ndarray) -> np.ndarray:
-        """Return class indices (T,), int64, of a whole recording's probabilities (T, K)."""
+        """Return the class indices (T,), int64, of a whole recording from its probabilities (T, K)."""
         return decode(self, proba)
 
 
 def decode(decoder: Any, proba: np.ndarray) -> np.ndarray:
-    """Return class indices (T,), int64, of probabilities (T, K).
+    """Return the class indices (T,), int64, of a whole recording from its probabilities (T, K).
 
     Parameters
     ----------
     decoder : Decoder
-        Or anything whose ``start()`` has ``push`` and ``flush``.
+        A decoder, or any object whose ``start()`` returns an object with ``push`` and ``flush``.
     proba : ndarray of shape (T, K)
 
     Returns
@@ -102,42 +102,25 @@ def decode(decoder: Any, proba: np.ndarray) -> np.ndarray:
 
 
 def _check_proba(proba: np.ndarray, n_classes: int) -> None:
-    """Raise if probabilities are not those of the classes that a decoder was adapted to.
-
-    Parameters
-    ----------
-    proba : ndarray of shape (t, K)
-    n_classes : int
-
-    Raises
-    ------
-    ValueError
-        If `proba` is no table, or has not one column for each class.
-
-    Examples
-    --------
-    >>> _check_proba(np.ones((5, 3)), 2)
-    Traceback (most recent call last):
-    ...
-    ValueError: proba has 3 columns, the decoder was adapted to 2 classes; give one column for each.
-    """
+    """Raise ValueError if probabilities are not a table (t, K) with one column per class of the decoder."""
     shape = np.shape(proba)
     if len(shape) != 2:
-        raise ValueError(f"proba has shape {shape}; give (T, K), the probability of each class.")
+        raise ValueError(f"proba has shape {shape}; give (T, K), one probability per sample and class.")
     if shape[1] != n_classes:
         raise ValueError(
-            f"proba has {shape[1]} columns, the decoder was adapted to {n_classes} classes; give one column for each."
+            f"proba has {shape[1]} columns, but the decoder was adapted to {n_classes} classes; give one column per "
+            "class."
         )
 
 
 def prepare_decoder(decoder: Any, statistics: SegmentStatistics) -> Any:
-    """Return the decoder, adapted to what the labels showed if it offers that.
+    """Return the decoder adapted to the statistics of the labels, or the same decoder if it can't be adapted.
 
     Parameters
     ----------
     decoder : Decoder
     statistics : SegmentStatistics
-        A fitted segmenter's ``statistics_``, or what `measure_segments` returns.
+        ``statistics_`` of a fitted segmenter, or the result of `measure_segments`.
 
     Returns
     -------
@@ -158,7 +141,9 @@ def prepare_decoder(decoder: Any, statistics: SegmentStatistics) -> Any:
 def decode_recordings(
     decoder: Any, probas: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Decode recordings as their probabilities come, several at once where the decoder can.
+    """Yield the class indices of recordings, in the order of their probabilities.
+
+    Recordings are decoded in groups if the decoder has ``decode_many``.
 
     Parameters
     ----------
@@ -189,7 +174,7 @@ def decode_recordings(
 
 
 def _gather(probas: Iterable[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int, np.ndarray]]]:
-    """Yield recordings in groups of about `_GROUP_SAMPLES`."""
+    """Yield recordings in groups of about `_GROUP_SAMPLES` samples."""
     group: list[tuple[int, np.ndarray]] = []
     size = 0
     for i, proba in probas:
@@ -203,21 +188,10 @@ def _gather(probas: Iterable[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int
 
 
 def _gather_similar(lengths: Sequence[int], limit: int, rows: Sequence[int] | None = None) -> Iterator[list[int]]:
-    """Yield the numbers of recordings in batches of similar length, the longest first.
+    """Yield the numbers of recordings in batches of similar length, the longest recordings first.
 
-    Parameters
-    ----------
-    lengths : sequence of int
-    limit : int
-        Most samples of a batch whose rows are all as long as its longest. One recording may have more.
-    rows : sequence of int, default=None
-        How many rows each recording takes. None: one.
-
-    Examples
-    --------
-    >>> from sslts.decoding.decoder import _gather_similar
-    >>> list(_gather_similar([2, 90, 3, 4], limit=8))
-    [[1], [3, 2], [0]]
+    A batch has at most ``limit`` samples when all its rows are padded to the longest; a single recording may have more.
+    ``rows`` is the number of rows of each recording, by default 1.
     """
     counts = [1] * len(lengths) if rows is None else rows
     batch: list[int] = []
@@ -243,12 +217,12 @@ class _ArgmaxDecoding(Decoding):
         return {}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """There is nothing to remember."""
+        """Do nothing: this decoding has no memory."""
 
 
 @dataclass(frozen=True)
 class Argmax(Decoder):
-    """The most probable class of each sample, by itself.
+    """The most probable class of each sample, without regard to its neighbors.
 
     Examples
     --------
@@ -260,7 +234,7 @@ class Argmax(Decoder):
 
     @property
     def latency(self) -> int:
-        """A label is final at once."""
+        """Number of later samples after which a label is final: 0."""
         return 0
 
     def start(self) -> Decoding:  # noqa: D102

@@ -1,4 +1,4 @@
-"""How long a segment of a class lasts: a distribution over samples, learnt from few lengths."""
+"""How long segments of a class last: a distribution over lengths in samples, learned from few segments."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_LONGEST_TABLE = 4096  # samples; beyond, the tail falls geometrically
-_BROAD = 0.05  # weight of a broad distribution, so that no length is impossible
-_VALUES_TOGETHER = 256  # lengths whose kernels are held at once
-_LEAST_SPREAD = 0.1  # of the logarithm of a length, however alike the few labeled ones are
+_LONGEST_TABLE = 4096  # samples; longer lengths are in the geometric tail
+_BROAD = 0.05  # weight of a broad distribution, so that every length is possible
+_VALUES_TOGETHER = 256  # lengths whose kernels are in memory at once
+_LEAST_SPREAD = 0.1  # least width of the kernel on log-lengths, needed where the few labeled lengths are equal
 
 
 @dataclass(frozen=True)
 class DurationModel:
-    """Logarithms of the probability of each length: a table, and a geometric tail beyond it.
+    """Log-probability of each length of a segment: a table, and a geometric tail for longer lengths.
 
     Parameters
     ----------
     log_probability : ndarray of shape (D,)
-        Of lengths 1 to D; length ``D + j`` has ``log_probability[-1] + j * log_decay``.
+        Log-probabilities of the lengths 1 to D. Length ``D + j`` has ``log_probability[-1] + j * log_decay``.
     log_survival : ndarray of shape (D,)
-        Of being at least 1 to D long.
+        Log-probabilities of a length of at least 1 to at least D.
     log_decay : float
-        Below 0.
+        Change of the log-probability per sample beyond D, below 0.
 
     Examples
     --------
@@ -41,22 +41,22 @@ class DurationModel:
 
     @property
     def log_tail(self) -> float:
-        """Logarithm of the probability of being at least D + 1 long."""
+        """Log-probability of a length of at least D + 1."""
         return float(self.log_probability[-1] + self.log_decay - np.log1p(-np.exp(self.log_decay)))
 
 
 def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationModel:
-    """Learn how long segments last.
+    """Return the distribution of the lengths of segments.
 
-    The lengths' logarithms are smoothed with a Gaussian kernel (Silverman's rule), because lengths spread in
-    proportion to themselves; a twentieth of the probability is spread far wider, so that no length is impossible.
+    A Gaussian kernel (Silverman's rule) smooths the logarithms of the lengths, because the spread of lengths grows with
+    the lengths. A twentieth of the probability is spread much wider, so that every length is possible.
 
     Parameters
     ----------
     lengths : sequence of int
-        Complete lengths, in samples.
+        Lengths of complete segments, in samples.
     cut : sequence of int, default=()
-        Lower bounds, of segments whose ends are not both seen. They count where `lengths` is empty.
+        Lengths of segments that are cut off at an end, as lower bounds. They are used only if `lengths` is empty.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationMo
     Raises
     ------
     ValueError
-        If there is no length.
+        If `lengths` and `cut` are empty.
 
     Examples
     --------
@@ -80,7 +80,9 @@ def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationMo
     """
     seen = np.asarray(lengths if len(lengths) else cut, dtype=np.float64)
     if not seen.size:
-        raise ValueError("lengths and cut are both empty: no labeled segment shows how long this class lasts.")
+        raise ValueError(
+            "lengths and cut are both empty; give the length of at least one labeled segment of the class."
+        )
     logs = np.log(seen)
     spread = max(1.06 * logs.std() * logs.size**-0.2, _LEAST_SPREAD) if len(lengths) else 1.0
     size = int(np.clip(2 * seen.max(), 8, _LONGEST_TABLE))
@@ -93,7 +95,7 @@ def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationMo
     kernel /= spread * logs.size
     broad = np.exp(-0.5 * (at - np.median(logs)) ** 2)
     density = ((1 - _BROAD) * kernel + _BROAD * broad) / np.exp(at)
-    # The tail goes on as the table ends, but falls: at the least as slowly as a table that is too short demands.
+    # The tail decays as the end of the table does, but at least as fast as a geometric distribution of the mean length.
     decay = min(density[-1] / density[-2], np.exp(-1 / max(seen.mean(), 2)))
     tail = density[-1] * decay / (1 - decay)
     total = density.sum() + tail

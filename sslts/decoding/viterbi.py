@@ -1,8 +1,9 @@
-"""The most probable segmentation, given how long segments last and what follows what.
+"""The most probable segmentation, given the lengths of segments and the transitions between classes.
 
-The model and its recursion are in ``semi_markov.py``. The recursion is sequential in time, so it runs over many
-stretches at once: recordings, and pieces of long ones. A piece starts early, without knowing what came before; where it
-has forgotten that when its own part begins, it equals the recursion over the whole, and this is checked for each piece.
+``_semi_markov.py`` holds the model and its recursion. The recursion is sequential in time, so it runs over many
+stretches at once: recordings, and pieces of long recordings. A piece has a run-up before its own part, which starts
+without the state of the piece before. If the state at the end of the run-up does not depend on its start, the piece
+equals the recursion over the whole recording; this is checked for each piece.
 """
 
 from __future__ import annotations
@@ -17,40 +18,51 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from sslts.annotations import SegmentStatistics
-from sslts.decoding._semi_markov import CLASS_INDEX, Model, Pass, State, advance, build_model, find_last, leave, trace
+from sslts.decoding._semi_markov import (
+    CLASS_INDEX,
+    Model,
+    Pass,
+    State,
+    build_model,
+    find_last_segment,
+    read_state,
+    run_recursion,
+    trace_segments,
+)
 from sslts.decoding.decoder import _ROUNDING, Decoder, Decoding, _check_proba, _gather_similar
 from sslts.recordings import check_sampling_rate
 
 _PIECE = 16384  # samples of a piece
-_BATCH_CELLS = 1 << 24  # samples times classes that the recursion runs over at once, about 30 bytes each
-_TOLERANCE = 1e-6  # by which two log-probabilities may differ that rounding makes different
-_SMALLEST = 1e-12  # probability that stands for zero
+_BATCH_CELLS = 1 << 24  # samples times classes of one batch of the recursion, about 30 bytes each
+_TOLERANCE = 1e-6  # largest rounding error of a difference of log-probabilities
+_SMALLEST = 1e-12  # probability used in place of zero, so that logarithms are finite
 
 
 @dataclass(frozen=True)
 class DurationViterbi(Decoder):
-    """The most probable segmentation under durations and transitions that the labels show.
+    """The most probable segmentation, given the durations and transitions in the labeled recordings.
 
-    Lengths of segments follow a smoothed histogram of the labeled lengths (`fit_durations`), of the background's
-    stretches too. A class can only be followed by classes that followed it somewhere in the labeled recordings. The
-    first and the last segment of a recording may be cut off, by any number of samples. Exact, unless `max_latency` is
-    given.
+    The lengths of segments, and of background stretches, follow a smoothed histogram of the labeled lengths
+    (`fit_durations`). A class can only be followed by classes that follow it somewhere in the labeled recordings. The
+    first and the last segment of a recording may be cut off, by any number of samples. The result is exact unless
+    `max_latency` is given.
 
     Parameters
     ----------
     weight : float, default=1.0
-        Exponent of the network's probabilities. Below 1, durations and transitions count for more.
+        Exponent of the network's probabilities. Below 1, durations and transitions have more influence.
     smoothing : float, default=0.0
-        Added to the number of times a class followed another. 0: what was never seen is forbidden.
+        Number added to the count of each transition. 0: transitions that never occur in the labels are forbidden.
     forbidden : tuple of (int, int), default=()
-        Pairs of classes, the first of which the second must never follow directly, whatever `smoothing` is.
+        Pairs of classes. The second class of a pair must never directly follow the first, whatever `smoothing` is.
     max_latency : float or None, default=None
-        Samples (seconds with `sampling_rate`) after which a label has to be final; for streams. What is decided then
-        is the best that is known by then, and is kept to. None: exact, known when the recording has ended.
+        Samples (seconds with `sampling_rate`) after which a label has to be final; for streams. The label is then the
+        best choice given the samples known at that time, and does not change later. None: exact, final at the end of
+        the recording.
     sampling_rate : float or None, default=None
         Samples per second. None: `max_latency` is in samples.
     statistics : SegmentStatistics or None, default=None
-        What the labels show. A segmenter fills it in.
+        Classes, lengths and transitions in the labels. A segmenter sets this parameter.
 
     Raises
     ------
@@ -85,24 +97,24 @@ class DurationViterbi(Decoder):
         if not 0 < self.weight < np.inf:
             raise ValueError(f"weight={self.weight!r}; give a number above 0.")
         if not 0 <= self.smoothing < np.inf:
-            raise ValueError(f"smoothing={self.smoothing!r}; give a number from 0 on.")
+            raise ValueError(f"smoothing={self.smoothing!r}; give a finite number of at least 0.")
         if self.latency is not None and self.latency < 2:
-            raise ValueError(f"max_latency={self.max_latency!r} is less than two samples; give more, or None.")
+            raise ValueError(f"max_latency={self.max_latency!r} is less than two samples; give at least two, or None.")
 
     @property
     def latency(self) -> int | None:
-        """Samples after which a label is final; None if that may take until the end."""
+        """Number of later samples after which a label is final; None if a label may stay open until the end."""
         if self.max_latency is None:
             return None
         return math.floor(self.max_latency * check_sampling_rate(self.sampling_rate) * (1 + _ROUNDING))
 
     def for_segments(self, statistics: SegmentStatistics) -> Self:
-        """Return the decoder, with what the labels show.
+        """Return a copy of the decoder with the classes, lengths and transitions of `statistics`.
 
         Raises
         ------
         ValueError
-            If `forbidden` names a class that is none.
+            If `forbidden` names an unknown class.
         """
         statistics.check_known((k for pair in self.forbidden for k in pair), "forbidden")
         return self.replace(statistics=statistics)
@@ -117,29 +129,30 @@ class DurationViterbi(Decoder):
         return build_model(self.statistics, smoothing=self.smoothing, forbidden=self.forbidden)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.get_params(deep=False)  # the model is quicker to build than to store
+        return self.get_params(deep=False)  # building the model is faster than storing it
 
     def start(self) -> Decoding:  # noqa: D102
         if self.latency is None:
-            return _Exact(self._model, self.weight)
-        return _Prompt(self._model, self.weight, self.latency)
+            return _ExactDecoding(self._model, self.weight)
+        return _BoundedDecoding(self._model, self.weight, self.latency)
 
     def decode_many(self, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the class indices (T_i,), int64, of each recording's probabilities (T_i, K)."""
+        """Return the class indices (T_i,), int64, of several recordings from their probabilities (T_i, K)."""
         model = self._model
-        logs = [_take_logarithm(proba, self.weight, len(model.tables)) for proba in probas]
+        logs = [_weigh_logarithm(proba, self.weight, len(model.tables)) for proba in probas]
         if self.latency is None:
             return _decode_exactly(model, logs)
-        return _decode_promptly(model, logs, self.weight, self.latency)
+        return _decode_bounded(model, logs, self.weight, self.latency)
 
 
-def _take_logarithm(proba: np.ndarray, weight: float, n_classes: int) -> np.ndarray:
+def _weigh_logarithm(proba: np.ndarray, weight: float, n_classes: int) -> np.ndarray:
+    """Return the weighted logarithm of probabilities."""
     _check_proba(proba, n_classes)
     return weight * np.log(np.maximum(proba, _SMALLEST, dtype=np.float64))
 
 
 class _Piece(NamedTuple):
-    """A part of a recording, and where the recursion starts for it."""
+    """A part ``[begin, stop)`` of a recording, and the first sample ``origin`` of its run-up."""
 
     recording: int
     origin: int
@@ -147,23 +160,23 @@ class _Piece(NamedTuple):
     stop: int
 
 
-def _cut_pieces(lengths: Sequence[int], reach: int) -> list[_Piece]:
-    """Cut recordings into parts of at least `_PIECE` samples, with a run-up of twice what the recursion remembers."""
-    halo = 2 * reach
-    size = max(_PIECE, 4 * halo)
+def _cut_pieces(lengths: Sequence[int], memory: int) -> list[_Piece]:
+    """Cut recordings into pieces of at least `_PIECE` samples, with a run-up of twice the recursion's memory."""
+    run_up = 2 * memory
+    size = max(_PIECE, 4 * run_up)
     pieces = []
     for i, length in enumerate(lengths):
         if not length:
             continue
         begins = [j * size for j in range(max(length // size, 1))]
         for begin, stop in zip(begins, [*begins[1:], length], strict=True):
-            pieces.append(_Piece(i, max(0, begin - halo), begin, stop))
+            pieces.append(_Piece(i, max(0, begin - run_up), begin, stop))
     return pieces
 
 
 def _decode_exactly(model: Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the most probable segmentation of each recording as class indices (T_i,)."""
-    pieces = [_cut_pieces([len(one)], model.reach) for one in logs]
+    """Return the class indices (T_i,) of the most probable segmentation of each recording."""
+    pieces = [_cut_pieces([len(one)], model.memory) for one in logs]
     lengths = [max((p.stop - p.origin for p in of_one), default=0) for of_one in pieces]
     labels = [np.zeros(0, dtype=np.int64)] * len(logs)
     for batch in _gather_similar(lengths, _BATCH_CELLS // len(model.tables), rows=[len(of_one) for of_one in pieces]):
@@ -173,20 +186,20 @@ def _decode_exactly(model: Model, logs: Sequence[np.ndarray]) -> list[np.ndarray
 
 
 def _decode_batch(model: Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the segmentation of recordings whose pieces are run together."""
+    """Return the class indices of recordings whose pieces share one pass of the recursion."""
     labels = [np.zeros(len(one), dtype=np.int64) for one in logs]
-    pieces = sorted(_cut_pieces([len(one) for one in logs], model.reach), key=lambda p: p.origin - p.stop)
+    pieces = sorted(_cut_pieces([len(one) for one in logs], model.memory), key=lambda p: p.origin - p.stop)
     if not pieces:
         return labels
     stretches = [logs[p.recording][p.origin : p.stop] for p in pieces]
     origin = np.array([p.origin for p in pieces])
     steps = {p.begin - p.origin for p in pieces} | {p.stop - p.origin for p in pieces}
-    found = advance(model, stretches, origin, wanted=steps)
+    found = run_recursion(model, stretches, origin, wanted=steps)
     rows = sorted(range(len(pieces)), key=lambda row: pieces[row])
     for i, of_one in itertools.groupby(rows, key=lambda row: pieces[row].recording):
         start, before, end = _join_pieces(model, logs[i], found, [(row, pieces[row]) for row in of_one])
-        k, began_last = find_last(model, end, len(logs[i]), len(logs[i]))
-        for label, first, last in trace(start, before, k, began_last, len(logs[i])):
+        k, began_last = find_last_segment(model, end, len(logs[i]), len(logs[i]))
+        for label, first, last in trace_segments(start, before, k, began_last, len(logs[i])):
             labels[i][max(first, 0) : last] = label
     return labels
 
@@ -194,9 +207,9 @@ def _decode_batch(model: Model, logs: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _join_pieces(
     model: Model, logs: np.ndarray, found: Pass, pieces: Sequence[tuple[int, _Piece]]
 ) -> tuple[np.ndarray, np.ndarray, State]:
-    """Return what the recursion over a whole recording finds: `start`, `before` and what it remembers at the end.
+    """Return `start`, `before` and the final state of the recursion over a whole recording.
 
-    ``pieces`` are those of the recording in their order, each after its row in `found`.
+    ``pieces`` lists the pieces of the recording in order, each with its row in `found`.
     """
     start = np.zeros((len(logs) + 1, logs.shape[1]), dtype=np.int32)
     before = np.zeros((len(logs) + 1, logs.shape[1]), dtype=CLASS_INDEX)
@@ -205,24 +218,24 @@ def _join_pieces(
         own, source, size, skip = found, row, piece.stop - piece.begin, piece.begin - piece.origin
         began = found.start[row, skip + 1 : skip + 1 + size]
         if known is not None:
-            guess = leave(model, found, row, skip)
-            if _agree(known, guess):
-                _take_over(began, guess, known)
-            else:  # it has not forgotten: go on from what is known
+            guess = read_state(model, found, row, skip)
+            if _differ_by_constant(known, guess):
+                _replace_starts(began, guess, known)
+            else:  # the piece depends on the state before it: run it again from the known state
                 part = logs[piece.begin : piece.stop]
-                own, source, skip = advance(model, [part], np.array([piece.begin]), known, None), 0, 0
+                own, source, skip = run_recursion(model, [part], np.array([piece.begin]), known, None), 0, 0
                 began = own.start[0, 1:]
         start[piece.begin + 1 : piece.stop + 1] = began
         before[piece.begin + 1 : piece.stop + 1] = own.before[source, skip + 1 : skip + 1 + size]
-        state = leave(model, own, source, skip + size)
+        state = read_state(model, own, source, skip + size)
         if own is found and known is not None:
-            state = state._replace(tail_start=_translate(state.tail_start, guess, known))
+            state = state._replace(tail_start=_correct_tail(state.tail_start, guess, known))
         known = state
     return start, before, state
 
 
-def _agree(known: State, guess: State) -> bool:
-    """Whether two states differ by a constant: then the recursion goes on alike from both."""
+def _differ_by_constant(known: State, guess: State) -> bool:
+    """Return whether two states differ only by a constant, so that the recursion continues alike from both."""
     first, second = (np.concatenate([state.running.ravel(), state.tail.ravel()]) for state in (known, guess))
     finite = np.isfinite(first)
     if not np.array_equal(finite, np.isfinite(second)) or not finite.any():
@@ -231,25 +244,26 @@ def _agree(known: State, guess: State) -> bool:
     return bool(np.ptp(difference) <= _TOLERANCE)
 
 
-def _take_over(began: np.ndarray, guess: State, known: State) -> None:
-    """Put, for each class, the known start of what was under way before memory into what was found without it."""
+def _replace_starts(began: np.ndarray, guess: State, known: State) -> None:
+    """Replace, in place and for each class, the guessed start of the oldest segment by the known start."""
     for k, (wrong, right) in enumerate(zip(guess.tail_start[0], known.tail_start[0], strict=True)):
         began[began[:, k] == wrong, k] = right
 
 
-def _translate(tail_start: np.ndarray, guess: State, known: State) -> np.ndarray:
+def _correct_tail(tail_start: np.ndarray, guess: State, known: State) -> np.ndarray:
+    """Return the tail's starts with the guessed starts replaced by the known starts."""
     return np.where(tail_start == guess.tail_start, known.tail_start, tail_start)
 
 
-class _Exact(Decoding):
-    """Keep everything until the recording has ended."""
+class _ExactDecoding(Decoding):
+    """A decoding that returns all labels at the end of the recording."""
 
     def __init__(self, model: Model, weight: float) -> None:
         self.model, self.weight = model, weight
         self.parts: list[np.ndarray] = []
 
     def push(self, proba: np.ndarray) -> np.ndarray:
-        self.parts.append(_take_logarithm(proba, self.weight, len(self.model.tables)))
+        self.parts.append(_weigh_logarithm(proba, self.weight, len(self.model.tables)))
         return np.empty(0, dtype=np.int64)
 
     def flush(self) -> np.ndarray:
@@ -265,29 +279,29 @@ class _Exact(Decoding):
         self.parts = [np.array(state["logs"])] if state else []
 
 
-class _Prompt(Decoding):
-    """Decide every half of the latency about what lies half the latency back, and keep to it.
+class _BoundedDecoding(Decoding):
+    """A decoding with bounded latency: every half latency, it decides the labels that are half a latency old.
 
-    Positions count from the last decision: the segment under way there, of class ``k`` and of known age, is what the
-    recursion goes on from.
+    Positions count from the last decision. The recursion continues from the segment that was open at that decision,
+    whose class and start are known.
     """
 
     def __init__(self, model: Model, weight: float, latency: int, logs: np.ndarray | None = None) -> None:
         self.model, self.weight, self.hop = model, weight, latency // 2
         self.logs = np.empty((0, len(model.tables))) if logs is None else logs  # since the last decision
         self.state: State | None = None
-        self.age: int | None = 0  # how long ago the recording began; None once its first segment is over
+        self.age: int | None = 0  # samples since the start of the recording; None once its first segment has ended
 
     def push(self, proba: np.ndarray) -> np.ndarray:
-        logs = _take_logarithm(proba, self.weight, len(self.model.tables))
+        logs = _weigh_logarithm(proba, self.weight, len(self.model.tables))
         self.logs = np.concatenate([self.logs, logs])
         decided = [np.empty(0, dtype=np.int64)]
         while len(self.logs) >= 2 * self.hop:
-            decided += _decide([self])
+            decided += _decide_together([self])
         return np.concatenate(decided)
 
     def flush(self) -> np.ndarray:
-        return _decide([self])[0] if len(self.logs) else np.empty(0, dtype=np.int64)
+        return _decide_together([self])[0] if len(self.logs) else np.empty(0, dtype=np.int64)
 
     def get_state(self) -> dict[str, np.ndarray]:
         state = {"logs": self.logs, "age": np.array([] if self.age is None else [self.age], dtype=np.int64)}
@@ -299,26 +313,26 @@ class _Prompt(Decoding):
         begun = any(name in state for name in State._fields)
         self.state = State(*(np.array(state[name]) for name in State._fields)) if begun else None
 
-    def keep(self, found: Pass, row: int, known: int) -> np.ndarray:
-        """Return the labels that are final next, from what a pass found about the next ``known`` samples."""
+    def decide(self, found: Pass, row: int, known: int) -> np.ndarray:
+        """Return the next final labels, from a pass of the recursion over the next ``known`` samples."""
         until = self.hop if known == 2 * self.hop else known
-        state = leave(self.model, found, row, known)
+        state = read_state(self.model, found, row, known)
         age = None if self.age is None else self.age + known
-        k, began = find_last(self.model, state, known, age)
+        k, began = find_last_segment(self.model, state, known, age)
         labels = np.empty(known, dtype=np.int64)
-        for label, first, last in trace(found.start[row], found.before[row], k, began, known):
+        for label, first, last in trace_segments(found.start[row], found.before[row], k, began, known):
             labels[max(first, 0) : last] = label
             if first < until <= last:
-                self._commit(label, until - first, until)
+                self._restart(label, until - first, until)
         self.logs = self.logs[until:]
         return labels[:until]
 
-    def _commit(self, k: int, lasted: int, until: int) -> None:
-        """Go on from a segment of class ``k`` that has lasted so long, ``until`` samples after the last decision."""
+    def _restart(self, k: int, lasted: int, until: int) -> None:
+        """Set the state to an open segment of class ``k``, ``lasted`` samples long at sample ``until``."""
         begun = self.age is not None and lasted == self.age + until
         self.age = lasted if begun else None
-        table, reach = self.model.tables[k], self.model.reach
-        running = np.full((1, len(self.model.tables), reach), -np.inf)
+        table, memory = self.model.tables[k], self.model.memory
+        running = np.full((1, len(self.model.tables), memory), -np.inf)
         tail = np.full((1, len(self.model.tables)), -np.inf)
         if lasted <= table.size:
             ending = table.falling[-lasted] + (table.excess[lasted - 1] if begun else 0.0)
@@ -330,29 +344,29 @@ class _Prompt(Decoding):
         self.state = State(running, tail, np.full_like(tail, max(-lasted, -(2**30)), dtype=np.int64))
 
 
-def _decide(decodings: Sequence[_Prompt]) -> list[np.ndarray]:
-    """Return the labels that are final next, of decodings of equal ``age``, those with more samples first."""
+def _decide_together(decodings: Sequence[_BoundedDecoding]) -> list[np.ndarray]:
+    """Return the next final labels of decodings of equal ``age``; the longest decoding comes first."""
     model, hop, age = decodings[0].model, decodings[0].hop, decodings[0].age
     known = [min(len(one.logs), 2 * hop) for one in decodings]
     states = [one.state for one in decodings if one.state is not None]
     state = State(*map(np.concatenate, zip(*states, strict=True))) if states else None
     stretches = [one.logs[:n] for one, n in zip(decodings, known, strict=True)]
-    found = advance(model, stretches, np.zeros(len(known), dtype=np.int64), state, age, wanted=set(known))
-    return [one.keep(found, row, n) for row, (one, n) in enumerate(zip(decodings, known, strict=True))]
+    found = run_recursion(model, stretches, np.zeros(len(known), dtype=np.int64), state, age, wanted=set(known))
+    return [one.decide(found, row, n) for row, (one, n) in enumerate(zip(decodings, known, strict=True))]
 
 
-def _decode_promptly(model: Model, logs: Sequence[np.ndarray], weight: float, latency: int) -> list[np.ndarray]:
-    """Return the labels of whole recordings, which go from decision to decision in step."""
+def _decode_bounded(model: Model, logs: Sequence[np.ndarray], weight: float, latency: int) -> list[np.ndarray]:
+    """Return the labels of whole recordings with bounded latency, making each decision for all of them together."""
     parts = [[np.zeros(0, dtype=np.int64)] for _ in logs]
     order = sorted(range(len(logs)), key=lambda i: -len(logs[i]))
     longest = min(latency, max(map(len, logs), default=0))
-    rows = max(1, _BATCH_CELLS // ((model.reach + longest) * len(model.tables)))
+    rows = max(1, _BATCH_CELLS // ((model.memory + longest) * len(model.tables)))
     for first in range(0, len(order), rows):
-        batch = {i: _Prompt(model, weight, latency, logs[i]) for i in order[first : first + rows]}
+        batch = {i: _BoundedDecoding(model, weight, latency, logs[i]) for i in order[first : first + rows]}
         while batch := {i: one for i, one in batch.items() if len(one.logs)}:
-            begun = [i for i, one in batch.items() if one.age is not None]  # in their first segment: all equally old
+            first_segment = [i for i, one in batch.items() if one.age is not None]  # their ages are equal
             others = [i for i, one in batch.items() if one.age is None]
-            for together in filter(None, (begun, others)):
-                for i, labels in zip(together, _decide([batch[i] for i in together]), strict=True):
+            for together in filter(None, (first_segment, others)):
+                for i, labels in zip(together, _decide_together([batch[i] for i in together]), strict=True):
                     parts[i].append(labels)
     return [np.concatenate(part) for part in parts]

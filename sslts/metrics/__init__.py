@@ -1,25 +1,25 @@
-"""How good is a segmentation? Numbers over samples, over segments, over counts and over lengths.
+"""Metrics of a segmentation: over samples, over segments, over counts and over lengths.
 
-Conventions, the same in every function:
+All functions follow the same conventions:
 
-* Recordings are ``(n, T)`` arrays, lists of ``(T_i,)`` arrays, one ``(T,)`` array, or a pandas Series on
+* Labels are ``(n, T)`` arrays, lists of ``(T_i,)`` arrays, one ``(T,)`` array, or a pandas Series on
   ``(instance, time)``. A truth of shape ``(n,)`` or ``(n, 1)`` gives one label to every sample of a recording.
-* A sample whose truth is -1 never matters. Predictions are cut to the labeled stretches: a predicted segment that
-  reaches into an unlabeled stretch ends there, and one that spans it becomes two.
-* A true segment that touches -1 is counted and matched by its labeled part, but not measured: nobody knows where it
-  ends. The ends of a recording are not -1; a segment there is measured.
-* `background` is the class that is not a segment (None: there is none). IoU takes every class as it comes, background
-  included; F1, counts, durations and boundaries are about the classes that are not background.
-* Counts of samples are pooled over recordings before any ratio. Means are over the classes that occur in the truth or
-  the prediction, on labeled samples.
-* Segments are matched one to one within a class, at an intersection over union (IoU) of at least `iou`: as many pairs
-  as possible and, among such matchings, the one with the greatest total IoU.
-* Differences are predicted minus true. Truth that is all -1 gives nan and a warning.
-* Where there is nothing to find and nothing is found, a score has no value of its own: it is `zero_division` (1).
+* A sample whose true label is -1 is unlabeled and never matters. Predictions are cut to the labeled stretches: a
+  predicted segment ends where an unlabeled stretch starts, and a predicted segment that spans one becomes two.
+* A true segment next to an unlabeled sample is counted and matched by its labeled part. Its length and ends are not
+  measured, because its true ends are unknown. A segment at the start or end of a recording is measured.
+* `background` is the class that is not a segment (None: every class is a segment). IoU includes the background; F1,
+  counts, durations and boundaries leave it out.
+* Counts of samples are pooled over recordings before they are divided. Means are over the classes that occur in the
+  truth or the prediction of labeled samples.
+* Segments are matched one to one within a class, at an intersection over union (IoU) of at least `iou`. The matching
+  has as many pairs as possible and, among such matchings, the greatest total IoU.
+* Differences are predicted minus true. The result is NaN, with a warning, if every true label is -1.
+* A score is `zero_division` (default: 1) if truth and prediction have nothing to find.
 """
 
-from sslts.metrics._averages import Tally
 from sslts.metrics._matching import Segments, find_segments, match_segments
+from sslts.metrics._tallies import Tally, tallied
 from sslts.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_interval
 from sslts.metrics.confidence import (
     average_gap,
@@ -83,4 +83,5 @@ __all__ = [
     "reliability_curve",
     "segment_f1",
     "segment_f1_scorer",
+    "tallied",
 ]

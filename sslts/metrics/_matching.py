@@ -1,7 +1,7 @@
-"""Pair true with predicted segments: what all metrics of segments share.
+"""Pairs of true and predicted segments, which all metrics of segments share.
 
-All recordings lie end to end in one array, in which `offsets` (n + 1,) say where each starts; segments are in the
-coordinates of that array, so that no segments of different recordings overlap.
+Recordings are laid end to end in one array; recording i starts at ``offsets[i]``, and ``offsets`` has shape (n + 1,).
+Positions of segments count from the start of that array, so segments of different recordings never overlap.
 """
 
 from __future__ import annotations
@@ -13,14 +13,28 @@ import numpy as np
 from sslts._runs import expand_ranges, find_runs
 from sslts.annotations import pool_labels
 
-PAIRS_TOGETHER = 500  # assigned at once, if no segment is in pairs of two parts
+_PAIRS_PER_PART = 500  # small parts keep the assignment fast: its cost grows with the square of the pairs
 
 
 class Segments(NamedTuple):
-    """Segments in order of position, disjoint.
+    """Disjoint segments in order of position, as arrays with one entry for each segment.
+
+    Attributes
+    ----------
+    recording : ndarray of int
+        Index of the recording.
+    start, end : ndarray of int
+        First position of the segment, and the position after its last; positions count over all recordings, laid end
+        to end.
+    label : ndarray of int
+        Class.
+    cut : ndarray of bool
+        Whether the segment touches an unlabeled sample, so that its true ends are unknown.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from sslts.metrics import find_segments
     >>> find_segments(np.array([0, 1, 1, 0, 2]), np.array([0, 5]), background=0).label.tolist()
     [1, 2]
     """
@@ -29,17 +43,11 @@ class Segments(NamedTuple):
     start: np.ndarray
     end: np.ndarray
     label: np.ndarray
-    cut: np.ndarray  # whether an unlabeled sample touches it, so that its true ends are unknown
+    cut: np.ndarray
 
 
 class Comparison(NamedTuple):
-    """True and predicted segments, the classes in either, and which recordings have a labeled sample.
-
-    Examples
-    --------
-    >>> compare([[0, 1], [-1, -1]], [[0, 2], [0, 1]], background=0).labeled.tolist()
-    [True, False]
-    """
+    """True and predicted segments, the classes in either, and whether each recording has a labeled sample."""
 
     true: Segments
     pred: Segments
@@ -48,33 +56,41 @@ class Comparison(NamedTuple):
 
 
 def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | None) -> Segments:
-    """List the runs that are neither -1 nor background.
+    """Return the segments: runs of one class that are neither unlabeled nor background.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (T,)
+        Labels of all recordings, laid end to end (-1 = unlabeled).
+    offsets : ndarray of int of shape (n + 1,)
+        Position where each recording starts, and T.
+    background : int or None
+        The class that is not a segment.
+
+    Returns
+    -------
+    Segments
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from sslts.metrics import find_segments
     >>> found = find_segments(np.array([0, 1, 1, -1, 1]), np.array([0, 5]), background=0)
     >>> found.start.tolist(), found.end.tolist(), found.cut.tolist()
     ([1, 4], [3, 5], [True, True])
     """
     start, end, label = find_runs(labels, breaks=offsets[:-1])
     recording = np.searchsorted(offsets, start, side="right") - 1
-    together = recording[1:] == recording[:-1]
+    same_recording = recording[1:] == recording[:-1]
     cut = np.zeros(label.size, dtype=bool)
-    cut[1:] |= together & (label[:-1] < 0)
-    cut[:-1] |= together & (label[1:] < 0)
+    cut[1:] |= same_recording & (label[:-1] < 0)
+    cut[:-1] |= same_recording & (label[1:] < 0)
     keep = (label >= 0) & (True if background is None else label != background)
     return Segments(recording[keep], start[keep], end[keep], label[keep], cut[keep])
 
 
 def compare(y_true: Any, y_pred: Any, background: int | None) -> Comparison:
-    """Find the segments of truth and prediction.
-
-    Examples
-    --------
-    >>> found = compare([[0, 1, 1, 0]], [[0, 0, 2, 2]], background=0)
-    >>> found.classes.tolist(), found.pred.start.tolist()
-    ([1, 2], [2])
-    """
+    """Return the segments of truth and prediction; predicted segments are cut to the labeled stretches."""
     flat_true, flat_pred, offsets = pool_labels(y_true, y_pred)
     true, pred = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
     labeled = np.diff(np.concatenate([[0], np.cumsum(flat_true >= 0)])[offsets]) > 0
@@ -82,14 +98,9 @@ def compare(y_true: Any, y_pred: Any, background: int | None) -> Comparison:
 
 
 def overlap_segments(true: Segments, pred: Segments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """List the pairs that overlap, of any classes: indices into `true` and `pred`, intersection over union.
+    """Return all pairs of segments that overlap, whatever their classes.
 
-    Examples
-    --------
-    >>> found = compare([[0, 1, 1, 0]], [[1, 1, 0, 1]], background=0)
-    >>> t, p, iou = overlap_segments(found.true, found.pred)
-    >>> t.tolist(), p.tolist(), iou.round(2).tolist()
-    ([0], [0], [0.33])
+    The result has indices into `true`, indices into `pred` and the intersection over union of each pair.
     """
     first = np.searchsorted(pred.end, true.start, side="right")
     last = np.searchsorted(pred.start, true.end, side="left")
@@ -99,7 +110,21 @@ def overlap_segments(true: Segments, pred: Segments) -> tuple[np.ndarray, np.nda
 
 
 def match_segments(true: Segments, pred: Segments, iou: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pair segments of one class by their overlap, one to one: indices into `true` and into `pred`.
+    """Return the one-to-one pairs of segments of the same class that overlap enough.
+
+    The result has as many pairs as possible and, among such matchings, the greatest total intersection over union.
+
+    Parameters
+    ----------
+    true, pred : Segments
+        True and predicted segments of the same recordings.
+    iou : float
+        Least intersection over union of a pair, above 0 and at most 1.
+
+    Returns
+    -------
+    matched_true, matched_pred : ndarray of int
+        Indices into `true` and into `pred`; each pair has one entry in both arrays.
 
     Raises
     ------
@@ -108,29 +133,28 @@ def match_segments(true: Segments, pred: Segments, iou: float) -> tuple[np.ndarr
 
     Examples
     --------
-    >>> found = compare([[0, 1, 1, 0, 1]], [[0, 1, 1, 0, 0]], background=0)
-    >>> [pairs.tolist() for pairs in match_segments(found.true, found.pred, iou=0.5)]
+    >>> import numpy as np
+    >>> from sslts.metrics import find_segments, match_segments
+    >>> offsets = np.array([0, 5])
+    >>> true = find_segments(np.array([0, 1, 1, 0, 1]), offsets, background=0)
+    >>> pred = find_segments(np.array([0, 1, 1, 0, 0]), offsets, background=0)
+    >>> [pairs.tolist() for pairs in match_segments(true, pred, iou=0.5)]
     [[0], [0]]
     """
     if not 0 < iou <= 1:
         raise ValueError(f"iou={iou!r}; give the least intersection over union of a pair, above 0 and at most 1.")
     t, p, overlap = overlap_segments(true, pred)
     enough = (overlap >= iou) & (true.label[t] == pred.label[p])
-    return _one_to_one(t[enough], p[enough], overlap[enough])
+    return _choose_pairs(t[enough], p[enough], overlap[enough])
 
 
 def match_events(
     true: Segments, pred: Segments, onset_tolerance: float, offset_tolerance: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pair segments of one class and recording by their ends, one to one: indices into `true` and into `pred`.
+    """Return the one-to-one pairs of segments of the same class and recording whose starts and ends are close.
 
-    Tolerances are in samples; without `offset_tolerance` only the start has to be near.
-
-    Examples
-    --------
-    >>> found = compare([[0, 1, 1, 1, 0, 1]], [[1, 1, 0, 0, 0, 1]], background=0)
-    >>> [pairs.tolist() for pairs in match_events(found.true, found.pred, 1, None)]
-    [[0, 1], [0, 1]]
+    Tolerances are in samples; with ``offset_tolerance=None`` ends do not matter. The result has indices into `true`
+    and into `pred`.
     """
     first = np.searchsorted(pred.start, true.start - onset_tolerance, side="left")
     last = np.searchsorted(pred.start, true.start + onset_tolerance, side="right")
@@ -142,46 +166,50 @@ def match_events(
     else:
         near &= offset <= offset_tolerance
         distance, reach = onset + offset, onset_tolerance + offset_tolerance
-    return _one_to_one(t[near], p[near], 1 - distance[near] / (reach + 1))
+    return _choose_pairs(t[near], p[near], 1 - distance[near] / (reach + 1))
 
 
-def _one_to_one(t: np.ndarray, p: np.ndarray, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Choose among candidate pairs: as many as possible, then the greatest total worth (each 0 to 1)."""
-    crowded = (np.bincount(t)[t] > 1) | (np.bincount(p)[p] > 1)  # never if every overlap exceeds one half
+def _choose_pairs(t: np.ndarray, p: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a one-to-one choice of the candidate pairs: as many as possible, then the greatest total weight.
+
+    The weight of a pair is from 0 to 1.
+    """
+    crowded = (np.bincount(t)[t] > 1) | (np.bincount(p)[p] > 1)  # none if every overlap exceeds one half
     if not crowded.any():
         return t, p
-    open_ = t[crowded], p[crowded], worth[crowded]
-    chosen = [_assign(*(of[part] for of in open_)) for part in _split_pairs(*open_[:2])]
+    candidates = t[crowded], p[crowded], weight[crowded]
+    chosen = [_solve_assignment(*(values[part] for values in candidates)) for part in _split_pairs(*candidates[:2])]
     true, pred = (np.concatenate(parts) for parts in zip(*chosen, strict=True))
     order = np.argsort(true)
     return np.concatenate([t[~crowded], true[order]]), np.concatenate([p[~crowded], pred[order]])
 
 
 def _split_pairs(t: np.ndarray, p: np.ndarray) -> list[np.ndarray]:
-    """Return the places of pairs in parts that share no segment: assigning takes the square of what is assigned."""
+    """Return indices of pairs in parts that share no segment, so that each part can be solved alone."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
     n = int(t.max()) + 1
     shape = (n + int(p.max()) + 1,) * 2
     component = connected_components(csr_array((np.ones(t.size), (t, n + p)), shape=shape), directed=False)[1][t]
-    part = (np.cumsum(np.bincount(component)) // PAIRS_TOGETHER)[component]
+    part = (np.cumsum(np.bincount(component)) // _PAIRS_PER_PART)[component]
     order = np.argsort(part, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
 
 
-def _assign(t: np.ndarray, p: np.ndarray, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _solve_assignment(t: np.ndarray, p: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of the best one-to-one matching of these candidates."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
     rows, row = np.unique(t, return_inverse=True)
     columns, column = np.unique(p, return_inverse=True)
-    # Each row has a spare column of its own, so that all rows can be matched; it costs more than any rearrangement
-    # of real pairs (1 to 2 each) can save, so that it is taken only by rows that must go without.
+    # The solver matches every row, so each row gets a spare column. A spare column costs more than any rearrangement
+    # of real pairs (cost 1 to 2 each) can save, so a row takes it only if no real pair is left.
     spare = np.arange(rows.size)
-    cost = np.concatenate([2 - worth, np.full(rows.size, 2.0 * rows.size + 1)])
+    cost = np.concatenate([2 - weight, np.full(rows.size, 2.0 * rows.size + 1)])
     ends = (row, spare), (column, columns.size + spare)
-    where = tuple(np.concatenate(parts).astype(np.int32) for parts in ends)  # scipy 1.13 matches no other integers
+    where = tuple(np.concatenate(parts).astype(np.int32) for parts in ends)  # scipy 1.13 takes only int32
     i, j = min_weight_full_bipartite_matching(csr_array((cost, where), shape=(rows.size, columns.size + rows.size)))
     real = j < columns.size
     return rows[i[real]], columns[j[real]]

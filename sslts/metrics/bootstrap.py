@@ -1,8 +1,7 @@
-"""How sure is a number? Intervals over draws of recordings, or of groups of them such as patients."""
+"""Bootstrap intervals of metrics, from resamples of recordings or of groups such as patients."""
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,29 +9,16 @@ import pandas as pd
 from scipy.special import ndtr, stdtrit
 
 from sslts.annotations import pair_labels
-from sslts.metrics._averages import Tally
-from sslts.metrics.events import _tally_event_f1, _tally_segment_f1, event_f1, segment_f1
-from sslts.metrics.measures import _tally_count_mae
-from sslts.metrics.samples import _tally_frame_f1, _tally_mean_iou, frame_f1, mean_iou
-from sslts.metrics.scorers import count_scorer
-
-# Metrics that are functions of sums over recordings, so that a draw is scored from what each recording adds.
-_TALLIES: tuple[tuple[Callable[..., Any], Callable[..., Tally]], ...] = (
-    (mean_iou, _tally_mean_iou),
-    (frame_f1, _tally_frame_f1),
-    (segment_f1, _tally_segment_f1),
-    (event_f1, _tally_event_f1),
-    (count_scorer.function, _tally_count_mae),
-)
+from sslts.metrics._tallies import find_tally
 
 
 class Interval(NamedTuple):
-    """A number and its bootstrap interval.
+    """A score and its bootstrap interval.
 
     Attributes
     ----------
     estimate : float
-        On all recordings.
+        Score of all recordings.
     low, high : float
         Ends of the interval.
 
@@ -58,22 +44,24 @@ def bootstrap_interval(
     n_resamples: int = 1000,
     random_state: int | np.random.Generator | None = 0,
 ) -> Interval:
-    """Return a metric and its percentile interval over draws of recordings, or of groups, with replacement.
+    """Return a metric and its percentile interval over bootstrap resamples of recordings or groups.
 
     Parameters
     ----------
     metric : callable
-        ``metric(y_true, y_pred) -> float``, as `mean_iou`.
+        ``metric(y_true, y_pred) -> float``, such as `mean_iou`.
     y_true, y_pred : array of shape (n, T), or list of (T_i,)
         True labels (-1 = unlabeled) and predicted labels.
     groups : sequence of length n, default=None
-        Whose recording it is, by position. The recordings of one patient or machine are alike, so whole groups are
-        drawn. Those of which that is missing are one group. None: recordings are.
+        Group of each recording, such as its patient or machine, by position. Recordings of one group are alike, so
+        whole groups are drawn. Recordings with a missing group (None or NaN) form one group. None: recordings are
+        drawn.
     level : float, default=0.95
-        Share of the cases that the interval should cover.
+        Coverage of the interval, above 0 and below 1.
     n_resamples : int, default=1000
-        Number of draws.
+        Number of resamples.
     random_state : int, Generator or None, default=0
+        Seed of the resamples.
 
     Returns
     -------
@@ -86,16 +74,18 @@ def bootstrap_interval(
 
     Notes
     -----
-    `mean_iou`, `frame_f1`, `segment_f1`, `event_f1` and ``count_scorer.function`` are tallied once for each recording,
-    so that a draw costs next to nothing. Give their options with `functools.partial`, as
-    ``partial(segment_f1, background=3)``: any other function, a ``lambda`` too, scores all samples of each draw anew.
+    A metric with a tally (see `tallied`) reads the samples once, and each resample costs almost nothing. `mean_iou`,
+    `frame_f1`, `segment_f1`, `event_f1` and ``count_scorer.function`` have one. Pass their options with
+    `functools.partial`, such as ``partial(segment_f1, background=3)``. Any other function, also a ``lambda``, is called
+    with all samples of each resample.
 
-    Of fewer than about ten recordings or groups the interval is still too narrow: they seldom hold what is rare.
+    With fewer than about ten recordings or groups the interval is too narrow, because few recordings seldom hold rare
+    cases.
 
     References
     ----------
     Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13. Hesterberg 2015, "What teachers should know
-    about the bootstrap", section 5.3, for the tails, which are widened for few recordings.
+    about the bootstrap", section 5.3: the tails are widened for few recordings.
 
     Examples
     --------
@@ -120,26 +110,27 @@ def bootstrap_difference(
     n_resamples: int = 1000,
     random_state: int | np.random.Generator | None = 0,
 ) -> Interval:
-    """Return by how much a metric differs between two predictions, with an interval over paired draws.
+    """Return the difference of a metric between two predictions, with an interval over paired resamples.
 
     Parameters
     ----------
     metric : callable
-        ``metric(y_true, y_pred) -> float``, as `mean_iou`; see the notes of `bootstrap_interval`.
+        ``metric(y_true, y_pred) -> float``, such as `mean_iou`; see the notes of `bootstrap_interval`.
     y_true, y_pred, y_baseline : array of shape (n, T), or list of (T_i,)
-        True labels (-1 = unlabeled), predicted labels, and those that they are compared with.
+        True labels (-1 = unlabeled), predicted labels, and the labels that a baseline predicts.
     groups : sequence of length n, default=None
-        Whose recording it is; see `bootstrap_interval`.
+        Group of each recording; see `bootstrap_interval`.
     level : float, default=0.95
-        Share of the cases that the interval should cover.
+        Coverage of the interval, above 0 and below 1.
     n_resamples : int, default=1000
-        Number of draws.
+        Number of resamples.
     random_state : int, Generator or None, default=0
+        Seed of the resamples.
 
     Returns
     -------
     Interval
-        Of ``metric(y_true, y_pred) - metric(y_true, y_baseline)``; both see the same draws.
+        ``metric(y_true, y_pred) - metric(y_true, y_baseline)``, both from the same resamples.
 
     Raises
     ------
@@ -162,14 +153,13 @@ def bootstrap_difference(
 def _make_score(
     metric: Callable[[Any, Any], float], truth: list[np.ndarray], predicted: list[np.ndarray]
 ) -> Callable[[np.ndarray], float]:
-    """Return a function that scores the recordings of these numbers, some of them several times."""
-    function = metric.func if isinstance(metric, partial) and not metric.args else metric
-    tallied = next((tally for known, tally in _TALLIES if known is function), None)
-    if tallied is None:
+    """Return a function that scores the recordings with the given indices; an index may occur several times."""
+    compute_tally = find_tally(metric)
+    if compute_tally is None:
         return lambda rows: metric([truth[i] for i in rows], [predicted[i] for i in rows])
-    given = inspect.signature(metric).bind(truth, predicted)
-    given.apply_defaults()
-    tally = tallied(*given.args, **given.kwargs)
+    call = inspect.signature(metric).bind(truth, predicted)
+    call.apply_defaults()
+    tally = compute_tally(*call.args, **call.kwargs)
     return lambda rows: tally.score(np.bincount(rows, minlength=len(truth)))
 
 
@@ -181,19 +171,22 @@ def _resample(
     n_resamples: int,
     random_state: int | np.random.Generator | None,
 ) -> Interval:
+    """Return the score of all recordings and its percentile interval over resamples of groups."""
     n = len(truth)
     if groups is not None and len(groups) != n:
-        raise ValueError(f"groups has {len(groups)} entries, y_true has {n} recordings; give one for each.")
+        raise ValueError(f"groups has {len(groups)} entries, y_true has {n} recordings; give one group for each.")
     if not 0 < level < 1:
         raise ValueError(f"level={level!r}; give a share above 0 and below 1.")
     if n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples!r}; give 1 or more.")
-    index = np.arange(n) if groups is None else _number_groups(groups)
-    labeled = np.array([(labels >= 0).any() for labels in truth], dtype=bool)  # the others say nothing, drawn or not
-    members = [np.flatnonzero((index == g) & labeled) for g in np.unique(index[labeled])]
+    group_of = np.arange(n) if groups is None else _number_groups(groups)
+    labeled = np.array([(labels >= 0).any() for labels in truth], dtype=bool)  # unlabeled recordings change no score
+    members = [np.flatnonzero((group_of == g) & labeled) for g in np.unique(group_of[labeled])]
     if len(members) < 2:
-        what = "recordings" if groups is None else "groups"
-        raise ValueError(f"an interval needs at least two {what} with labels to draw from, there are {len(members)}.")
+        kind = "recordings" if groups is None else "groups"
+        raise ValueError(
+            f"an interval needs at least two {kind} with labels, y_true has {len(members)}; label more {kind}."
+        )
     rng = np.random.default_rng(random_state)
     draws = rng.integers(len(members), size=(n_resamples, len(members)))
     scores = [score(np.concatenate([members[g] for g in draw])) for draw in draws]
@@ -203,10 +196,11 @@ def _resample(
 
 
 def _widen_tail(tail: float, n: int) -> float:
-    """Return the share of draws to leave out on either side so that ``tail`` of the cases lies there, of n drawn."""
+    """Return the share of resamples to cut on each side, given the wanted share ``tail`` and ``n`` drawn groups."""
     return float(ndtr(stdtrit(n - 1, tail) * np.sqrt(n / (n - 1))))
 
 
 def _number_groups(groups: Sequence[Any]) -> np.ndarray:
-    """Return the number of each recording's group, in sorted order: unlike NumPy, pandas can sort None as well."""
+    """Return the group of each recording as an integer, numbered in sorted order."""
+    # Unlike NumPy, pandas also sorts None.
     return pd.factorize(np.asarray(groups).ravel(), sort=True, use_na_sentinel=False)[0]

@@ -1,4 +1,4 @@
-"""Metrics of segments: which of them are found, in which order, and how well they cover the truth."""
+"""Metrics of segments: how many are found, in which order they follow, and how well they cover the truth."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.metrics._averages import Tally, average_f1, count_per_recording, warn_empty
 from sslts.metrics._matching import Comparison, compare, match_events, match_segments, overlap_segments
+from sslts.metrics._tallies import Tally, average_f1, count_per_recording, tallied, warn_empty
 
 
+def _tally_segment_f1(
+    y_true: Any, y_pred: Any, *, background: int | None, iou: float, average: str | None, zero_division: float
+) -> Tally:
+    """Return the tally of `segment_f1` at a single IoU."""
+    found = compare(y_true, y_pred, background)
+    return _tally_hits(found, match_segments(found.true, found.pred, iou)[0], average, zero_division)
+
+
+@tallied(_tally_segment_f1)
 def segment_f1(
     y_true: Any,
     y_pred: Any,
@@ -20,26 +29,27 @@ def segment_f1(
     average: str | None = "macro",
     zero_division: float = 1.0,
 ) -> float | pd.Series | pd.DataFrame:
-    """F1 of segments: a true segment is found if a predicted one of its class overlaps it enough.
+    """Return the F1 of segments: a true segment is found if a predicted segment of its class overlaps it enough.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
         True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
-        The class that is not a segment.
+        The class that is not a segment; None if every class is a segment.
     iou : float or sequence of float, default=0.5
-        Least intersection over union of a pair, above 0 and at most 1; several give a result for each.
+        Least intersection over union of a pair, above 0 and at most 1; a sequence gives a result for each value.
     average : {"macro", "micro", None}, default="macro"
-        Mean over classes; one F1 of the segments of all classes together; or one F1 per class.
+        "macro": mean of the F1 of each class. "micro": one F1 over the segments of all classes. None: one F1 per class.
     zero_division : float, default=1.0
-        What it is if there is no segment in truth or prediction.
+        Result if truth and prediction have no segment.
 
     Returns
     -------
     float, pandas.Series or pandas.DataFrame
-        0 to 1. A Series per class if `average` is None, or per IoU (the index is ``iou``) if there are several; a
-        DataFrame of IoUs by classes if both. nan, with a warning, if nothing is labeled.
+        0 to 1. A Series of classes if `average` is None; a Series of IoUs (the index is ``iou``) if `iou` is a
+        sequence; a DataFrame of IoUs (rows) and classes (columns) if both. NaN, with a warning, if no sample is
+        labeled.
 
     Raises
     ------
@@ -48,8 +58,8 @@ def segment_f1(
 
     References
     ----------
-    Lea et al., "Temporal Convolutional Networks for Action Segmentation and Detection", CVPR 2017, section 4.1 (F1@k;
-    there the matching is greedy, here it is a largest one).
+    Lea et al., "Temporal Convolutional Networks for Action Segmentation and Detection", CVPR 2017, section 4.1 (F1@k).
+    The matching is greedy there; here it has as many pairs as possible.
 
     Examples
     --------
@@ -62,15 +72,35 @@ def segment_f1(
     {0.5: 0.5, 0.9: 0.0}
     """
     found = compare(y_true, y_pred, background)
-    many = np.atleast_1d(np.asarray(iou, dtype=np.float64))
-    hits = [match_segments(found.true, found.pred, one)[0] for one in many.tolist()]
-    scores = [_tally_hits(found, one, average, zero_division).score() for one in hits]
+    thresholds = np.atleast_1d(np.asarray(iou, dtype=np.float64))
+    hits_at = [match_segments(found.true, found.pred, threshold)[0] for threshold in thresholds.tolist()]
+    scores = [_tally_hits(found, hits, average, zero_division).score() for hits in hits_at]
     if np.ndim(iou) == 0:
         return scores[0]
-    index = pd.Index(many, name="iou")
+    index = pd.Index(thresholds, name="iou")
     return pd.Series(scores, index=index, name="f1") if average else pd.DataFrame(scores).set_index(index)
 
 
+def _tally_event_f1(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    onset_tolerance: float,
+    offset_tolerance: float | None,
+    background: int | None,
+    average: str | None,
+    zero_division: float,
+) -> Tally:
+    """Return the tally of `event_f1`; raise if a tolerance is negative."""
+    for name, value in (("onset_tolerance", onset_tolerance), ("offset_tolerance", offset_tolerance)):
+        if value is not None and not value >= 0:
+            raise ValueError(f"{name}={value!r}; give a number of samples, 0 or more.")
+    found = compare(y_true, y_pred, background)
+    hits, _ = match_events(found.true, found.pred, onset_tolerance, offset_tolerance)
+    return _tally_hits(found, hits, average, zero_division)
+
+
+@tallied(_tally_event_f1)
 def event_f1(
     y_true: Any,
     y_pred: Any,
@@ -81,7 +111,7 @@ def event_f1(
     average: str | None = "macro",
     zero_division: float = 1.0,
 ) -> float | pd.Series:
-    """F1 of events: a true segment is found if a predicted one of its class begins, and perhaps ends, close enough.
+    """Return the F1 of events: a true segment is found if a predicted segment of its class starts close enough.
 
     Parameters
     ----------
@@ -90,18 +120,18 @@ def event_f1(
     onset_tolerance : float
         Largest distance between the starts of a pair, in samples, 0 or more.
     offset_tolerance : float or None, default=None
-        Largest distance between their ends. None: ends do not matter.
+        Largest distance between the ends of a pair, in samples, 0 or more. None: ends do not matter.
     background : int or None, default=0
-        The class that is not an event.
+        The class that is not an event; None if every class is an event.
     average : {"macro", "micro", None}, default="macro"
-        Mean over classes; one F1 of the events of all classes together; or one F1 per class.
+        "macro": mean of the F1 of each class. "micro": one F1 over the events of all classes. None: one F1 per class.
     zero_division : float, default=1.0
-        What it is if there is no event in truth or prediction.
+        Result if truth and prediction have no event.
 
     Returns
     -------
     float or pandas.Series
-        0 to 1, per class if `average` is None. nan, with a warning, if nothing is labeled.
+        0 to 1, per class if `average` is None. NaN, with a warning, if no sample is labeled.
 
     Raises
     ------
@@ -110,8 +140,8 @@ def event_f1(
 
     Notes
     -----
-    The matching is one to one, within a class and a recording: as many pairs as possible and, among such matchings,
-    the one with the least total distance. `mir_eval.transcription` matches notes in this way.
+    The matching is one to one within a class and a recording: it has as many pairs as possible and, among such
+    matchings, the least total distance. `mir_eval.transcription` matches notes in the same way.
 
     References
     ----------
@@ -136,77 +166,39 @@ def event_f1(
     ).score()
 
 
-def _tally_segment_f1(
-    y_true: Any, y_pred: Any, *, background: int | None, iou: float, average: str | None, zero_division: float
-) -> Tally:
-    """Return what each recording adds to `segment_f1`.
-
-    Examples
-    --------
-    >>> options = {"background": 0, "iou": 0.5, "average": "macro", "zero_division": 1.0}
-    >>> _tally_segment_f1([[0, 1, 1, 0, 1]], [[0, 1, 1, 0, 0]], **options).score()
-    0.6666666666666666
-    """
-    found = compare(y_true, y_pred, background)
-    return _tally_hits(found, match_segments(found.true, found.pred, iou)[0], average, zero_division)
-
-
-def _tally_event_f1(
-    y_true: Any,
-    y_pred: Any,
-    *,
-    onset_tolerance: float,
-    offset_tolerance: float | None,
-    background: int | None,
-    average: str | None,
-    zero_division: float,
-) -> Tally:
-    """Return what each recording adds to `event_f1`.
-
-    Examples
-    --------
-    >>> options = {"background": 0, "average": "macro", "zero_division": 1.0}
-    >>> _tally_event_f1([[0, 1, 1, 0]], [[1, 1, 1, 0]], onset_tolerance=1, offset_tolerance=None, **options).score()
-    1.0
-    """
-    for name, value in (("onset_tolerance", onset_tolerance), ("offset_tolerance", offset_tolerance)):
-        if value is not None and not value >= 0:
-            raise ValueError(f"{name}={value!r}; give a number of samples, 0 or more.")
-    found = compare(y_true, y_pred, background)
-    hits, _ = match_events(found.true, found.pred, onset_tolerance, offset_tolerance)
-    return _tally_hits(found, hits, average, zero_division)
-
-
 def _tally_hits(found: Comparison, hits: np.ndarray, average: str | None, zero_division: float) -> Tally:
-    """Count the segments of each recording: those of the truth that are found, and all in truth plus prediction."""
+    """Return a tally of segments: the found true ones, and the true plus predicted ones, of each class.
+
+    ``hits`` are indices of the true segments that are found.
+    """
     n = found.labeled.size
     true, pred = (
         count_per_recording(side.recording, side.label, n, found.classes) for side in (found.true, found.pred)
     )
-    right = count_per_recording(found.true.recording[hits], found.true.label[hits], n, found.classes)
+    n_hits = count_per_recording(found.true.recording[hits], found.true.label[hits], n, found.classes)
     finish = partial(average_f1, average=average, zero_division=zero_division)
-    return Tally(np.stack([right, true + pred]), found.classes, found.labeled, finish)
+    return Tally(np.stack([n_hits, true + pred]), found.classes, found.labeled, finish)
 
 
 def edit_score(y_true: Any, y_pred: Any, *, background: int | None = 0, zero_division: float = 1.0) -> float:
-    """One minus the normalised edit distance between the sequences of true and predicted segments.
+    """Return one minus the normalized edit distance between the sequences of true and predicted segments.
 
-    It is about order and number alone, whatever the lengths: 1 if the labels of the segments follow one another as
-    they should. Mean over the recordings that have a labeled sample.
+    Only the order of the segments' classes matters, not their lengths: the score is 1 if both sequences are equal. It
+    is the mean over the recordings with a labeled sample.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
         True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
-        The class that is not a segment.
+        The class that is not a segment; None if every class is a segment.
     zero_division : float, default=1.0
-        The score of a recording without a segment in truth or prediction.
+        Score of a recording whose truth and prediction have no segment.
 
     Returns
     -------
     float
-        0 to 1; nan, with a warning, if nothing is labeled.
+        0 to 1; NaN, with a warning, if no sample is labeled.
 
     Raises
     ------
@@ -238,33 +230,33 @@ def edit_score(y_true: Any, y_pred: Any, *, background: int | None = 0, zero_div
 
 
 def _count_edits(a: np.ndarray, b: np.ndarray) -> int:
-    """Levenshtein distance: insertions, deletions and replacements that make `a` into `b`."""
+    """Return the Levenshtein distance: the least number of insertions, deletions and replacements from a to b."""
     steps = np.arange(b.size + 1)
     row = steps.copy()
     for i, value in enumerate(a, start=1):
         kept = np.minimum(row[1:] + 1, row[:-1] + (b != value))
-        # An insertion costs one more than the cell to the left: the least of all cells to the left, plus the distance.
+        # An insertion costs 1 more than the cell to its left: take the cheapest cell to the left plus its distance.
         row = np.minimum.accumulate(np.concatenate([[i], kept]) - steps) + steps
     return int(row[-1])
 
 
 def covering(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:  # noqa: ARG001
-    """How well the predicted segments cover the true ones, whatever their class.
+    """Return how well the predicted segments cover the true segments, whatever their class.
 
-    Each true segment, stretches of background too, is worth the greatest intersection over union that a predicted one
-    of its recording has with it; the mean is weighted by the length of the true segments.
+    Each true segment scores its greatest intersection over union with a predicted segment of its recording. The result
+    is the mean over true segments, weighted by length. A stretch of background is a segment here.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
         True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
-        Taken as by every metric; a stretch of background is a segment here, so it changes nothing.
+        Has no effect, because the background counts like any other class. It is there because every metric has it.
 
     Returns
     -------
     float
-        0 to 1; nan, with a warning, if nothing is labeled.
+        0 to 1; NaN, with a warning, if no sample is labeled.
 
     Raises
     ------

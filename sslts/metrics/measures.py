@@ -1,25 +1,24 @@
-"""Metrics of what the user came for: how many segments there are, how long they last, where they begin and end."""
+"""Metrics of measurements: the number of segments, their lengths, and where they start and end."""
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sslts.metrics._averages import Tally, count_per_recording, warn_empty
 from sslts.metrics._matching import compare, match_segments
+from sslts.metrics._tallies import Tally, count_per_recording, warn_empty
 from sslts.recordings import check_sampling_rate
 
 
 class CountError(NamedTuple):
-    """Errors of the number of segments per recording: `count_error`.
+    """Errors of the number of segments per recording, from `count_error`.
 
     Attributes
     ----------
     bias : float
-        Mean of predicted minus true.
+        Mean of predicted minus true number.
     mae : float
-        Mean of the absolute difference.
+        Mean absolute difference.
     exact : float
         Share of recordings whose number is right.
 
@@ -36,14 +35,14 @@ class CountError(NamedTuple):
 
 
 class DurationError(NamedTuple):
-    """Errors of the length of segments: `duration_error`.
+    """Errors of the length of segments, from `duration_error`.
 
     Attributes
     ----------
     bias : float
-        Mean of predicted minus true.
+        Mean of predicted minus true length.
     mae : float
-        Mean of the absolute difference.
+        Mean absolute difference.
 
     Examples
     --------
@@ -57,21 +56,21 @@ class DurationError(NamedTuple):
 
 
 def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> CountError:
-    """Errors of the number of segments: per class over recordings, then the mean over classes.
+    """Return errors of the number of segments: the mean over recordings per class, then the mean over classes.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabeled) and predicted labels. Recordings without a labeled sample are left out; of the
-        others, the segments in the labeled stretches are counted.
+        True labels (-1 = unlabeled) and predicted labels. Segments in labeled stretches are counted; recordings
+        without a labeled sample are left out.
     background : int or None, default=0
-        The class that is not a segment.
+        The class that is not a segment; None if every class is a segment.
 
     Returns
     -------
     CountError
-        ``bias`` and ``mae`` in segments per recording, ``exact`` a share. (0, 0, 1) if there is no segment in truth
-        or prediction. nan, with a warning, if nothing is labeled.
+        ``bias`` and ``mae`` in segments per recording, ``exact`` as a share. (0, 0, 1) if truth and prediction have no
+        segment. NaN, with a warning, if no sample is labeled.
 
     Raises
     ------
@@ -88,13 +87,7 @@ def count_error(y_true: Any, y_pred: Any, *, background: int | None = 0) -> Coun
 
 
 def _tally_counts(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
-    """Return what each recording adds to `count_error`.
-
-    Examples
-    --------
-    >>> _tally_counts([[0, 1, 0, 1]], [[0, 1, 1, 1]], background=0).score().bias
-    -1.0
-    """
+    """Return the tally of `count_error`."""
     found = compare(y_true, y_pred, background)
     n, labeled = found.labeled.size, found.labeled
     true, pred = (
@@ -105,25 +98,14 @@ def _tally_counts(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
     return Tally(np.stack([error, np.abs(error), exact, true + pred]), found.classes, labeled, _average_counts)
 
 
-def _tally_count_mae(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
-    """Return what each recording adds to the ``mae`` of `count_error`.
-
-    Examples
-    --------
-    >>> _tally_count_mae([[0, 1, 0, 1]], [[0, 1, 1, 1]], background=0).score()
-    1.0
-    """
-    tally = _tally_counts(y_true, y_pred, background=background)
-    return replace(tally, finish=lambda *sums: tally.finish(*sums).mae)
-
-
 def _average_counts(sums: np.ndarray, classes: np.ndarray, n_labeled: int) -> CountError:
+    """Return the errors from the sums of a tally of counts."""
     if not n_labeled:
         warn_empty("y_true is all -1: there is no recording to count in")
         return CountError(np.nan, np.nan, np.nan)
     if not classes.size:
         return CountError(0.0, 0.0, 1.0)
-    # Every class has the same recordings: the mean of the class means is the mean over both.
+    # Every class has the same number of recordings, so the mean of class means is the mean over all.
     bias, mae, exact = sums[:3].sum(axis=1) / (n_labeled * classes.size)
     return CountError(float(bias), float(mae), float(exact))
 
@@ -136,24 +118,24 @@ def duration_error(
     iou: float = 0.5,
     sampling_rate: float | None = None,
 ) -> DurationError:
-    """Errors of the length of matched segments: per class, then the mean over classes.
+    """Return errors of the length of matched segments: the mean per class, then the mean over classes.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
         True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
-        The class that is not a segment.
+        The class that is not a segment; None if every class is a segment.
     iou : float, default=0.5
         Least intersection over union of a pair, above 0 and at most 1.
     sampling_rate : float, default=None
-        Samples per second. None: the result is in samples.
+        Samples per second, for a result in seconds. None: the result is in samples.
 
     Returns
     -------
     DurationError
         ``bias`` and ``mae`` in samples, or in seconds with `sampling_rate`, over the classes with at least one
-        measured pair. nan, with a warning, if there is none.
+        measured pair. NaN, with a warning, if no pair is measured.
 
     Raises
     ------
@@ -166,7 +148,7 @@ def duration_error(
     >>> duration_error([[0, 1, 1, 1, 1, 0]], [[0, 1, 1, 1, 0, 0]], sampling_rate=10)
     DurationError(bias=-0.1, mae=0.1)
     """
-    label, onset, offset, _ = _measure(y_true, y_pred, background, iou, sampling_rate)
+    label, onset, offset, _ = _measure_boundaries(y_true, y_pred, background, iou, sampling_rate)
     error = offset - onset
     means = pd.DataFrame({"bias": error, "mae": np.abs(error)}).groupby(label).mean().mean()
     return DurationError(float(means["bias"]), float(means["mae"]))
@@ -180,25 +162,26 @@ def boundary_error(
     iou: float = 0.5,
     sampling_rate: float | None = None,
 ) -> pd.DataFrame:
-    """Errors of where matched segments start (onset) and end (offset), per class.
+    """Return errors of the start (onset) and end (offset) of matched segments, per class.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
         True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
-        The class that is not a segment.
+        The class that is not a segment; None if every class is a segment.
     iou : float, default=0.5
         Least intersection over union of a pair, above 0 and at most 1.
     sampling_rate : float, default=None
-        Samples per second. None: the result is in samples.
+        Samples per second, for a result in seconds. None: the result is in samples.
 
     Returns
     -------
     pandas.DataFrame
-        A row per class in truth or prediction that is not background (the index is ``label``); columns
-        ``onset_bias, onset_mae, offset_bias, offset_mae`` (float64; samples, or seconds with `sampling_rate`; a
-        negative bias is too early). nan for a class without a measured pair; a warning if none has one.
+        One row per class in truth or prediction except the background (the index is ``label``). Columns
+        ``onset_bias, onset_mae, offset_bias, offset_mae`` (float64) in samples, or in seconds with `sampling_rate`; a
+        negative bias means too early. NaN for a class without a measured pair; a warning if no class has a measured
+        pair.
 
     Raises
     ------
@@ -213,20 +196,20 @@ def boundary_error(
     label
     1            -1.0        1.0         -1.0         1.0
     """
-    label, onset, offset, classes = _measure(y_true, y_pred, background, iou, sampling_rate)
+    label, onset, offset, classes = _measure_boundaries(y_true, y_pred, background, iou, sampling_rate)
     errors = {"onset_bias": onset, "onset_mae": np.abs(onset), "offset_bias": offset, "offset_mae": np.abs(offset)}
     return pd.DataFrame(errors).groupby(label).mean().reindex(pd.Index(classes)).rename_axis(index="label")
 
 
-def _measure(
+def _measure_boundaries(
     y_true: Any, y_pred: Any, background: int | None, iou: float, sampling_rate: float | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Give label, onset error and offset error of each measured pair, and all classes."""
+    """Return class, onset error and offset error of each measured pair, and all classes."""
     rate = check_sampling_rate(sampling_rate)
     found = compare(y_true, y_pred, background)
     t, p = match_segments(found.true, found.pred, iou)
-    whole = ~found.true.cut[t]
-    t, p = t[whole], p[whole]
+    known = ~found.true.cut[t]  # the true ends of a cut segment are unknown
+    t, p = t[known], p[known]
     if not t.size:
         reason = f"no segment is matched at iou={iou} and measured" if found.labeled.any() else "y_true is all -1"
         warn_empty(reason)

@@ -1,4 +1,4 @@
-"""Metrics of samples: how many of them have the right class."""
+"""Metrics of samples: whether each sample has the right class."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,21 +8,21 @@ import numpy as np
 import pandas as pd
 
 from sslts.annotations import pool_labels
-from sslts.metrics._averages import Tally, average_f1, count_per_recording, warn_empty
+from sslts.metrics._tallies import Tally, average_f1, count_per_recording, tallied, warn_empty
 
 
 def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Count the labeled samples by true and predicted class, pooled over recordings.
+    """Return the confusion matrix of the labeled samples, pooled over recordings.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
-        True labels (-1 = unlabeled) and predicted labels; see the module for all accepted forms.
+        True labels (-1 = unlabeled) and predicted labels; `sslts.metrics` lists all accepted forms.
 
     Returns
     -------
     matrix : ndarray of int64 of shape (K, K)
-        ``matrix[i, j]``: samples of true class ``classes[i]`` that were predicted as ``classes[j]``.
+        ``matrix[i, j]`` counts the samples of true class ``classes[i]`` with predicted class ``classes[j]``.
     classes : ndarray of int64 of shape (K,)
         The classes in the truth or the prediction of labeled samples, sorted. Empty if nothing is labeled.
 
@@ -48,7 +48,7 @@ def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def class_iou(y_true: Any, y_pred: Any) -> pd.Series:
-    """Intersection over union of the samples of each class, pooled over recordings.
+    """Return the intersection over union (IoU) of the samples of each class, pooled over recordings.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def class_iou(y_true: Any, y_pred: Any) -> pd.Series:
     -------
     pandas.Series
         IoU (float64) of each class in the truth or the prediction; the index is ``label``. Empty, with a warning, if
-        nothing is labeled.
+        no sample is labeled.
 
     Raises
     ------
@@ -75,20 +75,26 @@ def class_iou(y_true: Any, y_pred: Any) -> pd.Series:
     return _tally_samples(y_true, y_pred, _divide_iou).score()
 
 
+def _tally_mean_iou(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:  # noqa: ARG001
+    """Return the tally of `mean_iou`."""
+    return _tally_samples(y_true, y_pred, lambda *sums: float(_divide_iou(*sums).mean()))
+
+
+@tallied(_tally_mean_iou)
 def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
-    """Mean over classes of the intersection over union of samples: what ``score`` returns.
+    """Return the mean over classes of the IoU of samples, which is also the ``score`` of a segmenter.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
         True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
-        Taken as by every metric; the background is a class of samples like any other, so it changes nothing.
+        Has no effect, because the background counts like any other class. It is there because every metric has it.
 
     Returns
     -------
     float
-        0 to 1, the mean of `class_iou`; nan, with a warning, if nothing is labeled.
+        0 to 1, the mean of `class_iou`; NaN, with a warning, if no sample is labeled.
 
     Raises
     ------
@@ -105,7 +111,7 @@ def mean_iou(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
 
 
 def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
-    """`mean_iou` of each recording by itself, over the classes in it.
+    """Return the `mean_iou` of each recording, over the classes that occur in it.
 
     Parameters
     ----------
@@ -115,7 +121,7 @@ def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (n,)
-        0 to 1; nan for a recording without a labeled sample.
+        0 to 1; NaN for a recording without a labeled sample.
 
     Raises
     ------
@@ -133,6 +139,15 @@ def mean_iou_each(y_true: Any, y_pred: Any) -> np.ndarray:
     return pd.DataFrame(hits / np.where(union > 0, union, np.nan)).mean(axis=1).to_numpy()
 
 
+def _tally_frame_f1(
+    y_true: Any, y_pred: Any, *, background: int | None, average: str | None, zero_division: float
+) -> Tally:
+    """Return the tally of `frame_f1`."""
+    finish = partial(average_f1, average=average, zero_division=zero_division)
+    return _tally_samples(y_true, y_pred, finish, leave_out=background)
+
+
+@tallied(_tally_frame_f1)
 def frame_f1(
     y_true: Any,
     y_pred: Any,
@@ -141,23 +156,23 @@ def frame_f1(
     average: str | None = "macro",
     zero_division: float = 1.0,
 ) -> float | pd.Series:
-    """F1 of the samples of each class that is not background.
+    """Return the F1 of the samples, over all classes except the background.
 
     Parameters
     ----------
     y_true, y_pred : array of shape (n, T) or (T,), or list of (T_i,)
         True labels (-1 = unlabeled) and predicted labels.
     background : int or None, default=0
-        The class to leave out.
+        The class to leave out; None leaves out no class.
     average : {"macro", "micro", None}, default="macro"
-        Mean over classes; one F1 of the samples of all classes together; or one F1 per class.
+        "macro": mean of the F1 of each class. "micro": one F1 over the samples of all classes. None: one F1 per class.
     zero_division : float, default=1.0
-        What it is if no such class is in truth or prediction.
+        Result if only background occurs in truth and prediction.
 
     Returns
     -------
     float or pandas.Series
-        0 to 1, per class if `average` is None. nan, with a warning, if nothing is labeled.
+        0 to 1, per class if `average` is None. NaN, with a warning, if no sample is labeled.
 
     Raises
     ------
@@ -173,50 +188,26 @@ def frame_f1(
     return _tally_frame_f1(y_true, y_pred, background=background, average=average, zero_division=zero_division).score()
 
 
-def _tally_mean_iou(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:  # noqa: ARG001
-    """Return what each recording adds to `mean_iou`.
-
-    Examples
-    --------
-    >>> round(_tally_mean_iou([[0, 0, 1, 1]], [[0, 1, 1, 1]], background=0).score(), 3)
-    0.583
-    """
-    return _tally_samples(y_true, y_pred, lambda *sums: float(_divide_iou(*sums).mean()))
-
-
-def _tally_frame_f1(
-    y_true: Any, y_pred: Any, *, background: int | None, average: str | None, zero_division: float
-) -> Tally:
-    """Return what each recording adds to `frame_f1`.
-
-    Examples
-    --------
-    >>> _tally_frame_f1([[0, 0, 1, 1]], [[0, 1, 1, 1]], background=0, average="macro", zero_division=1.0).score()
-    0.8
-    """
-    finish = partial(average_f1, average=average, zero_division=zero_division)
-    return _tally_samples(y_true, y_pred, finish, leave_out=background)
-
-
 def _tally_samples(y_true: Any, y_pred: Any, finish: Callable[..., Any], leave_out: int | None = None) -> Tally:
-    """Count the labeled samples of each recording: those that are right, and all in truth plus prediction."""
+    """Return a tally of labeled samples: the correct ones, and the true plus predicted ones, of each class."""
     true, pred, offsets = pool_labels(y_true, y_pred)
     labeled = true >= 0
     n = offsets.size - 1
     recording = np.repeat(np.arange(n), np.diff(offsets))[labeled]
     true, pred = true[labeled], pred[labeled]
     classes = np.union1d(np.unique(true), np.unique(pred))
-    right = true == pred
-    hits, of_true, of_pred = (
-        count_per_recording(recording[some], labels[some], n, classes)
-        for some, labels in ((right, true), (slice(None), true), (slice(None), pred))
+    correct = true == pred
+    hits, n_true, n_pred = (
+        count_per_recording(recording[chosen], labels[chosen], n, classes)
+        for chosen, labels in ((correct, true), (slice(None), true), (slice(None), pred))
     )
-    totals = of_true + of_pred
+    totals = n_true + n_pred
     keep = np.full(classes.size, True) if leave_out is None else classes != leave_out
     return Tally(np.stack([hits, totals])[:, :, keep], classes[keep], totals.any(axis=1), finish)
 
 
 def _divide_iou(sums: np.ndarray, classes: np.ndarray, n_labeled: int) -> pd.Series:
+    """Return the IoU of each class from the sums of a tally of samples."""
     if not n_labeled:
         warn_empty("y_true is all -1: there is no sample to score")
     hits, totals = sums

@@ -1,37 +1,39 @@
-"""Metrics as scikit-learn's searches want them."""
+"""Scorers: metrics in the form that scikit-learn's searches take."""
 
 import inspect
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from sslts._wrapping import find_attribute
 from sslts.annotations import follow_index
+from sslts.metrics._tallies import Tally, tallied
 from sslts.metrics.confidence import expected_calibration_error
 from sslts.metrics.events import covering, edit_score, event_f1, segment_f1
-from sslts.metrics.measures import boundary_error, count_error, duration_error
+from sslts.metrics.measures import _tally_counts, boundary_error, count_error, duration_error
 from sslts.metrics.samples import frame_f1, mean_iou
 
 
 @dataclass(frozen=True, repr=False)
 class SegmentationScorer:
-    """A metric as scikit-learn's searches want it: ``scorer(estimator, X, y)``, greater is better.
+    """A scorer made from a metric, ``scorer(estimator, X, y) -> float``, for scikit-learn's ``scoring=``.
 
-    Made for ``scoring=`` of `GridSearchCV`, `cross_val_score` and their kind, alone or in a dictionary. The class that
-    is not a segment is read from the estimator's ``background``: its own, or that of a pipeline's last step, a
-    search's best estimator or the estimator it wraps; 0 where none says. The detectors of `sslts.adapters.sktime` are
-    scored too, by the labels of time steps. Scorers are immutable, equal by value, and pickle if `function` does.
+    A greater score is better. Pass one scorer or a dictionary of scorers to `GridSearchCV`, `cross_val_score` and
+    similar functions. The background class is the ``background`` of the estimator, of a pipeline's last step, of a
+    search's best estimator or of a wrapped estimator; 0 if there is no such attribute. Detectors of
+    `sslts.adapters.sktime` are scored by their labels of time steps. Scorers are immutable and equal by value; a scorer
+    can be pickled if `function` can.
 
     Parameters
     ----------
     function : callable
-        ``function(y_true, y_pred) -> float``. If it has a parameter `background` or `classes`, that is given by name.
+        ``function(y_true, y_pred) -> float``. Parameters named `background` and `classes` are passed if it has them.
     sign : {1, -1}, default=1
-        -1 for errors, where less is better: the score is ``sign * function(...)``.
+        The score is ``sign * function(...)``: give -1 for errors, where less is better.
     name : str, default=None
-        What the scorer is called when shown. None: the name of `function`.
+        Name of the scorer when shown. None: the name of `function`.
     response : {"predict", "predict_proba"}, default="predict"
-        What of the estimator `function` is given.
+        Method of the estimator whose result is passed as `y_pred`.
 
     Raises
     ------
@@ -65,33 +67,33 @@ class SegmentationScorer:
             raise ValueError(f"response={self.response!r}; give 'predict' or 'predict_proba'.")
 
     @property
-    def __name__(self) -> str:  # what scikit-learn's displays call the score
+    def __name__(self) -> str:  # scikit-learn's displays show it
         return self.name or str(getattr(self.function, "__name__", repr(self.function)))
 
     def __repr__(self) -> str:
         return f"SegmentationScorer({self.__name__}{', sign=-1' if self.sign < 0 else ''})"
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
-        """Score what `estimator` predicts for `X` against the truth `y` (labels, -1 = unlabeled)."""
-        known = inspect.signature(self.function).parameters
-        options = {"background": find_attribute(estimator, "background", 0)} if "background" in known else {}
-        if self.response == "predict_proba" and "classes" in known:
+        """Return the score of the estimator's predictions for `X` against the true labels `y` (-1 = unlabeled)."""
+        accepted = inspect.signature(self.function).parameters
+        options = {"background": find_attribute(estimator, "background", 0)} if "background" in accepted else {}
+        if self.response == "predict_proba" and "classes" in accepted:
             options["classes"] = estimator.classes_
-        # A detector, be it the best of a search, predicts events; it gives labels of time steps for both sides.
-        compare = getattr(getattr(estimator, "best_estimator_", estimator), "pair_response", None)
-        pair = compare(X, y, self.response) if compare else (follow_index(y, X), getattr(estimator, self.response)(X))
+        # A detector predicts events, so it converts truth and prediction to labels of time steps itself.
+        convert = getattr(getattr(estimator, "best_estimator_", estimator), "pair_response", None)
+        pair = convert(X, y, self.response) if convert else (follow_index(y, X), getattr(estimator, self.response)(X))
         return self.sign * float(self.function(*pair, **options))
 
 
 def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None = None) -> SegmentationScorer:
-    """Return a scorer of `event_f1`, which has no tolerance of its own.
+    """Return a scorer of `event_f1` with the given tolerances.
 
     Parameters
     ----------
     onset_tolerance : float
-        In samples.
+        Largest distance between the starts of a pair, in samples, 0 or more.
     offset_tolerance : float or None, default=None
-        In samples; None: ends do not matter.
+        Largest distance between the ends of a pair, in samples, 0 or more. None: ends do not matter.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None 
 
 @dataclass(frozen=True)
 class _EventF1:
-    """`event_f1` with tolerances; unlike a partial function, equal by value."""
+    """`event_f1` with tolerances; equal by value, unlike a partial function."""
 
     onset_tolerance: float
     offset_tolerance: float | None
@@ -124,6 +126,13 @@ class _EventF1:
         )
 
 
+def _tally_count_mae(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:
+    """Return the tally of the ``mae`` of `count_error`."""
+    tally = _tally_counts(y_true, y_pred, background=background)
+    return replace(tally, finish=lambda *sums: tally.finish(*sums).mae)
+
+
+@tallied(_tally_count_mae)
 def _count_mae(y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
     return count_error(y_true, y_pred, background=background).mae
 

@@ -1,7 +1,7 @@
-"""How many labels are enough: hide labels, split recordings, draw the curve of scores over labels, plan the next ones.
+"""Model selection with few labels: hide labels, split recordings, compute label-efficiency curves, choose decoders.
 
-scikit-learn cuts ``X`` by its first axis or item, so everything here takes arrays, in memory or not, and lists, ragged
-ones too. A frame in sktime's ``pd-multiindex`` has rows of samples, not of recordings, and is refused; convert it
+Recordings and labels are arrays (in memory or lazy) or lists, also ragged lists, because scikit-learn indexes ``X`` by
+recording. A DataFrame in sktime's ``pd-multiindex`` format has one row per sample, so the splitters raise; convert it
 first.
 """
 

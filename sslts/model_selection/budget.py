@@ -1,4 +1,4 @@
-"""How many labels a score needs, and what the next ones buy."""
+"""Number of labels that a target score needs, and the expected gain from more labels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from scipy.optimize import isotonic_regression
 from sslts.model_selection.scores import _draw_means, check_confidence, choose_scores
 
 _N_DRAWS = 1000
-_EXPONENTS = np.geomspace(0.05, 3.0, 83)  # each 5 % above the one before
+_EXPONENTS = np.geomspace(0.05, 3.0, 83)  # in steps of 5 %
 
 
 class LabelsNeeded(NamedTuple):
-    """A number of labels, and the interval that it lies in; infinite where the curve does not get that far.
+    """Number of labels that reach a target score, with its interval.
+
+    Attributes
+    ----------
+    labels : float
+        Number of labels; infinite if the curve does not reach the target.
+    low, high : float
+        Ends of the interval; may be infinite.
 
     Examples
     --------
+    >>> from sslts.model_selection import LabelsNeeded
     >>> LabelsNeeded(12.0, 8.0, float("inf")).low
     8.0
     """
@@ -37,23 +45,23 @@ def labels_needed(
     confidence: float = 0.95,
     random_state: Any = 0,
 ) -> LabelsNeeded:
-    """Say how many labels reach a score, and how sure that is.
+    """Return the number of labels that reach a target score, with an interval.
 
-    The mean over splits is made monotone (more labels don't hurt) and interpolated over the logarithm of the number of
-    labels. The interval comes from what the mean over very many splits may be, given how much the splits differ.
-    Nothing is extrapolated: beyond the most labels of the curve the answer is infinite, and at the fewest it says that
-    these are enough; for what lies beyond there is `suggest_budget`.
+    The mean score over splits is made monotone (more labels do not hurt) and interpolated over the logarithm of the
+    number of labels. The interval follows from the spread of the scores over splits. Nothing is extrapolated: the
+    result is infinite if the largest number of labels misses the target, and the smallest number of labels if that
+    already reaches it. `suggest_budget` extrapolates.
 
     Parameters
     ----------
     curve : DataFrame
-        From `label_efficiency_curve`: two splits or more.
+        Result of `label_efficiency_curve` with two or more splits.
     target : float
         The score to reach.
     estimator : str, default=None
-        Whose labels; may be left out if the curve has one estimator.
+        Name of the estimator; None is allowed if the curve has one estimator.
     confidence : float, default=0.95
-        Of the interval.
+        Level of the interval, between 0 and 1.
     random_state : int or numpy.random.Generator, default=0
         Seed of the interval.
 
@@ -70,6 +78,7 @@ def labels_needed(
     Examples
     --------
     >>> import pandas as pd
+    >>> from sslts.model_selection import labels_needed
     >>> rows = [("a", n, s, score + 0.02 * s) for n, score in ((1, 0.5), (4, 0.7), (16, 0.8)) for s in range(4)]
     >>> curve = pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
     >>> needed = labels_needed(curve, 0.75)
@@ -83,15 +92,15 @@ def labels_needed(
     labels = scores.columns.to_numpy(dtype=float)
     drawn = _draw_means(scores.to_numpy(), _N_DRAWS, np.random.default_rng(random_state))
     reached = np.array([_find_crossing(labels, mean, target) for mean in drawn])
-    low, high = np.percentile(reached, [tail, 100 - tail], method="nearest")  # infinite ones can't be interpolated
+    low, high = np.percentile(reached, [tail, 100 - tail], method="nearest")  # infinity can't be interpolated
     best = _find_crossing(labels, scores.mean().to_numpy(), target)
     return LabelsNeeded(best, float(min(low, best)), float(max(high, best)))
 
 
 def _find_crossing(labels: np.ndarray, score: np.ndarray, target: float) -> float:
-    """Return where the monotone curve reaches the target."""
+    """Return the number of labels at which the monotone curve reaches the target."""
     rising = isotonic_regression(score).x
-    reached = rising >= target - 1e-12 * max(1.0, abs(target))  # a mean of equal scores may be rounded to below them
+    reached = rising >= target - 1e-12 * max(1.0, abs(target))  # rounding may put a mean of equal scores below them
     if not reached[-1]:
         return math.inf
     at = int(np.argmax(reached))
@@ -111,49 +120,51 @@ def suggest_budget(
     confidence: float = 0.9,
     random_state: Any = 0,
 ) -> pd.DataFrame:
-    """Extrapolate a pilot: what do the next ten labels buy, and the ten after these?
+    """Return the scores that more labels are expected to give, extrapolated from a label-efficiency curve.
 
-    The score follows a power law, ``a - b n ** -c`` with ``a <= best``, as errors of learning machines do over orders
-    of magnitude (Hestness et al. 2017). It is that of least squared error among exponents 5 % apart. The interval is
-    over fits to what the mean over very many splits may be. It says how sure the law's course is, not whether the law
-    holds: from labels 1 to 8, believe 20 rather than 200.
+    A power law ``a - b n ** -c`` with ``a <= best`` is fitted by least squares, over exponents in steps of 5 %. Errors
+    of learning machines follow such a law over orders of magnitude (Hestness et al. 2017). The intervals follow from
+    the spread of the scores over splits. They assume that the law holds: from a curve of 1 to 8 labels, trust the
+    result for 20 labels more than for 200.
 
     Parameters
     ----------
     curve : DataFrame
-        From `label_efficiency_curve`: three numbers of labels or more, two splits or more.
+        Result of `label_efficiency_curve` with three or more numbers of labels and two or more splits.
     estimator : str, default=None
-        Whose score; may be left out if the curve has one estimator.
+        Name of the estimator; None is allowed if the curve has one estimator.
     step : int, default=10
-        Labels to add at a time.
+        Number of labels to add in each step.
     n_steps : int, default=5
-        How often.
+        Number of steps.
     best : float, default=None
-        The best score there can be. None: 0 if no score is above it, as of an error with a minus, else 1.
+        The best possible score. None: 0 if no score is above 0 (such as a negated error), else 1.
     confidence : float, default=0.9
-        Of the intervals.
+        Level of the intervals, between 0 and 1.
     random_state : int or numpy.random.Generator, default=0
         Seed of the intervals.
 
     Returns
     -------
     pandas.DataFrame
-        A row for the pilot's most labels and for each step: ``labels``; the score that is expected there, ``score, low,
-        high``; and what the labels since the row before buy, ``gain, gain_low, gain_high`` (nan in the first row).
+        One row for the largest number of labels of the curve and one for each step: ``labels``; the expected score and
+        its interval ``score, low, high``; the gain over the previous row and its interval ``gain, gain_low,
+        gain_high`` (NaN in the first row).
 
     Raises
     ------
     ValueError
-        If there are too few numbers of labels or splits, scores above `best`, or an argument is out of range.
+        If the curve has too few numbers of labels or splits, a score is above `best`, or an argument is out of range.
 
     References
     ----------
     Hestness et al. 2017, "Deep Learning Scaling is Predictable, Empirically", arXiv:1712.00409. Viering & Loog 2022,
-    "The Shape of Learning Curves: a Review", for where power laws fail.
+    "The Shape of Learning Curves: a Review", describes where power laws fail.
 
     Examples
     --------
     >>> import pandas as pd
+    >>> from sslts.model_selection import suggest_budget
     >>> rows = [("a", n, s, 0.9 - 0.4 / n + 0.01 * s) for n in (1, 2, 4, 8) for s in range(3)]
     >>> curve = pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
     >>> suggest_budget(curve, n_steps=2)[["labels", "score", "gain"]].round(3).to_numpy().tolist()
@@ -166,7 +177,10 @@ def suggest_budget(
     scores = choose_scores(curve, estimator)
     labels = scores.columns.to_numpy(dtype=float)
     if len(labels) < 3:
-        raise ValueError(f"curve has {len(labels)} numbers of labels; a power law needs three, better five.")
+        raise ValueError(
+            f"curve has {len(labels)} numbers of labels; a power law needs three or more, better five. Give more "
+            "n_labeled."
+        )
     highest = float(scores.to_numpy().max())
     if best is None:
         best = 0.0 if highest <= 0 else 1.0
@@ -192,9 +206,9 @@ def suggest_budget(
 
 
 def _fit_power_laws(labels: np.ndarray, scores: np.ndarray, best: float) -> np.ndarray:
-    """Return ``a, b, c`` of the law of least squared error for each row of scores, among `_EXPONENTS`, shape (rows, 3).
+    """Return ``a, b, c`` of the power law with the least squared error for each row of scores, shape (rows, 3).
 
-    For a given exponent the law is linear, with an answer in closed form; so exponents are tried one after another.
+    For a given exponent the law is linear, with a solution in closed form, so all `_EXPONENTS` are tried.
     """
     found = np.zeros((len(scores), 3))
     least = np.full(len(scores), np.inf)
@@ -214,6 +228,6 @@ def _fit_power_laws(labels: np.ndarray, scores: np.ndarray, best: float) -> np.n
 
 
 def _extrapolate(laws: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return what the laws ``a - b n ** -c`` say, shape (rows, labels)."""
+    """Return the scores of the power laws ``a - b n ** -c``, shape (rows, labels)."""
     a, b, c = laws.T[:, :, None]
     return a - b * labels**-c

@@ -1,4 +1,4 @@
-"""How the score grows with the number of labels: estimators fitted on few labels and on more."""
+"""Label-efficiency curves: the scores of estimators that are fitted on few labels and on more labels."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from sklearn.utils import _safe_indexing
 from sslts._fingerprints import describe_estimator, describe_scoring, fingerprint
 from sslts._wrapping import check_completed
 from sslts.annotations import read_into_memory, read_labels
-from sslts.model_selection._record import COLUMNS, KEY, CurveFile
+from sslts.model_selection._curve_file import COLUMNS, KEY, CurveFile
 from sslts.model_selection.groups import check_groups
 from sslts.model_selection.masking import mask_labels
 from sslts.model_selection.splitters import LabeledShuffleSplit
 from sslts.recordings import Rows, is_lazy
 
-_Task = tuple[dict[str, Any], np.ndarray]  # what identifies a fit, and the recordings that it sees
+_Fit = tuple[dict[str, Any], np.ndarray]  # the key of a fit, and the positions of the recordings that it uses
 
 
 def label_efficiency_curve(
@@ -44,60 +44,63 @@ def label_efficiency_curve(
     file: str | os.PathLike[str] | None = None,
     verbose: int = 0,
 ) -> pd.DataFrame:
-    """Fit estimators on few labels and on more, and score them on held-out recordings.
+    """Return the scores of estimators that are fitted on few labels and on more, on held-out recordings.
 
-    In each split, labels are given to the first ``n_labeled`` recordings of a random order, and hidden in the others,
-    which together with those that never had any are the unlabeled ones. All estimators see the same recordings and
-    the same labels; what is labeled with 4 is also labeled with 7.
+    In each split, the first ``n_labeled`` recordings of a random order keep their labels, and the labels of all other
+    training recordings are hidden. All estimators get the same recordings and the same labels. The recordings that are
+    labeled with ``n_labeled=4`` are also labeled with 7.
 
     Parameters
     ----------
     estimators : dict of str to estimator, or estimator
-        What is compared. They are cloned.
+        Estimators by name; a single estimator is named by its class. Each fit uses a clone.
     X : array of shape (n, T) or (n, C, T), or list of (T_i,) or (C, T_i)
         Recordings.
     y : array of shape (n, T) or list of (T_i,)
-        Labels; ``-1`` is unlabeled.
+        Labels (-1 = unlabeled).
     n_labeled : sequence of int
-        Numbers of labeled recordings; with `groups`, of groups (of patients, say).
+        Numbers of labeled recordings; with `groups`, numbers of labeled groups.
     n_unlabeled : int or sequence of int, default=None
-        Numbers of unlabeled recordings (or groups) beside them; None: all there are.
+        Numbers of additional unlabeled recordings; with `groups`, numbers of groups. None: all other training
+        recordings.
     groups : sequence of length n, default=None
-        Whose recording each is. A group is labeled, and tested, as a whole.
+        Group of each recording, such as its patient. A group is labeled and tested as a whole.
     cv : splitter or int, default=None
-        How test recordings are chosen; None: ``LabeledShuffleSplit(5)``, which keeps groups together. A number: so many
-        splits of that kind.
+        Splitter that chooses the test recordings. An int: ``LabeledShuffleSplit(cv)``, which keeps groups together.
+        None: ``LabeledShuffleSplit(5)``.
     scoring : callable or str, default=None
-        ``scorer(estimator, X, y)``, one; None: the estimator's ``score``. With `file`, no lambda: it has no name.
+        One scorer, ``scorer(estimator, X, y) -> float``. None: the estimator's ``score``. A lambda is not allowed with
+        `file`, because it has no name.
     n_jobs : int, default=None
-        Fits at a time, in processes of their own.
+        Number of fits at a time, each in its own process.
     random_state : int, default=None
-        Seed of the splits, if `cv` is no splitter, and of which labels come first.
+        Seed of the order in which recordings are labeled, and of the splits unless `cv` is a splitter.
     file : path-like, default=None
-        A JSON file to which each row is written as soon as it is known. Fits that stand in it are not repeated, so a
-        run that was stopped goes on; it may also go on with more labels, or other estimators. Needs `random_state`.
+        JSON file to which each row is written as soon as its fit is finished. Finished fits are not repeated, so a
+        stopped run can be resumed, also with more labels or more estimators. Needs `random_state`.
     verbose : int, default=0
         1 prints a line for each fit.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each fit: ``estimator, labels, unlabeled, split, score, seconds`` (of fitting).
+        One row for each fit: ``estimator, labels, unlabeled, split, score, seconds``. ``labels`` and ``unlabeled``
+        count recordings, or groups with `groups`; ``seconds`` is the time of fitting.
 
     Raises
     ------
     ValueError
-        If more labeled or unlabeled recordings are asked for than there are, a split lacks a class, `scoring` is no
-        scorer, or the file is of another study: before anything is fitted, and with nothing written.
+        If there are fewer labeled or unlabeled recordings than asked for, a split lacks a class, `scoring` is not a
+        scorer, or `file` belongs to another study. Raised before the first fit; nothing is written.
     OSError
-        If the folder of `file` is missing, or it is a folder itself: before anything is fitted, too.
+        If the folder of `file` is missing, or `file` is a folder. Raised before the first fit.
     KeyboardInterrupt
-        At Ctrl-C; a fit that is cut short has no row.
+        On Ctrl-C. An interrupted fit has no row.
 
     See Also
     --------
     sslts.plotting.LabelEfficiencyDisplay : Draws the table.
-    labels_needed : How many labels reach a score.
+    labels_needed : Returns the number of labels that reach a score.
 
     Examples
     --------
@@ -114,60 +117,60 @@ def label_efficiency_curve(
     named = estimators if isinstance(estimators, dict) else {type(estimators).__name__: estimators}
     if file is not None and not isinstance(random_state, Integral):
         raise ValueError(
-            f"random_state={random_state!r} with a file: pass a number, so that a later run goes on alike."
+            f"random_state={random_state!r} with a file: pass an int, so that a resumed run draws the same splits."
         )
     _check_scoring(named, scoring)
     scored_by = describe_scoring(scoring)
     if file is not None and "<lambda>" in scored_by:
         raise ValueError(
-            f"scoring={scored_by} with a file: a lambda can't be told from another. Pass a named function, or "
-            "make_scorer of one."
+            f"scoring={scored_by} with a file: a lambda has no name to compare with the file. Pass a named function, "
+            "or make_scorer of a named function."
         )
     y = read_into_memory(y)
     group_of = check_groups(groups, len(read_labels(y)))
     splits = list(_make_splitter(cv, random_state).split(X, y, groups))
     seeds = np.random.default_rng(random_state).integers(2**31 - 1, size=len(splits)).tolist()
     counts = _check_counts(n_labeled, "n_labeled", 1), _list_unlabeled(n_unlabeled)
-    tasks = [
-        task
+    planned = [
+        fit
         for split, (train, _) in enumerate(splits)
-        for task in _plan_fits(y, train, group_of, *counts, split, seeds[split])
+        for fit in _plan_fits(y, train, group_of, *counts, split, seeds[split])
     ]
-    wanted = _list_jobs(named, tasks)
+    wanted = _assign_estimators(named, planned)
     study = {
         "data": fingerprint(X, y, groups),
         "splits": fingerprint(*[part for pair in splits for part in pair]),
         "scoring": scored_by,
         "random_state": repr(random_state),
     }
-    kept = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
-    missing = [job for job in wanted if kept.find(job[0]) is None]
+    curve_file = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
+    missing = [fit for fit in wanted if curve_file.find(fit[0]) is None]
 
-    def list_fits() -> Iterator[Any]:
-        for key, rows in missing:  # labels are hidden when a fit is due: those of all fits are many times y
+    def generate_calls() -> Iterator[Any]:
+        for key, rows in missing:  # labels are hidden only when a fit starts: the labels of all fits need much memory
             name, labeled, split = key["estimator"], key["labels"], key["split"]
             train, test = splits[split]
             labels = _safe_indexing(_hide_labels(y, train, group_of, labeled, split, seeds[split]), rows)
             yield delayed(_fit_once)(key, clone(named[name]), X, y, train[rows], labels, test, scoring)
 
-    done = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(list_fits())
-    for row in done:
-        kept.add(row)
+    finished = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(generate_calls())
+    for row in finished:
+        curve_file.add(row)
         if verbose:
             print(", ".join(f"{name} {row[name]}" for name in KEY), f"{row['score']:.4f}", flush=True)  # noqa: T201
-    rows = [kept.find(key) for key, *_ in wanted]
+    rows = [curve_file.find(key) for key, *_ in wanted]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _check_scoring(estimators: dict[str, Any], scoring: Any) -> None:
-    """Refuse what would give no number after a fit."""
+    """Raise if `scoring` would not return a number after a fit."""
     if isinstance(scoring, (dict, list, tuple, set)):
         kind = type(scoring).__name__
-        raise ValueError(f"scoring is a {kind}; pass one scorer, and make a curve for each, with a file of its own.")
+        raise ValueError(f"scoring is a {kind}; pass one scorer, and make a curve and a file for each scorer.")
     if callable(scoring) and _list_parameters(scoring)[:2] == ["y_true", "y_pred"]:
         name = getattr(scoring, "__name__", None) or repr(scoring)
         raise ValueError(
-            f"scoring={name} is a metric, which compares y_true with y_pred; pass a scorer: one of sslts.metrics, as "
+            f"scoring={name} is a metric, which compares y_true with y_pred; pass a scorer of sslts.metrics, such as "
             f"mean_iou_scorer, or SegmentationScorer({name})."
         )
     for estimator in estimators.values():
@@ -175,19 +178,22 @@ def _check_scoring(estimators: dict[str, Any], scoring: Any) -> None:
 
 
 def _list_parameters(function: Any) -> list[str]:
+    """Return the names of a function's parameters; empty if it has no signature."""
     try:
         return list(inspect.signature(function).parameters)
-    except ValueError:  # of some that are compiled
+    except ValueError:  # some compiled functions have no signature
         return []
 
 
 def _make_splitter(cv: Any, random_state: int | None) -> Any:
+    """Return the splitter for the argument `cv`."""
     if cv is None or isinstance(cv, Integral):
         return LabeledShuffleSplit(5 if cv is None else int(cv), random_state=random_state)
     return check_cv(cv)
 
 
 def _check_counts(counts: Any, name: str, least: int) -> list[int]:
+    """Return the numbers as a list of int; raise if one is not an integer or less than `least`."""
     counts = list(counts) if isinstance(counts, (Sequence, np.ndarray)) else [counts]
     wrong = [n for n in counts if not isinstance(n, Integral) or isinstance(n, bool) or n < least]
     if wrong or not counts:
@@ -196,14 +202,15 @@ def _check_counts(counts: Any, name: str, least: int) -> list[int]:
 
 
 def _list_unlabeled(counts: Any) -> list[int | None]:
+    """Return the numbers of unlabeled recordings; None stands for all."""
     return [None] if counts is None else [*_check_counts(counts, "n_unlabeled", 0)]
 
 
 def _hide_labels(y: Any, train: np.ndarray, groups: np.ndarray | None, n_labeled: int, split: int, seed: int) -> Any:
-    """Return the labels of the training part, hidden in all recordings but the first ``n_labeled``."""
-    own = None if groups is None else groups[train]
+    """Return the labels of the training part, hidden in all recordings except the first ``n_labeled``."""
+    group_of = None if groups is None else groups[train]
     try:
-        return mask_labels(_safe_indexing(y, train), n_labeled=n_labeled, groups=own, random_state=seed)
+        return mask_labels(_safe_indexing(y, train), n_labeled=n_labeled, groups=group_of, random_state=seed)
     except ValueError as error:
         raise ValueError(f"n_labeled={n_labeled} in the training part of split {split}: {error}") from error
 
@@ -216,48 +223,50 @@ def _plan_fits(
     n_unlabeled: list[int | None],
     split: int,
     seed: int,
-) -> Iterator[_Task]:
-    """Yield what identifies a fit, and which of the training part it sees."""
-    own = train if groups is None else groups[train]  # the group of each recording; itself without groups
-    order = np.random.default_rng(seed).permutation(np.unique(own))
+) -> Iterator[_Fit]:
+    """Yield the key of each fit without its estimator, and the positions in `train` that it uses."""
+    unit_of = train if groups is None else groups[train]  # without groups, each recording is a unit
+    order = np.random.default_rng(seed).permutation(np.unique(unit_of))
     for labeled in n_labeled:
-        given = _hide_labels(y, train, groups, labeled, split, seed)
-        first = np.unique(own[[bool((labels >= 0).any()) for labels in read_labels(given)]])
+        masked = _hide_labels(y, train, groups, labeled, split, seed)
+        first = np.unique(unit_of[[bool((labels >= 0).any()) for labels in read_labels(masked)]])
         others = order[~np.isin(order, first)]
         for unlabeled in n_unlabeled:
             if unlabeled is not None and unlabeled > len(others):
+                kind = "recordings" if groups is None else "groups"
                 raise ValueError(
-                    f"n_unlabeled={unlabeled}, but beside {labeled} labeled ones split {split} has {len(others)} for "
-                    "training; ask for at most that many."
+                    f"n_unlabeled={unlabeled}, but split {split} has {len(others)} unlabeled {kind} for training with "
+                    f"n_labeled={labeled}; ask for at most {len(others)}."
                 )
             used = others if unlabeled is None else others[:unlabeled]
-            rows = np.flatnonzero(np.isin(own, first) | np.isin(own, used))
+            rows = np.flatnonzero(np.isin(unit_of, first) | np.isin(unit_of, used))
             yield {"labels": labeled, "unlabeled": len(used), "split": split}, rows
 
 
-def _list_jobs(names: Iterable[str], tasks: Iterable[_Task]) -> list[_Task]:
-    """Return what identifies the fits of each estimator, and which recordings they see; the same fit is due once."""
-    jobs: dict[tuple[Any, ...], _Task] = {}
-    for key, rows in tasks:
+def _assign_estimators(names: Iterable[str], planned: Iterable[_Fit]) -> list[_Fit]:
+    """Return the fits of each estimator, without duplicates."""
+    fits: dict[tuple[Any, ...], _Fit] = {}
+    for key, rows in planned:
         for name in names:
-            jobs.setdefault((name, *key.values()), ({"estimator": name, **key}, rows))
-    return list(jobs.values())
+            fits.setdefault((name, *key.values()), ({"estimator": name, **key}, rows))
+    return list(fits.values())
 
 
 def _fit_once(
     key: dict[str, Any], estimator: Any, X: Any, y: Any, rows: np.ndarray, labels: Any, test: np.ndarray, scoring: Any
 ) -> dict[str, Any]:
-    begun = time.perf_counter()
-    estimator.fit(_cut(X, rows), labels)
-    seconds = time.perf_counter() - begun
-    check_completed(estimator)  # else the score of a part of a training would stand in the file for good
-    score = check_scoring(estimator, scoring)(estimator, _cut(X, test), _safe_indexing(y, test))
+    """Fit and score one estimator, and return its row."""
+    started = time.perf_counter()
+    estimator.fit(_select_rows(X, rows), labels)
+    seconds = time.perf_counter() - started
+    check_completed(estimator)  # an interrupted fit must not write its score to the file
+    score = check_scoring(estimator, scoring)(estimator, _select_rows(X, test), _safe_indexing(y, test))
     return {**key, "score": float(score), "seconds": round(seconds, 3)}
 
 
-def _cut(X: Any, rows: np.ndarray) -> Any:
-    """Return some of the recordings; of a zarr array and its kind as rows that are read when they are needed."""
+def _select_rows(X: Any, rows: np.ndarray) -> Any:
+    """Return the given recordings; a lazy array, such as a zarr array, gives lazy rows."""
     if isinstance(X, np.ndarray) or not is_lazy(X):
         return _safe_indexing(X, rows)
-    whole = Rows(X)
-    return [whole[i] for i in rows]
+    lazy = Rows(X)
+    return [lazy[i] for i in rows]

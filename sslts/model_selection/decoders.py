@@ -1,4 +1,4 @@
-"""Choose a decoder on labeled recordings, without training again."""
+"""Choice of a decoder on labeled recordings, without training again."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _SCORINGS: dict[str, _Metric] = {
 
 
 def suggest_decoders(statistics: SegmentStatistics) -> list[Decoder]:
-    """Return decoders worth trying, from how long the labeled segments are.
+    """Return decoders to try, with settings derived from the lengths of the labeled segments.
 
     Parameters
     ----------
     statistics : SegmentStatistics
-        A fitted segmenter's ``statistics_``.
+        The ``statistics_`` of a fitted segmenter.
 
     Returns
     -------
     list of Decoder
-        `Argmax`; `Hysteresis` with several thresholds, least lengths and least gaps, these as parts of each class's
-        shortest labeled segment; `DurationViterbi` with several weights.
+        `Argmax`; `Hysteresis` with several thresholds, minimum lengths and minimum gaps, which are fractions of each
+        class's shortest labeled segment; `DurationViterbi` with several weights.
 
     Examples
     --------
@@ -43,46 +43,48 @@ def suggest_decoders(statistics: SegmentStatistics) -> list[Decoder]:
     >>> decoders[0], len(decoders)
     (Argmax(), 34)
     """
-    every = zip(statistics.classes, statistics.lengths, statistics.cut, strict=True)
-    shortest = {k: min(whole or cut) for k, whole, cut in every if k != statistics.background and (whole or cut)}
-    found: list[Decoder] = [Argmax()]
+    by_class = zip(statistics.classes, statistics.lengths, statistics.cut, strict=True)
+    shortest = {k: min(whole or cut) for k, whole, cut in by_class if k != statistics.background and (whole or cut)}
+    decoders: list[Decoder] = [Argmax()]
     for onset, offset in ((0.5, 0.5), (0.5, 0.3), (0.6, 0.4), (0.7, 0.3), (0.8, 0.4)):
         for part in (0.0, 0.4, 0.7):
             for gap in (0.0, 0.3):
                 least = {k: int(part * length) for k, length in shortest.items()}
                 gaps = {k: int(gap * length) for k, length in shortest.items()}
-                found.append(Hysteresis(onset=onset, offset=offset, min_length=least, min_gap=gaps))
-    found += [DurationViterbi(weight=weight) for weight in (0.3, 1.0, 3.0)]
-    return found
+                decoders.append(Hysteresis(onset=onset, offset=offset, min_length=least, min_gap=gaps))
+    decoders += [DurationViterbi(weight=weight) for weight in (0.3, 1.0, 3.0)]
+    return decoders
 
 
 def compare_decoders(
     segmenter: Any, X: Any, y: Any, decoders: Sequence[Decoder], scoring: str | _Metric = "count"
 ) -> pd.DataFrame:
-    """Score decoders on labeled recordings; the network predicts once.
+    """Return the scores of decoders on labeled recordings; the network predicts only once.
 
     Parameters
     ----------
     segmenter : fitted segmenter
+        Segmenter whose probabilities are decoded.
     X : array-like
-        Recordings that the segmenter was not fitted on, as of validation subjects.
+        Recordings that the segmenter was not fitted on, such as recordings of validation subjects.
     y : array-like of int
-        Their labels; -1 where unlabeled.
+        Labels of `X` (-1 = unlabeled).
     decoders : sequence of Decoder
+        Decoders to compare.
     scoring : {"count", "duration", "segment_f1"} or callable, default="count"
-        Mean absolute error of counts, of lengths, with the sign changed; F1 of segments; or
-        ``scoring(y_true, y_pred, background=...) -> float``, greater is better.
+        "count", "duration": negated mean absolute error of the number or length of segments. "segment_f1": F1 of
+        segments. A callable: ``scoring(y_true, y_pred, background=...) -> float``, greater is better.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each decoder: ``decoder, score, mean_iou``, and ``score_<class>`` for each class that is not
-        background where `scoring` is a name.
+        One row for each decoder: ``decoder, score, mean_iou``. If `scoring` is a name, also ``score_<class>`` for each
+        class except the background.
 
     Raises
     ------
     ValueError
-        If no sample is labeled, a label is no class of the segmenter, or `scoring` is unknown.
+        If no sample is labeled, a label is not a class of the segmenter, or `scoring` is unknown.
 
     Examples
     --------
@@ -97,7 +99,7 @@ def compare_decoders(
     """
     metric = scoring if callable(scoring) else _SCORINGS.get(scoring)
     if metric is None:
-        raise ValueError(f"scoring={scoring!r}; give one of {sorted(_SCORINGS)}, or a function.")
+        raise ValueError(f"scoring={scoring!r}; give one of {sorted(_SCORINGS)} or a function.")
     probas = list(segmenter.predict_proba(X))
     truth = _read_truth(segmenter, follow_index(y, X), probas)
     rows = []
@@ -118,37 +120,37 @@ def tune_decoder(
     decoders: Sequence[Decoder] | None = None,
     max_iou_loss: float = 0.001,
 ) -> Decoder:
-    """Pick the decoder that counts or measures best on labeled recordings, without fitting the network again.
+    """Return the decoder with the best score on labeled recordings, without fitting the network again.
 
-    Of the decoders that lose no more than `max_iou_loss` of mean IoU against `Argmax`, the one with the best score.
-    With ``decoders=None``, a `Hysteresis` that gives each class the setting best for it alone is tried as well, and
-    taken if it scores better.
+    Only decoders that lose at most `max_iou_loss` of mean IoU against `Argmax` are allowed. With ``decoders=None``, a
+    `Hysteresis` that combines the best setting of each class is tried too, and returned if it scores better.
 
     Parameters
     ----------
     segmenter : fitted segmenter
+        Segmenter whose probabilities are decoded.
     X : array-like
-        Recordings that the segmenter was not fitted on, as of validation subjects.
+        Recordings that the segmenter was not fitted on, such as recordings of validation subjects.
     y : array-like of int
-        Their labels; -1 where unlabeled.
+        Labels of `X` (-1 = unlabeled).
     scoring : {"count", "duration", "segment_f1"} or callable, default="count"
         See `compare_decoders`.
     decoders : sequence of Decoder, default=None
-        What to choose from. None: `suggest_decoders`.
+        Decoders to choose from. None: the result of `suggest_decoders`.
     max_iou_loss : float, default=0.001
-        Largest loss of mean IoU against `Argmax`, 0 to 1.
+        Largest allowed loss of mean IoU against `Argmax`, 0 to 1.
 
     Returns
     -------
     Decoder
-        Give it to the segmenter: ``segmenter.set_params(decoder=...)``; of a `SelfTrainingSegmenter`, to that of its
-        last round, ``segmenter_``.
+        Set it with ``segmenter.set_params(decoder=...)``; for a `SelfTrainingSegmenter`, set it on ``segmenter_``, the
+        segmenter of the last round.
 
     Raises
     ------
     ValueError
-        If no sample is labeled, a label is no class of the segmenter, `scoring` is unknown, or `max_iou_loss` is not
-        from 0 to 1.
+        If no sample is labeled, a label is not a class of the segmenter, `scoring` is unknown, or `max_iou_loss` is not
+        between 0 and 1.
 
     Examples
     --------
@@ -169,26 +171,26 @@ def tune_decoder(
     table = compare_decoders(segmenter, X, y, tried, scoring)
     least = table["mean_iou"].iloc[0] - max_iou_loss
     best = _pick_best(table, least)
-    refined = _refine(table, statistics, least) if decoders is None else []
-    if refined:
-        table = compare_decoders(segmenter, X, y, [best, *refined], scoring)
+    combined = _combine_best(table, statistics, least) if decoders is None else []
+    if combined:
+        table = compare_decoders(segmenter, X, y, [best, *combined], scoring)
         best = _pick_best(table, least)
     return best
 
 
 def _pick_best(table: pd.DataFrame, least: float) -> Decoder:
-    """Return the first decoder with the best score among those with enough mean IoU; the very first if none has."""
+    """Return the decoder with the best score and enough mean IoU; the first decoder if all have too little mean IoU."""
     allowed = (table["mean_iou"] >= least) & table["score"].notna()
     row = np.where(allowed, table["score"], -np.inf).argmax()
     return table["decoder"].tolist()[int(row)]
 
 
-def _refine(table: pd.DataFrame, statistics: SegmentStatistics, least: float) -> list[Decoder]:
-    """Return hystereses that give each class what was best for it alone: by score, and by score among the allowed."""
+def _combine_best(table: pd.DataFrame, statistics: SegmentStatistics, least: float) -> list[Decoder]:
+    """Return `Hysteresis` decoders with the best setting of each class: over all, and over all with enough mean IoU."""
     names = ("onset", "offset", "min_length", "min_gap")
-    mixed: list[Decoder] = []
-    plain = table[[isinstance(decoder, Hysteresis) for decoder in table["decoder"]]]
-    for part in (plain, plain[plain["mean_iou"] >= least]):
+    combined: list[Decoder] = []
+    rows = table[[isinstance(decoder, Hysteresis) for decoder in table["decoder"]]]
+    for part in (rows, rows[rows["mean_iou"] >= least]):
         values: dict[str, dict[int, float]] = {name: {} for name in names}
         for k in statistics.classes:
             scores = part.get(f"score_{k}", pd.Series(dtype=float)).to_numpy()
@@ -198,28 +200,32 @@ def _refine(table: pd.DataFrame, statistics: SegmentStatistics, least: float) ->
             for name in names:
                 values[name][k] = winner.pick(name, k)
         if values["onset"]:
-            mixed.append(Hysteresis().replace(**values))
-    return mixed
+            combined.append(Hysteresis().replace(**values))
+    return combined
 
 
 def _read_truth(segmenter: Any, y: Any, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the true labels of each recording; raise if no sample is labeled or a class is unknown."""
     truth = spread_labels(y, list(map(len, probas)))
     found = np.unique(np.concatenate([np.unique(t) for t in truth])) if truth else np.empty(0)
     if not (found >= 0).any():
-        raise ValueError("y has no labeled sample: every label is -1. A decoder is chosen on labeled recordings.")
+        raise ValueError("y has no labeled sample: every label is -1. Pass labeled recordings to choose a decoder.")
     unknown = np.setdiff1d(found[found >= 0], segmenter.classes_)
     if unknown.size:
-        raise ValueError(f"y has class {unknown[0]}, the segmenter knows {segmenter.classes_.tolist()}.")
+        raise ValueError(
+            f"y has class {unknown[0]}, but the segmenter has the classes {segmenter.classes_.tolist()}; set other "
+            "labels to -1."
+        )
     return truth
 
 
 def _score_classes(
     segmenter: Any, metric: _Metric, truth: Sequence[np.ndarray], found: Sequence[np.ndarray]
 ) -> dict[str, float]:
-    """Return the score of each class that is not background, all others taken as background."""
+    """Return the score of each class except the background, with all other classes set to background."""
     scores = {}
     background = find_attribute(segmenter, "background", 0)
     for k in segmenter.classes_[segmenter.classes_ != background].tolist():
-        alone = [[isolate_class(one, k) for one in side] for side in (truth, found)]
-        scores[f"score_{k}"] = metric(*alone, background=0)
+        binary = [[isolate_class(labels, k) for labels in side] for side in (truth, found)]
+        scores[f"score_{k}"] = metric(*binary, background=0)
     return scores

@@ -1,4 +1,4 @@
-"""The gap between few labels and all labels, and how much of it unlabeled recordings close."""
+"""The gap in score between few labels and all labels, and the share of it that unlabeled recordings close."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ _N_DRAWS = 2000
 
 
 def gap_closed(curve: pd.DataFrame, *, baseline: str, confidence: float = 0.95, random_state: Any = 0) -> pd.DataFrame:
-    """Say how much of the way from few labels to all labels an estimator goes without them.
+    """Return the share of the gap between few and all labels that each estimator closes.
 
-    ``(score - baseline) / (ceiling - baseline)`` at each number of labels, of means over the splits; the ceiling is the
-    baseline at its largest number of labels. 1 means that few labels do the work of all.
+    The share is ``(score - baseline) / (ceiling - baseline)`` at each number of labels, from means over the splits. The
+    ceiling is the baseline's score at its largest number of labels. 1 means that few labels do as well as all labels.
 
     Parameters
     ----------
     curve : DataFrame
-        From `label_efficiency_curve`.
+        Result of `label_efficiency_curve`.
     baseline : str
-        The estimator that learns from labels alone.
+        Name of the estimator that learns only from labels.
     confidence : float, default=0.95
-        Of the interval over splits.
+        Level of the interval over splits, between 0 and 1.
     random_state : int or numpy.random.Generator, default=0
         Seed of the interval.
 
     Returns
     -------
     pandas.DataFrame
-        ``estimator, labels, gain, gap, low, high``: the gain in score over the baseline, the share of the gap that is
-        closed, and its interval; nan where there is one split, or no gap, and for a bound that is open because draws of
-        the splits have no gap. No row where an estimator shares no split with the baseline, or no number of labels
-        below the ceiling.
+        Columns ``estimator, labels, gain, gap, low, high``: the gain in score over the baseline, the share of the gap
+        that is closed, and its interval. Share and interval are NaN if there is no gap; the interval is NaN with one
+        split; a bound is NaN if too many resamples of the splits have no gap. An estimator has a row for each number
+        of labels below the ceiling that it shares with the baseline, over their common splits.
 
     Raises
     ------
     ValueError
-        If the curve lacks the baseline, or scores.
+        If the curve lacks the baseline or a score.
 
     Examples
     --------
     >>> import pandas as pd
+    >>> from sslts.model_selection import gap_closed
     >>> rows = [("labels alone", n, s, score) for n, score in ((2, 0.6), (50, 0.9)) for s in (0, 1)]
     >>> rows += [("FixMatch", 2, s, 0.75) for s in (0, 1)]
     >>> curve = pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
@@ -81,6 +82,7 @@ def gap_closed(curve: pd.DataFrame, *, baseline: str, confidence: float = 0.95, 
 
 
 def _bound_ratio(gain: np.ndarray, gap: np.ndarray, confidence: float, random_state: Any) -> dict[str, np.ndarray]:
+    """Return the bounds ``low`` and ``high`` of the ratio of mean gain to mean gap; NaN where unknown."""
     if len(gain) < 2:
         return {"low": np.full(gain.shape[1], np.nan), "high": np.full(gain.shape[1], np.nan)}
     drawn = _draw_means(np.hstack([gain, gap]), _N_DRAWS, np.random.default_rng(random_state))
@@ -88,14 +90,14 @@ def _bound_ratio(gain: np.ndarray, gap: np.ndarray, confidence: float, random_st
     tail = 50 * (1 - confidence)
     known = gap.mean(axis=0) > 0
     bounds = {}
-    for name, share, open_ in (("low", tail, -np.inf), ("high", 100 - tail, np.inf)):
-        with np.errstate(invalid="ignore"):  # of a draw without a gap, the ratio may be anything
-            found = np.percentile(np.where(np.isnan(ratio), open_, ratio), share, axis=0)
+    for name, percent, unbounded in (("low", tail, -np.inf), ("high", 100 - tail, np.inf)):
+        with np.errstate(invalid="ignore"):  # a draw without a gap may have any ratio
+            found = np.percentile(np.where(np.isnan(ratio), unbounded, ratio), percent, axis=0)
         bounds[name] = np.where(known & np.isfinite(found), found, np.nan)
     return bounds
 
 
 def _divide(gain: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """Return the ratio; nan where there is no gap that could be closed."""
+    """Return the ratio of gain to gap; NaN without a gap."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(gap > 0, gain / gap, np.nan)

@@ -1,4 +1,4 @@
-"""Groups of recordings: whose recording each is."""
+"""Groups of recordings, such as patients or machines."""
 
 from __future__ import annotations
 
@@ -10,25 +10,32 @@ import pandas as pd
 
 
 def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = "groups") -> np.ndarray | None:
-    """Return the groups as an array that can be sorted: their own values, or numbers for what has no order.
+    """Return the group of each recording as an array that can be sorted, or None.
 
-    All that is missing, None or NaN, is one group.
+    Values that cannot be sorted are replaced by integers. All missing values (None or NaN) form one group.
 
     Parameters
     ----------
     groups : array-like or None
+        Group of each recording.
     n : int
         Number of recordings.
-    name : str
-        What an error calls the groups.
+    name : str, default="groups"
+        Name of the argument in the error message.
+
+    Returns
+    -------
+    ndarray of shape (n,) or None
 
     Raises
     ------
     ValueError
-        If there is not one for each recording.
+        If the number of groups is not `n`.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from sslts.model_selection import check_groups
     >>> check_groups([7, 7, 9], 3)
     array([7, 7, 9])
     >>> check_groups([None, "b", None], 3)
@@ -45,14 +52,15 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = 
     array = np.asarray(groups)
     if array.shape != (n,):
         raise ValueError(f"{name} has shape {array.shape}, y has {n} recordings; give one group for each.")
-    return pd.factorize(array, use_na_sentinel=False)[0] if _has_no_order(array) else array
+    return array if _is_sortable(array) else pd.factorize(array, use_na_sentinel=False)[0]
 
 
-def _has_no_order(array: np.ndarray) -> bool:
-    if pd.isna(array).any():  # NaN equals nothing
-        return True
+def _is_sortable(array: np.ndarray) -> bool:
+    """Return whether the values can be sorted and compared."""
+    if pd.isna(array).any():  # NaN does not equal itself
+        return False
     try:
         np.sort(array)
-    except TypeError:  # numbers among names, say
-        return True
-    return False
+    except TypeError:  # for example numbers among strings
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Hide labels, as if they had never been given: whole recordings, windows, segments or samples."""
+"""Masks for labels: hide the labels of whole recordings, windows, segments or samples."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sslts.model_selection.groups import check_groups
 
 _UNITS = ("recording", "window", "segment", "sample")
 _SEGMENTS_PER_WINDOW = 4
-_TRIALS = 10_000  # of units that may hold every class together: a fraction of a second
+_MAX_TRIALS = 10_000  # keeps the search for units that cover every class under a second
 
 
 @dataclass(frozen=True)
 class _Units:
-    """What can keep its labels: stretches ``[start, end)`` of recordings, those of one unit with the same number."""
+    """Units that can keep their labels: stretches ``[start, end)`` of recordings, with the number of their unit."""
 
     recording: np.ndarray
     start: np.ndarray
@@ -44,43 +44,46 @@ def mask_labels(
     window_length: int | None = None,
     random_state: Any = None,
 ) -> Any:
-    """Keep some labels, and set all others to -1.
+    """Return the labels with some of them kept and all others set to -1.
 
-    The order in which labels are given depends on `random_state` alone: what is kept with ``n_labeled=4`` is also kept
-    with ``n_labeled=7``, as in a project where labels are added. (Units that hold the most of the missing classes come
-    first. Where so few units hold every class only in another choice, that one is taken, for this number alone.)
+    The order in which units are labeled depends only on `random_state`: labels that are kept with ``n_labeled=4`` are
+    also kept with ``n_labeled=7``, like in a project where labels are added. With ``stratify=True``, units with many
+    missing classes come first. If `n_labeled` is so small that only another choice of units covers every class, that
+    choice is used for this `n_labeled`.
 
     Parameters
     ----------
     y : array of shape (n, T), list of (T_i,), array of shape (n,), or Series on a ``pd-multiindex``
-        Labels; ``-1`` is unlabeled already. Nothing of it is changed.
+        Labels (-1 = unlabeled). They are not changed in place.
     n_labeled : int, default=None
-        Units that keep their labels.
+        Number of units that keep their labels. Give either `n_labeled` or `fraction`.
     fraction : float, default=None
-        The share of units that do, above 0 and at most 1, rounded, at least one. Exactly one of both is given.
+        Share of the units that keep their labels, above 0 and at most 1. The number is rounded and at least one.
     unit : {"recording", "window", "segment", "sample"}, default="recording"
-        What is labeled at a time: a recording (with `groups`, a whole group of them); a window of `window_length`
-        samples; a segment, a run of one class, of the background too; a sample. Only units that hold a label are drawn.
+        Unit that is labeled at a time. "recording": a recording, or with `groups` a whole group. "window":
+        `window_length` samples. "segment": a run of one class, also of the background. Only units with a label are
+        drawn.
     groups : sequence of length n, default=None
-        Whose recording each is. Of recordings, whole groups are drawn, and counted; smaller units are drawn from all
-        groups in turn.
+        Group of each recording, such as its patient. With ``unit="recording"`` whole groups are drawn and counted;
+        smaller units are drawn from all groups in turn.
     stratify : bool or sequence of length n, default=True
-        Whether every class keeps a label: the first units drawn are such that none is missing. A sequence gives the
-        stratum of each recording; units are drawn from the strata in proportion.
+        True: every class keeps a label. A sequence: the stratum of each recording; units are drawn from the strata in
+        proportion.
     window_length : int, default=None
-        Samples of a window; None: four times the median length of a segment.
+        Number of samples of a window. None: four times the median length of a segment.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
-        Where the randomness comes from.
+        Seed or random generator. None: a different result each time.
 
     Returns
     -------
     array, list or Series of int
-        In the form of `y`.
+        Labels in the container of `y`.
 
     Raises
     ------
     ValueError
-        If more is asked for than has labels, if so few units can't hold every class, or an argument is out of range.
+        If `y` has fewer units with labels than asked for, if so few units can't cover every class, or an argument is
+        out of range.
 
     Examples
     --------
@@ -99,29 +102,32 @@ def mask_labels(
     if unit not in _UNITS:
         raise ValueError(f"unit must be one of {_UNITS}, got {unit!r}")
     units = _list_units(labels, unit, group_of, window_length)
-    kept = _count_kept(n_labeled, fraction, len(units), _call_unit(unit, group_of))
+    kept = _count_kept(n_labeled, fraction, len(units), _name_unit(unit, group_of))
     rng = _make_generator(random_state)
     order = _order_units(units, unit, group_of, stratify, len(labels), rng)
     flat, offsets = np.concatenate(labels), np.cumsum([0, *map(len, labels)])
     start = offsets[units.recording] + units.start
     if stratify is True:
-        order = _cover_classes(_find_held(flat, start, units.number), order, kept, _call_unit(unit, group_of))
+        held = _find_held_classes(flat, start, units.number)
+        order = _cover_classes(held, order, kept, _name_unit(unit, group_of))
     chosen = np.isin(units.number, order[:kept])
-    at = expand_ranges(start[chosen], (units.end - units.start)[chosen])
+    samples = expand_ranges(start[chosen], (units.end - units.start)[chosen])
     masked = np.full(len(flat), -1, dtype=np.int64)
-    masked[at] = flat[at]
+    masked[samples] = flat[samples]
     return return_labels(np.split(masked, offsets[1:-1]), y)
 
 
-def _call_unit(unit: str, groups: np.ndarray | None) -> str:
+def _name_unit(unit: str, groups: np.ndarray | None) -> str:
+    """Return the name of a unit in messages: "group" if whole groups of recordings are labeled."""
     return "group" if unit == "recording" and groups is not None else unit
 
 
 def _count_kept(n_labeled: int | None, fraction: float | None, n_units: int, name: str) -> int:
+    """Return the number of units that keep their labels; raise if an argument is out of range."""
     if (n_labeled is None) == (fraction is None):
-        raise ValueError("give either n_labeled or fraction, not both and not neither.")
+        raise ValueError("give either n_labeled or fraction, exactly one of them.")
     if not n_units:
-        raise ValueError("y is -1 throughout: there is no label to keep.")
+        raise ValueError("y has no label to keep: every label is -1. Pass labeled recordings.")
     if fraction is not None:
         if not isinstance(fraction, Real) or not 0 < fraction <= 1:
             raise ValueError(f"fraction must be above 0 and at most 1, got {fraction!r}")
@@ -134,7 +140,7 @@ def _count_kept(n_labeled: int | None, fraction: float | None, n_units: int, nam
 
 
 def _list_units(labels: list[np.ndarray], unit: str, groups: np.ndarray | None, window_length: int | None) -> _Units:
-    """Return what can be drawn: every unit that holds a label."""
+    """Return every unit with a label."""
     if unit == "recording":
         rows = np.flatnonzero([(y >= 0).any() for y in labels])
         lengths = np.array([len(y) for y in labels], dtype=np.int64)
@@ -160,6 +166,7 @@ def _list_units(labels: list[np.ndarray], unit: str, groups: np.ndarray | None, 
 
 
 def _check_window(window_length: int | None, labels: list[np.ndarray]) -> int:
+    """Return the length of a window in samples; None is derived from the lengths of the segments."""
     if window_length is None:
         lengths = []
         for y in labels:
@@ -173,6 +180,7 @@ def _check_window(window_length: int | None, labels: list[np.ndarray]) -> int:
 
 
 def _make_generator(random_state: Any) -> np.random.Generator:
+    """Return a random generator for any form of `random_state`."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31 - 1))
     return np.random.default_rng(random_state)
@@ -184,26 +192,29 @@ def _order_units(
     """Return the numbers of the units in the order in which they are labeled."""
     order = rng.permutation(len(units))
     first = np.unique(units.number, return_index=True)[1]
-    home = units.recording[first]  # the recording, or the first of the group
+    home = units.recording[first]  # the recording of the unit, or the first recording of the group
     if not isinstance(stratify, (bool, type(None))):
         strata = np.asarray(stratify)
         if strata.shape != (n,):
             raise ValueError(f"stratify has shape {strata.shape}, y has {n} recordings; give one stratum for each.")
-        return _deal(order, pd.factorize(strata[home], use_na_sentinel=False)[0], in_proportion=True)
+        return _interleave_kinds(order, pd.factorize(strata[home], use_na_sentinel=False)[0], in_proportion=True)
     if groups is not None and unit != "recording":
-        return _deal(order, pd.factorize(groups[home])[0], in_proportion=False)
+        return _interleave_kinds(order, pd.factorize(groups[home])[0], in_proportion=False)
     return order
 
 
-def _deal(order: np.ndarray, kind: np.ndarray, *, in_proportion: bool) -> np.ndarray:
-    """Return the order in which kinds take turns: one of each, or the larger ones more often."""
+def _interleave_kinds(order: np.ndarray, kind: np.ndarray, *, in_proportion: bool) -> np.ndarray:
+    """Return the order in which kinds take turns: one unit of each kind, or larger kinds more often."""
     rank = pd.Series(kind[order]).groupby(kind[order]).cumcount().to_numpy()
     turn = (rank + 0.5) / np.bincount(kind)[kind[order]] if in_proportion else rank
     return order[np.argsort(turn, kind="stable")]
 
 
-def _find_held(flat: np.ndarray, start: np.ndarray, number: np.ndarray) -> pd.DataFrame:
-    """Return which unit (a row) holds which class (a column), of stretches in order that hold all labels there are."""
+def _find_held_classes(flat: np.ndarray, start: np.ndarray, number: np.ndarray) -> pd.DataFrame:
+    """Return whether each unit (row) holds each class (column).
+
+    The stretches that begin at ``start`` are in order and contain all labels; ``number`` is the unit of each.
+    """
     begin, _, label = find_runs(flat, breaks=start)
     given = label >= 0
     classes, column = np.unique(label[given], return_inverse=True)
@@ -213,28 +224,28 @@ def _find_held(flat: np.ndarray, start: np.ndarray, number: np.ndarray) -> pd.Da
 
 
 def _cover_classes(held: pd.DataFrame, order: np.ndarray, kept: int, name: str) -> np.ndarray:
-    """Return the order with units first that hold, together, every class."""
+    """Return the order, changed so that the first units together hold every class."""
     in_order, first, missing = held.to_numpy()[order], [], np.ones(held.shape[1], dtype=bool)
     while missing.any():
-        first.append(int(in_order[:, missing].sum(axis=1).argmax()))  # the first of those that hold the most
+        first.append(int(in_order[:, missing].sum(axis=1).argmax()))  # the first unit with the most missing classes
         missing &= ~in_order[first[-1]]
-    for size in range(kept, len(first)):  # fewer may do than who takes the most at each turn
+    for size in range(kept, len(first)):  # the greedy choice may need more units than the best choice
         found = _search_cover(in_order, size)
         if found is not None:
             first = found
             break
     if len(first) > kept:
         raise ValueError(
-            f"found no {kept} {name}s that together hold all classes {held.columns.tolist()}; the fewest found are "
-            f"{len(first)}. Label more, or pass stratify=False."
+            f"found no choice of {kept} {name}s that holds all classes {held.columns.tolist()}; the fewest found are "
+            f"{len(first)}. Give a larger n_labeled or fraction, or pass stratify=False."
         )
     rest = np.setdiff1d(np.arange(len(order)), first)
     return order[np.r_[np.array(first, dtype=np.int64), rest]]
 
 
 def _search_cover(held: np.ndarray, size: int) -> list[int] | None:
-    """Return at most ``size`` rows that hold, together, every class; None if there are none, or after `_TRIALS`."""
-    rows = np.sort(np.unique(held, axis=0, return_index=True)[1])  # of units that hold the same, the first
+    """Return at most ``size`` rows that together hold every class; None if none is found in `_MAX_TRIALS` trials."""
+    rows = np.sort(np.unique(held, axis=0, return_index=True)[1])  # the first of all units with the same classes
     sets, trials = held[rows], 0
 
     def choose(missing: np.ndarray, left: int) -> list[int] | None:
@@ -246,7 +257,7 @@ def _search_cover(held: np.ndarray, size: int) -> list[int] | None:
         rarest = np.where(missing, sets.sum(axis=0), len(sets) + 1).argmin()
         for row in np.flatnonzero(sets[:, rarest]):
             trials += 1
-            if trials > _TRIALS:
+            if trials > _MAX_TRIALS:
                 break
             rest = choose(missing & ~sets[row], left - 1)
             if rest is not None:

@@ -1,4 +1,4 @@
-"""The scores of a curve: checked, by split and number of labels, and how sure their mean over splits is."""
+"""Scores of a label-efficiency curve by split and number of labels, and intervals of their mean over splits."""
 
 from __future__ import annotations
 
@@ -9,20 +9,33 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-_NEEDED = ("estimator", "labels", "split", "score")
+_REQUIRED_COLUMNS = ("estimator", "labels", "split", "score")
 
 
 def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
     """Return the scores of one estimator: a row for each split, a column for each number of labels.
 
+    Parameters
+    ----------
+    curve : DataFrame
+        Result of `label_efficiency_curve`.
+    estimator : str, default=None
+        Name of the estimator; None is allowed if the curve has one estimator.
+
+    Returns
+    -------
+    pandas.DataFrame
+
     Raises
     ------
     ValueError
-        If the table is no curve, does not have the estimator, has several and none is named, or has several numbers of
-        unlabeled recordings or scores for one fit, or lacks scores.
+        If the table is not a curve, lacks the estimator or a score, has several estimators and `estimator` is None, or
+        has several scores for one split and number of labels.
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> from sslts.model_selection import choose_scores
     >>> splits, scores = [0, 0, 1, 1], [0.5, 0.7, 0.6, 0.9]
     >>> curve = pd.DataFrame({"estimator": "mine", "labels": [5, 10, 5, 10], "split": splits, "score": scores})
     >>> choose_scores(curve)
@@ -31,42 +44,52 @@ def choose_scores(curve: Any, estimator: str | None = None) -> pd.DataFrame:
     0       0.5  0.7
     1       0.6  0.9
     """
-    missing = [name for name in _NEEDED if name not in getattr(curve, "columns", ())]
+    missing = [name for name in _REQUIRED_COLUMNS if name not in getattr(curve, "columns", ())]
     if missing:
-        raise ValueError(f"curve has no column {missing[0]!r}; pass what label_efficiency_curve returns.")
+        raise ValueError(f"curve has no column {missing[0]!r}; pass the result of label_efficiency_curve.")
     names = list(dict.fromkeys(curve["estimator"]))
     if not names:
-        raise ValueError("curve is empty.")
+        raise ValueError("curve is empty; pass the result of label_efficiency_curve.")
     if estimator is None and len(names) != 1:
-        raise ValueError(f"curve has the estimators {names}; name one, as estimator={names[0]!r}.")
+        raise ValueError(f"curve has the estimators {names}; choose one, such as estimator={names[0]!r}.")
     name = names[0] if estimator is None else estimator
     if name not in names:
-        raise ValueError(f"estimator={name!r} is not in the curve, which has {names}.")
-    mine = curve[curve["estimator"] == name]
-    if mine.duplicated(["labels", "split"]).any():
+        raise ValueError(f"estimator={name!r} is not in the curve; give one of {names}.")
+    own = curve[curve["estimator"] == name]
+    if own.duplicated(["labels", "split"]).any():
         raise ValueError(
             f"curve has several scores of {name!r} for one number of labels and one split; choose one number of "
-            "unlabeled recordings, as curve[curve['unlabeled'] == 100]."
+            "unlabeled recordings, such as curve[curve['unlabeled'] == 100]."
         )
-    scores = mine.pivot_table(index="split", columns="labels", values="score", dropna=False)
+    scores = own.pivot_table(index="split", columns="labels", values="score", dropna=False)
     if not np.isfinite(scores.to_numpy(dtype=float)).all():
         raise ValueError(
-            f"curve lacks scores of {name!r}, or they are nan: every split needs every number of labels. Finish the "
-            "curve, or leave out the splits that are not done."
+            f"curve lacks scores of {name!r}, or has NaN: every split needs every number of labels. Finish the curve, "
+            "or leave out the unfinished splits."
         )
     return scores
 
 
 def check_confidence(confidence: Any) -> float:
-    """Return the level of an interval, between 0 and 1.
+    """Return the level of an interval as a float; raise if it is not between 0 and 1.
+
+    Parameters
+    ----------
+    confidence : float
+        Level of the interval.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
     ValueError
-        If it is no such number.
+        If `confidence` is not a number between 0 and 1.
 
     Examples
     --------
+    >>> from sslts.model_selection import check_confidence
     >>> check_confidence(0.95)
     0.95
     >>> check_confidence(95)
@@ -80,10 +103,24 @@ def check_confidence(confidence: Any) -> float:
 
 
 def summarize_scores(scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
-    """Return mean and Student's interval over the splits: ``labels, score, low, high``; nan with one split.
+    """Return the mean score over splits and its Student's t interval, for each number of labels.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Result of `choose_scores`.
+    confidence : float, default=0.95
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``labels, score, low, high``; the interval is NaN with one split.
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> from sslts.model_selection import summarize_scores
     >>> scores = pd.DataFrame([[0.5, 0.7], [0.7, 0.9]], columns=pd.Index([1, 2], name="labels"))
     >>> summarize_scores(scores, 0.5).round(2).to_numpy().tolist()
     [[1.0, 0.6, 0.5, 0.7], [2.0, 0.8, 0.7, 0.9]]
@@ -97,28 +134,14 @@ def summarize_scores(scores: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
 
 
 def _draw_means(scores: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw what the mean over very many splits may be, shape (n_draws, L), from scores (S, L) of S splits.
+    """Return random draws (n_draws, L) of the true mean score, given the scores (S, L) of S splits.
 
-    At each number of labels the draws follow Student's distribution with S - 1 degrees of freedom, as its interval
-    does; whole splits are weighed, so that the numbers of labels vary together as they did.
-
-    Raises
-    ------
-    ValueError
-        If there is one split.
-
-    Examples
-    --------
-    >>> scores = np.array([[0.5, 0.7], [0.6, 0.8], [0.7, 0.9]])
-    >>> drawn = _draw_means(scores, 1000, np.random.default_rng(0))
-    >>> drawn.shape, np.median(drawn, axis=0).round(2).tolist()
-    ((1000, 2), [0.6, 0.8])
-    >>> np.ptp(drawn[:, 1] - drawn[:, 0]).round(6).item()  # the gain was the same in each split
-    0.0
+    At each number of labels the draws follow Student's t distribution with S - 1 degrees of freedom, like the interval
+    of `summarize_scores`. Splits get random weights, so scores at different numbers of labels stay correlated.
     """
     n = len(scores)
     mean = scores.mean(axis=0)
     if n < 2:
-        raise ValueError("curve has one split: how sure the scores are can't be told. Run two, better three or more.")
+        raise ValueError("curve has one split: an interval needs two or more, better three or more. Give a larger cv.")
     spread = rng.standard_normal((n_draws, n)) @ (scores - mean) / np.sqrt(n * (n - 1))
     return mean + spread * np.sqrt((n - 1) / rng.chisquare(n - 1, (n_draws, 1)))

@@ -1,7 +1,7 @@
-"""Files of fitted segmenters and of runs that can be interrupted.
+"""Files of fitted segmenters and of interrupted runs.
 
-A file is in the safetensors format, with a JSON header in its metadata. Reading a file executes nothing and unpickles
-nothing. ``python -m sslts.persistence FILE`` prints what is in it.
+A file has the safetensors format, with a JSON header in its metadata. Reading a file executes no code and unpickles
+nothing. ``python -m sslts.persistence FILE`` prints a description of a file.
 """
 
 from sslts.persistence._card import read_card

@@ -1,4 +1,4 @@
-"""Print the cards of files: ``python -m sslts.persistence model.sslts``."""
+"""Print the model cards of files: ``python -m sslts.persistence model.sslts``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sslts.persistence.files import PersistenceError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the card of each file; return 1 if one of them can't be read, else 0.
+    """Print the model card of each file. Return 1 if a file can't be read, else 0.
 
     Examples
     --------
@@ -24,8 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     file ...
     0
     """
-    parser = argparse.ArgumentParser("python -m sslts.persistence", description="Print what is in a file of sslts.")
-    parser.add_argument("file", nargs="+", help="what segmenter.save wrote, or a checkpoint")
+    parser = argparse.ArgumentParser("python -m sslts.persistence", description="Print the model cards of sslts files.")
+    parser.add_argument("file", nargs="+", help="a file from segmenter.save, or a checkpoint")
     failed = False
     for path in parser.parse_args(arguments).file:
         try:

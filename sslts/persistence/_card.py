@@ -1,4 +1,4 @@
-"""The model card: what a file says about itself, readable without building anything."""
+"""The model card: a description of a file that can be read without loading the model."""
 
 from __future__ import annotations
 
@@ -16,36 +16,13 @@ _PACKAGES = ("torch", "numpy", "scikit-learn", "skorch")
 
 @functools.cache
 def list_versions() -> dict[str, Any]:
-    """Return the versions of this package and of what it stands on, as a header states them.
-
-    Examples
-    --------
-    >>> import torch
-    >>> list_versions()["versions"]["torch"] == version("torch")
-    True
-    >>> sorted(list_versions()["versions"])
-    ['numpy', 'python', 'scikit-learn', 'skorch', 'torch']
-    """
+    """Return the versions of this package and of its dependencies, as entries of a header."""
     found = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     return {"sslts": version("sslts"), "versions": found}
 
 
 def describe_model(segmenter: Any) -> dict[str, Any]:
-    """Return the card of a fitted segmenter: JSON values by title.
-
-    Parameters
-    ----------
-    segmenter : fitted segmenter
-
-    Examples
-    --------
-    >>> from sslts import SupervisedSegmenter
-    >>> from sslts.datasets import make_recordings
-    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
-    >>> card = describe_model(SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y))
-    >>> card["classes"], card["training set"]["labeled_recordings"], card["steps"]
-    ([0, 1], 8, 2)
-    """
+    """Return the model card of a fitted segmenter: JSON values by title."""
     inner = getattr(segmenter, "segmenter_", segmenter)
     card: dict[str, Any] = {"estimator": type(segmenter).__name__, "classes": inner.classes_.tolist()}
     if inner is not segmenter:
@@ -64,7 +41,7 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         if hasattr(inner, name):
             value = getattr(inner, name)
             card[title] = value if value is None or isinstance(value, (int, float, str)) else repr(value)
-    card["training set"] = find_attribute(segmenter, "training_set_")  # the outermost knows which labels were given
+    card["training set"] = find_attribute(segmenter, "training_set_")  # only the outer segmenter knows the given labels
     net = getattr(inner, "net_", None)
     if net is not None:
         card["weights"] = sum(p.numel() for p in net.module_.parameters())
@@ -72,7 +49,7 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         rows = inner.history_.tail(1).to_dict("records")
         card["end of training"] = {str(k): _round(v) for row in rows for k, v in row.items() if v == v}
     given = dict(sorted(inner.get_params(deep=False).items()))
-    init = given.pop("init", None)  # whose parameters, and those of what that one started from, are its own affair
+    init = given.pop("init", None)  # the model of another customer: show no parameters of it
     card["parameters"] = {name: repr(value) for name, value in given.items()}
     card["parameters"]["init"] = None if init is None else f"a fitted {type(init).__name__}"
     return card
@@ -83,22 +60,24 @@ def _round(value: Any) -> Any:
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a file says about itself; the whole file is checked, nothing is built.
+    """Return the model card of a file. The whole file is checked, but the model is not built.
 
     Parameters
     ----------
     path : path-like
-        What ``save`` wrote, or a checkpoint.
+        A file from ``save``, or a checkpoint.
 
     Returns
     -------
     dict
-        ``file`` (kind, format, version of this package), ``versions`` of others, and the model's own entries.
+        ``file`` (kind, format, version of this package), ``versions`` of other packages, and the entries of the model.
 
     Raises
     ------
     PersistenceError
-        If the file is damaged, or of another format.
+        If the file is damaged or has an unknown format.
+    OSError
+        If the file can't be opened.
 
     Examples
     --------
@@ -119,7 +98,7 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def format_card(card: dict[str, Any]) -> str:
-    """Return a card as text, an entry a line, nested ones indented.
+    """Return a card as text, one entry per line, nested entries indented.
 
     Examples
     --------

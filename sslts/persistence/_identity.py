@@ -1,4 +1,4 @@
-"""What a run is a run of: data, parameters, the weights it starts from; and in what another one differs."""
+"""The identity of a run (data, parameters, start weights), and the differences between two runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sslts.persistence.files import PersistenceError
 from sslts.recordings import Recordings
 
 _CHUNK = 1 << 22  # samples
-_IDLE = frozenset({"verbose", "decoder", "sampling_rate", "warm_start"})  # no part of training, or in `start`
+_IDLE = frozenset({"verbose", "decoder", "sampling_rate", "warm_start"})  # no effect on training, or part of `start`
 
 
 def identify_run(
@@ -27,7 +27,7 @@ def identify_run(
     start: dict[str, Tensor] | None = None,
     pools: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return JSON that is equal for two runs only if they have the same data, parameters and start.
+    """Return JSON values that are equal for two runs only if the runs have the same data, parameters and start.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def identify_run(
         Every sample is read once.
     labels : LabelRuns
     start : dict of str to Tensor, or None
-        The weights that training starts from; None means new ones.
+        Start weights of training; None means random weights.
     pools : mapping of str to object, or None
-        Further pools of recordings by name, each with ``recordings`` and ``labels``.
+        Additional pools of recordings by name, each with ``recordings`` and ``labels``.
 
     Examples
     --------
@@ -59,10 +59,11 @@ def identify_run(
 
 
 def _identify_data(recordings: Recordings, labels: LabelRuns, X: str, y: str) -> dict[str, Any]:
+    """Return the part of an identity that describes recordings and labels."""
     content = hashlib.sha256()
     for i, length in enumerate(recordings.lengths.tolist()):
         for first in range(0, length, _CHUNK):
-            # Exactly, as training reads them; in one type, so that the container's does not matter.
+            # The exact values that training reads, in one dtype, so that the dtype of the container does not matter.
             values = recordings.read(i, first, min(first + _CHUNK, length), exact=True).astype(np.float64)
             content.update(np.ascontiguousarray(values))
     return {
@@ -75,8 +76,8 @@ def _identify_data(recordings: Recordings, labels: LabelRuns, X: str, y: str) ->
 
 
 def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _IDLE | {"init"}) -> Iterator[Any]:
-    """Yield name, fingerprint and text of all parameters that have a part in training, of nested segmenters too."""
-    # Who holds a segmenter may ask its decoder; self-training does so for the agreement of checkpoints alone.
+    """Yield name, fingerprint and text of each parameter that affects training, also of nested segmenters."""
+    # An estimator around a segmenter may use its decoder; self-training uses it only to rank by agreement.
     inner = _IDLE if getattr(estimator, "rank", None) == "confidence" else _IDLE - {"decoder"}
     for name, value in estimator.get_params(deep=False).items():
         if name in idle:
@@ -90,6 +91,7 @@ def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _I
 
 
 def _fingerprint(value: Any) -> str:
+    """Return a text that differs for different values of a parameter."""
     encoder = Encoder()
     text = json.dumps(encoder.encode(value, "value"))
     arrays = (tensor.float().numpy() for tensor in encoder.tensors.values())
@@ -102,7 +104,7 @@ def _shorten(text: str) -> str:
 
 
 def check_identity(here: dict[str, Any], there: dict[str, Any], path: Any) -> None:
-    """Raise PersistenceError that names in what a run differs from that of a checkpoint.
+    """Raise PersistenceError if two runs differ, with the list of the differences.
 
     Examples
     --------
@@ -112,18 +114,19 @@ def check_identity(here: dict[str, Any], there: dict[str, Any], path: Any) -> No
     sslts.persistence.files.PersistenceError: run.ckpt is the checkpoint of another run: lr=0.1 here, lr=0.2 there. ...
     """
     found = []
-    for name, value in here.items():
-        if name != "parameters" and value != there.get(name):
-            shown = isinstance(value, int) or name == "estimator"
-            found.append(f"{name}: {value} here, {there.get(name)} there" if shown else f"the {name} differ")
+    for name in dict.fromkeys([*here, *there]):
+        value, other = here.get(name), there.get(name)
+        if name != "parameters" and value != other:
+            shown = isinstance(value, int) or isinstance(other, int) or name == "estimator"
+            found.append(f"{name}: {value} here, {other} there" if shown else f"the {name} differ")
     theirs = there.get("parameters", {})
     for name, (fingerprint, text) in here["parameters"].items():
         other, their_text = theirs.get(name, (None, "missing"))
         if fingerprint != other:
             both = f"{name}={text} here, {name}={their_text} there"
-            found.append(both if text != their_text else f"{name} differs in what {text!r} does not show")
+            found.append(both if text != their_text else f"{name} differs, though its text {text!r} is the same")
     if found:
         raise PersistenceError(
             f"{path} is the checkpoint of another run: {'; '.join(found)}. Pass another path as `checkpoint`, or "
-            "delete the file to begin anew."
+            "delete the file to start again."
         )

@@ -1,4 +1,4 @@
-"""The state of a net: what its weights, its statistics and its record of the training are."""
+"""The state of a net: weights, statistics and training history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sslts.training import SegmentationNet, explain_absence
 
 
 def get_net_state(net: SegmentationNet) -> dict[str, Any]:
-    """Return everything of a net that a prediction or a report asks for, by name.
+    """Return the state of a net that predictions and reports need, by name.
 
     Examples
     --------
@@ -35,12 +35,12 @@ def get_net_state(net: SegmentationNet) -> dict[str, Any]:
 
 
 def set_net_state(net: SegmentationNet, state: dict[str, Any]) -> None:
-    """Give an initialised net the state that another one had.
+    """Set the state of an initialized net to a state of `get_net_state`.
 
     Raises
     ------
     RuntimeError
-        If the weights are those of another network.
+        If the weights belong to another network.
 
     Examples
     --------
@@ -55,16 +55,18 @@ def set_net_state(net: SegmentationNet, state: dict[str, Any]) -> None:
     for name, module in {"student": net.module_, "teacher": net.teacher_, "criterion": net.criterion_}.items():
         _unwrap(module).load_state_dict(state["weights"][name])
     net.step_ = state["step"]
-    net.history[:] = [{"batches": [{}], **row} for row in state["history"]]  # skorch's callbacks ask for the last one
+    net.history[:] = [{"batches": [{}], **row} for row in state["history"]]  # skorch's callbacks read the last batch
 
 
 def _unwrap(module: nn.Module) -> nn.Module:
-    """Return the module that torch compiled, or the module itself."""
+    """Return the original module of a compiled module, else the module itself."""
     return getattr(module, "_orig_mod", module)
 
 
 def check_sizes(network: Network, n_channels: int, n_classes: int, weights: dict[str, Tensor]) -> None:
-    """Raise PersistenceError if a network that ships would not have weights of these sizes; before it takes memory.
+    """Raise PersistenceError if the weights do not have the sizes of a network of this package.
+
+    The check allocates no memory for the weights. Custom networks are not checked.
 
     Examples
     --------
@@ -75,18 +77,18 @@ def check_sizes(network: Network, n_channels: int, n_classes: int, weights: dict
     >>> check_sizes(network, 1, 3, weights)
     Traceback (most recent call last):
     ...
-    sslts.persistence.files.PersistenceError: the weights in the file are not those of UNet(width=4, ...
+    sslts.persistence.files.PersistenceError: the weights in the file do not fit UNet(width=4, ...
     """
     if not is_shipped(network):
         return
     with torch.device("meta"):
         wanted = network(n_channels, n_classes).state_dict()
     if {k: v.shape for k, v in wanted.items()} != {k: v.shape for k, v in weights.items()}:
-        raise PersistenceError(f"the weights in the file are not those of {network!r}.")
+        raise PersistenceError(f"the weights in the file do not fit {network!r}.")
 
 
 def check_device(device: str) -> None:
-    """Raise PersistenceError if this machine has no such device.
+    """Raise PersistenceError if this machine does not have the device.
 
     Examples
     --------
@@ -94,8 +96,10 @@ def check_device(device: str) -> None:
     >>> check_device("abacus")
     Traceback (most recent call last):
     ...
-    sslts.persistence.files.PersistenceError: the model is for device='abacus', which is not here ...
+    sslts.persistence.files.PersistenceError: the model needs device='abacus', which is not available ...
     """
     absence = explain_absence(device)
     if absence:
-        raise PersistenceError(f"the model is for device={device!r}, which is not here ({absence}); pass device='cpu'.")
+        raise PersistenceError(
+            f"the model needs device={device!r}, which is not available ({absence}); pass device='cpu'."
+        )

@@ -1,8 +1,8 @@
-"""Python values as JSON and tensors, and back, by a fixed list of kinds.
+"""Encode Python values as JSON and tensors, and decode them, for a fixed list of kinds.
 
-A value that JSON has no word for is written as ``{"$": kind, ...}``. What this package ships is named by its class and
-built from its fields. Anything else, as a network of the caller's, is named by its import path, and is never imported:
-the caller passes it in.
+A value that JSON does not support is written as ``{"$": kind, ...}``. An object of this package is written as the name
+of its class and its fields. Any other object, such as a custom network, is written as its import path. That path is
+never imported: the caller passes the object to `load`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from sslts.persistence.files import PersistenceError
 from sslts.recipes import Recipe
 
 _PLAIN = {bool, int, str}
-_TENSOR_TYPES = "?bBhHiIlLqQefd"  # of NumPy, that safetensors has too
+_TENSOR_TYPES = "?bBhHiIlLqQefd"  # the dtypes that NumPy and safetensors share
 
 
 class Encoder:
-    """Turn values into JSON; their arrays go to ``tensors``, what is foreign is noted in ``foreign``.
+    """Encoder of values as JSON. Arrays go to ``tensors``, objects from outside this package to ``foreign``.
 
-    Of a foreign estimator the parameters are written. If it is fitted, what it found is not: ``lost`` says where. A
-    callback that holds arrays is not written: they are recordings that it watches; ``dropped`` has its import path.
+    A foreign estimator is written without its fitted attributes; ``lost`` lists the fitted foreign estimators. A
+    callback that holds arrays is not written, because the arrays are recordings that it evaluates; ``dropped`` lists
+    the import paths of these callbacks.
 
     Examples
     --------
@@ -54,7 +55,7 @@ class Encoder:
         self._storages: set[int] = set()
 
     def encode(self, value: Any, path: str) -> Any:
-        """Return ``value`` as JSON; ``path`` names it, and its tensors."""
+        """Return ``value`` as JSON; its tensors are named after ``path``."""
         if value is None or type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):
             return value
         for kinds, encode in _ENCODERS:
@@ -72,7 +73,7 @@ class Encoder:
 
     def _encode_list(self, value: list[Any], path: str) -> Any:
         kinds = {x.dtype.char if isinstance(x, np.ndarray) and x.ndim == 1 else "" for x in value}
-        if len(value) > 1 and len(kinds) == 1 and kinds <= set(_TENSOR_TYPES):  # one tensor, not one for each
+        if len(value) > 1 and len(kinds) == 1 and kinds <= set(_TENSOR_TYPES):  # one tensor for all arrays
             lengths = [len(x) for x in value]
             return {"$": "arrays", "flat": self.encode(np.concatenate(value), path), "lengths": lengths}
         return self._encode_items(value, path)
@@ -84,7 +85,7 @@ class Encoder:
     def _encode_array(self, value: np.ndarray, path: str) -> Any:
         if value.dtype.char not in _TENSOR_TYPES:
             if value.dtype.kind not in "OU":
-                raise TypeError(f"{path} is an array of {value.dtype}, which a file can't hold.")
+                raise TypeError(f"{path} is an array of {value.dtype}, which a file can't hold; pass numbers or text.")
             return {
                 "$": "objects",
                 "dtype": value.dtype.str,
@@ -98,6 +99,7 @@ class Encoder:
         return {"$": "tensor", "tensor": self._keep(value.detach(), path)}
 
     def _keep(self, tensor: Tensor, path: str) -> str:
+        """Store a tensor that shares no memory with another tensor, and return its name."""
         tensor = tensor.cpu().contiguous()
         whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
         if not whole or tensor.untyped_storage().data_ptr() in self._storages:
@@ -130,7 +132,7 @@ class Encoder:
         name = _get_name(type(value))
         which = {"class": name} if name else {"foreign": self._note(type(value))}
         given = value.get_params(deep=False)
-        if getattr(given.get("init"), "init", None) is not None:  # what that one started from plays no part any more
+        if getattr(given.get("init"), "init", None) is not None:  # the start of the start model is not needed
             given["init"] = copy.copy(given["init"])
             given["init"].init = None
         callbacks = given.get("callbacks") or []
@@ -141,6 +143,7 @@ class Encoder:
         return {"$": "segmenter", **which, "params": params, "fitted": self._encode_fields(value._get_fitted(), path)}
 
     def _drops(self, callback: Any) -> bool:
+        """Return whether a callback is left out of the file, because it holds arrays."""
         trial = Encoder()
         trial.encode(callback, "callback")
         if trial.tensors:
@@ -157,7 +160,7 @@ class Encoder:
         return {"$": "foreign", "name": self._note(type(value)), "fields": fields}
 
     def _note(self, value: Any) -> str:
-        """Return the import path of a foreign object; a second one of the same path gets a number."""
+        """Return the import path of a foreign object, with a number if another object has the same path."""
         path, number = get_import_path(value), 2
         name = path
         while name in self.foreign and self.foreign[name] is not value:
@@ -183,17 +186,19 @@ _ENCODERS: list[tuple[Any, Callable[[Encoder, Any, str], Any]]] = [
 
 
 def _spell(value: Any) -> Any:
+    """Return a float as text, which JSON stores exactly; other values unchanged."""
     return repr(value) if isinstance(value, float) else value
 
 
 def _list_fields(value: Any) -> dict[str, Any]:
+    """Return the constructor arguments of a dataclass or an estimator."""
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
     return value.get_params(deep=False)
 
 
 def _has_learnt(value: Any) -> bool:
-    """Return whether it is an estimator that has to be fitted, and is: no callback, no step that learns nothing."""
+    """Return whether ``value`` is a fitted estimator, unlike a callback or a transformer that needs no fit."""
     found = {name for name in vars(value) if name.endswith("_") and not name.startswith("_")} - set(_list_fields(value))
     if not hasattr(value, "fit") or not found:
         return False
@@ -201,27 +206,13 @@ def _has_learnt(value: Any) -> bool:
 
 
 def get_import_path(value: Any) -> str:
-    """Return ``module.name`` of a class or function; of another object, that of its class.
-
-    Examples
-    --------
-    >>> from sslts.networks import UNet
-    >>> get_import_path(UNet), get_import_path(len)
-    ('sslts.networks.UNet', 'builtins.len')
-    """
+    """Return ``module.name`` of a class or function; for another object, of its class."""
     named = value if hasattr(value, "__qualname__") else type(value)
     return f"{getattr(named, '__module__', None) or type(named).__module__}.{named.__qualname__}"
 
 
 def list_foreign(coded: Any) -> Iterator[str]:
-    """Yield the names of all foreign objects in an encoded value.
-
-    Examples
-    --------
-    >>> coded = Encoder().encode({"strong": [abs, None], "lr": 0.1}, "params")
-    >>> list(list_foreign(coded))
-    ['builtins.abs']
-    """
+    """Yield the names of all foreign objects in an encoded value."""
     if isinstance(coded, list):
         for one in coded:
             yield from list_foreign(one)
@@ -235,15 +226,15 @@ def list_foreign(coded: Any) -> Iterator[str]:
 
 
 class Decoder:
-    """Turn what `Encoder` wrote into values again.
+    """Decoder of the values that `Encoder` wrote.
 
     Parameters
     ----------
     tensors : dict of str to Tensor
     objects : dict of str to object
-        Foreign classes, functions and objects by the name that the file gives them.
+        Foreign classes, functions and objects, by their names in the file.
     device : str or None
-        The ``device`` of every segmenter; None leaves what was saved.
+        New parameter ``device`` of every segmenter; None keeps the saved device.
 
     Examples
     --------
@@ -254,7 +245,7 @@ class Decoder:
     >>> Decoder(encoder.tensors).decode(coded)
     Traceback (most recent call last):
     ...
-    sslts.persistence.files.PersistenceError: the file names 'builtins.abs', which was not passed in as ...
+    sslts.persistence.files.PersistenceError: the file names 'builtins.abs', which is not in `objects`; ...
     """
 
     def __init__(
@@ -263,12 +254,12 @@ class Decoder:
         self.tensors, self.objects, self.device = tensors, objects or {}, device
 
     def decode(self, coded: Any) -> Any:
-        """Return the value.
+        """Return the decoded value.
 
         Raises
         ------
         PersistenceError
-            If it is of a kind that this version does not know, or names an object that was not passed in.
+            If this version does not know the kind of the value, or if a foreign object was not passed.
         """
         if isinstance(coded, list):
             return [self.decode(one) for one in coded]
@@ -288,7 +279,7 @@ class Decoder:
 
     def _decode_objects(self, coded: dict[str, Any]) -> np.ndarray:
         if any(not isinstance(x, (str, int, float, bool, type(None))) for x in coded["items"]):
-            raise PersistenceError("the file holds an array of objects that are neither text nor numbers.")
+            raise PersistenceError("the file holds an array with objects other than text and numbers.")
         return np.array(coded["items"], dtype=coded["dtype"]).reshape(coded["shape"])
 
     def _decode_frame(self, coded: dict[str, Any]) -> pd.DataFrame:
@@ -320,8 +311,8 @@ class Decoder:
         found = self._find(coded["name"])
         if coded.get("instance") and isinstance(found, type):
             raise PersistenceError(
-                f"the file names an object of {coded['name']}, and `objects` holds the class; pass an instance with "
-                "the parameters that it had."
+                f"the file names an instance of {coded['name']}, but `objects` holds the class; pass an instance with "
+                "the saved parameters."
             )
         return _call(found, self._decode_fields(coded["fields"]), coded["name"]) if "fields" in coded else found
 
@@ -329,7 +320,7 @@ class Decoder:
         try:
             return self.objects[name]
         except KeyError:
-            raise PersistenceError(f"the file names {name!r}, which was not passed in as one of `objects`.") from None
+            raise PersistenceError(f"the file names {name!r}, which is not in `objects`; pass it.") from None
 
 
 _DECODERS: dict[str, Callable[[Decoder, dict[str, Any]], Any]] = {
@@ -355,10 +346,10 @@ def _call(cls: Callable[..., Any], fields: dict[str, Any], name: str) -> Any:
     try:
         return cls(**fields)
     except TypeError as error:
-        raise PersistenceError(f"{name} can't be built from what the file says: {error}.") from error
+        raise PersistenceError(f"{name} can't be built from the fields in the file: {error}.") from error
 
 
-# Named, not imported: the estimators lie above this module. A new recipe in one of these is found by itself.
+# Modules with classes of this package. They are named and not imported, because some stand above this module.
 _HOMES = (
     "sslts.networks",
     "sslts.augment",
@@ -368,18 +359,12 @@ _HOMES = (
     "sslts.annotations",
     "sslts.segmenters",
 )
-_OTHERS = {"SegmentStatistics"}  # what the labels showed: no recipe, but built from fields as one
+_OTHERS = {"SegmentStatistics"}  # not recipes, but also built from their fields
 
 
 @functools.cache
 def _list_classes() -> dict[str, type]:
-    """Return the classes by name.
-
-    Examples
-    --------
-    >>> _list_classes()["UNet"].__module__
-    'sslts.networks'
-    """
+    """Return the recipes, estimators and other classes of this package that a file can name, by name."""
     found: dict[str, type] = {}
     for home in _HOMES:
         for name, value in vars(import_module(home)).items():
@@ -391,22 +376,7 @@ def _list_classes() -> dict[str, type]:
 
 
 def _find_class(name: str) -> type:
-    """Return a class that ships.
-
-    Raises
-    ------
-    PersistenceError
-        If this version has none of that name.
-
-    Examples
-    --------
-    >>> _find_class("UNet")
-    <class 'sslts.networks.UNet'>
-    >>> _find_class("VNet")
-    Traceback (most recent call last):
-    ...
-    sslts.persistence.files.PersistenceError: the file names 'VNet', which this version of sslts does not have.
-    """
+    """Return a class of this package by name; raise PersistenceError if this version does not have it."""
     found = _list_classes().get(name)
     if found is None:
         raise PersistenceError(f"the file names {name!r}, which this version of sslts does not have.")
@@ -414,14 +384,5 @@ def _find_class(name: str) -> type:
 
 
 def _get_name(cls: type) -> str | None:
-    """Return the name of a class that ships, None for any other.
-
-    Examples
-    --------
-    >>> from sslts.networks import UNet
-    >>> class MyNet(UNet):
-    ...     pass
-    >>> _get_name(UNet), _get_name(MyNet)
-    ('UNet', None)
-    """
+    """Return the name of a class of this package, or None for any other class."""
     return cls.__name__ if _list_classes().get(cls.__name__) is cls else None

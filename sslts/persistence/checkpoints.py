@@ -1,4 +1,4 @@
-"""Runs that can be interrupted: everything that a training is made of, saved as it goes on."""
+"""Checkpoints: the complete state of a training run, saved regularly, from which the run can continue."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ _SAVE_EVERY = 50  # steps
 
 
 class Checkpoint(Callback):
-    """A skorch callback that saves a run every `_SAVE_EVERY` steps, and makes it go on from what is saved.
+    """A skorch callback that saves a run every 50 steps, and restores a saved run before training.
 
-    It has to come behind the callbacks whose state it keeps: all attributes whose names end with ``_``, as far as they
-    are numbers, arrays, containers of such, or have a ``state_dict``.
+    It must come after the other callbacks, because it saves their state: every attribute with a name ending in ``_``
+    that is a number, an array, a container of these, or has a ``state_dict``.
 
     Parameters
     ----------
     path : path-like
+        File of the checkpoint; need not exist.
     identity : dict
-        From `identify_run`.
+        Result of `identify_run`.
 
     Raises
     ------
     PersistenceError
-        If the file is no checkpoint, is damaged, or is that of another run.
+        If the file is not a checkpoint, is damaged, or belongs to another run.
 
     Examples
     --------
@@ -61,7 +62,7 @@ class Checkpoint(Callback):
 
     def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
         self.path, self.identity = path, identity
-        self.seed: int | None = None  # of the run that is saved
+        self.seed: int | None = None  # seed of the saved run
         _remove_leftovers(path)
         self._saved: tuple[dict[str, Any], dict[str, Any]] | None = None
         if os.path.lexists(path):
@@ -72,14 +73,14 @@ class Checkpoint(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         if self._saved is None:
-            self._save(net)  # what can't be saved, or where, is found before the training
+            self._save(net)  # raises before training if the run can't be saved
             return
         header, tensors = self._saved
         self._saved = None
         if header["environment"] != _describe_environment(net):
             warn(
-                f"{self.path} was begun with {header['environment']}, and goes on with {_describe_environment(net)}: "
-                "the weights may differ in the last bits from those of a run that was not interrupted."
+                f"{self.path} was started with {header['environment']} and continues with "
+                f"{_describe_environment(net)}: the weights may differ in the last bits from an uninterrupted run."
             )
         _set_run_state(net, header["state"], tensors)
 
@@ -88,7 +89,7 @@ class Checkpoint(Callback):
             self._save(net)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        # A step that ends a logging interval is saved when the interval is in the history.
+        # The last step of a logging interval is saved after the interval is in the history.
         if net.step_ % _SAVE_EVERY == 0 or net.step_ == net.max_steps:
             self._save(net)
 
@@ -114,7 +115,7 @@ def open_checkpoint(
     start: dict[str, torch.Tensor] | None,
     pools: Mapping[str, Any] | None = None,
 ) -> Checkpoint | None:
-    """Return the checkpoint of a fit, None without a path; see `identify_run`.
+    """Return the checkpoint of a fit, or None without a path. For the parameters, see `identify_run`.
 
     Examples
     --------
@@ -129,17 +130,18 @@ def open_checkpoint(
     """
     if path is None:
         return None
-    check_place(path)  # before every sample is read
+    check_place(path)  # before reading every sample
     return Checkpoint(path, identify_run(estimator, recordings, labels, start, pools))
 
 
 def _describe_environment(net: SegmentationNet) -> str:
+    """Return the settings that affect the rounding of weights."""
     threads = torch.get_num_threads()
     return f"torch {torch.__version__}, {net.precision}, {threads} threads, device {torch.device(net.device).type}"
 
 
 def _get_run_state(net: SegmentationNet, encoder: Encoder) -> dict[str, Any]:
-    """Return everything that the next step depends on, encoded."""
+    """Return everything on which the next step depends, encoded."""
     state = {
         "net": get_net_state(net),
         "optimizer": net.optimizer_.state_dict(),
@@ -148,7 +150,7 @@ def _get_run_state(net: SegmentationNet, encoder: Encoder) -> dict[str, Any]:
     }
     coded = {name: encoder.encode(value, name) for name, value in state.items()}
     if foreign := sorted(set(list_foreign(coded))):
-        raise TypeError(f"the history holds {', '.join(foreign)}, which a checkpoint can't hold; record numbers there.")
+        raise TypeError(f"the history holds {', '.join(foreign)}, which a checkpoint can't hold; record numbers.")
     coded["callbacks"] = {
         name: _get_callback_state(callback, encoder, f"callbacks.{name}")
         for name, callback in net.callbacks_
@@ -158,20 +160,22 @@ def _get_run_state(net: SegmentationNet, encoder: Encoder) -> dict[str, Any]:
 
 
 def _get_callback_state(callback: Any, encoder: Encoder, path: str) -> dict[str, Any]:
+    """Return the state of a callback by attribute, encoded."""
     found = {}
     for name, value in vars(callback).items():
         if not name.endswith("_"):
             continue
         is_module = hasattr(value, "load_state_dict") and not isinstance(value, type)
         coded = encoder.encode(value.state_dict() if is_module else value, f"{path}.{name}")
-        if not set(list_foreign(coded)):  # anything else is made anew when a training begins, as a progress bar
+        if not set(list_foreign(coded)):  # other state, such as a progress bar, is not saved
             found[name] = coded
         elif is_module:
-            raise TypeError(f"{type(callback).__name__}.{name} holds what a checkpoint can't; leave this callback out.")
+            raise TypeError(f"{type(callback).__name__}.{name} does not fit into a checkpoint; omit this callback.")
     return found
 
 
 def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    """Set the state of a net and its callbacks to a saved state."""
     decoder = Decoder(tensors)
     set_net_state(net, decoder.decode(coded["net"]))
     frozen = decoder.decode(coded.get("frozen", []))
@@ -180,7 +184,7 @@ def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[st
     net.optimizer_.load_state_dict(decoder.decode(coded["optimizer"]))
     for parameter, values in net.optimizer_.state.items():
         for name, value in values.items():
-            if value.shape == parameter.shape:  # fused kernels take it for granted that both lie alike in memory
+            if value.shape == parameter.shape:  # fused kernels need the same memory layout
                 values[name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
     for generator, state in zip(
         (net.generator_, net.dropout_generator_), decoder.decode(coded["generators"]), strict=True
@@ -197,26 +201,26 @@ def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[st
 
 
 class SavedRounds:
-    """The rounds of a self-training that are done: a file with the labels of the next one, and the fits' checkpoints.
+    """The finished rounds of a self-training: a file with the labels of the next round, and a checkpoint per fit.
 
     Parameters
     ----------
     path : path-like or None
-        None saves nothing.
+        File of the rounds; None saves nothing.
     estimator, recordings, labels
-        As for `identify_run`.
+        As in `identify_run`.
 
     Attributes
     ----------
     labels : list of ndarray, or None
-        What the round that is not done is fitted on; None before the first.
+        Labels for the fit of the current round; None before the first round is finished.
     rows : list of dict
-        A description of each round.
+        Description of each finished round.
 
     Raises
     ------
     PersistenceError
-        If the file is not one of rounds, is damaged, or is that of another run.
+        If the file is not a file of rounds, is damaged, or belongs to another run.
 
     Examples
     --------
@@ -241,7 +245,7 @@ class SavedRounds:
         self.rows: list[dict[str, Any]] = []
         if path is None:
             return
-        check_place(path)  # before every sample is read
+        check_place(path)  # before reading every sample
         self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels))
         _remove_leftovers(path)
         if os.path.lexists(path):
@@ -252,11 +256,11 @@ class SavedRounds:
             self._write()
 
     def find_checkpoint(self) -> Path | None:
-        """Return where the fit of the present round is saved."""
+        """Return the path of the checkpoint of the current round, or None if nothing is saved."""
         return None if self.path is None else self._name(len(self.rows))
 
     def save(self, labels: list[np.ndarray], row: dict[str, Any]) -> None:
-        """Note that a round is done, and what the next one is fitted on."""
+        """Save a finished round: the labels for the next fit and the description of the round."""
         self.labels = labels
         self.rows.append(row)
         if self.path is not None:

@@ -1,7 +1,7 @@
 """Bytes on disk: a safetensors file with a JSON header and a checksum, complete or absent.
 
-The metadata of the file hold one entry, ``sslts``: JSON whose first key, ``sha256``, is the checksum of the whole file,
-taken while the checksum itself is all zeros.
+The metadata of the file has one entry, ``sslts``: JSON with the first key ``sha256``. This is the checksum of the whole
+file, computed with zeros in place of the checksum.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ import safetensors.torch
 from torch import Tensor
 
 from sslts._files import check_place, replace_file, shorten_name
+from sslts.persistence._upgrades import UPGRADES
 
-FORMAT = 1
+FORMAT = max(UPGRADES) + 1
 _LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
 _BLANK = "0" * 64
-_NEAR = 256  # bytes within which the checksum stands
+_NEAR = 256  # the checksum is within the first bytes
 _MARK = b'"sslts":"{\\"sha256\\":\\"'
-_KINDS = {"model": "saved by segmenter.save", "checkpoint": "of a fit's checkpoint", "rounds": "of rounds"}
+_KINDS = {"model": "a model from save", "checkpoint": "a checkpoint of a fit", "rounds": "a checkpoint of rounds"}
 
 
 class PersistenceError(ValueError):
-    """A file that can't be read: damaged, of another kind or format, or naming what the caller did not pass in.
+    """Error for a file that is damaged, has another kind or format, or names objects that were not passed.
 
     Examples
     --------
@@ -41,25 +42,25 @@ class PersistenceError(ValueError):
     ...         sslts.load(path)
     ...     except PersistenceError as error:
     ...         print(str(error).partition("model.sslts ")[2])
-    is no file of sslts: its header does not fit into it.
+    is not a file of sslts: its header is longer than the file.
     """
 
 
 def write_file(path: str | os.PathLike[str], header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write a file that is complete or absent, whatever happens meanwhile; one that was there stays until then.
+    """Write a file that is complete or absent, whatever happens; an existing file is kept until the end.
 
     Parameters
     ----------
     path : path-like
     header : dict
-        JSON values. ``kind`` says what the file is.
+        JSON values. ``kind`` is the kind of the file.
     tensors : dict of str to Tensor
-        Contiguous, on the CPU, none sharing memory with another.
+        Contiguous tensors on the CPU that share no memory.
 
     Raises
     ------
     OSError
-        If the folder is missing or can't be written, or the disk is full.
+        If the folder does not exist or can't be written, or if the disk is full.
 
     Examples
     --------
@@ -81,36 +82,20 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], tensors: di
 
 
 def _remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove the temporary files that killed processes left behind when they wrote ``path``.
-
-    Parameters
-    ----------
-    path : path-like
-        What is there stays.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ("run", ".run.0123abcd.tmp", ".run.ckpt.0123abcd.tmp", ".run.notes.tmp"):
-    ...         (Path(folder) / name).touch()
-    ...     _remove_leftovers(Path(folder) / "run")
-    ...     print(sorted(os.listdir(folder)))
-    ['.run.ckpt.0123abcd.tmp', '.run.notes.tmp', 'run']
-    """
+    """Remove the temporary files of killed processes that were writing ``path``; ``path`` itself is kept."""
     path = Path(os.path.realpath(path))
     for leftover in path.parent.glob(f".{glob.escape(shorten_name(path.name))}.{'[0-9a-f]' * 8}.tmp"):
         leftover.unlink(missing_ok=True)
 
 
 def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return header and tensors of a file, all of it checked.
+    """Return header and tensors of a file, after checking the whole file.
 
     Parameters
     ----------
     path : path-like
     kind : str or None
-        What the file has to be; None takes any.
+        Required kind of the file; None accepts any kind.
 
     Returns
     -------
@@ -121,9 +106,9 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[di
     Raises
     ------
     PersistenceError
-        If the file is damaged, or of another kind or format.
+        If the file is damaged, or has another kind or format.
     OSError
-        If it can't be opened.
+        If the file can't be opened.
 
     Examples
     --------
@@ -138,7 +123,7 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[di
     ...     except PersistenceError as error:
     ...         print(str(error).partition("model.sslts ")[2])
     {'weight': tensor([0., 0.])}
-    is damaged: its checksum does not fit its content. Copy or save it anew.
+    is damaged: its checksum does not match its content. Copy or save it again.
     """
     data = Path(path).read_bytes()
     header = _read_header(path, data)
@@ -148,33 +133,35 @@ def read_file(path: str | os.PathLike[str], kind: str | None = None) -> tuple[di
     found.update(memoryview(data)[start + 64 :])
     checksum = header.pop("sha256")
     if data[start : start + 64].decode("latin-1") != checksum or found.hexdigest() != checksum:
-        raise PersistenceError(f"{path} is damaged: its checksum does not fit its content. Copy or save it anew.")
+        raise PersistenceError(f"{path} is damaged: its checksum does not match its content. Copy or save it again.")
     if kind is not None and header.get("kind") != kind:
-        raise PersistenceError(f"{path} is a {header.get('kind')!r} file of sslts, not one {_KINDS[kind]}.")
+        raise PersistenceError(f"{path} is a {header.get('kind')!r} file of sslts, not {_KINDS[kind]}.")
     try:
+        for earlier in range(header["format"], FORMAT):
+            header = UPGRADES[earlier](header)
         return header, safetensors.torch.load(data)
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PersistenceError(f"{path} is damaged: {error}.") from error
 
 
 def _read_header(path: str | os.PathLike[str], data: bytes) -> dict[str, Any]:
-    """Return the JSON header, after the checks that its own bytes allow."""
+    """Return the JSON header, after the checks that need only the header."""
     size = int.from_bytes(data[:8], "little")
     if size > _LARGEST_HEADER or len(data) < 8 + size or size < 2:
-        raise PersistenceError(f"{path} is no file of sslts: its header does not fit into it.")
+        raise PersistenceError(f"{path} is not a file of sslts: its header is longer than the file.")
     try:
         metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
         header = json.loads(metadata["sslts"])
         written_in, checksum = header["format"], header["sha256"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PersistenceError(
-            f"{path} is no file of sslts, or is damaged: its header can't be read ({type(error).__name__})."
+            f"{path} is not a file of sslts, or is damaged: its header can't be read ({type(error).__name__})."
         ) from error
-    if written_in != FORMAT:
+    if not (type(written_in) is int and min(UPGRADES) <= written_in <= FORMAT):
         written_by = f"sslts {header.get('sslts', 'of an unknown version')}"
         raise PersistenceError(
-            f"{path} has format {written_in!r}, written by {written_by}; this version reads format {FORMAT}. "
-            "Install the version that wrote it, or save it anew there."
+            f"{path} has format {written_in!r}, written by {written_by}; this version reads formats {min(UPGRADES)} to "
+            f"{FORMAT}. Install the version that wrote it, or save it again with that version."
         )
     if not isinstance(checksum, str) or len(checksum) != 64:
         raise PersistenceError(f"{path} is damaged: it has no checksum.")

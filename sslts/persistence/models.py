@@ -1,4 +1,4 @@
-"""Fitted segmenters to files and back."""
+"""Save fitted segmenters to files, and load them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sslts.persistence.files import PersistenceError, read_file, write_file
 
 
 class Savable:
-    """Mixin of estimators that can be saved: parameters, and what `fit` found.
+    """Mixin that saves an estimator: its parameters and its fitted attributes.
 
     Examples
     --------
@@ -34,26 +34,27 @@ class Savable:
     """
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted segmenter to one file, which `sslts.load` reads.
+        """Write the fitted segmenter to one file; `sslts.load` reads it.
 
         Parameters
         ----------
         path : path-like
-            What is there is replaced when the new file is complete.
+            An existing file is replaced once the new file is complete.
 
         Warns
         -----
         UserWarning
-            If a callback is left out because it holds arrays, as recordings that it watches.
+            If a callback is left out because it holds arrays, such as recordings that it evaluates.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             If the segmenter is not fitted.
         TypeError
-            If it holds a fitted estimator from elsewhere, as a search, of which a file can hold the parameters alone.
+            If the segmenter contains a fitted estimator of another package, such as a search, because a file can hold
+            only the parameters of such an estimator.
         OSError
-            If the folder is missing or can't be written.
+            If the folder does not exist or can't be written.
 
         Examples
         --------
@@ -73,22 +74,24 @@ class Savable:
         _refuse_lost(encoder.lost)
         if encoder.dropped:
             warn(
-                f"callbacks={', '.join(encoder.dropped)} are left out of the file, which is to hold no recordings, and "
-                "they hold arrays; training alone needs them."
+                f"callbacks={', '.join(encoder.dropped)} are left out of the file, because they hold arrays and a file "
+                "must not hold recordings; only training needs them."
             )
         header = {"kind": "model", **list_versions(), "card": describe_model(self), "model": model}
         write_file(path, header, encoder.tensors)
 
     def _get_fitted(self) -> dict[str, Any]:
-        """Return what `fit` found, by name; nothing if it is not fitted."""
+        """Return the fitted attributes by name, or an empty dict if the estimator is not fitted."""
         found = sorted(vars(self).items())
         return {name: value for name, value in found if name.endswith("_") and not name.startswith("_")}
 
     def _set_fitted(self, fitted: dict[str, Any]) -> None:
-        """Take over what `_get_fitted` returned."""
+        """Set the fitted attributes that `_get_fitted` returned."""
         for name, value in fitted.items():
             if not name.isidentifier() or not name.endswith("_") or name.startswith("_") or hasattr(type(self), name):
-                raise PersistenceError(f"the file names {name!r}, which is no attribute of a {type(self).__name__}.")
+                raise PersistenceError(
+                    f"the file names {name!r}, which is not a fitted attribute of {type(self).__name__}."
+                )
             setattr(self, name, value)
 
 
@@ -98,19 +101,19 @@ def load(
     objects: Mapping[str, Any] | Iterable[Any] | None = None,
     device: str | None = None,
 ) -> Any:
-    """Return the segmenter that `save` wrote: fitted, with the same parameters and, bit for bit, the same answers.
+    """Return a saved segmenter: fitted, with the same parameters and, bit for bit, the same predictions.
 
-    Nothing in the file is executed. What does not ship with this package, as a network or an augmenter of your own, is
-    only named there, by its import path; pass it in if you trust the file to use it.
+    No code in the file is executed. Objects from outside this package, such as a custom network, are only named in the
+    file, by their import path. Pass these objects if you trust the file.
 
     Parameters
     ----------
     path : path-like
     objects : dict of str to object, or iterable of classes and functions
-        What the file names: ``{"mypackage.MyNet": MyNet}``, or ``[MyNet]`` where the name is still its import path. A
-        class is called with the parameters in the file. Callbacks that are not passed in are left out, with a warning.
+        The objects named in the file: ``{"mypackage.MyNet": MyNet}``, or ``[MyNet]`` if the import path is unchanged. A
+        class is called with the parameters in the file. Callbacks that are not passed are left out, with a warning.
     device : str or None, default=None
-        Replaces the parameter ``device``, as ``"cpu"`` for a model that was fitted with ``device="cuda"``.
+        New value of the parameter ``device``, such as ``"cpu"`` for a model that was fitted with ``device="cuda"``.
 
     Returns
     -------
@@ -119,7 +122,8 @@ def load(
     Raises
     ------
     PersistenceError
-        If the file is damaged, of another kind or format, or names what was not passed in. It is a ``ValueError``.
+        If the file is damaged, has another kind or format, or names an object that was not passed. This is a
+        ``ValueError``.
     OSError
         If the file can't be opened.
 
@@ -152,27 +156,29 @@ def load(
 
 
 def _refuse_lost(lost: Mapping[str, Any]) -> None:
+    """Raise TypeError if a fitted estimator of another package would lose its fitted attributes."""
     for path, value in lost.items():
         kind = type(value).__name__
         raise TypeError(
-            f"{path} is a fitted {kind}, of which a file can hold the parameters alone: what it learnt would be lost. "
-            f"Save, or pass as `init`, the segmenter in it, which sslts.wrapping.find_fitted returns"
-            f"{' (its best_estimator_)' if hasattr(value, 'best_estimator_') else ''}."
+            f"{path} is a fitted {kind}; a file can hold its parameters, but not its fitted attributes. Save the "
+            "segmenter inside the search or pipeline"
+            f"{' (its best_estimator_)' if hasattr(value, 'best_estimator_') else ''}, or pass it as `init`."
         )
 
 
 def _refuse_foreign(coded: Any, known: set[str]) -> None:
+    """Raise PersistenceError if the file names objects that were not passed."""
     missing = sorted(set(list_foreign(coded)) - known)
     if missing:
         wanted = ", ".join(f"{name!r}: ..." for name in missing)
         raise PersistenceError(
-            f"it names what does not ship with sslts: {', '.join(missing)}. Nothing is imported because a file says "
-            f"so; if you trust it, pass objects={{{wanted}}}."
+            f"it names objects from outside sslts: {', '.join(missing)}. A file can not import objects; if you trust "
+            f"the file, pass objects={{{wanted}}}."
         )
 
 
 def _drop_callbacks(coded: Any, known: set[str]) -> Any:
-    """Return the encoded value without callbacks that name unknown objects: only training needs them."""
+    """Return the encoded value without callbacks of unknown objects, which only training needs."""
     if isinstance(coded, list):
         return [_drop_callbacks(one, known) for one in coded]
     if not isinstance(coded, dict):
@@ -183,6 +189,6 @@ def _drop_callbacks(coded: Any, known: set[str]) -> Any:
         kept = [one for one in callbacks if set(list_foreign(one)) <= known]
         if len(kept) < len(callbacks):
             left = sorted({name for one in callbacks if one not in kept for name in list_foreign(one)} - known)
-            warn(f"callbacks={', '.join(left)} are left out; pass them as `objects` to train on with them.")
+            warn(f"callbacks={', '.join(left)} are left out; pass them as `objects` to keep them.")
             coded["params"]["callbacks"] = kept or None
     return coded

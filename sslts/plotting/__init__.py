@@ -1,4 +1,8 @@
-"""Pictures, as scikit-learn makes them: each Display has ``from_estimator``, ``from_predictions`` and ``plot``."""
+"""Plots in the style of scikit-learn's displays.
+
+Each display lives in a file of its own and has ``plot`` and ``from_estimator``; most also have ``from_predictions``.
+``_style.py`` holds the helpers that the displays share. A new display needs one new file and its name here.
+"""
 
 from sslts.plotting.counts import CountDisplay
 from sslts.plotting.durations import DurationDisplay

@@ -1,4 +1,4 @@
-"""What the pictures share: a colour for each class, a figure or a part of one, curves and bands thinned."""
+"""Helpers that the displays share: class colors, figures and axes, and thinning of long curves and label bands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from sslts._runs import find_runs
 
-POINTS = 4000  # of a curve, about twice as many as a wide picture has columns
+POINTS = 4000  # points per curve, about two per pixel column of a wide figure
 BACKGROUND = "#d9d9d9"
 PALETTE = (
     *("#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd", "#17becf", "#8c564b", "#e377c2", "#bcbd22"),
@@ -17,26 +17,16 @@ PALETTE = (
 
 
 def color_classes(classes: np.ndarray, background: int | None) -> dict[int, str]:
-    """Return a colour for each class; grey for the background.
-
-    Examples
-    --------
-    >>> color_classes(np.array([0, 3]), 0)
-    {0: '#d9d9d9', 3: '#1f77b4'}
-    """
+    """Return a color for each class, and gray for the background; -1 gets no color."""
     shown = [int(k) for k in classes if k != background and k >= 0]
     colors = {k: PALETTE[i % len(PALETTE)] for i, k in enumerate(shown)}
     return {int(k): colors.get(int(k), BACKGROUND) for k in classes if k >= 0}
 
 
 def thin_curve(x: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions and values to draw: all, or the least and the greatest of each stretch, so that no peak is lost.
+    """Return positions and values of at most ``points`` samples of a curve, without losing a peak.
 
-    Examples
-    --------
-    >>> at, values = thin_curve(np.r_[np.zeros(500), 9.0, np.zeros(499)], points=20)
-    >>> len(values), float(values.max()), int(at[values.argmax()])
-    (20, 9.0, 500)
+    A short curve is returned whole. A longer curve is cut into stretches; each stretch keeps its minimum and maximum.
     """
     n = len(x)
     if n <= points:
@@ -50,21 +40,16 @@ def thin_curve(x: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndar
         hit = np.flatnonzero(x == extreme[stretch])
         np.minimum.at(at, stretch[hit], hit)
     at = np.sort(np.stack(first, axis=1), axis=1).ravel()
-    at = np.where(at == n, np.repeat(edges, 2), at)  # a stretch of nan
+    at = np.where(at == n, np.repeat(edges, 2), at)  # a stretch of NaN only has no minimum
     return at, x[at]
 
 
 def thin_runs(labels: np.ndarray, columns: int = POINTS // 2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return starts, ends and values of the runs to draw: all, or if there are more than columns, one for each.
+    """Return starts, ends and labels of at most ``columns`` runs to draw.
 
-    A column has the label of one of its samples, drawn at random: so all labels are seen as often as they occur. The
-    most frequent one would hide short segments everywhere, that of the middle beats with segments at equal distances.
-
-    Examples
-    --------
-    >>> starts, ends, values = thin_runs(np.array([1, 1, 1, 1, 2, 0, 2, 0, 3, 3, 3, 3]), columns=3)
-    >>> starts.tolist(), ends.tolist(), values.tolist()
-    ([0, 4, 8], [4, 8, 12], [1, 2, 3])
+    If the labels have more runs, each column shows the label of one of its samples, drawn at random: each label then
+    covers its true share of the band. The most frequent label of a column would hide short segments, and the label of
+    its middle sample would alias with regularly spaced segments.
     """
     starts, ends, values = find_runs(labels)
     if len(starts) <= columns:
@@ -76,18 +61,10 @@ def thin_runs(labels: np.ndarray, columns: int = POINTS // 2) -> tuple[np.ndarra
 
 
 def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bool = True) -> tuple[Any, list[Any]]:
-    """Return a figure and axes one above the other, in a new figure or in the place of an axes.
+    """Return a figure and one axes per height, from top to bottom.
 
-    Raises
-    ------
-    ValueError
-        If the axes has no place in a grid.
-
-    Examples
-    --------
-    >>> figure, axes = split_axes(None, [2.0, 1.0])
-    >>> len(axes), float(figure.get_size_inches()[1])
-    (2, 3.4)
+    Without ``ax`` the axes fill a new figure, otherwise the grid cell of ``ax``. Raise ValueError if ``ax`` lies in no
+    grid.
     """
     import matplotlib.pyplot as plt
     from matplotlib.gridspec import GridSpecFromSubplotSpec
@@ -103,12 +80,12 @@ def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bo
             squeeze=False,
         )
         return figure, list(column[:, 0])
-    place = ax.get_subplotspec()
-    if place is None:
-        raise ValueError("ax has no place in a grid, so it can't be divided; make it with plt.subplots, or pass None.")
+    cell = ax.get_subplotspec()
+    if cell is None:
+        raise ValueError("ax lies in no grid, so it can't be split; pass an axes made by plt.subplots, or None.")
     figure = ax.figure
     ax.set_axis_off()
-    grid = GridSpecFromSubplotSpec(len(heights), 1, subplot_spec=place, height_ratios=heights)
+    grid = GridSpecFromSubplotSpec(len(heights), 1, subplot_spec=cell, height_ratios=heights)
     axes: list[Any] = []
     for row in range(len(heights)):
         axes.append(figure.add_subplot(grid[row], sharex=axes[0] if axes and sharex else None))
@@ -119,14 +96,7 @@ def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bo
 
 
 def make_axes(ax: Any, width: float, height: float) -> tuple[Any, Any]:
-    """Return a figure and its axes: new ones, or those of the axes that is given.
-
-    Examples
-    --------
-    >>> figure, ax = make_axes(None, 4, 3)
-    >>> make_axes(ax, 8, 6) == (figure, ax)
-    True
-    """
+    """Return ``ax`` and its figure; without ``ax``, a new figure and axes of this size."""
     import matplotlib.pyplot as plt
 
     if ax is not None:

@@ -1,4 +1,4 @@
-"""How many segments there are in each recording, in truth and as predicted."""
+"""Plot of predicted against true segment counts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from sslts.segments import count_segments, labels_to_segments
 
 
 class CountDisplay:
-    """Predicted against true counts, a disc for each pair of numbers, as large as it is frequent.
+    """Predicted against true segment counts, one disc per pair of counts.
+
+    The area of a disc shows how many recordings have this pair of counts.
 
     Parameters
     ----------
     true, predicted : pandas.DataFrame
-        Counts: a row for each recording, a column for each class.
+        Segment counts: one row per recording, one column per class.
     names : dict of int to str, default=None
-        What to call the classes.
+        Names of the classes, for display.
 
     Attributes
     ----------
@@ -45,7 +47,7 @@ class CountDisplay:
     def from_estimator(
         cls, segmenter: Any, X: Any, y: Any, *, names: dict[int, str] | None = None, ax: Any = None
     ) -> Self:
-        """Draw the counts of a fitted segmenter.
+        """Plot the segment counts that a fitted segmenter predicts.
 
         Parameters
         ----------
@@ -53,11 +55,11 @@ class CountDisplay:
         X : array-like
             Recordings.
         y : array-like
-            True labels; recordings without a labeled sample are left out, and so is what lies in unlabeled stretches.
+            True labels. Recordings without a labeled sample and predictions in unlabeled stretches are left out.
         names : dict of int to str, default=None
-            What to call the classes.
+            Names of the classes, for display.
         ax : Axes, default=None
-            Where to draw.
+            The axes to draw in. None makes a new figure.
 
         Returns
         -------
@@ -76,18 +78,18 @@ class CountDisplay:
         names: dict[int, str] | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw the counts of labels.
+        """Plot the segment counts of true and predicted labels.
 
         Parameters
         ----------
         y_true, y_pred : array of shape (n, T) or list of (T_i,)
             True labels (-1 = unlabeled) and predicted labels.
         background : int or None, default=0
-            The class that is not a segment.
+            The background class, which forms no segments. None: every class forms segments.
         names : dict of int to str, default=None
-            What to call the classes.
+            Names of the classes, for display.
         ax : Axes, default=None
-            Where to draw.
+            The axes to draw in. None makes a new figure.
 
         Returns
         -------
@@ -104,12 +106,12 @@ class CountDisplay:
         return cls(*counts, names=names).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw.
+        """Draw the plot.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw. None makes a figure.
+            The axes to draw in. None makes a new figure.
 
         Returns
         -------
@@ -125,9 +127,10 @@ class CountDisplay:
             pairs = pd.DataFrame({"true": self.true[k], "predicted": self.predicted[k]})
             sizes = pairs.groupby(["true", "predicted"]).size().reset_index(name="n")
             exact = (pairs["true"] == pairs["predicted"]).mean()
-            aside = 0.18 * (i - (len(classes) - 1) / 2) / max(len(classes) / 3, 1)  # classes side by side
+            # Classes stand side by side: their discs would hide each other.
+            shift = 0.18 * (i - (len(classes) - 1) / 2) / max(len(classes) / 3, 1)
             self.ax_.scatter(
-                sizes["true"] + aside,
+                sizes["true"] + shift,
                 sizes["predicted"],
                 s=260 * sizes["n"] / sizes["n"].max() + 8,
                 color=colors[int(k)],

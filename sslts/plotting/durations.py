@@ -1,4 +1,4 @@
-"""How long segments last, in truth and as predicted."""
+"""Plot of the lengths of true and predicted segments."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from sslts.segments import labels_to_segments
 
 
 class DurationDisplay:
-    """A histogram of lengths for each class.
+    """Histograms of segment lengths, one per class.
 
     Parameters
     ----------
     predicted : pandas.DataFrame
-        Segments, with ``label`` and ``length`` or, in seconds, ``duration``.
+        Predicted segments with the columns ``label`` and ``length`` (samples) or ``duration`` (seconds).
     true : pandas.DataFrame, default=None
-        The same of the true segments.
+        True segments with the same columns.
     classes : sequence of int, default=None
-        The classes to show; None: those that occur.
+        The classes to show. None: all classes that occur.
     names : dict of int to str, default=None
-        What to call them.
+        Names of the classes, for display.
 
     Attributes
     ----------
     figure_ : Figure
     ax_ : Axes
-        The uppermost.
+        The top axes.
     axes_ : list of Axes
-        One for each class.
+        One axes per class, from top to bottom.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class DurationDisplay:
     def from_estimator(
         cls, segmenter: Any, X: Any, y: Any = None, *, names: dict[int, str] | None = None, ax: Any = None
     ) -> Self:
-        """Draw the lengths of what a fitted segmenter finds.
+        """Plot the lengths of the segments that a fitted segmenter predicts.
 
         Parameters
         ----------
@@ -69,12 +69,12 @@ class DurationDisplay:
         X : array-like
             Recordings.
         y : array-like, default=None
-            True labels; where they are -1, predictions are left out, and segments that touch it: nobody knows how long
-            they are.
+            True labels; -1 is unlabeled. Predictions in unlabeled stretches are left out, and so are segments that
+            touch an unlabeled sample, because their true length is unknown.
         names : dict of int to str, default=None
-            What to call the classes.
+            Names of the classes, for display.
         ax : Axes, default=None
-            Where to draw; it is divided.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -100,23 +100,23 @@ class DurationDisplay:
         names: dict[int, str] | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw the lengths of segments of labels.
+        """Plot the segment lengths of true and predicted labels.
 
         Parameters
         ----------
         y_true : array of shape (n, T), list of (T_i,), or None
-            True labels (-1 = unlabeled). Segments that touch -1 are left out, true and predicted: nobody knows how
-            long they are.
+            True labels (-1 = unlabeled). True and predicted segments that touch an unlabeled sample are left out,
+            because their true length is unknown. None: only predictions are shown.
         y_pred : array of shape (n, T) or list of (T_i,)
             Predicted labels.
         background : int or None, default=0
-            The class that is not a segment.
+            The background class, which forms no segments. None: every class forms segments.
         sampling_rate : float or None, default=None
-            Samples per second; lengths are in seconds then.
+            Samples per second, to show lengths in seconds. None: lengths are in samples.
         names : dict of int to str, default=None
-            What to call the classes.
+            Names of the classes, for display.
         ax : Axes, default=None
-            Where to draw; it is divided.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -126,16 +126,16 @@ class DurationDisplay:
         if y_true is None:
             return cls(labels_to_segments(y_pred, **options), names=names).plot(ax=ax)
         *sides, offsets = pool_labels(y_true, y_pred)
-        true, predicted = (_list_whole(side, offsets, **options) for side in sides)
+        true, predicted = (_list_uncut_segments(side, offsets, **options) for side in sides)
         return cls(predicted, true=true, names=names).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw.
+        """Draw the plot.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; it is divided. None makes a figure.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -151,7 +151,7 @@ class DurationDisplay:
         colors = color_classes(classes, None)
         for each, k in zip(self.axes_, classes, strict=False):
             values = [table.loc[table["label"] == k, unit].to_numpy() for table in tables]
-            edges = _choose_edges(np.concatenate(values))
+            edges = _choose_bin_edges(np.concatenate(values))
             each.hist(values[0], bins=edges, color=colors[int(k)], alpha=0.55, label=f"predicted ({len(values[0])})")
             if self.true is not None:
                 each.hist(
@@ -165,16 +165,16 @@ class DurationDisplay:
         return self
 
 
-def _list_whole(
+def _list_uncut_segments(
     labels: np.ndarray, offsets: np.ndarray, background: int | None, sampling_rate: float | None
 ) -> pd.DataFrame:
-    """Return the segments in recordings that lie end to end, without those that an unlabeled sample cuts."""
+    """Return the segments of concatenated recordings, without segments that touch an unlabeled sample."""
     table = labels_to_segments(np.split(labels, offsets[1:-1]), background=background, sampling_rate=sampling_rate)
     return table[~find_segments(labels, offsets, background).cut]
 
 
-def _choose_edges(values: np.ndarray) -> np.ndarray:
-    """Return edges of at most 40 bins; whole numbers get bins around them."""
+def _choose_bin_edges(values: np.ndarray) -> np.ndarray:
+    """Return the edges of at most 40 bins; bins of integers are centered on the integers."""
     if not values.size:
         return np.linspace(0, 1, 11)
     low, high = values.min(), values.max()

@@ -1,4 +1,4 @@
-"""How the score grows with the number of labels."""
+"""Plot of the score against the number of labeled recordings."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from sslts.plotting._style import PALETTE, split_axes
 
 
 class LabelEfficiencyDisplay:
-    """Scores over the number of labels, with intervals over splits; below, how much of the gap is closed.
+    """Scores against the number of labeled recordings, and the share of the gap to the ceiling that is closed.
 
     Parameters
     ----------
     curve : pandas.DataFrame
-        From `label_efficiency_curve`, with one number of unlabeled recordings for each fit.
+        The table of `sslts.model_selection.label_efficiency_curve`, with one number of unlabeled recordings per fit.
     baseline : str, default=None
-        The estimator that learns from labels alone. Its score at its most labels is the ceiling, a dashed line; the
-        lower axes shows the share of the gap between baseline and ceiling that the others close. None: neither.
+        Name of the estimator that is trained on labeled recordings only. Its score with the most labels is the
+        ceiling, drawn as a dashed line. The lower axes shows which share of the gap between baseline and ceiling the
+        other estimators close. None: neither is drawn.
     confidence : float, default=0.95
-        Of the intervals (Student's, over splits). With one split there are none.
+        Confidence level of the intervals (Student's t, over splits). One split has no intervals.
 
     Attributes
     ----------
     figure_ : Figure
     ax_ : Axes
-        The scores.
+        The axes of the scores.
     axes_ : list of Axes
-        The scores and, with a baseline and other estimators, the gap closed.
+        The axes of the scores and, with a baseline and other estimators, of the gap closed.
     ceiling_ : float or None
-        The baseline's score at its most labels.
+        The baseline's score with the most labels.
     gap_ : pandas.DataFrame or None
-        What `gap_closed` returns.
+        The table of `sslts.model_selection.gap_closed`.
 
     See Also
     --------
-    sslts.model_selection.labels_needed : The number of labels that a score needs.
+    sslts.model_selection.labels_needed : Number of labels needed to reach a score.
 
     Examples
     --------
@@ -78,24 +79,24 @@ class LabelEfficiencyDisplay:
         confidence: float = 0.95,
         ax: Any = None,
     ) -> Self:
-        """Fit on few labels and on more, and draw the scores.
+        """Fit estimators with increasing numbers of labeled recordings, and plot their scores.
 
         Parameters
         ----------
         estimators : dict of str to estimator, or estimator
-            What is compared.
+            The estimators to compare.
         X : array-like
             Recordings.
         y : array-like of int
             Labels; ``-1`` is unlabeled.
         n_labeled, n_unlabeled, groups, cv, scoring, n_jobs, random_state, file
-            As `label_efficiency_curve` takes them.
+            See `sslts.model_selection.label_efficiency_curve`.
         baseline : str, default=None
-            The estimator that learns from labels alone.
+            Name of the estimator that is trained on labeled recordings only.
         confidence : float, default=0.95
-            Of the intervals.
+            Confidence level of the intervals.
         ax : Axes, default=None
-            Where to draw; it is divided.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -117,12 +118,12 @@ class LabelEfficiencyDisplay:
         return cls(curve, baseline=baseline, confidence=confidence).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw.
+        """Draw the plot.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; it is divided if there is a gap to show. None makes a figure.
+            The axes to draw in; it is split if there is a gap to show. None makes a new figure.
 
         Returns
         -------
@@ -131,14 +132,14 @@ class LabelEfficiencyDisplay:
         Raises
         ------
         ValueError
-            If the curve lacks the baseline, or scores.
+            If the curve is empty or does not contain the baseline.
         """
         check_confidence(self.confidence)
         names = list(dict.fromkeys(self.curve["estimator"]))
         if not names:
-            raise ValueError("curve is empty.")
+            raise ValueError("curve is empty; pass a table from label_efficiency_curve.")
         tables = {name: summarize_scores(choose_scores(self.curve, name), self.confidence) for name in names}
-        self.ceiling_ = None if self.baseline is None else float(self._get(tables, self.baseline)["score"].iloc[-1])
+        self.ceiling_ = None if self.baseline is None else float(self._get_baseline(tables)["score"].iloc[-1])
         others = [name for name in names if name != self.baseline]
         self.gap_ = None
         if self.baseline is not None and others:
@@ -147,53 +148,53 @@ class LabelEfficiencyDisplay:
         self.figure_, self.axes_ = split_axes(ax, [3.2, 1.7] if shows_gap else [3.2], width=7.0)
         self.ax_ = self.axes_[0]
         colors = dict(zip(names, PALETTE * (len(names) // len(PALETTE) + 1), strict=False))
-        for place, (name, table) in enumerate(tables.items()):
-            table = table.assign(labels=_dodge(table["labels"], place, len(tables)))
+        for i, (name, table) in enumerate(tables.items()):
+            table = table.assign(labels=_shift_positions(table["labels"], i, len(tables)))
             _draw_curve(self.axes_[0], table, "score", colors[name], name)
         if self.ceiling_ is not None:
             most = int(tables[self.baseline]["labels"].iloc[-1])
             self.ax_.axhline(self.ceiling_, color="#333333", lw=1, ls="--", label=f"{self.baseline}, {most} labeled")
         self.ax_.set_ylabel("score")
         means = pd.concat([table["score"] for table in tables.values()])
-        room = 0.6 * float(means.max() - means.min()) or 0.1  # few splits have intervals that would hide the curves
+        room = 0.6 * float(means.max() - means.min()) or 0.1  # wide intervals of few splits would flatten the curves
         low, high = self.ax_.get_ylim()
         self.ax_.set_ylim(max(low, means.min() - room), min(high, means.max() + room))
         self.ax_.legend(frameon=False, fontsize="small")
         if shows_gap:
             self._draw_gap(self.axes_[1], colors)
-        self._dress(sorted({int(n) for table in tables.values() for n in table["labels"]}))
+        self._format_axes(sorted({int(n) for table in tables.values() for n in table["labels"]}))
         return self
 
-    def _get(self, tables: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
-        if name not in tables:
-            raise ValueError(f"baseline={name!r} is not in the curve, which has {list(tables)}.")
-        return tables[name]
+    def _get_baseline(self, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+        if self.baseline not in tables:
+            raise ValueError(f"baseline={self.baseline!r} is not in the curve; pass one of {list(tables)}.")
+        return tables[self.baseline]
 
     def _draw_gap(self, ax: Any, colors: dict[str, str]) -> None:
         assert self.gap_ is not None
-        for place, (name, rows) in enumerate(self.gap_.groupby("estimator", sort=False)):
-            shown = rows.assign(labels=_dodge(rows["labels"], place, self.gap_["estimator"].nunique()))
+        for i, (name, rows) in enumerate(self.gap_.groupby("estimator", sort=False)):
+            shown = rows.assign(labels=_shift_positions(rows["labels"], i, self.gap_["estimator"].nunique()))
             _draw_curve(ax, shown, "gap", colors[str(name)], str(name))
         ax.axhline(0, color="#333333", lw=0.8)
         ax.set_ylim(*np.clip(ax.get_ylim(), -1.0, 1.5))
         ax.set_ylabel("gap closed")
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
 
-    def _dress(self, labels: list[int]) -> None:
+    def _format_axes(self, labels: list[int]) -> None:
         for each in self.axes_:
             each.set_xscale("log")
             each.set_xticks(labels, [str(n) for n in labels])
             each.minorticks_off()
             each.spines[["top", "right"]].set_visible(False)
-        self.axes_[-1].set_xlabel("labeled")
+        self.axes_[-1].set_xlabel("labeled recordings")
 
 
-def _dodge(labels: pd.Series, place: int, n: int) -> pd.Series:
-    """Return positions a little apart, so that the intervals of several estimators don't hide one another."""
-    return labels * 1.03 ** (place - (n - 1) / 2)
+def _shift_positions(labels: pd.Series, i: int, n: int) -> pd.Series:
+    """Return positions shifted for estimator ``i`` of ``n``, so that the intervals of estimators do not overlap."""
+    return labels * 1.03 ** (i - (n - 1) / 2)
 
 
 def _draw_curve(ax: Any, table: pd.DataFrame, column: str, color: str, name: str) -> None:
-    """Draw a line, and an interval at each number of labels, where there is one."""
+    """Draw a curve with an interval at each number of labels; NaN intervals are invisible."""
     ax.plot(table["labels"], table[column], color=color, marker="o", ms=4, lw=1.5, label=name)
     ax.vlines(table["labels"], table["low"], table["high"], color=color, lw=1.2, alpha=0.6)

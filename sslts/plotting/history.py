@@ -1,4 +1,4 @@
-"""How a training went."""
+"""Plot of a training history."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from sslts.plotting._style import color_classes, split_axes
 
 
 class TrainingHistoryDisplay:
-    """Losses, how many pseudo-labels were believed, of which classes, and whether they were right.
+    """Losses, and the share, classes and accuracy of the accepted pseudo-labels.
 
     Parameters
     ----------
     history : pandas.DataFrame
-        A fitted segmenter's ``history_``.
+        The ``history_`` of a fitted segmenter.
     accuracy : pandas.Series, default=None
-        For each class, the share of right pseudo-labels among the believed ones; see `from_estimator`.
+        For each class, the share of accepted pseudo-labels that are correct; see `from_estimator`.
     background : int or None, default=0
-        The class that is not a segment; it is grey.
+        The background class, drawn in gray.
 
     Attributes
     ----------
     figure_ : Figure
     ax_ : Axes
-        That of the losses.
+        The axes of the losses.
     axes_ : list of Axes
-        All, from top to bottom.
+        All axes, from top to bottom.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class TrainingHistoryDisplay:
 
     @classmethod
     def from_estimator(cls, segmenter: Any, X: Any = None, y_hidden: Any = None, *, ax: Any = None) -> Self:
-        """Draw the training of a fitted segmenter.
+        """Plot the training history of a fitted segmenter.
 
         Parameters
         ----------
@@ -60,30 +60,30 @@ class TrainingHistoryDisplay:
         X : array-like, default=None
             Recordings that were unlabeled in training.
         y_hidden : array-like, default=None
-            Their true labels, if they are known after all: the picture then says how many of the pseudo-labels that
-            were believed at the end are right. The threshold is asked as training left it, with what it has learnt of
-            the classes; what has no threshold believes all.
+            True labels of `X`, if they are known. The plot then shows how many of the pseudo-labels accepted at the
+            end of the training are correct. The threshold is used in its final state of the training. A method without
+            a threshold accepts every pseudo-label.
         ax : Axes, default=None
-            Where to draw; it is divided.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
         TrainingHistoryDisplay
         """
-        trained = find_fitted(segmenter)  # not the one whose history is of rounds
+        trained = find_fitted(segmenter)  # the history of self-training lists rounds, not steps
         accuracy = None
         if X is not None and y_hidden is not None:
-            accuracy = _check_pseudo_labels(segmenter, trained.net_, X, y_hidden)
+            accuracy = _measure_accuracy(segmenter, trained.net_, X, y_hidden)
         background = find_attribute(segmenter, "background", 0)
         return cls(trained.history_, accuracy=accuracy, background=background).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw.
+        """Draw the plot.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; it is divided. None makes a figure.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -91,8 +91,12 @@ class TrainingHistoryDisplay:
         """
         table = self.history
         shares = [name for name in table.columns if name.startswith("share_")]
-        believed = "mask_rate" in table and bool(table["mask_rate"].notna().any())
-        over_time = ["losses", *(["mask_rate"] if believed else []), *(["shares"] if believed and shares else [])]
+        has_mask_rate = "mask_rate" in table and bool(table["mask_rate"].notna().any())
+        over_time = [
+            "losses",
+            *(["mask_rate"] if has_mask_rate else []),
+            *(["shares"] if has_mask_rate and shares else []),
+        ]
         heights = [2.2, *[1.2] * (len(over_time) - 1), *([1.2] if self.accuracy is not None else [])]
         self.figure_, self.axes_ = split_axes(ax, heights, width=7.0, sharex=False)
         self.ax_ = self.axes_[0]
@@ -135,28 +139,28 @@ class TrainingHistoryDisplay:
         colors = color_classes(accuracy.index.to_numpy(), self.background)
         ax.barh([str(k) for k in accuracy.index], accuracy.fillna(0), color=list(colors.values()))
         for row, value in enumerate(accuracy):
-            text = "none" if np.isnan(value) else f"{value:.1%}"
+            text = "no pseudo-labels" if np.isnan(value) else f"{value:.1%}"
             ax.text(0.01, row, text, va="center", fontsize="small")
         ax.set_xlim(0, 1)
-        ax.set_xlabel("right among the believed pseudo-labels, at the end")
+        ax.set_xlabel("accuracy of accepted pseudo-labels at the end of training")
         ax.set_ylabel("class")
 
 
-def _check_pseudo_labels(segmenter: Any, net: Any, X: Any, y_hidden: Any) -> pd.Series:
-    """Return, for each class, the share of right labels among those that the net's threshold believes."""
+def _measure_accuracy(segmenter: Any, net: Any, X: Any, y_hidden: Any) -> pd.Series:
+    """Return, for each class, the share of pseudo-labels accepted by the net's threshold that are correct."""
     probas = list(segmenter.predict_proba(X))
     truth = spread_labels(follow_index(y_hidden, X, name="y_hidden"), list(map(len, probas)), argument="y_hidden")
     rows = []
     for labels, proba in zip(truth, probas, strict=True):
-        label, believed = _make_pseudo_labels(net, proba)
-        judged = believed & (labels >= 0)
-        rows.append(np.stack([segmenter.classes_[label[judged]], labels[judged]]))
-    said, true = np.concatenate(rows, axis=1)
-    return pd.Series(said == true).groupby(said).mean().reindex(segmenter.classes_)
+        index, accepted = _make_pseudo_labels(net, proba)
+        known = accepted & (labels >= 0)
+        rows.append(np.stack([segmenter.classes_[index[known]], labels[known]]))
+    predicted, true = np.concatenate(rows, axis=1)
+    return pd.Series(predicted == true).groupby(predicted).mean().reindex(segmenter.classes_)
 
 
 def _make_pseudo_labels(net: Any, proba: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pseudo-label of each sample, an index, and whether it is believed, from probabilities (T, K)."""
+    """Return the class index of each sample's pseudo-label and whether it is accepted, from probabilities (T, K)."""
     import torch
 
     from sslts.objectives import pick_class

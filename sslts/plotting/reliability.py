@@ -1,4 +1,4 @@
-"""Can the probabilities be believed?"""
+"""Plot of how well probabilities are calibrated."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from sslts.plotting._style import split_axes
 
 
 class ReliabilityDisplay:
-    """How often the most probable class is right, against its probability; below, how many samples there are.
+    """Reliability diagram: accuracy of the most probable class against its probability, and samples per bin.
 
     Parameters
     ----------
     curve : pandas.DataFrame
-        What `sslts.metrics.reliability_curve` returns.
+        The table of `sslts.metrics.reliability_curve`.
     error : float, default=nan
-        Expected calibration error, for the legend.
+        Expected calibration error, shown in the legend.
     name : str, default=None
-        What to call the curve.
+        Name of the curve in the legend.
 
     Attributes
     ----------
     figure_ : Figure
     ax_ : Axes
-        That of the curve.
+        The axes of the curve.
     axes_ : list of Axes
+        The axes of the curve and of the samples per bin.
 
     Examples
     --------
     >>> from sslts.plotting import ReliabilityDisplay
     >>> display = ReliabilityDisplay.from_predictions([[0, 1]], [[[0.9, 0.1], [0.2, 0.8]]])
     >>> display.ax_.get_ylabel()
-    'share that is right'
+    'accuracy'
     """
 
     def __init__(self, curve: pd.DataFrame, *, error: float = np.nan, name: str | None = None) -> None:
@@ -48,21 +49,21 @@ class ReliabilityDisplay:
     def from_estimator(
         cls, segmenter: Any, X: Any, y: Any, *, n_bins: int = 10, name: str | None = None, ax: Any = None
     ) -> Self:
-        """Draw the reliability of a fitted segmenter's probabilities.
+        """Plot the reliability of a fitted segmenter's probabilities.
 
         Parameters
         ----------
         segmenter : fitted segmenter
         X : array-like
-            Recordings that it was not fitted on.
+            Recordings that the segmenter was not fitted on.
         y : array-like
-            True labels; -1 counts nowhere.
+            True labels; unlabeled samples (-1) are left out.
         n_bins : int, default=10
-            Equally wide bins between 0 and 1.
+            Number of equally wide bins between 0 and 1.
         name : str, default=None
-            What to call the curve.
+            Name of the curve in the legend.
         ax : Axes, default=None
-            Where to draw; it is divided.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -84,22 +85,22 @@ class ReliabilityDisplay:
         name: str | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw the reliability of probabilities.
+        """Plot the reliability of probabilities.
 
         Parameters
         ----------
         y_true : array of shape (n, T) or list of (T_i,)
             True labels (-1 = unlabeled).
         y_proba : array of shape (n, T, K) or list of (T_i, K)
-            Probabilities.
+            Probability of each class at each sample.
         classes : sequence of int, default=None
-            Class of each column; None: 0 to K - 1.
+            Class of each column. None: 0 to K - 1.
         n_bins : int, default=10
-            Equally wide bins between 0 and 1.
+            Number of equally wide bins between 0 and 1.
         name : str, default=None
-            What to call the curve.
+            Name of the curve in the legend.
         ax : Axes, default=None
-            Where to draw; it is divided.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -109,12 +110,12 @@ class ReliabilityDisplay:
         return cls(bin_confidence(*samples, n_bins), error=average_gap(*samples), name=name).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw.
+        """Draw the plot.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; it is divided. None makes a figure.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -126,7 +127,7 @@ class ReliabilityDisplay:
         self.ax_.plot([0, 1], [0, 1], color="#aaaaaa", lw=1, label="perfectly calibrated")
         label = f"{self.name or 'segmenter'} (ECE {self.error:.3f})"
         self.ax_.plot(known["confidence"], known["accuracy"], marker="o", color="#1f77b4", label=label)
-        self.ax_.set_ylabel("share that is right")
+        self.ax_.set_ylabel("accuracy")
         self.ax_.set_ylim(-0.02, 1.02)
         self.ax_.legend(frameon=False, fontsize="small", loc="upper left")
         below.bar(

@@ -1,4 +1,4 @@
-"""A recording, what it holds in truth, and what was predicted."""
+"""Plot of one recording with its true and predicted labels."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from sslts.decoding import predict_both
 from sslts.plotting._style import color_classes, split_axes, thin_curve, thin_runs
 from sslts.recordings import Recordings, as_recordings, check_sampling_rate
 
-_FAR_APART = 10  # times the range of another channel: beyond, one scale would make a line of that
+_MAX_RATIO = 10  # between the ranges of two channels: on a common scale, the smaller channel would look flat
 
 
 class SegmentationDisplay:
     """One recording: its channels, bands of true and predicted labels, and the probability of each class.
 
-    Of a long recording, each column of the picture shows the least and greatest values and one of its labels.
+    Each pixel column of a long recording shows the column's minimum, maximum and one of its labels.
 
-    Use `from_estimator` or `from_predictions` to make one.
+    Make a display with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     x : ndarray of shape (C, T)
         The signal.
     y_true, y_pred : ndarray of int of shape (T,), default=None
-        Labels; -1, unlabeled, is hatched.
+        True and predicted labels; unlabeled stretches (-1) are hatched.
     proba : ndarray of shape (T, K), default=None
-        Probabilities, in the order of `classes`.
+        Probabilities, one column per class in the order of `classes`.
     classes : sequence of int, default=None
-        All classes; None: those that occur, and 0 to K - 1 if there are probabilities.
+        All classes. None: the classes that occur, and 0 to K - 1 if there are probabilities.
     background : int or None, default=0
-        The class that is not a segment; it is grey.
+        The background class, drawn in gray.
     sampling_rate : float or None, default=None
-        Samples per second; the axis is in seconds then.
+        Samples per second, to show time in seconds. None: time is in samples.
     start : int, default=0
-        Position of the first sample.
+        Position of the first sample in its recording.
     names : dict of int to str, default=None
-        What to call the classes.
+        Names of the classes, for display.
 
     Attributes
     ----------
     figure_ : Figure
     ax_ : Axes
-        That of the signal.
+        The axes of the signal.
     axes_ : list of Axes
-        All, from top to bottom.
+        All axes, from top to bottom.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class SegmentationDisplay:
         names: dict[int, str] | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw what a fitted segmenter finds in one of several recordings.
+        """Plot one recording with the predictions of a fitted segmenter.
 
         Parameters
         ----------
@@ -104,14 +104,14 @@ class SegmentationDisplay:
         y : array-like, default=None
             True labels.
         recording : int, default=0
-            Which one.
+            Position of the recording in `X`; negative numbers count from the end.
         start, stop : int, default=0, None
-            The stretch to show, in samples; as in a slice, negative numbers count from the end. The segmenter sees
+            The stretch to show, in samples, as in a slice: negative numbers count from the end. The segmenter sees
             the whole recording.
         names : dict of int to str, default=None
-            What to call the classes.
+            Names of the classes, for display.
         ax : Axes, default=None
-            Where to draw; it is divided.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -120,17 +120,16 @@ class SegmentationDisplay:
         Raises
         ------
         ValueError
-            If there is no such recording, the stretch is empty, or `names` has a key that is no class.
+            If the recording does not exist, the stretch is empty, or a key of `names` is not a class.
         """
         recordings = as_recordings(X)
         n = len(recordings)
         if not -n <= recording < n:
-            raise ValueError(f"recording={recording!r}; X has the recordings 0 to {n - 1}.")
-        x = recordings.get(recording % n)
-        labels, probas = predict_both(segmenter, [x])
+            raise ValueError(f"recording={recording!r} is not in X; give a number from 0 to {n - 1}.")
+        labels, probas = predict_both(segmenter, recordings.list_items([recording % n]))
         return cls.from_predictions(
-            x,
-            y_true=None if y is None else _read_labels(y, recording % n, recordings),
+            recordings.get(recording % n),
+            y_true=None if y is None else _read_labels_of_recording(y, recording % n, recordings),
             y_pred=labels[0],
             proba=probas[0],
             classes=segmenter.classes_,
@@ -158,18 +157,18 @@ class SegmentationDisplay:
         names: dict[int, str] | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw a recording with labels that are at hand.
+        """Plot one recording with given labels and probabilities.
 
         Parameters
         ----------
         x : array-like of shape (T,) or (C, T)
             The signal.
         y_true, y_pred, proba, classes, background, sampling_rate, names
-            See the class.
+            See `SegmentationDisplay`.
         start, stop : int, default=0, None
-            The stretch to show, in samples; as in a slice, negative numbers count from the end.
+            The stretch to show, in samples, as in a slice: negative numbers count from the end.
         ax : Axes, default=None
-            Where to draw; it is divided.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -178,18 +177,20 @@ class SegmentationDisplay:
         Raises
         ------
         ValueError
-            If the labels are not as long as the signal, the stretch is empty, or `names` has a key that is no class.
+            If labels and signal differ in length, the stretch is empty, or a key of `names` is not a class.
         """
         check_names(names, classes)
         x = np.atleast_2d(np.asarray(x))
         n = x.shape[1]
         for name, value in (("y_true", y_true), ("y_pred", y_pred), ("proba", proba)):
             if value is not None and len(value) != n:
-                raise ValueError(f"{name} has {len(value)} samples, x has {n}; give one for each sample.")
+                raise ValueError(f"{name} has {len(value)} samples, x has {n}; give one entry per sample.")
         part = slice(start, n if stop is None else stop)
         first = part.indices(n)[0]
         if not x[:, part].shape[1]:
-            raise ValueError(f"start={start!r}, stop={stop!r} hold no sample of a recording of {n}.")
+            raise ValueError(
+                f"start={start!r}, stop={stop!r} select no sample of {n}; give start < stop within the recording."
+            )
         display = cls(
             x[:, part],
             y_true=None if y_true is None else np.asarray(y_true)[part],
@@ -204,12 +205,12 @@ class SegmentationDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw.
+        """Draw the plot.
 
         Parameters
         ----------
         ax : Axes, default=None
-            Where to draw; it is divided. None makes a figure.
+            The axes to draw in; it is split. None makes a new figure.
 
         Returns
         -------
@@ -245,19 +246,19 @@ class SegmentationDisplay:
         rate = check_sampling_rate(self.sampling_rate)
         low, high = np.nanpercentile(self.x, [0.5, 99.5], axis=1)
         spreads = np.nan_to_num(high - low)
-        apart = spreads.max() > _FAR_APART * spreads[spreads > 0].min(initial=np.inf)  # of other units
-        scales = np.where(spreads > 0, spreads, 1.0) if apart else np.ones(len(spreads))
-        step = 1.1 if apart else 1.1 * spreads.max() or 1.0
+        rescale = spreads.max() > _MAX_RATIO * spreads[spreads > 0].min(initial=np.inf)  # units differ
+        scales = np.where(spreads > 0, spreads, 1.0) if rescale else np.ones(len(spreads))
+        step = 1.1 if rescale else 1.1 * spreads.max() or 1.0
         levels = []
         for c, channel in enumerate(self.x):
             at, values = thin_curve(channel)
             level = -c * step if len(self.x) > 1 else 0.0
-            centre = float(np.nanmedian(channel)) if len(self.x) > 1 else 0.0
-            ax.plot((at + self.start) / rate, (values - centre) / scales[c] + level, color="#333333", lw=0.7)
+            center = float(np.nanmedian(channel)) if len(self.x) > 1 else 0.0
+            ax.plot((at + self.start) / rate, (values - center) / scales[c] + level, color="#333333", lw=0.7)
             levels.append(level)
         if len(self.x) > 1:
             ax.set_yticks(levels, [str(c) for c in range(len(levels))])
-            ax.set_ylabel("channel, each scaled" if apart else "channel")
+            ax.set_ylabel("channel, each scaled" if rescale else "channel")
         ax.spines[["top", "right"]].set_visible(False)
 
     def _draw_bands(self, ax: Any, bands: list[tuple[str, np.ndarray]]) -> None:
@@ -310,6 +311,6 @@ class SegmentationDisplay:
         ax.spines[["top", "right"]].set_visible(False)
 
 
-def _read_labels(y: Any, i: int, recordings: Recordings) -> np.ndarray:
-    """Return the labels of the samples of recording ``i``; those of others are not read."""
+def _read_labels_of_recording(y: Any, i: int, recordings: Recordings) -> np.ndarray:
+    """Return the labels of recording ``i``, without reading the labels of other recordings."""
     return as_labels([list_labels(y, recordings)[i]], recordings.select([i]))[0]

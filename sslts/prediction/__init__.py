@@ -1,6 +1,6 @@
 """Predictions for recordings of any length, and for streams.
 
-``parts.py`` reads recordings in parts that fit into memory, ``stream.py`` segments a signal while it comes in.
+``parts.py`` predicts recordings in parts that fit into memory; ``stream.py`` segments a signal while it arrives.
 """
 
 from sslts.prediction.parts import Decoded, Part, decode_parts, predict_parts

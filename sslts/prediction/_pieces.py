@@ -1,4 +1,4 @@
-"""Cut a long recording into pieces that overlap."""
+"""Overlapping pieces of a long recording."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of a recording: read ``[start, stop)``, keep ``[keep_start, keep_stop)``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> piece = Piece(start=2, stop=10, keep_start=4, keep_stop=8)
-    >>> read = np.arange(20)[piece.start : piece.stop]
-    >>> read[piece.keep_start - piece.start : piece.keep_stop - piece.start].tolist()
-    [4, 5, 6, 7]
-    """
+    """A piece of a recording: samples ``[start, stop)`` are read, ``[keep_start, keep_stop)`` are kept."""
 
     start: int
     stop: int
@@ -25,9 +16,9 @@ class Piece:
 
 
 def cut_pieces(length: int, *, core: int, halo: int) -> list[Piece]:
-    """Cut a recording into pieces whose kept parts tile it.
+    """Return pieces whose kept parts cover a recording without overlap.
 
-    A piece reads ``halo`` samples more on both sides than it keeps. When ``halo`` covers the network's receptive field
+    A piece reads ``halo`` more samples on both sides than it keeps. If ``halo`` covers the network's receptive field,
     and ``core`` and ``halo`` are multiples of its stride, the kept parts equal one pass over the whole recording.
 
     Examples
@@ -40,7 +31,7 @@ def cut_pieces(length: int, *, core: int, halo: int) -> list[Piece]:
     pieces = []
     for keep_start in range(0, length, core):
         keep_stop = min(keep_start + core, length)
-        if length - keep_stop <= halo:  # the rest is read anyway, so it is kept too
+        if length - keep_stop <= halo:  # the rest is read anyway, so keep it too
             keep_stop = length
         pieces.append(Piece(max(keep_start - halo, 0), min(keep_stop + halo, length), keep_start, keep_stop))
         if keep_stop == length:

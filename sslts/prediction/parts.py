@@ -1,4 +1,4 @@
-"""From recordings to probabilities and labels, with a fitted net, in parts that fit into memory."""
+"""Predict probabilities and labels of recordings with a fitted net, in parts that fit into memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _PREDICT_SAMPLES = 1 << 17  # samples in one forward pass
 
 
 class Part(NamedTuple):
-    """The probabilities (t, K), float32, of a recording from sample ``start`` on; ``last`` if they reach its end.
+    """Probabilities (t, K), float32, of consecutive samples of a recording, the first sample at ``start``.
+
+    ``last`` is True if the part ends with the recording.
 
     Examples
     --------
@@ -34,12 +36,12 @@ class Part(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is all of its recording."""
+        """Whether the part is a whole recording."""
         return self.start == 0 and self.last
 
 
 class Decoded(NamedTuple):
-    """A part, and the labels (class indices) that became final with it: those of the samples from ``start`` on.
+    """A part and the labels (class indices) that became final with it, the first label at sample ``start``.
 
     Examples
     --------
@@ -56,18 +58,19 @@ class Decoded(NamedTuple):
 
 
 def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[Part]:
-    """Yield the probabilities of all recordings, from the averaged weights.
+    """Yield the probabilities of all recordings, computed with the averaged weights.
 
-    Short recordings of equal length go through the network together, and of about equal length, if it takes lengths.
-    Long ones are cut into pieces that overlap by the receptive field, so that the result is that of one pass; of these
-    a part is a piece, in order. A network that names no ``stride`` and ``receptive_field`` reads each recording at
-    once.
+    Short recordings of equal length go through the network together; if the network accepts lengths, recordings of
+    similar length do so too. Long recordings are cut into pieces that overlap by the receptive field, so that the
+    result equals one pass; each piece gives one part, in order. If the network has no ``stride`` and
+    ``receptive_field``, each recording goes through it in one piece.
 
     Parameters
     ----------
     net : SegmentationNet
-        Fitted.
+        A fitted net.
     recordings : NormalizedRecordings
+        The normalized signals.
 
     Yields
     ------
@@ -102,9 +105,9 @@ def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Ite
 
 
 def _round_up(lengths: np.ndarray) -> np.ndarray:
-    """Return lengths of which there are few: of four binary digits and zeros, so at most an eighth above.
+    """Return lengths rounded up to four binary digits followed by zeros: few different lengths, at most 1/8 longer.
 
-    Whatever prepares a convolution for a shape does so once, and that can take longer than the convolution.
+    Each new shape has to be prepared once for a convolution, which can take longer than the convolution itself.
 
     Examples
     --------
@@ -116,18 +119,12 @@ def _round_up(lengths: np.ndarray) -> np.ndarray:
 
 
 def _find_halo(stride: int, receptive_field: int) -> int:
-    """Return by how much pieces overlap so that their middles are those of one pass: a multiple of the stride.
-
-    Examples
-    --------
-    >>> _find_halo(8, 100)
-    104
-    """
+    """Return the overlap of pieces: the receptive field, rounded up to a multiple of the stride."""
     return -(-receptive_field // stride) * stride
 
 
 def _group_by_length(lengths: np.ndarray, among: np.ndarray) -> Iterator[tuple[int, list[int]]]:
-    """Yield each length with indices of recordings that fit into one pass together."""
+    """Yield each length with the indices of recordings that fit into one pass together."""
     order = among[np.argsort(lengths[among], kind="stable")]
     for length, first, n in zip(*np.unique(lengths[order], return_index=True, return_counts=True), strict=True):
         size = max(_PREDICT_SAMPLES // int(length), 1)
@@ -138,6 +135,7 @@ def _group_by_length(lengths: np.ndarray, among: np.ndarray) -> Iterator[tuple[i
 def _predict_long(
     net: SegmentationNet, recordings: NormalizedRecordings, i: int, *, core: int, halo: int
 ) -> Iterator[Part]:
+    """Yield the parts of a long recording, one per piece."""
     length = int(recordings.recordings.lengths[i])
     for piece in cut_pieces(length, core=core, halo=halo):
         size = piece.stop - piece.start
@@ -148,31 +146,10 @@ def _predict_long(
 
 
 def _predict_batch(net: SegmentationNet, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:
-    """Return the probabilities (T_i, K), float32, of each signal (C, T_i), in one pass.
+    """Return the probabilities (T_i, K), float32, of each signal (C, T_i), from one pass of the network.
 
-    Parameters
-    ----------
-    net : SegmentationNet
-        Fitted.
-    signals : sequence of ndarray of shape (C, T_i)
-        Equally long, unless the network takes lengths.
-    length : int or None
-        Samples that shorter ones are filled up to, for a network that takes lengths; None: those of the longest.
-
-    Raises
-    ------
-    FloatingPointError
-        If the network answers NaN.
-
-    Examples
-    --------
-    >>> from sslts import SupervisedSegmenter
-    >>> from sslts.datasets import make_recordings
-    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
-    >>> net = SupervisedSegmenter(max_steps=1, random_state=0).fit(X, y).net_
-    >>> probas = _predict_batch(net, [np.zeros((1, 50), dtype=np.float32), np.zeros((1, 70), dtype=np.float32)])
-    >>> [(proba.shape, np.allclose(proba.sum(-1), 1, atol=1e-4)) for proba in probas]
-    [((50, 2), True), ((70, 2), True)]
+    Signals of different lengths need a network that accepts lengths; they are filled up to ``length`` samples (None:
+    the longest signal). Raises FloatingPointError if the network returns NaN.
     """
     lengths = [x.shape[-1] for x in signals]
     length = length or max(lengths)
@@ -182,24 +159,26 @@ def _predict_batch(net: SegmentationNet, signals: Sequence[np.ndarray], length: 
     differ = any(known != length for known in lengths)
     proba = net.answer(torch.as_tensor(x, device=net.device), lengths if differ else None)
     found = proba.transpose(1, 2).contiguous().cpu().numpy()
-    if np.isnan(found.sum()):  # which every decoder would make the first class of
+    if np.isnan(found.sum()):  # decoders would turn NaN into the first class
         raise FloatingPointError(
-            "The fitted network answers NaN: a weight or a buffer of it is not finite, or the signal grew beyond "
-            "all bounds in it. Look at net_.teacher_.module.state_dict(), and fit again with a lower lr."
+            "The fitted network returns NaN: one of its weights or buffers is not finite, or its activations "
+            "overflow. Check net_.teacher_.module.state_dict(), and fit again with a lower lr."
         )
     return [one[:known] for one, known in zip(found, lengths, strict=True)]
 
 
 def decode_parts(decoder: Any, parts: Iterable[Part]) -> Iterator[Decoded]:
-    """Decode parts as they come: whole recordings together where the decoder can, the parts of a long one in order.
+    """Yield the labels of parts as they arrive.
 
-    Of a long recording, no more is held than its decoder holds back.
+    Whole recordings are decoded together if the decoder supports it. The parts of a long recording are decoded in
+    order, and only the samples that the decoder still needs are held in memory.
 
     Parameters
     ----------
     decoder : Decoder
+        Turns probabilities into labels.
     parts : iterable of Part
-        Those of a recording in order.
+        The parts of each recording, in order.
 
     Yields
     ------

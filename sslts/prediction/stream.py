@@ -1,4 +1,4 @@
-"""Segment a signal while it comes in."""
+"""Segment a signal while it arrives."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from sslts.prediction.parts import _find_halo, _predict_batch
 from sslts.recordings import choose_normalization, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
 
-_SAMPLES_TOGETHER = 1 << 16  # at most, that the network is asked about at once, if a chunk holds so many
+_SAMPLES_TOGETHER = 1 << 16  # largest input of the network in one pass, for long chunks
 
 
 class StreamSegmenter:
-    """Give a signal piece by piece, and get each segment as soon as it is over and final.
+    """A segmenter of a stream: takes a signal chunk by chunk and returns each segment as soon as it is final.
 
-    The segments are those of ``segmenter.predict_segments`` on the whole signal, up to the rounding of the network's
-    arithmetic: about 1e-5 of a probability in float32, 1e-3 in bfloat16. Memory does not grow. `get_state`
-    and `set_state` carry what is remembered from one process to another.
+    The segments equal ``segmenter.predict_segments`` on the whole signal, up to rounding of the network's probabilities
+    (about 1e-5 in float32, 1e-3 in bfloat16). The memory does not grow with the signal. `get_state` and `set_state`
+    move a stream to another process.
 
     Parameters
     ----------
     segmenter : fitted segmenter
-        Or a search around one. Its network has to name its ``stride`` and ``receptive_field``, as `UNet` does, and its
-        decoder has to have a bounded latency: `Argmax`, `Hysteresis`, or `DurationViterbi` with a ``max_latency``. Of a
-        pipeline, pass the last step, and transform the chunks.
+        A segmenter, or a search around a segmenter. Its network must have the attributes ``stride`` and
+        ``receptive_field``, like `UNet`, and its decoder must have a bounded latency: `Argmax`, `Hysteresis`, or
+        `DurationViterbi` with a ``max_latency``. For a pipeline, pass its last step and push transformed chunks.
     location, scale : float or array-like of shape (C,), default=None
-        What is subtracted from the signal, and what it is divided by, with ``normalization="recording"``: mean and
-        standard deviation of the whole are not known in a stream. Measure them on earlier recordings.
+        Mean and standard deviation of the signal; required if the segmenter has ``normalization="recording"``, because
+        a stream can not measure the whole signal. Measure them on earlier recordings. ``scale`` is above 0.
     block : int or None, default=None
-        Samples for which the network runs at once. Fewer answer earlier, and cost more: each run reads a receptive
-        field more on both sides. None: as many as that.
+        Samples in each run of the network, 1 or more. Smaller blocks give earlier results and cost more time, because
+        each run also reads a receptive field on both sides. None takes the length of one receptive field.
 
     Raises
     ------
     ValueError
-        If the segmenter can't run on a stream, or `location` and `scale` don't fit it.
+        If the segmenter can't run on a stream, or if `location`, `scale` or `block` is invalid.
 
     Examples
     --------
@@ -75,101 +75,103 @@ class StreamSegmenter:
         if find_owner(segmenter, "steps") is not None:
             raise ValueError(
                 f"segmenter: the transformers of this {type(segmenter).__name__} can't run on a stream; pass the last "
-                "step of the pipeline (pipe[-1]), and push chunks that are transformed."
+                "step of the pipeline (pipe[-1]) and push transformed chunks."
             )
-        # A copy, as a later fit gives the segmenter another net, with other classes, and takes nothing from this one.
+        # A shallow copy keeps this net and these classes when the segmenter is fitted again.
         self.segmenter = segmenter = copy.copy(find_fitted(segmenter))
         module = segmenter.net_.teacher_.module
         stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
         if stride is None or reach is None:
             raise ValueError(
-                f"network={segmenter.network!r} does not name its stride and receptive_field, so that nobody knows how "
-                "much of a stream it has to see; give its module these attributes, or take UNet."
+                f"network={segmenter.network!r} builds a module without stride and receptive_field, so it is unknown "
+                "how many samples it needs; set these attributes on the module, or use UNet."
             )
         self.decoder = prepare_decoder(segmenter.decoder, read_statistics(segmenter))
         if getattr(self.decoder, "latency", None) is None:
             raise ValueError(
-                f"decoder={segmenter.decoder!r} decides when the recording has ended; give it a max_latency, or take "
-                "another decoder."
+                f"decoder={segmenter.decoder!r} needs the whole recording; give it a max_latency, or use another "
+                "decoder."
             )
         self.stride, self.halo = int(stride), _find_halo(stride, reach)
         if block is not None and (not isinstance(block, Integral) or block < 1):
-            raise ValueError(f"block={block!r}; give a whole number of samples, 1 or more.")
+            raise ValueError(f"block={block!r}; pass a whole number of samples, 1 or more.")
         self.block = -(-int(block or self.halo) // self.stride) * self.stride
         self.normalization = choose_normalization(segmenter.normalization_, segmenter.window_length_)
         self.location, self.scale = self._read_moments(location, scale)
         self._begin()
 
     def _read_moments(self, location: ArrayLike | None, scale: ArrayLike | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return location and scale of each channel; raise if they do not fit the normalization."""
         n_channels = self.segmenter.n_channels_
         given = [name for name, value in (("location", location), ("scale", scale)) if value is not None]
         if self.normalization.measures and len(given) < 2:
             raise ValueError(
                 'normalization="recording" needs location and scale of the whole recording, which a stream does not '
-                'have; pass both (as of earlier recordings), or fit with normalization="local".'
+                'know; pass both (measured on earlier recordings), or fit with normalization="local".'
             )
         if given and not self.normalization.measures:
-            raise ValueError(f"{given[0]} is of no use with normalization={self.segmenter.normalization_!r}; drop it.")
+            raise ValueError(f"{given[0]} has no effect with normalization={self.segmenter.normalization_!r}; omit it.")
         moments = []
         for name, value in (("location", location), ("scale", scale)):
             values = np.asarray((0.0 if name == "location" else 1.0) if value is None else value, dtype=np.float64)
             known = value is None or values.size == n_channels
             if values.ndim > 1 or not known or not np.isfinite(values).all():
-                raise ValueError(f"{name}={value!r}; give a finite number for each of {n_channels} channels.")
+                raise ValueError(f"{name}={value!r}; pass one finite number per channel ({n_channels} channels).")
             moments.append(np.broadcast_to(values, n_channels))
         if (moments[1] <= 0).any():
-            raise ValueError(f"scale={scale!r}; give numbers above 0.")
+            raise ValueError(f"scale={scale!r}; pass numbers above 0.")
         return moments[0], moments[1]
 
     def _begin(self) -> None:
+        """Start a new stream."""
         self.decoding = self.decoder.start()
-        self.x = np.empty((self.segmenter.n_channels_, 0), dtype=np.float32)  # from `first` on
+        self.x = np.empty((self.segmenter.n_channels_, 0), dtype=np.float32)  # starts at sample `first`
         self.first = 0
-        self.done = 0  # samples of which the probabilities are known
+        self.done = 0  # samples with known probabilities
         self.growing = GrowingSegments(len(self.segmenter.classes_))
 
     @property
     def seen(self) -> int:
-        """Samples that were pushed since the stream began."""
+        """Number of samples pushed since the start of the stream."""
         return self.first + self.x.shape[1]
 
     @property
     def labeled(self) -> int:
-        """Samples of which the labels are final."""
+        """Number of samples with final labels."""
         return self.growing.labeled
 
     @property
     def labelled(self) -> int:
         """Deprecated name of `labeled`."""
-        warn("StreamSegmenter.labelled is called labeled now; this name goes with the next version.", FutureWarning)
+        warn("StreamSegmenter.labelled will be removed in the next version; use labeled.", FutureWarning)
         return self.labeled
 
     @property
     def latency(self) -> int:
-        """Samples after which a label is final at the latest; a segment is given out when the label after it is."""
+        """Largest delay of a final label, in samples. A segment is returned when the label after it is final."""
         return self.block + self.halo + self.normalization.margin + self.decoder.latency
 
     def push(self, chunk: ArrayLike) -> pd.DataFrame:
-        """Take the next samples; return the segments that are over.
+        """Process the next samples and return the segments that became final.
 
         Parameters
         ----------
         chunk : array-like of shape (t,) or (C, t)
-            Any number of samples, none too.
+            Any number of samples, including zero.
 
         Returns
         -------
         pandas.DataFrame
-            The columns of ``predict_segments``; positions count from the first sample of the stream.
+            The columns of ``predict_segments``; positions count from the start of the stream.
 
         Raises
         ------
         ValueError, TypeError
-            If the chunk has another number of channels, is not numeric, or holds values that are masked, NaN, infinite
-            or too large for float32. It is not taken then; the stream can go on.
+            If the chunk has a different number of channels, is not numeric, or contains values that are masked, NaN,
+            infinite or too large for float32. The chunk is ignored in this case, and the stream can continue.
         """
         x = read_chunk(chunk, self.segmenter.n_channels_, first=self.seen, plain=self.normalization.plain)
-        if x.shape[1]:  # nothing, as a list, would be float64
+        if x.shape[1]:  # an empty list would change the dtype to float64
             self.x = np.concatenate([self.x, x], axis=1)
         tables = [self._tabulate(self.growing.push(self.growing.proba[:0], np.empty(0, dtype=np.int64)))]
         end = self.seen
@@ -180,7 +182,7 @@ class StreamSegmenter:
         return _join(tables)
 
     def flush(self) -> pd.DataFrame:
-        """End the stream; return the segments that were still open. What is pushed next begins another stream.
+        """End the stream and return the segments that were still open. The next `push` starts a new stream.
 
         Returns
         -------
@@ -194,9 +196,9 @@ class StreamSegmenter:
         return _join(tables)
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Return all that is remembered between two pieces, as arrays of numbers by name.
+        """Return the state of the stream, as numeric arrays by name.
 
-        Any format that holds named arrays can keep it; nothing has to be pickled.
+        Any file format for named arrays can store the state, without pickle.
 
         Returns
         -------
@@ -205,7 +207,7 @@ class StreamSegmenter:
         Raises
         ------
         NotImplementedError
-            If the decoder is not one of this package and offers no state.
+            If a custom decoder has no ``get_state``.
 
         Examples
         --------
@@ -225,66 +227,71 @@ class StreamSegmenter:
         state = {"x": self.x, "first": np.asarray(self.first), "done": np.asarray(self.done), **self._get_fixed()}
         state |= {f"segments.{name}": value for name, value in self.growing.get_state().items()}
         return state | {
-            f"decoding.{name}": value for name, value in self._ask_decoding(self.decoding, "get_state")().items()
+            f"decoding.{name}": value for name, value in self._get_state_method(self.decoding, "get_state")().items()
         }
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where `get_state` was called, on a stream of the same segmenter with the same parameters.
+        """Continue from a state of `get_state`, made by a stream of the same segmenter with the same parameters.
 
         Parameters
         ----------
         state : mapping of str to array
+            A state that `get_state` returned.
 
         Raises
         ------
         ValueError
-            If it is the state of a stream with other parameters, of another segmenter or decoder, or lacks a part. The
-            stream stays as it was then.
+            If the state belongs to a stream with other parameters, another segmenter or another decoder, or if a part
+            is missing. The stream is unchanged in this case.
         """
-        state = dict(state)  # of a file, each entry is read once
+        state = dict(state)  # read each entry of a file only once
         self._check_origin(state)
         decoding, growing = self.decoder.start(), GrowingSegments(len(self.segmenter.classes_))
         try:
             x, first, done = np.array(state["x"]), int(state["first"]), int(state["done"])
             growing.set_state(_select("segments.", state))
-            self._ask_decoding(decoding, "set_state")(_select("decoding.", state))
+            self._get_state_method(decoding, "set_state")(_select("decoding.", state))
         except KeyError as error:
-            raise ValueError(f"state has no {error}; give all of what get_state returned.") from error
+            raise ValueError(f"state has no {error}; pass everything that get_state returned.") from error
         self.x, self.first, self.done, self.growing, self.decoding = x, first, done, growing, decoding
 
-    def _ask_decoding(self, decoding: Any, name: str) -> Any:
+    def _get_state_method(self, decoding: Any, name: str) -> Any:
+        """Return the method ``name`` of a decoding; raise if the decoder has no state."""
         found = getattr(decoding, name, None)
         if found is None:
             raise NotImplementedError(
-                f"decoder={self.segmenter.decoder!r} keeps no state: what its start() returns has no {name}. Give it "
-                "get_state and set_state, as sslts.decoding.Decoding describes them."
+                f"decoder={self.segmenter.decoder!r} has no state: the object that its start() returns has no {name}. "
+                "Add get_state and set_state, as described in sslts.decoding.Decoding."
             )
         return found
 
     def _check_origin(self, state: Mapping[str, np.ndarray]) -> None:
+        """Raise if the state belongs to a stream with another segmenter or other parameters."""
         for name, own in self._get_fixed().items():
             if name in state and np.array_equal(np.asarray(state[name]), own):
                 continue
             if name in state and name in self._origin:
                 raise ValueError(
-                    f"state is of a stream with other {name}; make this one of the same segmenter, with its decoder as "
-                    "it was."
+                    f"state belongs to a stream with different {name}; make this stream from the same segmenter "
+                    "with the same decoder."
                 )
             given = np.asarray(state[name]).tolist() if name in state else "nothing"
             here = "another" if name in self._origin else own.tolist()
-            raise ValueError(f"state has {name}={given}, this stream has {here}; make it with the same.")
+            raise ValueError(
+                f"state has {name}={given}, this stream has {here}; pass a state of a stream with the same {name}."
+            )
 
     @cached_property
     def _origin(self) -> dict[str, np.ndarray]:
-        """What a state belongs to beside the parameters, as 32 bytes each."""
+        """Fingerprints (32 bytes each) of the weights, the normalization and the decoder of the stream."""
         return {
             "weights": _digest_text(digest_arrays(list_weights(self.segmenter))),
             "normalization": _digest_text(repr(self.segmenter.normalization_)),
-            "decoder": _digest_text(strip_addresses(repr(self.decoder))),  # addresses change with the process
+            "decoder": _digest_text(strip_addresses(repr(self.decoder))),  # addresses differ between processes
         }
 
     def _get_fixed(self) -> dict[str, np.ndarray]:
-        """Return the parameters that a state belongs to."""
+        """Return the parameters and fingerprints that a state must share with the stream."""
         values = {
             "block": self.block,
             "halo": self.halo,
@@ -295,7 +302,7 @@ class StreamSegmenter:
         return {name: np.asarray(value) for name, value in values.items()}
 
     def _advance(self, stop: int, seen: int) -> pd.DataFrame:
-        """Ask the network about samples ``done`` to ``stop``, of which those up to ``seen`` can matter."""
+        """Return the segments after predicting samples ``done`` to ``stop``; the network reads up to ``seen``."""
         begin = max(self.done - self.halo, 0)
         proba = _predict_batch(self.segmenter.net_, [self._normalize(begin, seen)])[0]
         fresh = proba[self.done - begin : stop - begin]
@@ -305,12 +312,14 @@ class StreamSegmenter:
         return self._tabulate(self.growing.push(fresh, self.decoding.push(fresh)))
 
     def _normalize(self, start: int, stop: int) -> np.ndarray:
+        """Return the normalized samples ``[start, stop)``."""
         margin = self.normalization.margin
         before = max(start - margin, self.first)
         x = self.x[:, before - self.first : stop + margin - self.first]
         return self.normalization.apply(x, (self.location, self.scale))[:, start - before : stop - before]
 
     def _tabulate(self, closed: Closed) -> pd.DataFrame:
+        """Return the table of segments, without background."""
         segmenter = self.segmenter
         label = segmenter.classes_[closed.class_index]
         found = make_table(
@@ -321,7 +330,7 @@ class StreamSegmenter:
 
 
 def _digest_text(text: str) -> np.ndarray:
-    """Return 32 bytes that tell a text from others."""
+    """Return a fingerprint of a text, as an array of 32 bytes."""
     return np.frombuffer(hashlib.sha256(text.encode()).digest(), dtype=np.uint8)
 
 

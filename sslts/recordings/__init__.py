@@ -1,9 +1,10 @@
 """The signals that users pass as ``X``.
 
-`read_signals` reads and checks them for every entry point; `as_recordings` turns a container into `Recordings`, whose
-signals are read by stretches. Time is the last axis everywhere. ``containers.py`` has a reader for each container,
-``sources.py`` says what a signal is read from, ``normalization.py`` what a network sees of it, ``results.py`` where
-results are written.
+Every entry point reads signals with `read_signals`, which also checks them. `as_recordings` only turns a container into
+`Recordings`, a collection of signals that are read one stretch at a time. Time is the last axis everywhere.
+
+``containers.py`` reads each kind of container, ``sources.py`` reads the samples of one recording from memory or from a
+file, ``normalization.py`` prepares samples for a network, and ``results.py`` writes results.
 """
 
 from sslts.recordings._clocks import check_sampling_rate

@@ -1,4 +1,4 @@
-"""Which values are numbers. Objects are looked at by their type alone: no method of theirs is called."""
+"""Checks that values are real numbers. Objects are judged by their type; none of their methods is called."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 import pandas as pd
 
 _REAL_KINDS = "fiub"
-# Exact types: a subclass may bring code of its own.
-_PLAIN = frozenset(
+# Exact types only: a subclass may run its own code.
+_NUMBER_TYPES = frozenset(
     {float, int, bool, Decimal, type(None), type(pd.NA)}
     | {scalar for scalar in np.sctypeDict.values() if np.dtype(scalar).kind in _REAL_KINDS}
 )
-LARGEST_PLAIN = 1e12  # whose square, times the number of values in a batch, float32 still holds
+# Limit without normalization: the sum of squares over a batch must still fit into float32.
+LARGEST_PLAIN = 1e12
 LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)
 
 
 def is_real(dtype: Any) -> bool:
-    """Return whether values of this type are real numbers.
+    """Return whether a dtype holds real numbers.
 
     Examples
     --------
@@ -30,28 +31,28 @@ def is_real(dtype: Any) -> bool:
 
 
 def as_real(item: Any, place: str, *, depth: int = 2) -> Any:
-    """Return one array-like of real numbers; what can be sliced without being read is not read.
+    """Return one array-like of real numbers, without reading it if it is lazy (a file or a zarr array).
 
     Parameters
     ----------
     item : array-like, nested list of numbers, or pandas.Series
         Masked and missing values become NaN.
     place : str
-        What errors call it.
+        Name of `item` in error messages.
     depth : int
-        How deep lists may be nested.
+        Maximum number of nested lists below the outer list.
 
     Returns
     -------
     array-like
-        With ``shape``, slices, and a NumPy dtype of real numbers.
+        Has ``shape``, slicing, and a NumPy dtype of real numbers.
 
     Raises
     ------
     TypeError
-        If it is, or holds, an object that is no number.
+        If `item` is, or holds, an object that is not a number.
     ValueError
-        If its dtype is not real, or rows of a nested list differ in length.
+        If the dtype is not real, or rows of a nested list differ in length.
 
     Examples
     --------
@@ -62,12 +63,12 @@ def as_real(item: Any, place: str, *, depth: int = 2) -> Any:
         item = item.to_numpy()
     elif isinstance(item, (list, tuple)):
         item = _read_list(item, place, depth)
-    elif type(item) in _PLAIN:
+    elif type(item) in _NUMBER_TYPES:
         item = np.asarray(item)
     elif not all(hasattr(item, name) for name in ("shape", "dtype", "__getitem__")):
         raise TypeError(f"{place} is a {type(item).__name__}; expected an array of numbers.")
-    if not _has_numpy_dtype(item):  # a tensor, a column of another library of frames
-        item = _convert(item, place)
+    if not _has_numpy_dtype(item):  # such as a tensor or a polars column
+        item = _to_numpy(item, place)
     if np.ma.isMaskedArray(item):
         item = fill_masked(item)
     elif isinstance(item, np.ndarray) and type(item) is not np.memmap:
@@ -81,13 +82,15 @@ def as_real(item: Any, place: str, *, depth: int = 2) -> Any:
 
 def _read_list(items: list[Any] | tuple[Any, ...], place: str, depth: int) -> np.ndarray:
     types = set(map(type, items))
-    if types <= _PLAIN:
+    if types <= _NUMBER_TYPES:
         return np.array(items, dtype=object) if types & {type(None), type(pd.NA)} else np.asarray(items)
     if depth == 0:
-        raise ValueError(f"{place} is no array of numbers: its lists are nested too deep.")
+        raise ValueError(f"{place} is not an array of numbers: its lists are nested too deep.")
     rows = [np.asarray(as_real(row, place, depth=depth - 1)) for row in items]
     if len({row.shape for row in rows}) > 1:
-        raise ValueError(f"{place} is no array of numbers: its rows have the shapes {[row.shape for row in rows][:4]}.")
+        raise ValueError(
+            f"{place} is not an array of numbers: its rows have the shapes {[row.shape for row in rows][:4]}."
+        )
     return np.stack(rows)
 
 
@@ -99,32 +102,20 @@ def _has_numpy_dtype(item: Any) -> bool:
     return True
 
 
-def _convert(item: Any, place: str) -> np.ndarray:
+def _to_numpy(item: Any, place: str) -> np.ndarray:
     try:
-        return np.asarray(item.detach() if hasattr(item, "detach") else item)  # from what torch differentiates
+        return np.asarray(item.detach() if hasattr(item, "detach") else item)  # a tensor may require grad
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{place} can't be read as an array: {error}") from error
 
 
 def as_float(values: np.ndarray) -> np.ndarray:
-    """Return real numbers as float32, or as float64 if they are of a type that float32 can't hold exactly.
-
-    Examples
-    --------
-    >>> as_float(np.ones(1, dtype="int16")).dtype, as_float(np.ones(1, dtype="int64")).dtype
-    (dtype('float32'), dtype('float64'))
-    """
+    """Return real numbers as float32, or as float64 if float32 can't hold every value of their dtype exactly."""
     return values.astype(np.float32 if np.can_cast(values.dtype, np.float32) else np.float64)
 
 
 def fill_masked(values: np.ma.MaskedArray) -> np.ndarray:
-    """Return the values with NaN where they are masked; integers become float64 then.
-
-    Examples
-    --------
-    >>> fill_masked(np.ma.masked_equal([1, 9], 9))
-    array([ 1., nan])
-    """
+    """Return the values with NaN in place of masked values; integers become float64 if a value is masked."""
     if not np.ma.is_masked(values):
         return np.asarray(values)
     return np.ma.filled(values if values.dtype.kind in "fcO" else values.astype(np.float64), np.nan)
@@ -133,20 +124,11 @@ def fill_masked(values: np.ma.MaskedArray) -> np.ndarray:
 def read_objects(values: np.ndarray, place: str) -> np.ndarray:
     """Return an object array of numbers as float64; None and pandas' NA become NaN.
 
-    Raises
-    ------
-    TypeError
-        If an object is no number. None of its methods has been called.
-    ValueError
-        If a number is too large for float64.
-
-    Examples
-    --------
-    >>> read_objects(np.array([1, None, 2.5], dtype=object), "X")
-    array([1. , nan, 2.5])
+    Raise TypeError if an object is not a number, and ValueError if a number is too large for float64. No method of the
+    objects is called before their types are checked.
     """
     flat = values.ravel()
-    foreign = set(map(type, flat)) - _PLAIN
+    foreign = set(map(type, flat)) - _NUMBER_TYPES
     if foreign:
         at = next(i for i, value in enumerate(flat) if type(value) in foreign)
         position = tuple(int(k) for k in np.unravel_index(at, values.shape))
@@ -164,52 +146,34 @@ def read_objects(values: np.ndarray, place: str) -> np.ndarray:
 
 
 def measure_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the greatest value over the last axis; NaN where one is NaN.
-
-    Examples
-    --------
-    >>> low, high = measure_range(np.array([[1.0, -3.0]]))
-    >>> low.tolist(), high.tolist()
-    ([-3.0], [1.0])
-    """
+    """Return the minimum and the maximum over the last axis; NaN if any value is NaN."""
     with np.errstate(invalid="ignore"):
         return values.min(-1), values.max(-1)
 
 
 def fits_float32(low: np.ndarray, high: np.ndarray, *, largest: float = LARGEST) -> np.ndarray:
-    """Return whether values from ``low`` to ``high`` are finite and not all lost in float32, elementwise.
+    """Return, elementwise, whether float32 can hold signals whose values range from ``low`` to ``high``.
 
-    Values are to be no larger than ``largest``; if all are closer to zero than float32's smallest normal number, they
-    would be rounded away.
-
-    Examples
-    --------
-    >>> fits_float32(np.array([-1.0, 0.0, 1e-50, 0.0]), np.array([1.0, 1e300, 2e-50, 0.0])).tolist()
-    [True, False, False, True]
+    A signal does not fit if a value is not finite or larger than ``largest``, or if all values are smaller than
+    float32's smallest normal number and would be rounded away. A signal of zeros fits.
     """
     peak = np.maximum(np.abs(low.astype(np.float64)), np.abs(high.astype(np.float64)))
     return (peak <= largest) & ~((peak > 0) & (peak < _SMALLEST))
 
 
 def describe_unfit(values: np.ndarray) -> str:
-    """Say what is wrong with the values (C, T) of a recording that does not fit float32, and how to mend it.
-
-    Examples
-    --------
-    >>> describe_unfit(np.array([[1.0, np.nan, np.inf]]))[:40]
-    'has 1 NaN and 1 infinite values. Fill th'
-    """
+    """Return the end of an error message for values (C, T) that float32 can't hold: the problem and the fix."""
     nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
     if nan or infinite:
         return (
-            f"has {nan} NaN and {infinite} infinite values. Fill them with sslts.preprocessing.FillGaps (labels of "
-            "long gaps can be set to -1), or cut these stretches out."
+            f"has {nan} NaN and {infinite} infinite values. Fill them with sslts.preprocessing.FillGaps (and "
+            "set the labels of long gaps to -1), or cut these stretches out."
         )
     peak = np.abs(values).max(-1)
     if (peak <= LARGEST).all() and (peak > LARGEST_PLAIN).any():
         return (
-            f"has values of {float(peak.max()):.3g}; with normalization=None, at most {LARGEST_PLAIN:.3g} can be "
-            "computed with. Pass normalization='recording', or multiply the recordings by a constant."
+            f"has values up to {float(peak.max()):.3g}; with normalization=None, the largest allowed value is "
+            f"{LARGEST_PLAIN:.3g}. Pass normalization='recording', or multiply the recordings by a constant."
         )
     return (
         f"has values of {float(peak.max()) if (peak > LARGEST).any() else float(peak[(peak > 0)].min()):.3g}, out of "

@@ -1,4 +1,4 @@
-"""The containers that users pass as ``X``: one reader for all of them."""
+"""Readers for the containers that users pass as ``X``, such as arrays, lists and pandas tables."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from sslts.recordings._values import as_real, fill_masked, is_real
 from sslts.recordings.recordings import Recordings, _Container
 from sslts.recordings.sources import Rows, _find_dtype, is_lazy
 
-_FEW_COLUMNS = 8  # with fewer, and so many times more rows, a table looks like one recording, written down over time
+# A table with fewer columns, and at least 8 times as many rows, is probably one recording with time along the rows.
+_FEW_COLUMNS = 8
 
 
 def as_recordings(X: Any, *, name: str = "X") -> Recordings:
-    """Read any accepted container of ``X``.
+    """Return any accepted container of ``X`` as `Recordings`.
 
     Parameters
     ----------
@@ -27,17 +28,17 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
         ``(n, T)`` or ``(n, C, T)`` array (NumPy, memory-mapped, zarr); list or object array of ``(T_i,)`` or
         ``(C, T_i)``; sktime Panel (``pd-multiindex``, ``df-list``, ``nested_univ``).
     name : str
-        What errors call the argument.
+        Name of the argument in error messages.
 
     Returns
     -------
     Recordings
-        Views of the data; nothing is copied until it is read.
+        Views of the data; samples are copied only when they are read.
 
     Raises
     ------
     ValueError, TypeError
-        If the container, its shape or its type is none of the above; the message names the recording.
+        If the container, its shape or its dtype is not accepted; the message names the recording.
 
     Examples
     --------
@@ -55,22 +56,25 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
         return _from_list(list(X), name)
     _check_not_flat(X, name)
     recordings = _from_array(X if not isinstance(X, np.ndarray) and is_lazy(X) else _check_dense(X, name), name)
-    _warn_of_rows(X, recordings)
+    _warn_of_swapped_axes(X, recordings)
     return replace(recordings, instances=X.index) if isinstance(X, pd.DataFrame) else recordings
 
 
 def _check_not_flat(X: Any, name: str) -> None:
-    """Refuse one dimension before scikit-learn does: a column, as it proposes, would be recordings of one sample."""
+    """Raise ValueError if ``X`` has one dimension.
+
+    scikit-learn's own message proposes ``reshape(-1, 1)``, which would give recordings of one sample.
+    """
     shape = tuple(getattr(X, "shape", ()))
     if len(shape) == 1:
         raise ValueError(
-            f"{name} has shape {shape}; expected (n, T) or (n, C, T). Reshape your data: one recording is [{name}], or "
-            f"{name}[None] of an array, and its labels alike."
+            f"{name} has shape {shape}; expected (n, T) or (n, C, T). Reshape your data: for one recording, pass "
+            f"[{name}] (for an array, also {name}[None]), with its labels in the same form."
         )
 
 
-def _warn_of_rows(X: Any, recordings: Recordings) -> None:
-    """Warn if the rows of a table seem to be the samples of one recording, by its index or by its shape."""
+def _warn_of_swapped_axes(X: Any, recordings: Recordings) -> None:
+    """Warn if time seems not to be the last axis, judging by the index or the shape of ``X``."""
     n, length = len(recordings), int(recordings.lengths[0])
     n_channels = recordings.n_channels
     if length < _FEW_COLUMNS and n_channels >= _FEW_COLUMNS * length:
@@ -82,11 +86,11 @@ def _warn_of_rows(X: Any, recordings: Recordings) -> None:
     flat = len(recordings.sources[0].shape) == 1
     if timed or (flat and length < _FEW_COLUMNS and n >= _FEW_COLUMNS * length):
         name = recordings.name
-        what = " is a DataFrame on an index of times, and" if timed else f" has shape {(n, length)}, and"
-        one = f"[{name}]" if isinstance(X, pd.DataFrame) else f"[{name}.T]"
+        what = "is a DataFrame with an index of times" if timed else f"has shape {(n, length)}"
+        single = f"[{name}]" if isinstance(X, pd.DataFrame) else f"[{name}.T]"
         warn(
-            f"{name}{what} its {n} rows are taken as {n} recordings of {length} sample{'s' * (length > 1)}. If they "
-            f"are the samples of one recording, pass {one}, and labels alike."
+            f"{name} {what}: its {n} rows are taken as {n} recordings of {length} sample{'s' * (length > 1)}. If the "
+            f"rows are the samples of one recording, pass {single}, with its labels in a list too."
         )
 
 
@@ -125,7 +129,7 @@ def _from_array(X: Any, name: str) -> Recordings:
 def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
     if isinstance(X.index, pd.MultiIndex):
         return _from_multiindex(X, X.index, name)
-    if isinstance(X.iloc[0, 0], np.ndarray):  # sktime knows cells of Series alone
+    if isinstance(X.iloc[0, 0], np.ndarray):  # sktime accepts only Series in cells
         rows = enumerate(X.to_numpy())
         frames = [pd.DataFrame(_stack_cells(row, i, name).T, columns=X.columns) for i, row in rows]
     else:
@@ -136,7 +140,10 @@ def _from_panel_frame(X: pd.DataFrame, name: str) -> Recordings:
 
 
 def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Recordings:
-    """Cut a table by its instances, all at once: sktime's converter looks each of them up."""
+    """Return the recordings of a table on the index (instance, time).
+
+    The table is cut once for all instances; sktime's converter would look up each instance, which is slow.
+    """
     from sktime.datatypes import check_raise
 
     warn_of_gaps(index, name)
@@ -163,7 +170,7 @@ def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Record
 def _stack_cells(cells: np.ndarray, i: int, name: str) -> np.ndarray:
     lengths = [np.size(cell) for cell in cells]
     if len(set(lengths)) > 1:
-        raise ValueError(f"{name}: recording {i} has channels of {lengths} samples; give each channel equally many.")
+        raise ValueError(f"{name}: recording {i} has channels of {lengths} samples; give all channels the same length.")
     return np.stack([np.asarray(cell).reshape(-1) for cell in cells])
 
 
@@ -174,14 +181,14 @@ def _from_list(items: list[Any], name: str) -> Recordings:
     names = tuple(items[0].columns) if container == "panel" else None
     for i, item in enumerate(items):
         if names is not None and isinstance(item, pd.DataFrame):
-            check_channel_names(tuple(item.columns), names, f"{name}: recording {i}", "recording 0")
+            _check_channel_names(tuple(item.columns), names, f"{name}: recording {i}", "recording 0 has")
     sources = [_as_source(item, i, name) for i, item in enumerate(items)]
     channels = [1 if len(source.shape) == 1 else int(source.shape[0]) for source in sources]
     for i, count in enumerate(channels):
         if count != channels[0]:
             raise ValueError(
                 f"{name}: recording {i} has {count} channels, recording 0 has {channels[0]}; "
-                "every recording needs the same channels."
+                "give every recording the same channels."
             )
     lengths = np.array([source.shape[-1] for source in sources], dtype=np.int64)
     times = [item.index if isinstance(item, (pd.Series, pd.DataFrame)) else None for item in items]
@@ -190,29 +197,26 @@ def _from_list(items: list[Any], name: str) -> Recordings:
     return Recordings(sources, lengths, channels[0], container, name=name, channel_names=names, times=known)
 
 
-def check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] | None, who: str, other: str) -> None:
-    """Raise ValueError if channels are named as others are, or not as they are; they are taken by position.
+def _check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] | None, who: str, other: str) -> None:
+    """Raise ValueError if channels have other names than ``wanted``, or the same names in another order.
 
-    One channel may have any name, and so may channels that are not all named by text, as those of a plain array.
-
-    Examples
-    --------
-    >>> check_channel_names(("a", "b"), ("a", "b"), "X", "what the segmenter was fitted on")
+    Names are not compared for a single channel, or if some names are not text, as the columns of an unnamed table.
+    ``who`` and ``other`` begin the two halves of the message, such as "X" and "recording 0 has".
     """
     if names is None or wanted is None or names == wanted or len(names) != len(wanted):
         return
     what = f"{who} has the channels {list(names)}, {other} {list(wanted)}"
     if set(names) == set(wanted):
-        raise ValueError(f"{what}; pass them in the same order, as frame[{list(wanted)}].")
+        raise ValueError(f"{what}; pass them in the same order, for example frame[{list(wanted)}].")
     if len(names) > 1 and all(isinstance(channel, str) for channel in (*names, *wanted)):
         raise ValueError(
-            f"{what}; channels are taken by position: pass the same ones, or rename them, as "
+            f"{what}; channels are matched by position: pass the same channels, or rename them, for example "
             f"frame.set_axis({list(wanted)}, axis=1)."
         )
 
 
 def _as_source(item: Any, i: int, name: str) -> Any:
-    if isinstance(item, pd.DataFrame):  # sktime's df-list: time by channel
+    if isinstance(item, pd.DataFrame):  # sktime's df-list has shape (T, C)
         item = item.to_numpy().T
     if not is_lazy(item):
         item = as_real(item, f"{name}: recording {i}")

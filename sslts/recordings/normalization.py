@@ -1,6 +1,6 @@
-"""Normalization: what a network sees of a recording.
+"""Normalization of recordings before a network sees them.
 
-Three values say how: `WholeRecording`, `Local` and `AsGiven`. What is read at a sample never depends on where the
+`WholeRecording`, `Local` and `AsGiven` are the three normalizations. A normalized sample never depends on where a
 reading starts or stops.
 """
 
@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from sslts.recordings.recordings import Recordings
 
-_STRETCH = 1 << 20  # values that are normalized together in a pass over a recording
+_STRETCH = 1 << 20  # values that are normalized at a time in a pass over a recording
 Moments = tuple[np.ndarray, np.ndarray]
 
 
@@ -26,11 +26,11 @@ class Normalization(ABC):
     Attributes
     ----------
     margin : int
-        Samples on each side that influence a normalized sample.
+        Number of samples on each side that influence a normalized sample.
     measures : bool
-        Whether location and scale of the whole recording are needed.
+        Whether `apply` needs location and scale of the whole recording.
     plain : bool
-        Whether the network sees the values as they are, so that their squares have to fit into float32.
+        Whether the network sees the values without normalization, so that their squares must fit into float32.
 
     Examples
     --------
@@ -44,12 +44,12 @@ class Normalization(ABC):
 
     @abstractmethod
     def apply(self, x: np.ndarray, moments: Moments | None = None) -> np.ndarray:
-        """Return the signal (C, t) as the network sees it, float32; `moments` are location and scale, (C,) each."""
+        """Return the normalized signal (C, t), float32; `moments` are location and scale of the channels, (C,) each."""
 
 
 @dataclass(frozen=True)
 class WholeRecording(Normalization):
-    """Mean 0 and standard deviation 1 of each channel of each recording.
+    """Normalization of each channel of a recording to mean 0 and standard deviation 1.
 
     Examples
     --------
@@ -67,12 +67,12 @@ class WholeRecording(Normalization):
 
 @dataclass(frozen=True)
 class Local(Normalization):
-    """Mean 0 and standard deviation 1 over a sliding stretch around each sample.
+    """Normalization to mean 0 and standard deviation 1 over a sliding window around each sample.
 
     Parameters
     ----------
     width : int
-        Samples of the stretch: ``width // 2`` on each side of its middle, but at least one.
+        Samples of the window: ``width // 2`` on each side of the sample, but at least one.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class Local(Normalization):
 
     @property
     def margin(self) -> int:  # type: ignore[override]
-        """Samples on each side that influence a normalized sample."""
+        """Number of samples on each side that influence a normalized sample."""
         return _find_margin(self.width)
 
     def apply(self, x: np.ndarray, moments: Moments | None = None) -> np.ndarray:  # noqa: ARG002, D102
@@ -93,7 +93,7 @@ class Local(Normalization):
 
 @dataclass(frozen=True)
 class AsGiven(Normalization):
-    """The values as they are.
+    """No normalization; values are only converted to float32.
 
     Examples
     --------
@@ -108,13 +108,14 @@ class AsGiven(Normalization):
 
 
 def choose_normalization(name: str | None, window_length: int) -> Normalization:
-    """Return the normalization that a segmenter's parameter names.
+    """Return the normalization that the parameter ``normalization`` of a segmenter names.
 
     Parameters
     ----------
     name : {"recording", "local"} or None
+        `WholeRecording`, `Local` or `AsGiven`.
     window_length : int
-        Samples of the sliding stretch of ``"local"``.
+        Samples of the sliding window of ``"local"``.
 
     Raises
     ------
@@ -133,16 +134,16 @@ def choose_normalization(name: str | None, window_length: int) -> Normalization:
 
 
 class NormalizedRecordings:
-    """Recordings as the network sees them.
+    """Recordings that are normalized when they are read.
 
     Parameters
     ----------
     recordings : Recordings
     normalization : Normalization, {"recording", "local"} or None
         ``"recording"``: mean 0 and standard deviation 1 of each channel of each recording. ``"local"``: the same over
-        a sliding stretch around each sample. None: the values as they are.
+        a sliding window around each sample. None: no normalization.
     width : int, default=0
-        Samples of the sliding stretch of ``"local"``: ``width // 2`` on each side of its middle, but at least one.
+        Samples of the sliding window of ``"local"``: ``width // 2`` on each side of the sample, but at least one.
 
     Examples
     --------
@@ -165,25 +166,29 @@ class NormalizedRecordings:
         stop = length if stop is None else stop
         before, end = min(how.margin, start), min(stop + how.margin, length)
         x = self.recordings.read(i, start - before, end, exact=not how.plain, plain=how.plain)
-        return how.apply(x, self._measure(i) if how.measures else None)[:, before : before + stop - start]
+        return how.apply(x, self._get_moments(i) if how.measures else None)[:, before : before + stop - start]
 
-    def _measure(self, i: int) -> Moments:
+    def _get_moments(self, i: int) -> Moments:
+        """Return location and scale of the channels of recording ``i``, measured once."""
         if i not in self._moments:
             self._moments[i] = measure_moments(self.recordings.read_through(i))
         return self._moments[i]
 
     def read_through(self, i: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield recording ``i`` in stretches, each with its first sample; `read` needs many times what it returns."""
+        """Yield the start and the normalized values of each stretch of recording ``i``.
+
+        One stretch at a time saves memory: `read` needs many times the memory of its result.
+        """
         length, size = int(self.recordings.lengths[i]), max(_STRETCH // self.recordings.n_channels, 1)
         for start in range(0, length, size):
             yield start, self.read(i, start, min(start + size, length))
 
 
 def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return location and scale of each channel, (C,), of a recording that comes in stretches (C, t).
+    """Return location and scale of the channels, (C,) each, of a recording that is given in stretches (C, t).
 
-    A channel whose standard deviation is within its values' rounding is constant, and has an infinite scale, so that
-    it becomes zeros. Sums of squares are joined as by Chan, Golub & LeVeque 1979.
+    A channel is constant if its standard deviation is within the rounding error of its values. Its scale is then
+    infinite, so that it is normalized to zeros. Sums of squares are combined as in Chan, Golub & LeVeque 1979.
 
     Examples
     --------
@@ -194,9 +199,9 @@ def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     """
     count, center, squares, rounding = 0, np.zeros(1), np.zeros(1), 0.0
     for part in parts:
-        rounding = _find_rounding(part)
+        rounding = _get_rounding_error(part)
         first = part[:, 0].astype(np.float64)
-        mean = first + (part - first[:, None]).mean(-1)  # of a constant, that constant exactly
+        mean = first + (part - first[:, None]).mean(-1)  # exact for a constant channel
         total = count + part.shape[-1]
         moved = mean - center
         squares = squares + ((part - mean[:, None]) ** 2).sum(-1) + moved**2 * (count * part.shape[-1] / total)
@@ -205,33 +210,26 @@ def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     return center, np.where(scale > rounding * np.abs(center), scale, np.inf)
 
 
-def _find_rounding(x: np.ndarray) -> float:
-    """Return how close, in parts of their size, two values may be and be different by rounding alone.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> _find_rounding(np.ones(1, dtype=np.float32)), _find_rounding(np.ones(1))
-    (1e-07, 1e-14)
-    """
+def _get_rounding_error(x: np.ndarray) -> float:
+    """Return the largest relative difference of two values that can be due to rounding alone."""
     return 1e-14 if x.dtype == np.float64 else 1e-7
 
 
 def _find_margin(width: int) -> int:
-    """Return how many samples on each side influence a locally standardized sample."""
+    """Return the number of samples on each side that influence a locally standardized sample."""
     return max(width // 2, 1)
 
 
 def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
-    """Subtract the mean and divide by the standard deviation of a stretch around each sample.
+    """Return the signal with mean 0 and standard deviation 1 over a sliding window around each sample.
 
-    At the ends the stretch is cut, not padded. A stretch without variance gives zeros.
+    At the ends of the signal the window is cut, not padded. A window without variance gives zeros.
 
     Parameters
     ----------
     x : ndarray, shape (C, T)
     width : int
-        Samples of the stretch: ``width // 2`` to either side of its middle, but at least one, so that 10 takes 11.
+        Samples of the window: ``width // 2`` on each side of the sample, but at least one, so that 10 means 11.
 
     Returns
     -------
@@ -243,29 +241,22 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     >>> standardize_locally(np.array([[1.0, 1.0, 1.0, 1.0]]), 3)
     array([[0., 0., 0., 0.]], dtype=float32)
     """
-    least = 10 * _find_rounding(x)
+    tolerance = 10 * _get_rounding_error(x)
     size = 2 * _find_margin(width) + 1
     low, high = (
         extreme(x, size, axis=-1, mode="nearest") for extreme in (ndimage.minimum_filter1d, ndimage.maximum_filter1d)
     )
-    varies = (high - low).astype(np.float64) > least * np.maximum(np.abs(low), np.abs(high))
-    moved, variance = _center_locally(x, size)
-    return np.where(varies, moved / np.sqrt(np.where(varies, variance, 1.0)), 0.0).astype(np.float32)
+    varies = (high - low).astype(np.float64) > tolerance * np.maximum(np.abs(low), np.abs(high))
+    centered, variance = _center_locally(x, size)
+    return np.where(varies, centered / np.sqrt(np.where(varies, variance, 1.0)), 0.0).astype(np.float32)
 
 
 def _center_locally(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (C, T) less the mean of the ``size`` samples around each sample, and their variance; ``size`` is odd.
+    """Return ``x`` (C, T) minus its mean over windows of ``size`` samples, and its variance over them; ``size`` is odd.
 
-    A window is the end of one block of ``size`` samples and the beginning of the next (van Herk 1992). Sums start anew
-    with each block, and are of differences from its last value: so that no sample has a say, not even by its rounding,
-    where it is not in the window. At the ends, windows are cut.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> moved, variance = _center_locally(np.array([[1e30, 1.0, 2.0, 3.0, 4.0]]), 3)
-    >>> moved[0, 2:].tolist(), variance[0, 2:].round(3).tolist()
-    ([0.0, 0.0, 0.5], [0.667, 0.667, 0.25])
+    Each window consists of the end of one block of ``size`` samples and the beginning of the next block (van Herk
+    1992). Sums start anew in each block and add differences from the last value of the block, so that a sample never
+    influences a window that does not contain it, not even by rounding. Windows are cut at the ends of the signal.
     """
     channels, length = x.shape
     half, n_blocks = size // 2, -(-(length + size - 1) // size)
@@ -283,7 +274,10 @@ def _center_locally(x: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sum_windows(ends: np.ndarray, begins: np.ndarray) -> np.ndarray:
-    """Return the sum (C, n * size) of what follows in each block (C, n, size) and what the next one has before."""
+    """Return, for each sample (C, n * size), the sum of its block from there on and of the next block before there.
+
+    ``ends`` (C, n, size) holds the values of the blocks, ``begins`` (C, n - 1, size) the values of their next blocks.
+    """
     total = np.empty(ends.shape)
     np.cumsum(ends[..., ::-1], axis=-1, out=total[..., ::-1])
     total[:, :-1, 1:] += np.cumsum(begins[..., :-1], axis=-1)

@@ -1,4 +1,4 @@
-"""`Recordings`: signals that are read by stretches. Time is the last axis everywhere."""
+"""The class `Recordings`: signals that are read one stretch at a time. Time is the last axis everywhere."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _Container = Literal["array", "list", "panel"]
 
 @dataclass(frozen=True, eq=False)
 class Recordings:
-    """A collection of recordings that are read by stretches.
+    """A collection of recordings that are read one stretch at a time.
 
     Parameters
     ----------
     sources : sequence of array-like
-        One per recording, of shape ``(T_i,)`` or ``(C, T_i)``; sliced only when read.
+        One source per recording, of shape ``(T_i,)`` or ``(C, T_i)``; it is sliced only when it is read.
     lengths : ndarray of int64, shape (n,)
-        Samples of each recording.
+        Number of samples of each recording.
     n_channels : int
-        Channels, the same in every recording.
+        Number of channels, the same in every recording.
     container : {"array", "list", "panel"}
-        What the user passed, which decides what a prediction is returned as.
+        Kind of container that the user passed; predictions are returned in the same kind.
     index : pandas.MultiIndex or None
-        That of a ``pd-multiindex``, instance and time, on which labels may be given.
+        The index (instance, time) of a ``pd-multiindex``; labels may be given on it.
     name : str
-        What errors call the argument.
+        Name of the argument in error messages.
     channel_names : tuple or None
         The columns of a Panel.
     times : sequence of pandas.Index or None, or None
-        The index of each recording of a list, None of one that has none, on which labels may be given. None: no
-        recording has one.
+        The index of each recording of a list, or None for a recording without an index; labels may be given on these
+        indices. None if no recording has an index.
     instances : pandas.Index or None
-        The names of the recordings, of containers of pandas that have names for them.
+        Names of the recordings, if the container is a pandas object that names them.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Recordings:
         return len(self.lengths)
 
     def is_lazy(self, i: int) -> bool:
-        """Return whether recording ``i`` is read from elsewhere than memory, stretch by stretch."""
+        """Return whether recording ``i`` is not in memory (a file or a zarr array) and read one stretch at a time."""
         return is_lazy(self.sources[i])
 
     def read(
@@ -81,31 +81,31 @@ class Recordings:
     ) -> np.ndarray:
         """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``.
 
-        With ``exact``, float64 if float32 can't hold what the source can: a signal with a large offset is to be told
-        from that offset before it is rounded.
+        With ``exact``, return float64 if float32 can't hold every value of the source's dtype: the large offset of a
+        signal must be subtracted before values are rounded to float32.
 
         Raises
         ------
         OSError
-            If what the recording is read from is gone or broken.
+            If the source can't be read, for example because its file was deleted.
         ValueError
-            If values that are not in memory, so that `check_finite` has not seen them, are NaN, infinite or too large;
-            ``missing`` and ``plain`` are as there.
+            If the source is not in memory, so that `check_finite` skipped it, and values are NaN, infinite or too
+            large; ``missing`` and ``plain`` are the parameters of `check_finite`.
         """
         length = int(self.lengths[i])
         stop = length if stop is None else min(stop, length)
         source = self.sources[i]
         try:
             given = read_source(source, start, stop)
-        except Exception as error:  # of whatever kind: files, archives and networks have their own
+        except Exception as error:  # files, archives and remote stores raise errors of many types
             raise OSError(
-                f"{self.name}: recording {i} could not be read at samples {start} to {stop}: {error}. Look whether its "
-                "file is still there and whole."
+                f"{self.name}: recording {i} could not be read at samples {start} to {stop}: {error}. Check that its "
+                "file still exists and is complete."
             ) from error
-        with np.errstate(over="ignore"):  # what is beyond float32's range is named by check_finite, or below
+        with np.errstate(over="ignore"):  # values out of range raise in check_finite, or below
             part = (as_float(given) if exact else given.astype(np.float32)).reshape(self.n_channels, -1)
         if is_lazy(source):
-            fits = np.abs(part) <= (LARGEST_PLAIN if plain else LARGEST)  # which NaN does not
+            fits = np.abs(part) <= (LARGEST_PLAIN if plain else LARGEST)  # False for NaN
             if not (fits | ~np.isfinite(given.reshape(part.shape)) if missing else fits).all():
                 values = given.astype(np.float64).reshape(part.shape)
                 unfit = describe_unfit(np.nan_to_num(values, posinf=0, neginf=0) if missing else values)
@@ -113,40 +113,60 @@ class Recordings:
         return part
 
     def get(self, i: int) -> np.ndarray:
-        """Return recording ``i`` as it was given, in its own type: ``(T_i,)`` or ``(C, T_i)``."""
+        """Return recording ``i`` as it was given, in its own dtype: ``(T_i,)`` or ``(C, T_i)``."""
         return read_source(self.sources[i], 0, int(self.lengths[i]))
 
     def select(self, kept: Sequence[int]) -> Recordings:
-        """Return some of the recordings, in this order, without the common index of a ``pd-multiindex``."""
+        """Return the recordings at positions ``kept``, in that order, without ``index`` and ``instances``."""
         times = None if self.times is None else [self.times[i] for i in kept]
         sources = [self.sources[i] for i in kept]
         return replace(self, sources=sources, lengths=self.lengths[list(kept)], index=None, times=times, instances=None)
 
+    def list_items(self, kept: Sequence[int]) -> list[Any]:
+        """Return some of the recordings as a list, with the names of their channels and the clock that they have.
+
+        Examples
+        --------
+        >>> from sslts.recordings import as_recordings
+        >>> recordings = as_recordings([pd.DataFrame({"hip": [1.0, 2.0], "wrist": [3.0, 4.0]})])
+        >>> recordings.list_items([0])[0].columns.tolist()
+        ['hip', 'wrist']
+        """
+        return [self._wrap(self.sources[i], None if self.times is None else self.times[i]) for i in kept]
+
+    def _wrap(self, source: Any, times: pd.Index | None) -> Any:
+        if self.channel_names is not None:
+            return pd.DataFrame(np.atleast_2d(source).T, index=times, columns=list(self.channel_names))
+        return source if times is None else pd.Series(source, index=times)
+
     def read_through(self, i: int) -> Iterator[np.ndarray]:
-        """Yield recording ``i``, exactly, in stretches that fit into memory, however long it is."""
+        """Yield recording ``i`` in stretches that fit into memory, each as `read` returns it with ``exact=True``."""
         for start, stop in cut_stretches(int(self.lengths[i])):
             yield self.read(i, start, stop, exact=True)
 
     def check_finite(self, *, missing: bool = False, plain: bool = False) -> None:
-        """Raise ValueError that names the first recording that float32 can't hold, and what is wrong with it.
+        """Raise ValueError for the first recording whose values float32 can't hold; the message gives the problem.
 
-        Recordings that are not in memory are not read for this: `read` looks at what it reads of them.
+        Recordings that are not in memory are skipped: `read` checks the samples that it reads from them.
 
         Parameters
         ----------
         missing : bool
             Whether NaN and infinite values are allowed.
         plain : bool
-            Whether the network will see the values as they are, so that their squares have to fit as well.
+            Whether the network sees the values without normalization, so that their squares must fit into float32.
         """
         for first, low, high in self._measure_ranges():
             fits = fits_float32(low, high, largest=LARGEST_PLAIN) if plain else fits_float32(low, high)
             if not fits.all():
                 for i in first + np.flatnonzero(~fits.all(-1)):
-                    self._refuse(int(i), missing)
+                    self._raise_unfit(int(i), missing)
 
     def _measure_ranges(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield ``(first, low, high)``: the range (n, C) of the recordings from ``first`` on, but of small integers."""
+        """Yield ``(first, low, high)``: minimum and maximum, (n, C) each, of n recordings beginning with ``first``.
+
+        Lazy recordings are skipped, and so are arrays of a small dtype that always fits into float32.
+        """
         if isinstance(self.sources, Rows):
             if self.is_lazy(0):
                 return
@@ -167,7 +187,8 @@ class Recordings:
             low, high = (np.stack(bounds) for bounds in zip(*ranges, strict=True))
             yield i, low.min(0), high.max(0)
 
-    def _refuse(self, i: int, missing: bool) -> None:
+    def _raise_unfit(self, i: int, missing: bool) -> None:
+        """Raise ValueError that describes recording ``i``, unless its only defects are allowed missing values."""
         values = np.asarray(self.sources[i][..., :], dtype=np.float64).reshape(self.n_channels, -1)
         if missing:
             values = np.where(np.isfinite(values), values, 0.0)
@@ -176,29 +197,32 @@ class Recordings:
         raise ValueError(f"{self.name}: recording {i} {describe_unfit(values)}")
 
     def check_channels(self, wanted: int, who: str) -> None:
-        """Raise ValueError if there are others than the ``wanted`` channels, with which ``who`` was fitted."""
+        """Raise ValueError if the number of channels is not ``wanted``, with which ``who`` was fitted."""
         if self.n_channels != wanted:
-            turned = (self.lengths == wanted).all()
+            swapped = (self.lengths == wanted).all()
             raise ValueError(
-                f"{self.name} has {self.n_channels} channels, {who} was fitted with {wanted}; pass recordings of the "
-                f"same channels in the same order.{self.hint_axes(self.n_channels) if turned else ''}"
+                f"{self.name} has {self.n_channels} channels, {who} was fitted with {wanted}; pass recordings with "
+                f"the same channels in the same order.{self.hint_axes(self.n_channels) if swapped else ''}"
             )
 
     def hint_axes(self, length: int) -> str:
-        """Say how to turn recordings round if their axis of channels is as long as time should be, else nothing."""
+        """Return how to swap the axes, for the end of a message, if there are ``length`` channels; else an empty text.
+
+        ``length`` is the number of samples that the time axis should have.
+        """
         if length != self.n_channels or length == 1:
             return ""
-        turned = f"{self.name}.transpose(0, 2, 1)" if self.container == "array" else "recording.T of each"
-        return f" Its other axis has {length}: time is the last axis, pass {turned}."
+        swapped = f"{self.name}.transpose(0, 2, 1)" if self.container == "array" else "recording.T for each recording"
+        return f" Its other axis has length {length}; time must be the last axis: pass {swapped}."
 
     def has_equal_lengths(self) -> bool:
         """Return whether all recordings have the same length."""
         return bool((self.lengths == self.lengths[0]).all())
 
     def packs_to_array(self) -> bool:
-        """Return whether one result per recording is returned as one array."""
+        """Return whether `pack` returns one array, rather than a list with one array per recording."""
         return self.container == "array" or (self.container == "panel" and self.has_equal_lengths())
 
     def pack(self, arrays: Sequence[np.ndarray]) -> Any:
-        """Return one result per recording in the form of the container that the user passed."""
+        """Return one result per recording in the same kind of container that the user passed."""
         return np.stack(arrays) if self.packs_to_array() else list(arrays)

@@ -1,4 +1,4 @@
-"""Where results are written: new arrays, or memory-maps, zarr and other arrays that the user passes."""
+"""Writing of results into new arrays, or into arrays that the user passes, such as memory-maps and zarr arrays."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from sslts.recordings.recordings import Recordings
 
 
 class Output:
-    """One result per recording, written by stretches, in the form of the container that the user passed.
+    """The results of all recordings, written one stretch at a time, in the kind of container that the user passed.
 
     Parameters
     ----------
     recordings : Recordings
     tail : tuple of int
-        Shape of what is written for a sample.
+        Shape of the result for one sample.
     dtype : dtype
-        Type of what is written.
+        Dtype of the results.
     out : array-like, list of array-like, or None
-        Given arrays: one ``(n, T, *tail)`` for equally long recordings, or one ``(T_i, *tail)`` per recording. None:
-        new ones are made.
+        Arrays to write into: one ``(n, T, *tail)`` for equally long recordings, or one ``(T_i, *tail)`` per recording.
+        None: new arrays are allocated.
     holds : tuple of int
-        Least and greatest value that given arrays of integers have to hold.
+        Minimum and maximum that arrays of integers in ``out`` must be able to hold.
 
     Raises
     ------
     ValueError
-        If a given array has another shape, can't hold the type, or is not writable.
+        If an array in ``out`` has the wrong shape, can't hold the results, or is not writable.
 
     Examples
     --------
@@ -62,18 +62,22 @@ class Output:
         self.result = out
         if isinstance(out, (list, tuple)):
             if len(out) != len(recordings):
-                raise ValueError(f"out has {len(out)} arrays, X has {len(recordings)} recordings; pass one for each.")
-            _check_apart(out)
+                raise ValueError(
+                    f"out has {len(out)} arrays, X has {len(recordings)} recordings; pass one array per recording."
+                )
+            _check_distinct(out)
             for i, (array, shape) in enumerate(zip(out, shapes, strict=True)):
                 _check_target(array, f"out[{i}]", shape, np.dtype(dtype), holds)
         elif recordings.has_equal_lengths():
             _check_target(out, "out", (len(shapes), *shapes[0]), np.dtype(dtype), holds)
         else:
-            raise ValueError("out is one array, but the recordings differ in length; pass a list of one for each.")
+            raise ValueError(
+                "out is one array, but the recordings differ in length; pass a list with one array per recording."
+            )
 
     def write(self, i: int, start: int, values: np.ndarray) -> None:
-        """Write the results of recording ``i`` from sample ``start`` on."""
-        if not len(values):  # a decoder may hold all labels back
+        """Write the results ``values`` of recording ``i``, beginning at sample ``start``."""
+        if not len(values):  # a decoder may return no label yet
             return
         stop = start + len(values)
         try:
@@ -87,32 +91,32 @@ class Output:
 
     @contextlib.contextmanager
     def keep(self) -> Iterator[None]:
-        """Write memory-maps to their files at the end; after an error, say what given arrays hold."""
+        """Flush memory-maps at the end of the block; after an error, add a note on the results already in ``out``."""
         try:
             yield
         except BaseException as error:
             if self.given:
-                error.add_note(f"out holds {self._describe()}.")
+                error.add_note(f"out holds {self._describe_progress()}.")
             raise
         finally:
             for array in self.result if isinstance(self.result, (list, tuple)) else [self.result]:
                 if isinstance(array, np.memmap):
                     array.flush()
 
-    def _describe(self) -> str:
+    def _describe_progress(self) -> str:
         whole = self.done == self.lengths
         text = f"the results of {int(whole.sum())} of {len(self.done)} recordings"
         begun = np.flatnonzero((self.done > 0) & ~whole)
         return text + "".join(f", and of samples 0 to {self.done[i]} of recording {i}" for i in begun)
 
 
-def _check_apart(out: Sequence[Any]) -> None:
-    """Refuse arrays that begin at one place in memory: all results but the last would be lost."""
+def _check_distinct(out: Sequence[Any]) -> None:
+    """Raise ValueError if two arrays begin at the same place in memory: each would overwrite the results before it."""
     seen: dict[Any, int] = {}
     for i, array in enumerate(out):
         place = array.ctypes.data if isinstance(array, np.ndarray) and array.size else id(array)
         if place in seen:
-            raise ValueError(f"out[{i}] is the array that out[{seen[place]}] is; pass one for each recording.")
+            raise ValueError(f"out[{i}] is the same array as out[{seen[place]}]; pass one array per recording.")
         seen[place] = i
 
 
@@ -132,4 +136,4 @@ def _check_target(array: Any, name: str, shape: tuple[int, ...], dtype: np.dtype
         raise ValueError(f"{name} has dtype {own}, which can't hold the result; use {dtype}.")
     flags = getattr(array, "flags", None)
     if getattr(array, "read_only", False) or (flags is not None and not getattr(flags, "writeable", True)):
-        raise ValueError(f"{name} is not writable; open it for writing (mode='r+' of a memory-map or zarr array).")
+        raise ValueError(f"{name} is not writable; open it for writing (mode='r+' for a memory-map or zarr array).")

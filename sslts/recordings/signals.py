@@ -1,4 +1,4 @@
-"""Signals as every entry point reads them: one reader, so that a guard on one path is on all."""
+"""The reader of signals for every entry point (fit, predict, adapters), so that all make the same checks."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from numpy.typing import ArrayLike
 
 from sslts.recordings._clocks import warn_of_other_rate
 from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit
-from sslts.recordings.containers import as_recordings, check_channel_names
+from sslts.recordings.containers import _check_channel_names, as_recordings
 from sslts.recordings.recordings import Recordings
 
 
 @dataclass(frozen=True)
 class Channels:
-    """The channels that a fit saw, which later recordings have to match.
+    """The channels of the recordings in a fit; later recordings must match them.
 
     Parameters
     ----------
     number : int
+        Number of channels.
     names : tuple or None
-        Names of the channels, where they have some.
+        Names of the channels; None if they have no names.
     who : str
-        What was fitted, as errors call it.
+        Name of the fitted estimator in error messages.
 
     Examples
     --------
@@ -46,22 +47,24 @@ def read_signals(
     plain: bool = False,
     name: str = "X",
 ) -> Recordings:
-    """Read and check recordings: container, channels, values, and the clock that they come with.
+    """Return checked recordings; warn if their clock disagrees with the sampling rate.
+
+    Container, number and names of channels, and values are checked.
 
     Parameters
     ----------
     X : array-like
         Recordings, in any container that `as_recordings` takes.
     fitted : Channels or None
-        The channels that the recordings have to match; None in a fit.
+        The channels that the recordings must match; None in a fit.
     sampling_rate : float or None
-        Samples per second, compared with the recordings' clocks.
+        Samples per second, compared with the time stamps of the recordings; None is not compared.
     missing : bool
         Whether NaN and infinite values are allowed.
     plain : bool
-        Whether the network sees the values as they are, so that their squares have to fit into float32.
+        Whether the network sees the values without normalization, so that their squares must fit into float32.
     name : str
-        What errors call the argument.
+        Name of the argument in error messages.
 
     Returns
     -------
@@ -79,30 +82,30 @@ def read_signals(
     >>> read_signals(np.zeros((4, 2, 100)), fitted=Channels(1, None, "FixMatchSegmenter"))
     Traceback (most recent call last):
     ...
-    ValueError: X has 2 channels, FixMatchSegmenter was fitted with 1; pass recordings of the same channels ...
+    ValueError: X has 2 channels, FixMatchSegmenter was fitted with 1; pass recordings with the same channels ...
     """
     recordings = as_recordings(X, name=name)
     if fitted is not None:
         recordings.check_channels(fitted.number, fitted.who)
-        check_channel_names(recordings.channel_names, fitted.names, name, f"{fitted.who} was fitted on")
+        _check_channel_names(recordings.channel_names, fitted.names, name, f"{fitted.who} was fitted on")
     recordings.check_finite(missing=missing, plain=plain)
     warn_of_other_rate(recordings.times, sampling_rate, recordings.name)
     return recordings
 
 
 def read_chunk(chunk: ArrayLike, n_channels: int, *, first: int, plain: bool = False) -> np.ndarray:
-    """Read and check the next samples of a stream.
+    """Return the next samples of a stream, checked.
 
     Parameters
     ----------
     chunk : array-like of shape (t,) or (C, t)
-        Any number of samples; ``(t,)`` of one channel.
+        Any number of samples; ``(t,)`` only if the stream has one channel.
     n_channels : int
-        Channels that the stream has.
+        Number of channels of the stream.
     first : int
-        Position of the chunk's first sample in the stream, for errors.
+        Position of the chunk's first sample in the stream, for error messages.
     plain : bool
-        As in `read_signals`.
+        See `read_signals`.
 
     Returns
     -------
@@ -111,15 +114,15 @@ def read_chunk(chunk: ArrayLike, n_channels: int, *, first: int, plain: bool = F
     Raises
     ------
     ValueError, TypeError
-        If the chunk has another number of channels, is not numeric, or holds values that are masked, NaN, infinite or
-        too large for float32.
+        If the chunk has the wrong number of channels, is not numeric, or holds values that are masked, NaN, infinite
+        or too large for float32.
 
     Examples
     --------
     >>> read_chunk([1.0, 2.0], n_channels=1, first=100).shape
     (1, 2)
     """
-    known = isinstance(chunk, (list, tuple, np.ma.MaskedArray))  # anything else may be a buffer of numbers
+    known = isinstance(chunk, (list, tuple, np.ma.MaskedArray))  # other types may be buffers of numbers
     x = np.asarray(as_real(chunk if known else np.asarray(chunk), "chunk"))
     x = x[None] if x.ndim == 1 and n_channels == 1 else x
     if x.ndim != 2 or len(x) != n_channels:
@@ -130,8 +133,8 @@ def read_chunk(chunk: ArrayLike, n_channels: int, *, first: int, plain: bool = F
         raise ValueError(
             f"chunk holds {int(broken.sum())} NaN, masked or infinite values, the first at sample {at}; fill them."
         )
-    with np.errstate(over="ignore"):  # too large values are named below
+    with np.errstate(over="ignore"):  # values that are too large raise below
         x = as_float(x)
     if (np.abs(x) > (LARGEST_PLAIN if plain else LARGEST)).any():
-        raise ValueError(f"chunk, from sample {first} on, {describe_unfit(x)}")
+        raise ValueError(f"chunk, beginning at sample {first}, {describe_unfit(x)}")
     return x

@@ -1,4 +1,4 @@
-"""What a recording is read from: an array in memory, or anything with a shape and slicing that is read by stretches."""
+"""The sources of recordings: arrays in memory, or lazy arrays (files, zarr) that are read one stretch at a time."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_READ_SAMPLES = 1 << 22  # samples that are looked at together in a pass over a recording
+_READ_SAMPLES = 1 << 22  # samples in memory at a time in a pass over a recording
 
 
 def cut_stretches(length: int, width: int = 1) -> Iterator[tuple[int, int]]:
-    """Yield start and stop of the stretches in which a long array is read.
+    """Yield the start and stop of each stretch in which a long array is read.
 
     Parameters
     ----------
     length : int
-        Entries along the axis that is cut.
+        Number of entries along the axis that is cut.
     width : int
-        Values of each entry, so that a stretch fits into memory.
+        Number of values in each entry; more values give shorter stretches, which fit into memory.
 
     Examples
     --------
@@ -31,11 +31,10 @@ def cut_stretches(length: int, width: int = 1) -> Iterator[tuple[int, int]]:
 
 
 def is_lazy(source: Any) -> bool:
-    """Return whether an array is read from elsewhere when it is sliced: a memory-map, zarr, HDF5, or a generator.
+    """Return whether an array is lazy: its values are read or computed when it is sliced, as in zarr or a memory-map.
 
-    Everything with ``shape`` and slicing is, unless it is known to be in memory: NumPy's own arrays that map no file,
-    pandas objects, tables of Arrow, sparse matrices, and arrays of the array API, as torch's (which have
-    ``__dlpack__``).
+    Any object with ``shape`` and slicing is lazy, unless it is known to be in memory: NumPy arrays that map no file,
+    pandas objects, Arrow tables, sparse matrices, and arrays with ``__dlpack__`` such as torch tensors.
 
     Examples
     --------
@@ -57,7 +56,7 @@ def is_lazy(source: Any) -> bool:
 
 
 def is_table(source: Any) -> bool:
-    """Return whether it is a table or a column of Arrow, as those of polars and pyarrow.
+    """Return whether the source is an Arrow table or column, such as polars and pyarrow have.
 
     Examples
     --------
@@ -76,25 +75,19 @@ def _maps_a_file(array: Any) -> bool:
 
 
 def _find_dtype(source: Any) -> np.dtype:
-    """Return the type of an array's values; one that names none is asked for a sample.
-
-    Examples
-    --------
-    >>> _find_dtype(np.zeros(3, dtype="int8"))
-    dtype('int8')
-    """
+    """Return the dtype of a source, from its first sample if it has no attribute ``dtype``."""
     if not hasattr(source, "dtype"):
         return np.asarray(read_source(source, 0, 1)).dtype
     return np.dtype(source.dtype)
 
 
 def read_source(source: Any, start: int, stop: int) -> np.ndarray:
-    """Return samples ``start:stop`` of one recording, time last, in its own type.
+    """Return samples ``start:stop`` of one recording, time last, in the source's own dtype.
 
     Raises
     ------
     OSError
-        If what the recording is read from is not there any more, or has changed its shape.
+        If the source no longer exists, or has changed its shape.
 
     Examples
     --------
@@ -105,21 +98,22 @@ def read_source(source: Any, start: int, stop: int) -> np.ndarray:
     wanted = (*source.shape[:-1], stop - start)
     part = np.asarray(source[start:stop] if len(wanted) == 1 else source[:, start:stop])
     if part.shape != wanted:
-        raise OSError(f"it has shape {part.shape} there, not {wanted}: it has changed since it was passed")
+        raise OSError(f"it returned shape {part.shape} instead of {wanted}, so it has changed since it was passed")
     array = source.array if isinstance(source, _Row) else source
     if type(array).__module__.startswith("zarr.") and _may_be_missing(part, array.fill_value):
-        _check_present(array)
+        _check_zarr_exists(array)
     return part
 
 
 def _may_be_missing(part: np.ndarray, fill_value: Any) -> bool:
-    """Return whether values are those that zarr gives for what is not in the store, without a word."""
+    """Return whether some values equal the fill value, which zarr silently returns for missing chunks."""
     if fill_value is None:
         return True
     return bool((part == fill_value).any() or (fill_value != fill_value and np.isnan(part).any()))
 
 
-def _check_present(array: Any) -> None:
+def _check_zarr_exists(array: Any) -> None:
+    """Raise OSError if the zarr array was deleted from its store."""
     import zarr
 
     try:
@@ -129,7 +123,7 @@ def _check_present(array: Any) -> None:
 
 
 class Rows(Sequence[Any]):
-    """Recordings of an ``(n, ...)`` array that is sliced only when read.
+    """The recordings of one ``(n, ...)`` array, which is sliced only when a recording is read.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""One page about a fitted segmenter: ``report.py`` gathers the figures, ``page.py`` and ``page.css`` show them."""
+"""An HTML report on a fitted segmenter.
+
+``report.py`` computes the figures; ``_page.py`` and ``page.css`` lay out the page.
+"""
 
 from sslts.report.report import write_report
 

@@ -1,4 +1,4 @@
-"""Pieces of an HTML page: tables, figures, sections. Every text is escaped here."""
+"""Parts of an HTML page: tables, figures and sections. All text is escaped here."""
 
 from __future__ import annotations
 
@@ -13,44 +13,41 @@ from typing import Any
 
 import pandas as pd
 
-INK = "#010203"  # drawn in this colour, and replaced by that of the page's text, light or dark
+INK = "#010203"  # placeholder that `make_figure` replaces by the text color of the page, light or dark
 
 
-def make_table(table: pd.DataFrame, caption: str, name: str, formats: dict[str, str]) -> str:
-    """Return a table; its index is the first column, each cell names its figure.
+def make_table(
+    table: pd.DataFrame, caption: str, name: str, formats: dict[str, str], words: dict[str, str] | None = None
+) -> str:
+    """Return a table whose first column is the index and whose cells carry identifiers ``name/row/column``.
 
-    Examples
-    --------
-    >>> make_table(pd.DataFrame({"F1": [0.5]}, index=["P"]), "Waves", "waves", {"F1": "{:.2f}"}).count("<td")
-    1
+    ``words`` replaces names of rows and columns on the page, but not in the identifiers, which programs read.
     """
-    head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in ["", *table.columns])
+
+    def show(label: Any) -> str:
+        return escape((words or {}).get(str(label), str(label)))
+
+    head = "".join(f'<th scope="col">{show(column)}</th>' for column in ["", *table.columns])
     rows = []
     for label, row in table.iterrows():
         cells = ""
         for column, value in row.items():
-            figure, shown = f"{name}/{label}/{column}", _show(value, formats.get(str(column), "{}"))
+            figure, shown = f"{name}/{label}/{column}", _format_value(value, formats.get(str(column), "{}"))
             cells += f'<td data-figure="{escape(figure)}">{shown}</td>'
-        rows.append(f'<tr><th scope="row">{escape(str(label))}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{show(label)}</th>{cells}</tr>')
     return (
         f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
-def _show(value: Any, form: str) -> str:
+def _format_value(value: Any, form: str) -> str:
+    """Return the formatted value, or a dash for NaN."""
     return "–" if isinstance(value, float) and value != value else escape(form.format(value))
 
 
 def make_figure(figure: Any, caption: str) -> str:
-    """Return a figure as SVG that takes the page's colours; its text stays text.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> make_figure(Figure(), "Nothing yet").endswith("<figcaption>Nothing yet</figcaption></figure>")
-    True
-    """
+    """Return a Matplotlib figure as inline SVG in the colors of the page; text stays selectable."""
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
@@ -65,23 +62,15 @@ def make_figure(figure: Any, caption: str) -> str:
 
 
 def _make_ids_unique(svg: str) -> str:
-    """Give the marks and clips of each figure names of their own: all figures share one page."""
-    mark = f"f{hashlib.sha256(svg.encode()).hexdigest()[:10]}-"
-    svg = re.sub(r'\bid="', f'id="{mark}', svg)
-    return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{mark}", svg)
+    """Prefix the ids in an SVG, because all figures of a page share one namespace."""
+    prefix = f"f{hashlib.sha256(svg.encode()).hexdigest()[:10]}-"
+    svg = re.sub(r'\bid="', f'id="{prefix}', svg)
+    return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{prefix}", svg)
 
 
 @contextmanager
 def draw_for_page() -> Any:
-    """Draw in the page's ink while the context lasts, without a window.
-
-    Examples
-    --------
-    >>> import matplotlib as mpl
-    >>> with draw_for_page():
-    ...     mpl.rcParams["text.color"] == INK
-    True
-    """
+    """Make Matplotlib draw in the text color of the page, without a window, within a ``with`` block."""
     import matplotlib as mpl
 
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
@@ -91,14 +80,7 @@ def draw_for_page() -> Any:
 
 
 def make_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:
-    """Return the page from sections of anchor, heading and HTML.
-
-    Examples
-    --------
-    >>> page = make_page("A & B", "", [("counts", "Counts", "<p>12</p>")])
-    >>> "<h1>A &amp; B</h1>" in page, '<a href="#counts">Counts</a>' in page
-    (True, True)
-    """
+    """Return the HTML page made of sections ``(anchor, heading, HTML)``."""
     css = (files("sslts.report") / "page.css").read_text(encoding="utf-8")
     links = "".join(f'<li><a href="#{anchor}">{escape(heading)}</a></li>' for anchor, heading, _ in sections)
     body = "".join(
@@ -108,6 +90,6 @@ def make_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{css}</style></head><body>'
-        f'<a class="skip" href="#main">Skip to the figures</a><header><h1>{escape(title)}</h1>{lead}'
+        f'<a class="skip" href="#main">Skip to the results</a><header><h1>{escape(title)}</h1>{lead}'
         f'<nav aria-label="Sections"><ul>{links}</ul></nav></header><main id="main">{body}</main></body></html>\n'
     )

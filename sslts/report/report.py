@@ -1,4 +1,4 @@
-"""What a fitted segmenter is worth on labeled recordings, as one HTML file."""
+"""Evaluation of a fitted segmenter on labeled recordings, as one HTML file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sslts.recordings import Recordings, as_recordings
 from sslts.report._page import draw_for_page, make_figure, make_page, make_table
 
 _N_RESAMPLES = 300
-_N_RUNS = 100  # of labels in a picture: about 50 segments and what is between them
+_N_RUNS = 100  # runs of labels per plot: about 50 segments and the background between them
 
 
 def write_report(
@@ -46,40 +46,41 @@ def write_report(
     title: str = "Segmentation report",
     n_worst: int = 10,
 ) -> Path:
-    """Write what a segmenter is worth on labeled recordings: one HTML file that needs no network.
+    """Evaluate a segmenter on labeled recordings and write the results to one self-contained HTML file.
 
     Parameters
     ----------
     segmenter : fitted segmenter
     X : array-like of shape (n, T) or (n, C, T), or list of (T_i,) or (C, T_i)
-        Recordings that it was not fitted on.
+        Recordings that the segmenter was not fitted on.
     y : array-like of int
-        Their labels; -1 counts nowhere.
+        True labels; unlabeled samples (-1) are left out.
     path : str or Path
         The file to write.
     baseline : fitted segmenter, default=None
-        What it is compared with, as a `SupervisedSegmenter` on the same labels: did the unlabeled recordings help?
+        Segmenter to compare with, such as a `SupervisedSegmenter` fitted on the same labels. The comparison shows
+        whether the unlabeled recordings helped.
     groups : sequence of length n, default=None
-        Whose recording it is, by position; intervals then are over groups.
+        Group of each recording, such as a patient, by position. Intervals then resample groups, not recordings.
     names : dict of int to str, default=None
-        What to call the classes.
+        Names of the classes, for display.
     title : str, default="Segmentation report"
-        The heading.
+        Heading of the page.
     n_worst : int, default=10
-        How many of the worst recordings to draw; of a long one, its worst stretch of some tens of segments.
+        Number of recordings with the lowest scores to plot. A long recording is plotted around most of its errors.
 
     Returns
     -------
     Path
-        The file.
+        `path` as a `Path`.
 
     Raises
     ------
     OSError
-        If the folder of `path` is missing, or it is a folder itself.
+        If the folder of `path` does not exist, or `path` is a folder.
     ValueError
-        If no sample is labeled, there are fewer than two labeled recordings, `groups` has not one entry for each, or
-        `names` has a key that is no class.
+        If fewer than two recordings are labeled, `groups` differs from `X` in length, or a key of `names` is not a
+        class.
 
     Examples
     --------
@@ -102,39 +103,39 @@ def write_report(
     group_of = check_groups(groups, len(truth))
     kept = [i for i, labels in enumerate(truth) if (labels >= 0).any()]
     if len(kept) < 2:
-        raise ValueError(
-            f"y has {len(kept)} labeled recordings; a report needs two, so that it can say how sure it is."
-        )
-    signals, truth = [recordings.sources[i] for i in kept], [truth[i] for i in kept]
+        raise ValueError(f"y has {len(kept)} labeled recordings; give at least two, so that intervals can be computed.")
+    signals, truth = recordings.list_items(kept), [truth[i] for i in kept]
     group_of = None if group_of is None else group_of[kept]
     predicted, proba = predict_both(segmenter, signals)
     base = None if baseline is None else list(baseline.predict(signals))
-    remark = _compare_decoders(segmenter, baseline)
-    comparison = _compare(segmenter, truth, predicted, base, group_of)
+    remark = _warn_of_different_decoders(segmenter, baseline)
+    comparison = _compare_scores(segmenter, truth, predicted, base, group_of)
     named = {int(k): (names or {}).get(int(k), f"class {k}") for k in segmenter.classes_}
     with draw_for_page():
         sections = [
-            ("fit", "What was fitted", _describe_fit(segmenter)),
+            ("fit", "Fitted model", _describe_fit(segmenter)),
             ("help", "Did the unlabeled recordings help?", remark + comparison),
-            ("classes", "Classes", _judge_classes(segmenter, truth, predicted, named)),
-            ("counts", "Counts and lengths", _measure(segmenter, truth, predicted, named)),
-            ("calibration", "Can the probabilities be believed?", _judge_probabilities(segmenter, truth, proba)),
+            ("classes", "Scores of each class", _show_class_scores(segmenter, truth, predicted, named)),
+            ("counts", "Counts and lengths of segments", _show_counts_and_lengths(segmenter, truth, predicted, named)),
+            ("calibration", "Are the probabilities calibrated?", _show_calibration(segmenter, truth, proba)),
             ("training", "Training", _show_training(segmenter)),
             (
                 "worst",
-                "The worst recordings",
-                _draw_worst(segmenter, recordings, truth, predicted, proba, kept, named, n_worst),
+                "Recordings with the lowest scores",
+                _show_worst_recordings(segmenter, recordings, truth, predicted, proba, kept, named, n_worst),
             ),
         ]
     known = sum(int((labels >= 0).sum()) for labels in truth)
-    lead = f"<p>{escape(type(segmenter).__name__)} on {len(kept)} labeled recordings ({known:,} samples).</p>"
+    name = escape(type(segmenter).__name__)
+    lead = f"<p>{name}, evaluated on {len(kept)} labeled recordings ({known:,} labeled samples).</p>"
     replace_file(place, make_page(title, lead, sections).encode())
     return Path(path)
 
 
 def _describe_fit(segmenter: Any) -> str:
     fitted = find_fitted(segmenter)
-    facts = find_attribute(segmenter, "training_set_")  # the outermost knows which labels were given
+    # The outermost estimator counts given labels; an inner estimator may count pseudo-labels too.
+    facts = find_attribute(segmenter, "training_set_")
     rows = {
         "recordings": facts.get("recordings"),
         "with labels": facts.get("labeled_recordings"),
@@ -145,23 +146,28 @@ def _describe_fit(segmenter: Any) -> str:
     }
     table = pd.DataFrame({"": {name: value for name, value in rows.items() if value is not None}})
     settings = f"<details><summary>All parameters</summary><pre>{escape(repr(segmenter))}</pre></details>"
-    return make_table(table, "Training set", "fit", {"": "{:,}"}) + settings
+    words = {
+        "with labels": "labeled recordings",
+        "steps": "training steps",
+        "samples of a window": "window length (samples)",
+    }
+    return make_table(table, "Training set", "fit", {"": "{:,}"}, words) + settings
 
 
-def _compare_decoders(segmenter: Any, baseline: Any) -> str:
-    """Warn, and say on the page, if the two predict by different decoders."""
-    own, other = (find_attribute(one, "decoder") for one in (segmenter, baseline))
+def _warn_of_different_decoders(segmenter: Any, baseline: Any) -> str:
+    """Warn if segmenter and baseline use different decoders, and return the warning as HTML."""
+    own, other = (find_attribute(model, "decoder") for model in (segmenter, baseline))
     if baseline is None or own == other or None in (own, other):
         return ""
     words = (
-        f"the segmenter predicts by {own!r}, the baseline by {other!r}: their difference is of decoders too. Give both "
-        "the same one, or tune one for each."
+        f"The segmenter uses the decoder {own!r}, the baseline {other!r}, so part of the difference may come from the "
+        "decoders. Give both the same decoder, or tune a decoder for each."
     )
     warn(words)
-    return f"<p>Mind that {escape(words)}</p>"
+    return f"<p>{escape(words)}</p>"
 
 
-def _compare(
+def _compare_scores(
     segmenter: Any, truth: list[Any], predicted: list[Any], base: list[Any] | None, groups: np.ndarray | None
 ) -> str:
     background = find_attribute(segmenter, "background", 0)
@@ -180,28 +186,31 @@ def _compare(
             gain = metrics.bootstrap_difference(score, truth, predicted, base, **options)
             rows[name] |= {"baseline": score(truth, base), "difference": gain.estimate}
             rows[name] |= {"its 95 % interval": f"{gain.low:+.3f} to {gain.high:+.3f}"}
-            verdict = verdict or _judge(gain)
-    of = "recordings" if groups is None else "groups"
+            verdict = verdict or _write_verdict(gain)
+    unit = "recordings" if groups is None else "groups"
     formats = {"value": "{:.3f}", "baseline": "{:.3f}", "difference": "{:+.3f}"}
-    table = make_table(pd.DataFrame(rows).T, f"Intervals are over draws of {of}.", "scores", formats)
-    return (verdict or "<p>No baseline was given to compare with.</p>") + table
+    words = {"value": "segmenter", "its 95 % interval": "95 % interval of the difference"}
+    table = make_table(
+        pd.DataFrame(rows).T, f"Intervals are 95 % bootstrap intervals, resampling {unit}.", "scores", formats, words
+    )
+    return (verdict or "<p>No baseline was given, so there is no comparison.</p>") + table
 
 
-def _judge(gain: metrics.Interval) -> str:
-    """Return in words what the difference of mean IoU says."""
+def _write_verdict(gain: metrics.Interval) -> str:
+    """Return an HTML paragraph that interprets the difference of mean IoU."""
     if gain.low > 0:
-        kind, words = "better", "Yes: better than the baseline"
+        kind, words = "better", "Yes: the segmenter is better than the baseline"
     elif gain.high < 0:
-        kind, words = "worse", "No: worse than the baseline"
+        kind, words = "worse", "No: the segmenter is worse than the baseline"
     else:
-        kind, words = "level", "Not clearly: the difference to the baseline could be chance"
+        kind, words = "level", "Not clear: the difference from the baseline may be chance"
     points = (
         f"{100 * gain.estimate:+.1f} points of mean IoU, 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
     )
     return f'<p class="verdict {kind}">{words} ({points}).</p>'
 
 
-def _judge_classes(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict[int, str]) -> str:
+def _show_class_scores(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict[int, str]) -> str:
     background, rate = find_attribute(segmenter, "background", 0), find_attribute(segmenter, "sampling_rate")
     unit = "ms" if rate else "samples"
     ends = metrics.boundary_error(truth, predicted, background=background, sampling_rate=rate) * (1000 if rate else 1)
@@ -216,22 +225,22 @@ def _judge_classes(segmenter: Any, truth: list[Any], predicted: list[Any], names
     ).rename(index=names)
     formats = dict.fromkeys(table.columns, "{:.3f}") | dict.fromkeys(table.columns[-2:], "{:.1f}")
     return make_table(
-        table, "Segment F1 at an IoU of 0.5; errors of boundaries are mean absolute ones.", "classes", formats
+        table, "Segment F1 at an IoU of 0.5; mean absolute errors of onsets and offsets", "classes", formats
     )
 
 
-def _measure(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict[int, str]) -> str:
+def _show_counts_and_lengths(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict[int, str]) -> str:
     background, rate = find_attribute(segmenter, "background", 0), find_attribute(segmenter, "sampling_rate")
     unit = "s" if rate else "samples"
     rows: dict[str, dict[str, float]] = {}
     for k in segmenter.classes_[segmenter.classes_ != background]:
-        alone = [[isolate_class(one, k) for one in side] for side in (truth, predicted)]
-        counts = metrics.count_error(*alone, background=0)
+        isolated = [[isolate_class(labels, k) for labels in side] for side in (truth, predicted)]
+        counts = metrics.count_error(*isolated, background=0)
         rows[names[int(k)]] = {
             "count error": counts.mae,
             "count bias": counts.bias,
             "exact counts": counts.exact,
-            f"length error ({unit})": _measure_length(alone, rate),
+            f"length error ({unit})": _measure_length_error(isolated, rate),
         }
     formats = {
         "count error": "{:.3f}",
@@ -239,34 +248,41 @@ def _measure(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict
         "exact counts": "{:.0%}",
         f"length error ({unit})": "{:.4g}",
     }
-    caption = "Per recording: mean absolute error, mean error, share of exact counts; lengths of matched segments."
+    caption = (
+        "Counts per recording: mean absolute error, mean error (bias) and share of exact counts. Lengths of matched "
+        "segments: mean absolute error."
+    )
     table = make_table(pd.DataFrame(rows).T, caption, "counts", formats)
     options: dict[str, Any] = {"background": background, "names": names}
     count = CountDisplay.from_predictions(truth, predicted, **options).figure_
     length = DurationDisplay.from_predictions(truth, predicted, sampling_rate=rate, **options).figure_
-    return table + make_figure(count, "Predicted against true counts") + make_figure(length, "Lengths of segments")
+    return (
+        table
+        + make_figure(count, "Predicted against true counts per recording")
+        + make_figure(length, "Lengths of true and predicted segments")
+    )
 
 
-def _measure_length(alone: list[list[Any]], rate: float | None) -> float:
-    """Return the mean absolute error of lengths; nan where nothing is matched."""
-    if not any((t == 1).any() and (p == 1).any() for t, p in zip(*alone, strict=True)):
+def _measure_length_error(isolated: list[list[Any]], rate: float | None) -> float:
+    """Return the mean absolute error of lengths of matched segments; NaN if no recording can have a match."""
+    if not any((t == 1).any() and (p == 1).any() for t, p in zip(*isolated, strict=True)):
         return np.nan
-    return metrics.duration_error(*alone, background=0, iou=0.1, sampling_rate=rate).mae
+    return metrics.duration_error(*isolated, background=0, iou=0.1, sampling_rate=rate).mae
 
 
-def _judge_probabilities(segmenter: Any, truth: list[Any], proba: list[Any]) -> str:
+def _show_calibration(segmenter: Any, truth: list[Any], proba: list[Any]) -> str:
     display = ReliabilityDisplay.from_predictions(truth, proba, classes=segmenter.classes_)
     table = pd.DataFrame({"": {"expected calibration error": display.error}})
-    caption = "How often the most probable class is right, against its probability"
-    return make_table(table, "Per sample", "calibration", {"": "{:.3f}"}) + make_figure(display.figure_, caption)
+    caption = "Accuracy of the most probable class against its probability"
+    return make_table(table, "Labeled samples", "calibration", {"": "{:.3f}"}) + make_figure(display.figure_, caption)
 
 
 def _show_training(segmenter: Any) -> str:
-    caption = "Losses; the share of unlabeled samples that were believed, and of which classes"
+    caption = "Losses; share (mask rate) and classes of unlabeled samples whose pseudo-labels were accepted"
     return make_figure(TrainingHistoryDisplay.from_estimator(segmenter).figure_, caption)
 
 
-def _draw_worst(
+def _show_worst_recordings(
     segmenter: Any,
     recordings: Recordings,
     truth: list[Any],
@@ -279,7 +295,7 @@ def _draw_worst(
     scores = mean_iou_each(truth, predicted)
     figures = []
     for i in np.argsort(scores)[:n_worst]:
-        start, stop = _find_worst(truth[i], predicted[i])
+        start, stop = _find_worst_stretch(truth[i], predicted[i])
         display = SegmentationDisplay.from_predictions(
             recordings.get(numbers[i]),
             y_true=truth[i],
@@ -294,13 +310,13 @@ def _draw_worst(
         )
         caption = f"Recording {numbers[i]}, mean IoU {scores[i]:.3f}"
         if stop - start < len(truth[i]):
-            caption += f"; samples {start:,} to {stop:,} of {len(truth[i]):,}, where most are wrong"
+            caption += f"; samples {start:,} to {stop:,} of {len(truth[i]):,}, the stretch with most errors"
         figures.append(make_figure(display.figure_, caption))
     return "".join(figures)
 
 
-def _find_worst(truth: np.ndarray, predicted: np.ndarray) -> tuple[int, int]:
-    """Return start and stop of the stretch with the most wrong samples, as long as `_N_RUNS` runs of labels are."""
+def _find_worst_stretch(truth: np.ndarray, predicted: np.ndarray) -> tuple[int, int]:
+    """Return start and stop of the stretch with the most wrong samples, about `_N_RUNS` runs of labels long."""
     n = len(truth)
     n_runs = max(len(find_runs(labels)[0]) for labels in (truth, predicted))
     length = min(n, -(-n * _N_RUNS // n_runs))

@@ -1,4 +1,4 @@
-"""The estimators, one file for each method."""
+"""The estimators, one file per method."""
 
 from sslts.segmenters.base import NetworkSegmenter
 from sslts.segmenters.fixmatch import FixMatchLoss, FixMatchSegmenter

@@ -1,4 +1,4 @@
-"""What a fitted network says about recordings of any length: probabilities, labels, segments."""
+"""Predict probabilities, labels and segments of recordings of any length with a fitted net."""
 
 from __future__ import annotations
 
@@ -27,20 +27,9 @@ from sslts.training import SegmentationNet
 
 
 class PredictsRecordings:
-    """Mixin of estimators that have a fitted net, ``net_``.
+    """Mixin that adds predictions to estimators with a fitted net, ``net_``.
 
-    Long recordings go through the network in pieces, and no more of them than a piece is held; see `sslts.prediction`.
-
-    Examples
-    --------
-    >>> from sslts import SupervisedSegmenter
-    >>> from sslts.datasets import make_recordings
-    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
-    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y)
-    >>> isinstance(segmenter, PredictsRecordings)
-    True
-    >>> segmenter.predict(X).shape, segmenter.predict_proba([X[0], X[1, :150]])[1].shape
-    ((4, 400), (150, 2))
+    Long recordings go through the network in pieces, and only one piece is held in memory; see `sslts.prediction`.
     """
 
     decoder: Decoder
@@ -57,32 +46,33 @@ class PredictsRecordings:
     statistics_: SegmentStatistics
 
     def predict(self, X: Any, out: Any = None) -> Any:
-        """Return the label of each sample, as the decoder decides.
+        """Return the label of each sample, as decided by the decoder.
 
         Parameters
         ----------
         X : array-like
             Recordings, in any container that `fit` takes, of any length.
         out : array-like, list of array-like, or None
-            Arrays of integers, such as memory-maps or zarr arrays, that are written to instead of new ones: one of
-            shape ``(n, T)``, or one ``(T_i,)`` for each recording.
+            Integer arrays to write to, such as memory-maps or zarr arrays: one array of shape ``(n, T)``, or one array
+            of shape ``(T_i,)`` per recording. None makes new arrays.
 
         Returns
         -------
         ndarray of int, shape (n, T), or list of ndarray of shape (T_i,)
-            An array for an array, a list for a list; for a Panel container an array if the lengths are equal. ``out``
-            if it was given.
+            An array if ``X`` is an array, a list if ``X`` is a list; for a Panel container, an array if all lengths are
+            equal. ``out`` if it was passed.
 
         Raises
         ------
         ValueError, TypeError
-            If ``X`` or ``out`` does not fit. Nothing is written then.
+            If ``X`` or ``out`` does not fit the model. Nothing is written in this case.
         sklearn.exceptions.NotFittedError
-            If `fit` was not called.
+            If the segmenter is not fitted.
         FloatingPointError
-            If the network answers NaN.
+            If the network returns NaN.
         OSError
-            If reading or writing fails. What ``out`` holds by then is right, and is named in a note to the error.
+            If reading or writing fails. The values that ``out`` already holds are correct; a note on the error
+            describes them.
         """
         return self._predict(self._read(X), out)
 
@@ -95,25 +85,25 @@ class PredictsRecordings:
         return output.result
 
     def predict_proba(self, X: Any, out: Any = None) -> Any:
-        """Return the probability of each class at each sample, from the averaged weights.
+        """Return the probability of each class at each sample, computed with the averaged weights.
 
         Parameters
         ----------
         X : array-like
             Recordings, in any container that `fit` takes, of any length.
         out : array-like, list of array-like, or None
-            Arrays of floats, such as memory-maps or zarr arrays, that are written to instead of new ones: one of shape
-            ``(n, T, K)``, or one ``(T_i, K)`` for each recording.
+            Float arrays to write to, such as memory-maps or zarr arrays: one array of shape ``(n, T, K)``, or one
+            array of shape ``(T_i, K)`` per recording. None makes new arrays.
 
         Returns
         -------
         ndarray of float32, shape (n, T, K), or list of ndarray of shape (T_i, K)
-            In the order of ``classes_``; sums to 1 over K. ``out`` if it was given.
+            The classes are in the order of ``classes_``, and their probabilities sum to 1. ``out`` if it was passed.
 
         Raises
         ------
         ValueError, TypeError, NotFittedError, FloatingPointError, OSError
-            As `predict` does.
+            As in `predict`.
         """
         recordings = self._read(X)
         output = Output(recordings, (len(self.classes_),), np.float32, out)
@@ -123,9 +113,9 @@ class PredictsRecordings:
         return output.result
 
     def predict_segments(self, X: Any) -> pd.DataFrame:
-        """Return every occurrence: where it starts and ends, of which class, how sure.
+        """Return a table of all segments: start, end, class and mean probability.
 
-        Neither probabilities nor labels of a long recording are held as a whole.
+        The probabilities and labels of a long recording are never held in memory as a whole.
 
         Parameters
         ----------
@@ -135,14 +125,14 @@ class PredictsRecordings:
         Returns
         -------
         DataFrame
-            Columns ``recording, start, end, length, label, score``: half-open ``[start, end)`` in samples, ``score``
-            the mean probability of the label inside. With ``sampling_rate`` also ``start_time, end_time, duration`` in
-            seconds. The ``background`` class is not a segment.
+            Columns ``recording, start, end, length, label, score``: half-open intervals ``[start, end)`` in samples;
+            ``score`` is the mean probability of the label inside the segment. With ``sampling_rate`` also
+            ``start_time, end_time, duration`` in seconds. The ``background`` class makes no segments.
 
         Raises
         ------
         ValueError, TypeError, NotFittedError, FloatingPointError, OSError
-            As `predict` does.
+            As in `predict`.
         """
         recordings = self._read(X)
         found = []
@@ -159,14 +149,14 @@ class PredictsRecordings:
         return make_table(recording[order], start, end, self.classes_[k], score, self.sampling_rate)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the mean IoU over the classes present, on labeled samples only.
+        """Return the mean IoU over the classes present, computed on labeled samples only.
 
         Parameters
         ----------
         X : array-like
             Recordings.
         y : array-like of int
-            True labels; ``-1`` counts nowhere.
+            True labels; samples labeled ``-1`` are ignored.
 
         Returns
         -------
@@ -175,7 +165,7 @@ class PredictsRecordings:
         Raises
         ------
         ValueError, TypeError, NotFittedError, FloatingPointError, OSError
-            As `predict` does, or if ``y`` does not fit ``X``.
+            As in `predict`, or if ``y`` does not fit ``X``.
         """
         recordings = self._read(X)
         truth = as_labels(y, recordings)
@@ -190,7 +180,7 @@ class PredictsRecordings:
             plain=self._normalization.plain,
         )
         if recordings.container == "array" and getattr(X, "shape", ())[1:2] == (self.n_features_in_,):
-            _check_feature_names(self, X, reset=False)  # recordings of another length have other names
+            _check_feature_names(self, X, reset=False)  # recordings of another length have other column names
         return recordings
 
     @property
@@ -210,7 +200,7 @@ class PredictsRecordings:
         if not self.verbose:
             yield from parts
             return
-        from tqdm.auto import tqdm  # skorch brings it
+        from tqdm.auto import tqdm  # installed with skorch
 
         with tqdm(total=int(recordings.lengths.sum()), desc="predict", unit="sample", unit_scale=True) as bar:
             for part in parts:

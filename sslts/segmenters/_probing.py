@@ -1,4 +1,4 @@
-"""What is looked at before a training: whether a network is one, and does what it says."""
+"""Check networks and callbacks before training starts."""
 
 from __future__ import annotations
 
@@ -11,37 +11,21 @@ from torch import Tensor, nn
 
 from sslts.recipes import check_no_class
 
-MAX_REACH = 20_000  # samples; whether the answer depends on what lies further away is not looked at
+MAX_REACH = 20_000  # samples; a larger receptive field is not checked
 
 
 def check_instance(network: Any) -> None:
-    """Refuse a recipe's class, and a module: the class of a module is a network.
-
-    Examples
-    --------
-    >>> from sslts.networks import UNet
-    >>> check_instance(UNet)
-    Traceback (most recent call last):
-    ValueError: network=UNet is a class; pass an instance, UNet().
-    """
+    """Raise if ``network`` is a recipe class or a module instance. A module *class* can be a valid network."""
     check_no_class(network, "network")
     if isinstance(network, nn.Module):
         raise ValueError(
-            f"network is a module, {type(network).__name__}; pass what makes one for a number of channels and of "
-            f"classes, as `lambda n_channels, n_classes: {type(network).__name__}(...)`."
+            f"network is a module instance, {type(network).__name__}; pass a function that builds the module, such as "
+            f"`lambda n_channels, n_classes: {type(network).__name__}(...)`."
         )
 
 
 def check_callbacks(callbacks: Sequence[Any]) -> list[Callback | type[Callback]]:
-    """Return callbacks without their names; refuse what is none. A pair of a name and None is one that is left out.
-
-    Examples
-    --------
-    >>> check_callbacks([3])
-    Traceback (most recent call last):
-    ...
-    ValueError: callbacks[0]=3 is no callback of skorch; pass instances of skorch.callbacks.Callback.
-    """
+    """Return the callbacks without their names, skipping ``(name, None)``; raise if one is not a skorch callback."""
     found = []
     for i, given in enumerate(callbacks):
         callback = given[1] if isinstance(given, tuple) else given
@@ -50,71 +34,44 @@ def check_callbacks(callbacks: Sequence[Any]) -> list[Callback | type[Callback]]
         kind = callback if isinstance(callback, type) else type(callback)
         if not issubclass(kind, Callback):
             raise ValueError(
-                f"callbacks[{i}]={callback!r} is no callback of skorch; pass instances of skorch.callbacks.Callback."
+                f"callbacks[{i}]={callback!r} is not a skorch callback; pass instances of skorch.callbacks.Callback."
             )
         found.append(callback)
     return found
 
 
 def read_size(module: nn.Module, name: str) -> int:
-    """Return a size in samples that a module may offer, else 1; a bare convolution's stride is a tuple.
-
-    Examples
-    --------
-    >>> read_size(nn.Conv1d(1, 1, 3), "stride")
-    1
-    """
+    """Return the attribute ``name`` of a module, or 1 if it is absent or not a positive integer."""
+    # The stride of a plain torch convolution is a tuple.
     size = getattr(module, name, 1)
     return size if isinstance(size, int) and size > 0 else 1
 
 
 def check_shapes(module: nn.Module, x: Tensor, n_classes: int, network: Any) -> None:
-    """Refuse a module that does not map signals (1, C, T) to scores (1, K, T), for two lengths, one of them odd.
+    """Raise if a module does not map signals (1, C, T) to logits (1, K, T), for an even and an odd length.
 
-    ``network`` is what built it, for the message.
-
-    Examples
-    --------
-    >>> check_shapes(nn.Conv1d(1, 2, 2), torch.zeros(1, 1, 9), 2, "Shrinks")
-    Traceback (most recent call last):
-    ...
-    ValueError: network='Shrinks' turned signals of shape (1, 1, 9) into (1, 2, 8); expected class scores ...
+    ``network`` is the function that built the module, for the message.
     """
     for size in (x.shape[-1], max(x.shape[-1] - 1, 1)):
         wanted = (1, n_classes, size)
         try:
             answer = module(x[..., :size])
-        except Exception as error:  # of whatever kind: a module's own checks have theirs
+        except Exception as error:  # a custom module may raise any type of error
             shape = (*x.shape[:2], size)
             raise ValueError(f"network={network!r} cannot read signals of shape {shape}: {error}") from error
         if not isinstance(answer, Tensor) or tuple(answer.shape) != wanted:
             got = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
             raise ValueError(
-                f"network={network!r} turned signals of shape {(*x.shape[:2], size)} into {got}; expected class scores "
-                f"of shape {wanted}, for any length."
+                f"network={network!r} turned signals of shape {(*x.shape[:2], size)} into {got}; expected logits "
+                f"of shape {wanted}, for a signal of any length."
             )
 
 
-def check_reach(module: nn.Module, x: Tensor, network: Any) -> None:
-    """Refuse a module whose answer changes with what lies beyond the ``receptive_field`` that it names.
+def check_receptive_field(module: nn.Module, x: Tensor, network: Any) -> None:
+    """Raise if the output of a module depends on samples beyond its ``receptive_field``.
 
-    Parameters
-    ----------
-    module : torch.nn.Module
-        In evaluation.
-    x : Tensor, shape (1, C, T)
-        Signals, which are repeated as often as is needed.
-    network : object
-        What built the module, for the message.
-
-    Examples
-    --------
-    >>> module = nn.Conv1d(1, 2, 9, padding=4)
-    >>> module.stride, module.receptive_field = 1, 3
-    >>> check_reach(module, torch.ones(1, 1, 50), "Far")
-    Traceback (most recent call last):
-    ...
-    ValueError: network='Far' names receptive_field=3, and its output changes with samples 4 away; ...
+    The module is in evaluation mode. The signal ``x`` (1, C, T) is repeated until it is long enough. ``network`` is the
+    function that built the module, for the message.
     """
     stride, reach = (getattr(module, name, None) for name in ("stride", "receptive_field"))
     if not isinstance(stride, int) or not isinstance(reach, int) or reach > MAX_REACH:
@@ -132,6 +89,7 @@ def check_reach(module: nn.Module, x: Tensor, network: Any) -> None:
     farthest = max(after, before)
     if farthest > reach:
         raise ValueError(
-            f"network={network!r} names receptive_field={reach}, and its output changes with samples {farthest} away; "
-            "long recordings would be stitched wrongly. Name how many samples to either side can influence an output."
+            f"network={network!r} has receptive_field={reach}, but its output changes with samples {farthest} away; "
+            "long recordings would be stitched wrongly. Set receptive_field to the number of samples on each side that "
+            "influence an output."
         )

@@ -1,4 +1,4 @@
-"""The problem of a fit: recordings and labels, read, checked and measured before an estimator changes."""
+"""Read, check and measure recordings and labels before an estimator changes."""
 
 from __future__ import annotations
 
@@ -27,20 +27,9 @@ from sslts.recordings import Channels, Recordings, read_signals
 
 @dataclass(frozen=True)
 class Pool:
-    """A further pool of labeled recordings, with the channels and the classes of the problem that it belongs to.
+    """An additional pool of labeled recordings, with the same channels and classes as its problem.
 
-    Parameters
-    ----------
-    recordings : Recordings
-    labels : LabelRuns
-        Classes, ``-1`` where unlabeled.
-
-    Examples
-    --------
-    >>> old = np.zeros((3, 9)), [1, 1, 0]
-    >>> problem = read_problem(np.zeros((2, 50)), [0, 1], who="FixMatchSegmenter", pools={"old": old})
-    >>> len(problem.pools["old"].recordings)
-    3
+    ``labels`` holds classes, ``-1`` where unlabeled.
     """
 
     recordings: Recordings
@@ -49,7 +38,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a fit learns from, and what its labels show.
+    """The recordings and labels of a fit, and the values measured from them.
 
     Parameters
     ----------
@@ -60,16 +49,11 @@ class Problem:
     statistics : SegmentStatistics
     summary : SignalSummary
     n_features : int
-        As scikit-learn counts them.
+        Value of ``n_features_in_``.
     feature_names : ndarray of str or None
-        As scikit-learn finds them in a table.
+        Value of ``feature_names_in_``, if ``X`` is a table with named columns.
     pools : mapping of str to Pool, default={}
-        Further pools of labeled recordings.
-
-    Examples
-    --------
-    >>> read_problem(np.zeros((2, 50)), [0, 3], who="FixMatchSegmenter").classes
-    array([0, 3])
+        Additional pools of labeled recordings.
     """
 
     recordings: Recordings
@@ -83,12 +67,12 @@ class Problem:
 
     @cached_property
     def targets(self) -> LabelRuns:
-        """The labels as indices of the classes."""
+        """The labels as class indices, ``-1`` where unlabeled."""
         return self.labels.encode(self.classes)
 
     @property
     def shares(self) -> np.ndarray:
-        """The share of each class among the labeled samples, (K,)."""
+        """The share of each class among the labeled samples, shape (K,)."""
         return share_classes(self.targets, len(self.classes))
 
 
@@ -102,27 +86,27 @@ def read_problem(
     plain: bool = False,
     pools: Mapping[str, tuple[Any, Any]] | None = None,
 ) -> Problem:
-    """Read, check and measure what was passed to ``fit``; no torch is needed.
+    """Return the problem of a fit: ``X`` and ``y``, read, checked and measured without torch.
 
     Parameters
     ----------
     X, y
         Recordings and labels, in any accepted container.
     who : str
-        Name of the estimator, for errors.
+        Name of the estimator, for messages.
     background : int or None
         The class that is not a segment.
     sampling_rate : float or None
-        Samples per second, compared with the recordings' clocks.
+        Samples per second, compared with the time stamps of the recordings.
     plain : bool
-        Whether the network sees the values as they are.
+        Whether the network sees the raw values (``normalization=None``).
     pools : mapping of str to (X, y), or None
-        Further pools of labeled recordings, by the name of the argument that held them.
+        Additional pools of labeled recordings, by the name of their argument.
 
     Raises
     ------
     ValueError, TypeError
-        If something is unusable; the message names the argument and the recording.
+        If an input is invalid; the message names the argument and the recording.
 
     Examples
     --------
@@ -164,6 +148,7 @@ def _read_pool(X: Any, y: Any, name: str, recordings: Recordings, classes: np.nd
 
 
 def _count_features(X: Any, recordings: Recordings) -> int:
+    """Return the number of features as scikit-learn counts them: columns of an array, else channels."""
     if recordings.container != "array":
         return recordings.n_channels
     shape = getattr(X, "shape", None) or np.shape(X)

@@ -1,4 +1,4 @@
-"""The base class of estimators that train one network; a subclass says which criterion to descend."""
+"""The base class of estimators that train one network; a subclass defines the criterion."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sslts.persistence import Checkpoint, open_checkpoint
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
 from sslts.recordings import NormalizedRecordings, choose_normalization
 from sslts.segmenters._predicting import PredictsRecordings
-from sslts.segmenters._probing import check_callbacks, check_instance, check_reach, check_shapes, read_size
+from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
 from sslts.segmenters._problem import Problem, read_problem
 from sslts.segmenters._saving import Blueprint, SavableNetwork
 from sslts.segmenters._start import Start, read_start
@@ -43,85 +43,94 @@ _COLUMNS = ("step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate",
 class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimator, ABC):
     """Base class of estimators that train one network.
 
-    A subclass declares its own parameters as fields, ``mu`` if it uses unlabeled windows, and defines
-    `_make_criterion`.
+    A subclass declares its own parameters as fields and defines `_make_criterion`. A subclass that uses unlabeled
+    windows declares ``mu``, the number of unlabeled windows per labeled window.
 
     Parameters
     ----------
     weak : augmenter, callable or None, default=Rescale()
-        Geometric view of a window; see `sslts.augment`.
+        Weak view: a geometric change of each window; see `sslts.augment`. None leaves the windows as they are.
     strong : augmenter, callable or None, default=RandAugment()
-        View that also warps time, changes values and mixes recordings, applied to the weak view.
+        Strong view, applied on top of the weak view: also warps time, changes values and mixes recordings.
     labeled_loss : callable, default=CrossEntropy()
         Loss of labeled samples: a recipe of `sslts.losses`, or ``(logits, labels, class_weight) -> scalar``.
     network : callable, default=UNet()
-        ``(n_channels, n_classes) -> torch.nn.Module`` mapping (B, C, T) to (B, K, T).
+        ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T).
     decoder : Decoder, default=Argmax()
-        Turns probabilities into labels.
+        Turns probabilities into labels in ``predict``; has no effect on training.
     normalization : {"recording", "local"} or None, default="recording"
-        Location and scale of each channel: of the whole recording, of the stretch around each sample, or as given.
+        How each channel is shifted and scaled: by mean and standard deviation of the whole recording ("recording"), by
+        mean and standard deviation around each sample ("local"), or not at all (None).
     window_length : int or None, default=None
-        Samples of a training window, at most the longest recording; None derives it from the labeled segments.
+        Samples in a training window, 8 or more; at most the longest recording is used. Longer windows show more
+        context and cost more time. None derives the length from the labeled segments.
     batch_size : int, default=16
-        Labeled windows in a batch.
+        Labeled windows in a batch, 1 or more. Larger batches give less noisy steps and cost more time and memory.
     max_steps : int, default=1200
-        Steps of the optimizer.
-    lr, weight_decay : float
-        Learning rate and weight decay of AdamW; the rate follows one cycle.
+        Optimizer steps, 1 or more. Training time grows in proportion.
+    lr : float, default=2e-3
+        Peak learning rate of AdamW, above 0; the rate follows one cycle. Lower it if the loss is not finite.
+    weight_decay : float, default=0.05
+        Weight decay of AdamW, 0 or more.
     ema_decay : float, default=0.99
-        Decay of the averaged weights, which predict; 0 predicts with the last weights.
+        Decay of the averaged weights that predict, from 0 to below 1. A higher decay averages over more steps; 0 uses
+        the last weights.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in the labeled loss.
+        Weights of the classes in the labeled loss, each 0 or more. "balanced" weighs classes inversely to their share
+        of the labeled samples; None weighs all samples equally.
     background : int or None, default=0
-        The class that is not a segment.
+        Class that makes no segments; None if every class makes segments.
     sampling_rate : float or None, default=None
-        Samples per second; adds times to `predict_segments`.
+        Samples per second, above 0; adds times in seconds to `predict_segments`.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Arithmetic of the network; "auto" takes bfloat16 where the hardware's flags say that it pays.
+        Precision of the network's arithmetic; "auto" takes bfloat16 if the hardware computes it faster.
     compile : bool, default=False
-        Whether torch compiles the network for the training.
+        Whether torch compiles the network for training.
     device : str, default="auto"
-        Device by torch's name; "auto" takes CUDA where there is one.
+        Name of a torch device; "auto" takes CUDA if available, then MPS, then the CPU.
     callbacks : list of skorch callbacks or None, default=None
-        An epoch is one logging interval.
+        Callbacks of the training; an epoch of skorch is one logging interval.
     init : fitted segmenter or None, default=None
-        A fitted model to start from, such as an earlier customer's.
+        A fitted model to start from, such as an earlier customer's. None starts from random weights.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`.
     random_state : int, RandomState or None, default=None
-        Seed of weights, windows and views.
+        Seed of weights, windows and views. With an int, two fits on the same machine give the same model.
     verbose : int, default=0
-        1 shows a progress bar, in `fit` and in `predict`.
+        1 or more shows a progress bar in `fit` and in `predict`.
 
     Attributes
     ----------
     classes_ : ndarray of int, shape (K,)
+        The classes in ``y``, in increasing order.
     n_features_in_ : int
-        ``X.shape[1]`` of an array, else the number of channels.
+        ``X.shape[1]`` if ``X`` is an array, else the number of channels.
     n_channels_ : int
+        Channels of the recordings.
     channel_names_ : tuple or None
-        Names of the channels, where a table gives them.
+        Names of the channels, if ``X`` has any.
     window_length_ : int
+        Samples in a training window.
     normalization_ : str or None
-        The normalization of the fit, whatever `normalization` was set to since.
+        Value of ``normalization`` at the time of the fit; later changes of the parameter do not affect predictions.
     statistics_ : SegmentStatistics
-        Lengths and neighbors of the labeled segments, for the decoder.
+        Lengths and neighbors of the labeled segments, for decoders.
     training_set_ : dict
-        Number of recordings and samples, and of those with labels.
+        Number of recordings and samples, and how many of them are labeled.
     recipe_, network_ : callable
-        The network's recipe as it was given, and adapted to the signal.
+        The network recipe as it was passed, and adapted to the signal.
     net_ : SegmentationNet
         The fitted skorch net.
     history_ : DataFrame
-        A row for each logging interval: ``step, lr, loss, labeled_loss, unlabeled_loss, mask_rate, seconds``; with
-        pseudo-labels also ``share_<class>``, the share of each class among the believed ones; and what else the
-        criterion reports. NaN where there is no value.
+        One row per logging interval: ``step, lr, loss, labeled_loss, unlabeled_loss, mask_rate, seconds``, and every
+        other value that the criterion reports. Methods with pseudo-labels add ``share_<class>``, the share of each
+        class among the accepted pseudo-labels. Missing values are NaN.
     device_, precision_ : str
-        The device and the precision that "auto" chose.
+        The device and the precision of the fit.
 
     Examples
     --------
-    An own criterion, with the parameters of `SupervisedSegmenter`:
+    A custom criterion with the parameters of `SupervisedSegmenter` and one more:
 
     >>> from sslts import SupervisedSegmenter
     >>> from sslts.datasets import make_recordings
@@ -168,16 +177,17 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
         """Return the criterion: a module that turns a `Batch` and a `Step` into `Losses`.
 
-        ``class_weight`` and ``shares``, the classes' shares of the labeled samples, have shape (K,).
+        ``class_weight`` (K,) or None holds the weights of the classes, ``shares`` (K,) their shares of the labeled
+        samples.
         """
 
     def _count_unlabeled(self) -> int:
-        """Return the number of unlabeled windows in a batch: ``mu`` for each labeled one, none without a ``mu``."""
+        """Return the number of unlabeled windows in a batch: ``mu`` per labeled window, 0 without a ``mu``."""
         mu = getattr(self, "mu", 0)
         return max(1, round(mu * self.batch_size)) if mu else 0
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters; a nested one replaces its parameter object by a changed one.
+        """Set parameters. A nested parameter replaces the parameter object that holds it.
 
         Parameters
         ----------
@@ -191,7 +201,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         Raises
         ------
         ValueError
-            If a name is unknown.
+            If a name is unknown. No parameter is changed in this case.
         """
         plain, nested = split_nested(params)
         names = self._get_param_names()
@@ -200,13 +210,13 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
                 raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}; it has {names}.")
             value = plain.get(name, getattr(self, name))
             if name == "threshold":
-                value = as_threshold(value)  # a number is the tau of one
+                value = as_threshold(value)  # a number means a FixedThreshold
             plain[name] = replace_nested(value, name, inner)
-        return super().set_params(**plain)  # sets all of them or, if one is invalid, none
+        return super().set_params(**plain)  # sets all parameters, or no parameter if a name is invalid
 
     def __sklearn_clone__(self) -> Self:
         cloned = super().__sklearn_clone__()
-        cloned.init = self.init  # a fitted model that is only read; its clone would not be fitted
+        cloned.init = self.init  # a clone of the fitted model would not be fitted
         return cloned
 
     def fit(self, X: Any, y: Any, *, checkpoint: str | PathLike[str] | None = None) -> Self:
@@ -219,8 +229,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         y : array-like of int, shape (n, T), (n,) or (n, 1), or list of (T_i,)
             Labels; ``-1`` marks unlabeled samples, classes are integers >= 0.
         checkpoint : path-like or None, default=None
-            File to which the run is saved every 50 steps, without pickle. If it exists, training continues from there,
-            and ends, bit for bit, as if it had never been interrupted; the file of a finished run is loaded at once.
+            File to which the run is saved every 50 steps, without pickle. If the file exists, training continues from
+            it and ends, bit for bit, like an uninterrupted run; a finished run is loaded without training.
 
         Returns
         -------
@@ -229,16 +239,16 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         Raises
         ------
         ValueError
-            If the input or a parameter is unusable, or `checkpoint` is no checkpoint of this data and these parameters
-            (`sslts.persistence.PersistenceError`). Nothing has been trained then, and an earlier fit stays.
+            If the input or a parameter is invalid, or if `checkpoint` belongs to other data or other parameters
+            (`sslts.persistence.PersistenceError`). Nothing is trained in this case, and an earlier fit is kept.
         TypeError
-            If `X` is of a kind that holds no numbers.
+            If the type of `X` is not supported.
         sklearn.exceptions.NotFittedError
             If `init` is not fitted.
         OSError
             If a recording can't be read, or the checkpoint can't be written.
         FloatingPointError
-            If the loss stops being finite. The weights are those of the step before, and `predict` works.
+            If the loss is not finite. The weights of the previous step are kept, and `predict` works.
         """
         return self._fit(X, y, checkpoint=checkpoint)
 
@@ -250,9 +260,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         checkpoint: str | PathLike[str] | None = None,
         pools: Mapping[str, tuple[Any, Any]] | None = None,
     ) -> Self:
-        """Fit as `fit` does, with further pools of labeled recordings: ``(X, y)`` by the name of their argument.
+        """Fit like `fit`, with additional pools of labeled recordings: ``(X, y)`` by the name of their argument.
 
-        The windows of a pool reach the criterion as ``batch.others[name]``. Nothing of the estimator changes before
+        The criterion sees the windows of a pool as ``batch.others[name]``. The estimator does not change before
         everything is checked.
         """
         self._validate_params()
@@ -274,7 +284,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         if saver is not None and saver.seed is not None:
             seed = saver.seed
         network = start.adapt(self.network, problem.summary)
-        blueprint = self._draw_blueprint(network, problem.recordings.n_channels, problem.classes, seed)
+        blueprint = self._make_blueprint(network, problem.recordings.n_channels, problem.classes, seed)
         net = self._make_net(blueprint, problem, start, saver)
         window_length = self._choose_window_length(net, problem)
         dataset = self._make_dataset(problem, window_length, device=torch.device(net.device), seed=seed + 1)
@@ -288,12 +298,13 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         return self
 
     def _check_instances(self) -> None:
+        """Raise if a parameter is a class that should be an instance."""
         check_instance(self.network)
         for name in ("decoder", "threshold", "labeled_loss"):
             check_no_class(getattr(self, name, None), name)
 
     def _find_start(self, problem: Problem) -> Start:
-        """Return the start of the training: the estimator's own weights, those of ``init``, or random ones."""
+        """Return the start of training: the weights of the previous fit, the weights of ``init``, or random weights."""
         n_channels = problem.recordings.n_channels
         if self.warm_start and hasattr(self, "net_"):
             start: Start = read_start(self, n_channels, "warm_start")
@@ -313,7 +324,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             None if weights is None else torch.from_numpy(weights), torch.from_numpy(problem.shares).float()
         )
         module = build_module(blueprint.network, n_channels, len(classes), blueprint.seed)
-        # The weights of a new class begin at random, which the average has to forget.
+        # The weights of a new class start at random; the average has to forget them.
         started = start.load_into(module, blueprint.network, n_channels, classes)
         return self._build_net(blueprint, module, criterion, saver, started=started)
 
@@ -327,8 +338,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         started: bool = False,
     ) -> SegmentationNet:
         net = SegmentationNet(
-            module=_Given(module),
-            criterion=_Given(criterion),
+            module=_ModuleFactory(module),
+            criterion=_ModuleFactory(criterion),
             ema_decay=self.ema_decay,
             max_steps=self.max_steps,
             log_every=max(1, math.ceil(self.max_steps / _HISTORY_ROWS)),
@@ -353,9 +364,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         return net
 
     def _is_foreign(self, network: Network, criterion: nn.Module) -> bool:
-        """Return whether something in a step is not of this package: it may draw from global random states.
+        """Return whether a step runs code from outside this package, which may draw from global random states.
 
-        The criterion, the network, the views, the labeled loss and each method's own parameters take part in a step.
+        A step runs the criterion, the network, the views, the labeled loss and the method's own parameters.
         """
         shared = set(NetworkSegmenter._constraints) - {"weak", "strong", "labeled_loss"}
         own = [getattr(self, name) for name in self._get_param_names() if name not in shared]
@@ -366,16 +377,16 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         found: list[Any] = [("sslts_losses", LossRecorder(classes.tolist(), pseudo=pseudo))]
         own = check_callbacks(self.callbacks or [])
         kinds = [callback if isinstance(callback, type) else type(callback) for callback in own]
-        if not any(issubclass(kind, LRScheduler) for kind in kinds):  # whose schedule replaces the one cycle
+        if not any(issubclass(kind, LRScheduler) for kind in kinds):  # a custom schedule replaces the default
             found.append(("sslts_schedule", make_schedule(self.lr, self.max_steps)))
         if any(getattr(callback, "load_best", False) and not getattr(callback, "f_teacher", None) for callback in own):
             warn(
-                "callbacks: load_best=True restores the network that learns, but not its average, which predicts and "
-                "stays that of the last step. Checkpoint(load_best=True, f_teacher='teacher.pt') restores both."
+                "callbacks: load_best=True restores the student, but predictions use the averaged weights, which stay "
+                "at the last step. Pass Checkpoint(load_best=True, f_teacher='teacher.pt') to restore both."
             )
         found += self.callbacks or []
         if saver is not None:
-            found.append(("sslts_checkpoint", saver))  # behind those whose state it keeps
+            found.append(("sslts_checkpoint", saver))  # after the callbacks whose state it saves
         if self.verbose:
             found.append(("sslts_bar", StepBar()))
         return found
@@ -384,10 +395,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         stem, stride = (read_size(net.module_, name) for name in ("stem_stride", "stride"))
         longest = int(problem.recordings.lengths.max())
         chosen = self.window_length or problem.summary.choose_window_length(stem, stride)
-        return min(chosen, -(-longest // stride) * stride)  # a longer window would hold padding
+        return min(chosen, -(-longest // stride) * stride)  # a longer window would contain padding
 
     def _make_dataset(self, problem: Problem, window_length: int, *, device: torch.device, seed: int) -> WindowDataset:
-        """Return the data set that feeds the loop: windows of the recordings, and of each further pool."""
+        """Return the data set of the training loop: windows of the recordings and of each additional pool."""
         normalization = choose_normalization(self.normalization, window_length)
         sizes: dict[str, Any] = {
             "window_length": window_length,
@@ -410,23 +421,23 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     @torch.no_grad()
     def _check_network(self, net: SegmentationNet, dataset: WindowDataset) -> None:
-        """Run network and views once on a batch, so that a misfit is found before training."""
+        """Raise if network, views or criterion fail on a first batch, before training starts."""
         (batch,) = dataset.iterate(0, 1)
         length = batch.labeled.x.shape[-1]
         cells = len(batch.labeled.x) * math.ceil(length / read_size(net.module_, "stride"))
-        if cells < 2:  # BatchNorm has no variance then
+        if cells < 2:  # BatchNorm can not compute a variance
             raise ValueError(
-                f"batch_size={self.batch_size} with windows of {length} samples leaves the network one cell to learn "
-                "from at once; raise batch_size or window_length."
+                f"batch_size={self.batch_size} with windows of {length} samples gives the network one cell per batch; "
+                "raise batch_size or window_length."
             )
         net._set_training(False)
         with net.isolate():
             check_shapes(net.module_, batch.labeled.x[:1], dataset.n_classes, self.network)
             if not is_shipped(self.network):
-                check_reach(net.module_, batch.labeled.x[:1], self.network)
+                check_receptive_field(net.module_, batch.labeled.x[:1], self.network)
         generator = torch.Generator(net.device).manual_seed(0)
-        criterion = copy.deepcopy(net.criterion_)  # whose statistics are thrown away
-        with net.isolate(), torch.enable_grad():  # which an objective may need, such as an adversarial view
+        criterion = copy.deepcopy(net.criterion_)  # a copy, so that its statistics stay unchanged
+        with net.isolate(), torch.enable_grad():  # a criterion may need gradients, such as an adversarial one
             criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
 
     def _keep_problem(self, problem: Problem, blueprint: Blueprint, window_length: int) -> None:
@@ -450,28 +461,28 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         return tags
 
 
-class _Given:
-    """A factory that hands over a module once and does not keep it: the net would be pickled with it twice."""
+class _ModuleFactory:
+    """A factory that returns its module once and forgets it; else the net would be pickled with two copies of it."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module: nn.Module | None = module
 
     def __call__(self) -> nn.Module:
         module, self._module = self._module, None
-        assert module is not None, "a fitted net is not initialized again; fit the segmenter"
+        assert module is not None, "a fitted net can not be initialized again; fit the segmenter"
         return module
 
 
 def _draw_seed(random_state: Any) -> int:
-    """Return a seed; None draws fresh entropy and leaves numpy's global state alone."""
+    """Return a seed; None draws a fresh seed without using NumPy's global state."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31 - 8))
     return int(check_random_state(random_state).randint(2**31 - 8))
 
 
 def _make_history(net: SegmentationNet, classes: np.ndarray, *, pseudo: bool) -> pd.DataFrame:
-    """Return one row for each logging interval, with a column for everything that the losses report."""
-    rows = [epoch for epoch in net.history if "step" in epoch]  # leaves out an interval that was interrupted
+    """Return one row per logging interval, with a column for every value that the losses report."""
+    rows = [epoch for epoch in net.history if "step" in epoch]  # skips an interrupted interval
     columns, shares = list(_COLUMNS), [f"share_{k}" for k in classes]
     if pseudo or any(shares[0] in epoch for epoch in rows):
         columns += shares

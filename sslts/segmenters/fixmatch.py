@@ -1,6 +1,6 @@
-"""FixMatch (Sohn et al. 2020, arXiv:2001.07685) for signals: a sample of the paper is a time step here.
+"""FixMatch (Sohn et al. 2020, arXiv:2001.07685) for signals; an image of the paper is a time step here.
 
-The whole algorithm is `FixMatchLoss.forward`.
+The whole algorithm is in `FixMatchLoss.forward`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,36 @@ from sslts.segmenters.parameters import parameter
 from sslts.thresholds import Threshold, ThresholdModule, build_threshold
 from sslts.training import Batch, Losses, Step
 
-# Until the teacher knows what the labels teach, its confidence means nothing, and what it says early is never unlearnt:
-# unlabeled samples have no weight in the first fifth of the training, and full weight after three fifths.
+# Early in training, the teacher is confident without reason, and the student never unlearns such pseudo-labels. So the
+# unlabeled loss has no weight in the first fifth of training; the weight then rises until three fifths.
 _RAMP = (0.2, 0.6)
 
 
 class FixMatchLoss(nn.Module):
-    """The loss of a batch, with the paper's equations.
+    """The FixMatch loss of a batch, with the equations of the paper.
 
-    Where signals differ from the paper: views move time, so the teacher's probabilities are moved along with the strong
-    view, and the threshold is applied to what arrived; the teacher is an average of the student; the weight of the
-    pseudo-labels rises with the training.
+    Three details differ from the paper. The views can move samples in time, so the strong view also moves the teacher's
+    probabilities, and the threshold is applied to the moved probabilities. The teacher is an average of the student.
+    The weight of the unlabeled loss rises during training.
+
+    Parameters
+    ----------
+    weak : augmenter, callable or None
+        Weak view of all windows; see `sslts.augment`.
+    strong : augmenter, callable, list of these, or None
+        Strong view, applied on top of the weak view; a list gives several strong views of each unlabeled window.
+    threshold : ThresholdModule
+        Decides which pseudo-labels count; see `sslts.thresholds.build_threshold`.
+    lambda_u : float
+        Weight of the unlabeled loss.
+    class_weight : Tensor of shape (K,), or None
+        Weights of the classes in the labeled loss.
+    labeled_loss : callable, default=labeled_cross_entropy
+        ``(logits, labels, class_weight) -> scalar``.
 
     Examples
     --------
-    At the end of a training, with a student that knows nothing and a teacher that is sure of three samples out of four:
+    At the end of training, with an untrained student and a teacher that is confident in three of four samples:
 
     >>> from sslts.augment import Tracks
     >>> threshold = build_threshold(0.8, shares=torch.tensor([0.5, 0.5]))
@@ -62,7 +77,7 @@ class FixMatchLoss(nn.Module):
         super().__init__()
         self.weak, self.strong = weak, list(strong) if isinstance(strong, (list, tuple)) else [strong]
         if not self.strong:
-            raise ValueError(f"strong={strong!r} holds no view; pass at least one, or None for none.")
+            raise ValueError(f"strong={strong!r} holds no view; pass at least one view, or None for no strong view.")
         self.threshold, self.lambda_u, self.labeled_loss = threshold, lambda_u, labeled_loss
         self.register_buffer("class_weight", class_weight)
 
@@ -104,35 +119,38 @@ class FixMatchLoss(nn.Module):
 class FixMatchSegmenter(NetworkSegmenter):
     """Segment signals from few labels and many unlabeled recordings.
 
-    A teacher, the average of the network over its training, labels a weak view of unlabeled windows; where it is
-    confident, the network has to give the same answer to a strong view (Sohn et al. 2020).
+    A teacher, the average of the network's weights over training, labels a weak view of unlabeled windows. Where the
+    teacher is confident, the network learns to predict the same label from a strong view (Sohn et al. 2020).
 
     Parameters
     ----------
     threshold : float or Threshold, default=0.8
-        Confidence from which the teacher is believed. The paper's 0.95 suits one label for an image; of a dense
-        labeling it would drop the boundaries.
-    lambda_u : float
-        Weight of the unlabeled loss.
-    mu : float
-        Unlabeled windows for each labeled one.
-    strong : augmenter, callable, list of these, or None
-        View that also warps time, changes values and mixes recordings, applied to the weak view; a list makes several
-        views.
-    ema_decay : float
-        Decay of the averaged weights, which teach and predict; 0 makes the student its own teacher, as in the paper.
+        Smallest confidence at which a pseudo-label of the teacher counts, from 0 to 1. A higher threshold gives fewer
+        and more reliable pseudo-labels. The paper's 0.95 is meant for one label per image; with one label per time
+        step, it would exclude the boundaries of segments.
+    lambda_u : float, default=1.0
+        Weight of the unlabeled loss, 0 or more; 0 trains on labeled samples only.
+    mu : float, default=1.0
+        Unlabeled windows per labeled window, above 0. More unlabeled windows cost more time per step.
+    strong : augmenter, callable, list of these, or None, default=RandAugment()
+        Strong view, applied on top of the weak view: also warps time, changes values and mixes recordings. A list gives
+        several strong views of each unlabeled window.
+    ema_decay : float, default=0.99
+        Decay of the averaged weights that teach and predict, from 0 to below 1; 0 makes the student its own teacher, as
+        in the paper.
 
     See Also
     --------
-    SupervisedSegmenter : The same without unlabeled samples.
+    SupervisedSegmenter : The same network, trained without unlabeled samples.
 
     Notes
     -----
-    The loss of a step is ``L_labeled + lambda_u * L_unlabeled``: the mean cross-entropy over labeled samples, and
-    the cross-entropy between the pseudo-label of the weak view and the answer to the strong view, zero below the
-    threshold, averaged over all valid unlabeled samples. Unlabeled windows are drawn from every recording, the
-    labeled ones too. ``L_unlabeled`` has no weight in the first fifth of the steps and full weight after three
-    fifths, so that the teacher has learnt the labels before it is believed.
+    The loss of a step is ``L_labeled + lambda_u * L_unlabeled``. ``L_labeled`` is the mean cross-entropy over labeled
+    samples. ``L_unlabeled`` is the cross-entropy between the pseudo-labels of the weak view and the predictions for
+    the strong view; it is zero where the teacher's confidence is below the threshold, and is averaged over all valid
+    unlabeled samples. Unlabeled windows are drawn from all recordings, including labeled recordings. ``L_unlabeled``
+    has no weight in the first fifth of the steps and full weight after three fifths, so that the teacher learns the
+    labels before its pseudo-labels are used.
 
     References
     ----------

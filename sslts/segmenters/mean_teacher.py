@@ -1,6 +1,6 @@
-"""Mean Teacher (Tarvainen & Valpola 2017): agree with the average of oneself.
+"""Mean Teacher (Tarvainen & Valpola 2017): the network learns to agree with its own average.
 
-The whole algorithm is `MeanTeacherLoss.forward`.
+The whole algorithm is in `MeanTeacherLoss.forward`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sslts.training import Batch, Losses, Step
 
 @dataclass(frozen=True)
 class UniformConsistency(Recipe):
-    """Every valid sample counts the same (Tarvainen & Valpola 2017).
+    """Consistency loss that weighs all valid samples equally (Tarvainen & Valpola 2017).
 
     Examples
     --------
@@ -47,19 +47,19 @@ class UniformConsistency(Recipe):
 
 @dataclass(frozen=True)
 class BoundaryConsistency(Recipe):
-    """Weigh the inside of segments and their boundaries apart (after arXiv:2609.16489).
+    """Consistency loss with separate terms for the inside of segments and for boundaries (after arXiv:2609.16489).
 
-    Away from the teacher's boundaries a sample counts if the teacher is confident; near them it counts by how confident
-    the teacher is. Each of the two terms is normalised by its own weight.
+    Away from the teacher's boundaries, a sample counts fully if the teacher is confident, else not at all. Near a
+    boundary, a sample is weighted by the teacher's confidence. Each term is normalized by its own total weight.
 
     Parameters
     ----------
-    width : int
-        Samples on either side of a change of the teacher's label that are near.
-    tau : float
-        Confidence from which a sample away from a boundary counts.
-    weight : float
-        Of the boundary term.
+    width : int, default=4
+        Samples on each side of a change of the teacher's label that count as near the boundary, 1 or more.
+    tau : float, default=0.8
+        Smallest confidence at which a sample away from a boundary counts, from 0 to 1.
+    weight : float, default=1.0
+        Weight of the boundary term, 0 or more.
 
     Examples
     --------
@@ -82,11 +82,26 @@ class BoundaryConsistency(Recipe):
 
 
 class MeanTeacherLoss(nn.Module):
-    """The loss of a batch, with the paper's terms.
+    """The Mean Teacher loss of a batch, with the terms of the paper.
+
+    Parameters
+    ----------
+    weak, strong : augmenter, callable or None
+        Weak view of all windows, and strong view on top of the weak view; see `sslts.augment`.
+    consistency : callable
+        ``(cost (B, T), proba (B, K, T), valid (B, T)) -> scalar``: how samples are weighted.
+    lambda_u : float
+        Final weight of the consistency loss.
+    ramp_up : float
+        Share of training in which that weight rises.
+    class_weight : Tensor of shape (K,), or None
+        Weights of the classes in the labeled loss.
+    labeled_loss : callable, default=labeled_cross_entropy
+        ``(logits, labels, class_weight) -> scalar``.
 
     Examples
     --------
-    At the end of a training, with a student that knows nothing and a teacher that is sure of itself:
+    At the end of training, with an untrained student and a confident teacher:
 
     >>> from sslts.augment import Tracks
     >>> options = dict(weak=None, strong=None, consistency=UniformConsistency(), ramp_up=0.4, class_weight=None)
@@ -121,7 +136,7 @@ class MeanTeacherLoss(nn.Module):
         known = apply_view(self.weak, batch.labeled, step.generator)
         labeled = apply_view(self.strong, known, step.generator)
 
-        # f(x, theta', eta'): the teacher's answer to its own view moves along with the student's.
+        # f(x, theta', eta'): the student's view also moves the teacher's probabilities in time.
         weak = apply_view(self.weak, batch.unlabeled, step.generator)
         proba = step.teacher(weak.x)
         view = apply_view(self.strong, weak.replace(target=proba), step.generator)
@@ -136,24 +151,29 @@ class MeanTeacherLoss(nn.Module):
 
 
 class MeanTeacherSegmenter(NetworkSegmenter):
-    """Learn to agree with the averaged network about unlabeled windows.
+    """Segment signals by a network that learns to agree with its own average on unlabeled windows.
+
+    A teacher, the average of the network's weights over training, predicts probabilities for unlabeled windows. The
+    network learns to predict the same probabilities from another view (Tarvainen & Valpola 2017).
 
     Parameters
     ----------
-    lambda_u : float
-        Final weight of the consistency loss, a mean squared difference of probabilities.
-    ramp_up : float
-        Share of the training in which that weight rises, as ``exp(-5 (1 - t)^2)``; 0 gives it whole from the start.
-    consistency : UniformConsistency, BoundaryConsistency or callable
-        How samples are weighed: ``(cost (B, T), proba (B, K, T), valid (B, T)) -> scalar``.
-    mu : float
-        Unlabeled windows for each labeled one.
-    ema_decay : float
-        Decay of the averaged weights, which teach and predict, as in the paper; 0 makes the student its own teacher.
+    lambda_u : float, default=10.0
+        Final weight of the consistency loss, a mean squared difference of probabilities; 0 or more. 0 trains on labeled
+        samples only.
+    ramp_up : float, default=0.4
+        Share of training in which that weight rises, as ``exp(-5 (1 - t)^2)``; from 0 to 1. 0 gives the full weight
+        from the start.
+    consistency : UniformConsistency, BoundaryConsistency or callable, default=UniformConsistency()
+        How samples are weighted: ``(cost (B, T), proba (B, K, T), valid (B, T)) -> scalar``.
+    mu : float, default=1.0
+        Unlabeled windows per labeled window, above 0. More unlabeled windows cost more time per step.
+    ema_decay : float, default=0.99
+        Decay of the averaged weights that teach and predict, from 0 to below 1; 0 makes the student its own teacher.
 
     See Also
     --------
-    FixMatchSegmenter : Asks for the teacher's hard label where it is confident.
+    FixMatchSegmenter : Learns the teacher's hard labels, where the teacher is confident.
 
     References
     ----------

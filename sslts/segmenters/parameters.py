@@ -1,35 +1,41 @@
-"""How an estimator declares its parameters: once, as fields of a class.
+"""Declare each parameter of an estimator once, as a field of its class.
 
-A subclass of `ParameterizedEstimator` becomes a keyword-only dataclass when it is made. Its constructor only stores
-what it is given, as scikit-learn asks, and has an explicit signature. A field that is declared with `parameter` says
-what values are allowed. The documentation of inherited parameters and attributes is taken over from the base class.
+A subclass of `ParameterizedEstimator` automatically becomes a keyword-only dataclass. Its constructor has an explicit
+signature and only stores its arguments, as scikit-learn requires. A field declared with `parameter` lists the allowed
+values. The documentation of inherited parameters and attributes is copied from the base class.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import re
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
 from sklearn.base import BaseEstimator
 
 T = TypeVar("T")
 _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
-_SHARED = ("Parameters", "Attributes")  # sections that a subclass inherits entry by entry
+_SHARED = ("Parameters", "Attributes")  # sections whose entries a subclass inherits
 
 
 def parameter(*constraints: Any, default: T, kw_only: bool = True) -> T:
-    """Return a field that declares a parameter of an estimator.
+    """Return a dataclass field that declares a parameter of an estimator.
 
     Parameters
     ----------
     *constraints
-        What the parameter may be, as scikit-learn's ``_parameter_constraints`` list it; none allow everything.
+        Allowed values, in the form of scikit-learn's ``_parameter_constraints``: types, None,
+        ``sklearn.utils._param_validation`` objects. Without constraints, every value is allowed.
     default : object
-        An immutable value.
+        Default value, which must be immutable.
     kw_only : bool, default=True
-        Whether the parameter is passed by name only.
+        Whether the parameter can only be passed by name.
+
+    Returns
+    -------
+    dataclasses.Field
 
     Examples
     --------
@@ -45,12 +51,13 @@ def parameter(*constraints: Any, default: T, kw_only: bool = True) -> T:
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(parameter, dataclasses.field))
 class ParameterizedEstimator(BaseEstimator):
-    """Base class of estimators whose parameters are fields.
+    """Base class of estimators whose parameters are dataclass fields.
 
     Raises
     ------
     TypeError
-        When a subclass is made whose constructor takes ``**kwargs`` or ``*args``, or whose field has no default.
+        When a subclass is defined, if its constructor takes ``*args`` or ``**kwargs``, if a field has no default, or if
+        a field is missing from an inherited hand-written constructor.
 
     Examples
     --------
@@ -74,6 +81,8 @@ class ParameterizedEstimator(BaseEstimator):
         if not own_init:
             _check_fields(cls)
         dataclasses.dataclass(init=cls._generated_init, kw_only=True, eq=False, repr=False)(cls)
+        if cls._generated_init:
+            _resolve_annotations(cls)
         _check_constructor(cls)
         own = {field.name: field.metadata.get("constraints") for field in dataclasses.fields(cls)}
         inherited = super(cls, cls)._constraints
@@ -83,37 +92,45 @@ class ParameterizedEstimator(BaseEstimator):
 
     @property
     def _parameter_constraints(self) -> dict[str, list[Any]]:
-        """Return what each parameter may be, for scikit-learn's validation."""
+        """The constraints of each parameter, as scikit-learn's validation reads them."""
         return self._constraints
 
 
 def _check_fields(cls: type[ParameterizedEstimator]) -> None:
-    """Raise if a field has no default, or if the inherited constructor is written by hand and lacks the field."""
+    """Raise if a field has no default, or if an inherited hand-written constructor does not have the field."""
     for name in (name for name, kind in inspect.get_annotations(cls).items() if "ClassVar" not in str(kind)):
         if not cls._generated_init:
             raise TypeError(
-                f"{cls.__name__}.{name} is a field that the inherited, hand-written __init__ lacks. Declare "
+                f"{cls.__name__}.{name} is a field, but the inherited, hand-written __init__ does not have it. Declare "
                 "the parameters of the base class as fields too, or write an __init__."
             )
         if name not in vars(cls):
             raise TypeError(
-                f"{cls.__name__}.{name} has no default. A field of an estimator is a parameter and needs one; annotate "
-                "anything else with ClassVar, or not at all."
+                f"{cls.__name__}.{name} has no default. A field is a parameter and needs a default; annotate other "
+                "attributes with ClassVar, or leave them without an annotation."
             )
 
 
+def _resolve_annotations(cls: type) -> None:
+    """Give the constructor types in place of their names, which the module of a subclass may not know."""
+    with contextlib.suppress(NameError):  # a type that is imported for type checkers only stays a name
+        hints, init = get_type_hints(cls), cls.__init__  # type: ignore[misc]
+        init.__annotations__ = {name: hints.get(name, kind) for name, kind in init.__annotations__.items()}
+
+
 def _check_constructor(cls: type) -> None:
+    """Raise if the constructor takes ``*args`` or ``**kwargs``."""
     for each in inspect.signature(cls.__init__).parameters.values():  # type: ignore[misc]
         if each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL):
             stars = "**" if each.kind == each.VAR_KEYWORD else "*"
             raise TypeError(
-                f"{cls.__name__}.__init__ takes {stars}{each.name}. scikit-learn's get_params can't see what it holds, "
-                "so clone would drop it. Declare each parameter as a field of the class, with a default."
+                f"{cls.__name__}.__init__ takes {stars}{each.name}. scikit-learn's get_params can't see these "
+                "arguments, so clone would drop them. Declare each parameter as a field of the class, with a default."
             )
 
 
 def _split_sections(doc: str) -> list[tuple[str, str]]:
-    """Return the sections of a numpydoc docstring as pairs of title and text; the first has no title."""
+    """Return the sections of a numpydoc docstring as pairs of title and text; the first title is empty."""
     marks = [*_SECTION.finditer(doc)]
     stops = [*(mark.start() for mark in marks), len(doc)]
     return [
@@ -123,13 +140,13 @@ def _split_sections(doc: str) -> list[tuple[str, str]]:
 
 
 def _list_entries(text: str) -> dict[tuple[str, ...], str]:
-    """Return the entries of a section of parameters, by the names that each describes."""
+    """Return the entries of a Parameters or Attributes section, by the names that each entry describes."""
     entries = re.split(r"^(?=\S)", text.strip("\n") + "\n", flags=re.MULTILINE)
     return {tuple(re.split(r",\s*", entry.split(" : ")[0].strip())): entry for entry in entries if entry.strip()}
 
 
 def _inherit_sections(doc: str, inherited: str) -> str:
-    """Return a docstring whose sections of parameters and attributes also hold the inherited entries."""
+    """Return the docstring, with the inherited entries added to its Parameters and Attributes sections."""
     own, base = dict(_split_sections(inspect.cleandoc(doc))), dict(_split_sections(inspect.cleandoc(inherited)))
     merged: dict[str, str] = {"": own.pop("").rstrip("\n")}
     for title in _SHARED:

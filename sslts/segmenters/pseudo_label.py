@@ -1,6 +1,6 @@
-"""Method 1, Pseudo-Label (Lee 2013): the network's own labels, made anew at every update.
+"""Pseudo-Label (Lee 2013): the network learns from its own labels, which every step updates.
 
-The whole algorithm is `PseudoLabelLoss.forward`.
+The whole algorithm is in `PseudoLabelLoss.forward`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,26 @@ from sslts.training import Batch, Losses, Step
 
 
 class PseudoLabelLoss(nn.Module):
-    """The loss of a batch, with the paper's equations.
+    """The Pseudo-Label loss of a batch, with the equations of the paper.
+
+    Parameters
+    ----------
+    weak, strong : augmenter, callable or None
+        Weak view of all windows, and strong view of the labeled windows on top of the weak view; see `sslts.augment`.
+    threshold : ThresholdModule
+        Decides which pseudo-labels count; see `sslts.thresholds.build_threshold`.
+    alpha : float
+        Final weight of the unlabeled loss.
+    ramp : (float, float)
+        Shares of training at which that weight starts and stops rising.
+    class_weight : Tensor of shape (K,), or None
+        Weights of the classes in the labeled loss.
+    labeled_loss : callable, default=labeled_cross_entropy
+        ``(logits, labels, class_weight) -> scalar``.
 
     Examples
     --------
-    Half way up the ramp, with a network that knows nothing:
+    Halfway up the ramp, with an untrained network:
 
     >>> import torch
     >>> from sslts.augment import Tracks
@@ -61,8 +76,8 @@ class PseudoLabelLoss(nn.Module):
         labeled = apply_view(self.strong, known, step.generator)
         unlabeled = apply_view(self.weak, batch.unlabeled, step.generator)
 
-        # Eq. (14): the pseudo-label is the class of which the network itself, as it is now, is surest. A threshold that
-        # compares with labeled windows sees the same view of them.
+        # Eq. (14): the pseudo-label is the most probable class of the current network. A threshold that compares with
+        # labeled windows sees the same weak view of the labeled windows.
         compared = [known.x] if self.threshold.needs_labeled else []
         labeled_logits, logits, *others = step.student(labeled.x, unlabeled.x, *compared)
         proba = logits.detach().softmax(1)
@@ -82,31 +97,34 @@ class PseudoLabelLoss(nn.Module):
 
 
 class PseudoLabelSegmenter(NetworkSegmenter):
-    """Learn from the network's own labels of unlabeled windows, with a weight that rises.
+    """Segment signals by a network that learns from its own labels of unlabeled windows.
+
+    The weight of these pseudo-labels rises during training (Lee 2013).
 
     Parameters
     ----------
     threshold : float, Threshold or None, default=None
-        Confidence from which a pseudo-label counts; None believes all, as the paper does.
-    alpha : float
-        Final weight of the unlabeled loss.
-    ramp : (float, float)
-        The paper's T1 and T2 as shares of the training: ``alpha`` is 0 until the first, rises in a line, and is whole
-        from the second on.
-    mu : float
-        Unlabeled windows for each labeled one.
-    weak : augmenter, callable or None
-        Geometric view of all windows; see `sslts.augment`.
-    strong : augmenter, callable or None
-        View that also warps time, changes values and mixes recordings, applied to the weak view of the labeled
-        windows.
-    ema_decay : float
-        Decay of the averaged weights that predict; 0 predicts with the last ones. Pseudo-labels are the network's own,
-        as in the paper.
+        Smallest confidence at which a pseudo-label counts, from 0 to 1. A higher threshold gives fewer and more
+        reliable pseudo-labels. None uses all pseudo-labels, as in the paper.
+    alpha : float, default=3.0
+        Final weight of the unlabeled loss, 0 or more; 0 trains on labeled samples only.
+    ramp : (float, float), default=(0.1, 0.6)
+        T1 and T2 of the paper as shares of training, from 0 to 1: the weight is 0 until T1, rises linearly, and is
+        ``alpha`` from T2 on.
+    mu : float, default=1.0
+        Unlabeled windows per labeled window, above 0. More unlabeled windows cost more time per step.
+    weak : augmenter, callable or None, default=Rescale()
+        Weak view of all windows: a geometric change; see `sslts.augment`. None leaves the windows as they are.
+    strong : augmenter, callable or None, default=RandAugment()
+        Strong view of the labeled windows, applied on top of the weak view: also warps time, changes values and mixes
+        recordings.
+    ema_decay : float, default=0.99
+        Decay of the averaged weights that predict, from 0 to below 1; 0 uses the last weights. The pseudo-labels come
+        from the network itself, as in the paper.
 
     See Also
     --------
-    FixMatchSegmenter : Labels a weak view and learns a strong one, from an averaged teacher.
+    FixMatchSegmenter : Labels a weak view with an averaged teacher and learns the labels from a strong view.
 
     References
     ----------

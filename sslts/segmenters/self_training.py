@@ -1,4 +1,4 @@
-"""Method 2, self-training: fit, label what is reliable, refit from scratch; in rounds."""
+"""Self-training: fit, label the reliable samples, refit from scratch; in rounds."""
 
 from __future__ import annotations
 
@@ -28,43 +28,48 @@ _N_CHECKPOINTS = 3
 
 
 class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
-    """Label unlabeled samples by a fitted segmenter, and fit a new one on them; in rounds.
+    """Segment signals by a segmenter that is refitted on its own pseudo-labels, in rounds.
 
-    Three published ways to choose what is believed:
+    Each round predicts labels for the unlabeled samples, accepts some of these pseudo-labels, and fits a new segmenter
+    on labels and pseudo-labels. Three published methods choose the accepted pseudo-labels:
 
-    * by ``threshold``: every sample of which the segmenter is confident (Yarowsky 1995; Lee 2013 in rounds);
-    * ``shares=(0.2, 0.4, 0.6, 0.8, 1.0)``: a round for each share, of the samples of highest confidence (Curriculum
-      Labeling, Cascante-Bonilla et al. 2021);
-    * ``shares=(0.5, 1.0), rank="agreement"``: whole recordings, those first on which the checkpoints of the training
-      agree best with its end, and those that were labeled in a round keep their labels in the next (ST++, Yang et
+    * ``threshold``: all samples with a high confidence (Yarowsky 1995; Lee 2013 in rounds);
+    * ``shares=(0.2, 0.4, 0.6, 0.8, 1.0)``: one round per share, each with that share of the samples, the most confident
+      samples first (Curriculum Labeling, Cascante-Bonilla et al. 2021);
+    * ``shares=(0.5, 1.0), rank="agreement"``: whole recordings, in the order of how well the predictions of earlier
+      checkpoints agree with the final predictions; a recording keeps its pseudo-labels in later rounds (ST++, Yang et
       al. 2022).
 
     Parameters
     ----------
-    segmenter : estimator or None
-        What is fitted in each round, from scratch; None means `SupervisedSegmenter`. Any estimator of this package.
-    threshold : float
-        Confidence from which a sample is believed; used without ``shares``.
-    n_rounds : int
-        How often pseudo-labels are made and learnt; used without ``shares``.
-    shares : sequence of float or None
-        The share of unlabeled samples, or of recordings, that is believed in each round.
-    rank : {"confidence", "agreement"}
-        What the share is taken of: samples by confidence, or recordings by the agreement of checkpoints.
-    verbose : int
-        1 prints a line for each round.
+    segmenter : estimator or None, default=None
+        Segmenter that is fitted from scratch in each round: any estimator of this package. None means
+        `SupervisedSegmenter`.
+    threshold : float, default=0.95
+        Smallest confidence of an accepted pseudo-label, from 0 to 1; used only if ``shares`` is None.
+    n_rounds : int, default=1
+        Number of rounds with pseudo-labels, 1 or more; used only if ``shares`` is None.
+    shares : sequence of float or None, default=None
+        Share of the unlabeled samples or recordings accepted in each round, each above 0 and at most 1. None accepts by
+        ``threshold``.
+    rank : {"confidence", "agreement"}, default="confidence"
+        Order in which ``shares`` accepts: samples by confidence, or recordings by the agreement of checkpoints.
+    verbose : int, default=0
+        1 or more prints one line per round.
 
     Attributes
     ----------
     segmenter_ : estimator
-        The last one, which predicts.
+        The segmenter of the last round, which predicts.
     classes_ : ndarray of int, shape (K,)
+        The classes in ``y``, in increasing order.
     labels_ : list of ndarray of int, shape (T_i,)
-        What the last round was fitted on: given labels, pseudo-labels, ``-1``.
+        Labels of the last round: given labels, accepted pseudo-labels, and ``-1``.
     history_ : DataFrame
-        A row for each round: ``round, believed`` (share of the unlabeled samples), and ``share_<class>``.
+        One row per round: ``round``, ``believed`` (accepted share of the unlabeled samples) and ``share_<class>``
+        (share of each class among the accepted pseudo-labels).
     training_set_ : dict
-        How many recordings and samples there were, and how many of them with given labels.
+        Number of recordings and samples, and how many of them have given labels.
 
     References
     ----------
@@ -91,17 +96,17 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
     verbose: int = parameter("verbose", default=0)
 
     def fit(self, X: Any, y: Any, *, checkpoint: str | PathLike[str] | None = None) -> Self:
-        """Fit, and refit on pseudo-labels, in rounds.
+        """Fit the segmenter and refit it on pseudo-labels, in rounds.
 
         Parameters
         ----------
         X : array-like
-            Recordings, as the segmenter takes them.
+            Recordings, in a form that the segmenter accepts.
         y : array-like of int
             Labels; ``-1`` marks unlabeled samples.
         checkpoint : path-like or None, default=None
-            File to which each round is saved; the fit of a round is saved beside it, as ``<checkpoint>.<round>``. If it
-            exists, training goes on from there, and ends, bit for bit, as if it had never been interrupted.
+            File to which each round is saved; the fit of a round is saved next to it, as ``<checkpoint>.<round>``. If
+            the file exists, training continues from it and ends, bit for bit, like an uninterrupted run.
 
         Returns
         -------
@@ -110,9 +115,9 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         Raises
         ------
         ValueError
-            If a parameter is unusable, or as the segmenter's ``fit``.
+            If a parameter is invalid, or if the segmenter's ``fit`` raises it.
         KeyboardInterrupt
-            At Ctrl-C: a round that is cut short is not done, and what it believes is not learnt.
+            If Ctrl-C is pressed. The interrupted round does not count, and an earlier fit is kept.
         """
         self._validate_params()
         shares = self._check_shares()
@@ -132,10 +137,10 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
                 agreement = _measure_agreement(segmenter, keeper.checkpoints_, recordings)
                 guessed = _keep_labels(guessed, saved.labels or given)
                 believed = _choose_recordings(unlabeled, saved.labels or given, agreement, share)
-                keeper.checkpoints_.clear()  # the segmenter's net keeps the callback
+                keeper.checkpoints_.clear()  # the net keeps the callback: free its memory
             row = _describe_round(number, unlabeled, believed, guessed, segmenter.classes_)
             if self.verbose:
-                print(f"round {number}: {row['believed']:.1%} of the unlabeled samples are believed")  # noqa: T201
+                print(f"round {number}: {row['believed']:.1%} of unlabeled samples have a pseudo-label")  # noqa: T201
             labels = [np.where(mask, guess, old) for mask, guess, old in zip(believed, guessed, given, strict=True)]
             saved.save(labels, row)
             segmenter, keeper = self._fit_once(X, labels, saved.find_checkpoint())
@@ -144,16 +149,16 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         self.segmenter_ = segmenter
         self.classes_ = segmenter.classes_
         self.labels_, self.history_ = saved.labels, pd.DataFrame(saved.rows)
-        self.training_set_ = LabelRuns.from_labels(given).describe()  # pseudo-labels are nobody's word
+        self.training_set_ = LabelRuns.from_labels(given).describe()  # pseudo-labels do not count as labels
         return self
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of the segmenter too, as ``segmenter__max_steps=400``.
+        """Set parameters, including parameters of the segmenter, such as ``segmenter__max_steps=400``.
 
         Parameters
         ----------
         **params : dict
-            ``name=value``; a parameter of the segmenter is set on what ``segmenter=None`` stands for if there is none.
+            ``name=value``. If ``segmenter`` is None, its parameters are set on a new `SupervisedSegmenter`.
 
         Returns
         -------
@@ -169,63 +174,64 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         return super().set_params(**params)
 
     def predict(self, X: Any, out: Any = None) -> Any:
-        """Return the label of each sample, as the last segmenter's ``predict``."""
+        """Return the label of each sample, from the ``predict`` of the last segmenter."""
         return self._get_segmenter().predict(X, **_pass_on(out))
 
     def predict_proba(self, X: Any, out: Any = None) -> Any:
-        """Return the probability of each class at each sample, as the last segmenter's ``predict_proba``."""
+        """Return the probability of each class at each sample, from the ``predict_proba`` of the last segmenter."""
         return self._get_segmenter().predict_proba(X, **_pass_on(out))
 
     def predict_segments(self, X: Any) -> pd.DataFrame:
-        """Return every occurrence, as the last segmenter's ``predict_segments``."""
+        """Return a table of all segments, from the ``predict_segments`` of the last segmenter."""
         return self._get_segmenter().predict_segments(X)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the mean IoU over the classes present, on labeled samples only."""
+        """Return the mean IoU over the classes present, computed on labeled samples only."""
         return self._get_segmenter().score(X, y)
 
     @property
     def background(self) -> int | None:
-        """The segmenter's class that is not a segment."""
+        """The class that makes no segments, from the segmenter."""
         return find_attribute(self._get_base(), "background", 0)
 
     @property
     def sampling_rate(self) -> float | None:
-        """The segmenter's samples per second."""
+        """Samples per second, from the segmenter."""
         return find_attribute(self._get_base(), "sampling_rate")
 
     @property
     def n_features_in_(self) -> int:
-        """Features in ``fit``, as scikit-learn counts them."""
+        """Number of features in ``fit``, as scikit-learn counts them."""
         return self._get_segmenter().n_features_in_
 
     @property
     def feature_names_in_(self) -> np.ndarray:
-        """Names of the columns of a table in ``fit``, if it had them."""
+        """Column names of the table passed to ``fit``, if it had any."""
         names: np.ndarray = self._get_segmenter().feature_names_in_
         return names
 
     @property
     def n_channels_(self) -> int:
-        """Channels in ``fit``."""
+        """Number of channels in ``fit``."""
         return self._get_segmenter().n_channels_
 
     @property
     def window_length_(self) -> int:
-        """Samples of the last segmenter's training windows."""
+        """Samples in a training window of the last segmenter."""
         return self._get_segmenter().window_length_
 
     @property
     def net_(self) -> Any:
-        """The last segmenter's skorch net."""
+        """The skorch net of the last segmenter."""
         return self._get_segmenter().net_
 
     @property
     def statistics_(self) -> Any:
-        """Lengths and neighbours of the segments that the last segmenter was fitted on, for decoders."""
+        """Lengths and neighbors of the segments on which the last segmenter was fitted, for decoders."""
         return self._get_segmenter().statistics_
 
     def _get_base(self) -> Any:
+        """Return the unfitted segmenter of each round."""
         return SupervisedSegmenter() if self.segmenter is None else self.segmenter
 
     def _get_segmenter(self) -> Any:
@@ -233,24 +239,25 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         return self.segmenter_
 
     def _check_shares(self) -> list[float | None]:
+        """Return the share of each round, None for a round by threshold; raise if the shares are invalid."""
         if self.shares is None:
             if self.rank == "agreement":
                 raise ValueError(
-                    "rank='agreement' ranks whole recordings; pass the share of each round, as (0.5, 1.0)."
+                    "rank='agreement' needs shares; pass the share of each round, such as shares=(0.5, 1.0)."
                 )
             return [None] * self.n_rounds
         shares = [float(share) for share in self.shares]
         if not shares or any(not 0 < share <= 1 for share in shares):
-            raise ValueError(f"shares={self.shares!r} must be numbers above 0, at most 1, one for each round.")
+            raise ValueError(f"shares={self.shares!r}; pass one number per round, above 0 and at most 1.")
         return list(shares)
 
     def _fit_once(self, X: Any, y: Any, checkpoint: PathLike[str] | None) -> tuple[Any, _KeepCheckpoints | None]:
         segmenter = clone(self._get_base())
-        options = {} if checkpoint is None else {"checkpoint": checkpoint}  # which segmenters from elsewhere lack
+        options = {} if checkpoint is None else {"checkpoint": checkpoint}  # other estimators have no such argument
         if options and hasattr(segmenter, "steps"):
             raise ValueError(
-                f"checkpoint: the fit of {type(segmenter).__name__} takes none; pass a segmenter of this package, or "
-                "no checkpoint."
+                f"checkpoint: the fit of {type(segmenter).__name__} does not accept a checkpoint; pass a segmenter of "
+                "this package, or no checkpoint."
             )
         if self.shares is None or self.rank == "confidence":
             segmenter.fit(X, y, **options)
@@ -258,8 +265,8 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             return segmenter, None
         if not hasattr(segmenter, "callbacks"):
             raise ValueError(
-                f"rank='agreement' looks at the training, and {type(segmenter).__name__} takes no callbacks; pass a "
-                "segmenter of this package itself, or rank='confidence'."
+                f"rank='agreement' needs callbacks during training, but {type(segmenter).__name__} has no parameter "
+                "callbacks; pass a segmenter of this package itself, or rank='confidence'."
             )
         keeper = _KeepCheckpoints(_N_CHECKPOINTS)
         callbacks = segmenter.callbacks
@@ -278,31 +285,14 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
 
 
 def _pass_on(out: Any) -> dict[str, Any]:
-    return {} if out is None else {"out": out}  # which a pipeline does not know
+    return {} if out is None else {"out": out}  # a pipeline has no such argument
 
 
 class _KeepCheckpoints(Callback):
-    """Keep the averaged weights at ``n`` equally spaced moments before the end of a training.
+    """Callback that keeps the averaged weights at ``n`` equally spaced moments before the end of training.
 
-    Parameters
-    ----------
-    n : int
-
-    Attributes
-    ----------
-    checkpoints_ : list of dict of str to Tensor
-        The oldest first.
-    moments_ : set of int
-        The logging intervals at whose end they are taken.
-
-    Examples
-    --------
-    >>> from sslts.datasets import make_recordings
-    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
-    >>> keeper = _KeepCheckpoints(3)
-    >>> segmenter = SupervisedSegmenter(max_steps=8, callbacks=[keeper], random_state=0).fit(X, y)
-    >>> sorted(keeper.moments_), [int(weights["n_averaged"]) for weights in keeper.checkpoints_]
-    ([2, 4, 6], [2, 4, 6])
+    ``checkpoints_`` lists the weights, the oldest first; ``moments_`` holds the logging intervals at whose end they are
+    taken.
     """
 
     def __init__(self, n: int) -> None:
@@ -312,7 +302,7 @@ class _KeepCheckpoints(Callback):
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
         self.checkpoints_ = []
         moments = {math.ceil(net.max_epochs * k / (self.n + 1)) for k in range(1, self.n + 1)}
-        self.moments_ = moments - {net.max_epochs}  # the end of a short training is not before its end
+        self.moments_ = moments - {net.max_epochs}  # in a short training, the last moment may be the end
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
         if len(net.history) in self.moments_:
@@ -321,28 +311,9 @@ class _KeepCheckpoints(Callback):
 
 
 def _measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordings: Recordings) -> np.ndarray:
-    """Return for each recording the mean IoU between the last prediction and those of earlier checkpoints (ST++).
+    """Return, per recording, the mean IoU between final prediction and checkpoint predictions (ST++).
 
-    Parameters
-    ----------
-    segmenter : fitted segmenter
-        Its weights are the same afterwards.
-    checkpoints : list of dict of str to Tensor
-        Of a `_KeepCheckpoints`.
-    recordings : Recordings
-
-    Returns
-    -------
-    ndarray of float, shape (n,)
-
-    Examples
-    --------
-    >>> from sslts.datasets import make_recordings
-    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
-    >>> segmenter = SupervisedSegmenter(max_steps=2, random_state=0).fit(X, y)
-    >>> end = segmenter.net_.teacher_.state_dict()
-    >>> _measure_agreement(segmenter, [end, end], as_recordings(X)).tolist()  # each recording's, of the end with itself
-    [1.0, 1.0, 1.0, 1.0]
+    The weights of the segmenter are restored afterwards.
     """
     final = list(segmenter.predict(recordings))
     teacher = segmenter.net_.teacher_
@@ -358,6 +329,7 @@ def _measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], record
 
 
 def _guess(segmenter: Any, recordings: Recordings) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the most probable class of each sample, and its probability."""
     proba = list(segmenter.predict_proba(recordings))
     return [segmenter.classes_[p.argmax(-1)] for p in proba], [p.max(-1) for p in proba]
 
@@ -372,16 +344,16 @@ def _choose_samples(unlabeled: list[np.ndarray], confidence: list[np.ndarray], s
 
 
 def _keep_labels(guessed: list[np.ndarray], before: list[np.ndarray]) -> list[np.ndarray]:
-    """Return what is guessed, but where the round before had labels, these."""
+    """Return the guessed labels, but keep the labels of the previous round where it had any."""
     return [np.where(labels >= 0, labels, guess) for guess, labels in zip(guessed, before, strict=True)]
 
 
 def _choose_recordings(
     unlabeled: list[np.ndarray], before: list[np.ndarray], agreement: np.ndarray, share: float
 ) -> list[np.ndarray]:
-    """Return the masks of all unlabeled samples in the ``share`` of recordings that agree best.
+    """Return the masks of all unlabeled samples in the ``share`` of recordings with the best agreement.
 
-    Those that the round before has labeled come first.
+    Recordings labeled in the previous round come first.
     """
     candidates = np.flatnonzero([mask.any() for mask in unlabeled])
     labeled = np.array([(labels >= 0).all() for labels in before])
@@ -392,6 +364,7 @@ def _choose_recordings(
 
 
 def _spread(unlabeled: list[np.ndarray], chosen: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield one mask per recording from a mask of the pooled unlabeled samples."""
     offset = 0
     for mask in unlabeled:
         believed = np.zeros(len(mask), dtype=bool)
@@ -403,6 +376,7 @@ def _spread(unlabeled: list[np.ndarray], chosen: np.ndarray) -> Iterator[np.ndar
 def _describe_round(
     number: int, unlabeled: list[np.ndarray], believed: list[np.ndarray], guessed: list[np.ndarray], classes: np.ndarray
 ) -> dict[str, Any]:
+    """Return the row of a round in the history."""
     n_open = sum(int(mask.sum()) for mask in unlabeled)
     labels = np.concatenate([guess[mask] for guess, mask in zip(guessed, believed, strict=True)])
     shares = {f"share_{k}": float((labels == k).mean()) if len(labels) else math.nan for k in classes}

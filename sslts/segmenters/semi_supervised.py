@@ -1,4 +1,4 @@
-"""A semi-supervised segmenter whose objective is passed in: an own method without a subclass."""
+"""A semi-supervised segmenter with a custom objective: a custom method without a subclass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,18 @@ Objective = Callable[[Batch, Step], Losses]
 
 
 class ObjectiveLoss(nn.Module):
-    """The criterion around an objective: it completes each `Step` with the segmenter's views and labeled loss.
+    """The criterion that runs an objective, with the views and the labeled loss of the segmenter in each `Step`.
+
+    Parameters
+    ----------
+    objective : callable
+        ``(batch, step) -> Losses``. A module is copied.
+    weak, strong : augmenter, callable or None
+        Views of the windows, passed on as ``step.weak`` and ``step.strong``.
+    class_weight : Tensor of shape (K,), or None
+        Weights of the classes in the labeled loss.
+    labeled_loss : callable, default=labeled_cross_entropy
+        ``(logits, labels, class_weight) -> scalar``, passed on as ``step.labeled_loss(logits, labels)``.
 
     Examples
     --------
@@ -52,13 +63,13 @@ class ObjectiveLoss(nn.Module):
         labeled_loss: LabeledLoss = labeled_cross_entropy,
     ) -> None:
         super().__init__()
-        # A module keeps statistics: that of a fit is a copy, so that the parameter stays as it was.
+        # A module may keep statistics; a fit works on a copy, so that the parameter stays unchanged.
         self.objective = copy.deepcopy(objective) if isinstance(objective, nn.Module) else objective
         self.weak, self.strong, self.labeled_loss = weak, strong, labeled_loss
         self.register_buffer("class_weight", class_weight)
 
     def forward(self, batch: Batch, step: Step) -> Losses:
-        """Return what the objective makes of a batch."""
+        """Return the losses that the objective computes from a batch."""
 
         def see(view: Any, tracks: Tracks) -> Tracks:
             return apply_view(view, tracks, step.generator)
@@ -78,27 +89,27 @@ class ObjectiveLoss(nn.Module):
 
 
 class SemiSupervisedSegmenter(NetworkSegmenter):
-    """Segment signals by an own objective.
+    """Segment signals by a network trained with a custom objective.
 
-    The network, the loop, the averaged teacher, prediction, files and scikit-learn's interface are those of the other
-    segmenters; the objective decides what labeled and unlabeled windows ask of the network.
+    The objective computes the loss from labeled and unlabeled windows. Everything else is the same as in the other
+    segmenters: network, training loop, averaged teacher, prediction, files and the interface of scikit-learn.
 
     Parameters
     ----------
     objective : callable
-        ``(batch, step) -> Losses``, from a `sslts.training.Batch` and a `sslts.training.Step`. ``step.weak``,
-        ``step.strong`` and ``step.labeled_loss`` are the views and the labeled loss of this estimator. A
-        ``torch.nn.Module`` may keep statistics; each fit works on a copy.
+        ``(batch, step) -> Losses``; see `sslts.training.Batch`, `sslts.training.Step` and `sslts.training.Losses`.
+        ``step.weak``, ``step.strong`` and ``step.labeled_loss`` are the views and the labeled loss of this estimator. A
+        ``torch.nn.Module`` may keep statistics; each fit works on a copy. Required: `fit` raises if it is None.
     mu : float, default=1.0
-        Unlabeled windows for each labeled one.
+        Unlabeled windows per labeled window, above 0. More unlabeled windows cost more time per step.
 
     See Also
     --------
-    FixMatchSegmenter : FixMatch's objective, with parameters of its own.
+    FixMatchSegmenter : FixMatch, with its own parameters.
 
     Examples
     --------
-    Entropy minimization (Grandvalet & Bengio 2004), in one function:
+    Entropy minimization (Grandvalet & Bengio 2004) as one function:
 
     >>> from sslts import SemiSupervisedSegmenter
     >>> from sslts.datasets import make_recordings

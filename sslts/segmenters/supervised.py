@@ -1,4 +1,4 @@
-"""The honest baseline: labeled samples only, with the same network, views, steps and averaging."""
+"""The supervised baseline: labeled samples only, with the same network, views, steps and averaging."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from sslts.training import Batch, Losses, Step
 
 
 class SupervisedLoss(nn.Module):
-    """The loss of labeled samples, on the strong view of the weak view.
+    """The loss of labeled windows, seen through the weak view and then the strong view.
+
+    Parameters
+    ----------
+    weak, strong : augmenter, callable or None
+        Views of the windows; see `sslts.augment`.
+    class_weight : Tensor of shape (K,), or None
+        Weights of the classes in the labeled loss.
+    labeled_loss : callable, default=labeled_cross_entropy
+        ``(logits, labels, class_weight) -> scalar``.
 
     Examples
     --------
@@ -45,10 +54,10 @@ class SupervisedLoss(nn.Module):
 
 
 class SupervisedSegmenter(NetworkSegmenter):
-    """Segment signals by what labeled samples alone teach.
+    """Segment signals by a network trained on labeled samples only.
 
-    The same network, views, number of steps and averaging of weights as `FixMatchSegmenter`, without unlabeled
-    samples: the baseline that semi-supervision has to beat.
+    This is the baseline that semi-supervised methods have to beat: the same network, views, number of steps and
+    averaging of weights as in `FixMatchSegmenter`, without unlabeled samples.
 
     Examples
     --------

@@ -1,11 +1,11 @@
-"""Tables of segments, and the labels they stand for.
+"""Tables of segments, and their conversion from labels and back.
 
-A *segment* is a run of equal labels in one recording: half-open, ``[start, end)``, in samples. Two labels are never a
-segment: ``-1`` (unlabeled) and the background (0 by default; ``background=None`` means that there is none). A
-recording is named by its position, 0 to n - 1. A segment never reaches from one recording into the next.
+A *segment* is a run of equal labels in one recording: half-open, ``[start, end)``, in samples. Two labels never form a
+segment: ``-1`` (unlabeled) and the background (0 by default; ``background=None`` means no background). Recordings are
+numbered from 0 to n - 1. A segment never extends from one recording into the next.
 
-``tables.py`` converts labels to tables and back, ``growing.py`` finds segments while labels come in, ``algebra.py``
-changes tables, ``summary.py`` counts and measures segments, ``counts.py`` estimates how sure a count is.
+``tables.py`` converts labels to tables and back, ``growing.py`` finds segments while labels arrive, ``algebra.py``
+changes tables, ``summary.py`` counts and measures segments, ``counts.py`` estimates the uncertainty of a count.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Change tables of segments: merge, filter, clip, shift. The table that is given stays as it is."""
+"""Functions that merge, filter, clip or shift the segments of a table. They return a new table."""
 
 from collections.abc import Mapping, Sequence, Set
 
@@ -9,25 +9,25 @@ from sslts.segments.tables import _check_rows, _read_columns
 
 
 def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
-    """Join segments of one label that follow one another closely in a recording.
+    """Return the table with close segments of the same label joined.
 
     Parameters
     ----------
     segments : pandas.DataFrame
-        As `labels_to_segments` gives.
+        Table of segments, in the form of `labels_to_segments`.
     max_gap : int, default=0
-        Largest number of samples between two segments that are joined; 0 joins those that touch. A gap that holds a
-        segment of another label is never bridged.
+        Largest number of samples between two segments that are joined. 0: only segments that touch are joined. Segments
+        are never joined across a segment of another label.
 
     Returns
     -------
     pandas.DataFrame
-        By recording and start. ``score`` is the mean of the joined ones, weighted by their lengths.
+        Sorted by recording and start. ``score`` is the mean score of the joined segments, weighted by their lengths.
 
     Raises
     ------
     ValueError
-        If a row is no segment or overlaps another; the message names it. If `max_gap` is negative.
+        If a row is not a valid segment or overlaps another row; the message names the row. If `max_gap` is negative.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
     """
     if max_gap < 0:
         raise ValueError(f"max_gap={max_gap!r}; give a number of samples, 0 or more.")
-    table = _sort(segments)
+    table = _sort_segments(segments)
     recording, start, end, label = _read_columns(table)
     apart = np.ones(len(table), dtype=bool)
     apart[1:] = (recording[1:] != recording[:-1]) | (label[1:] != label[:-1]) | (start[1:] - end[:-1] > max_gap)
@@ -50,7 +50,7 @@ def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
         weight = (end - start).astype(np.float64)
         total = np.bincount(group, weights=weight * table["score"].to_numpy(dtype=np.float64))
         merged["score"] = total / np.bincount(group, weights=weight) if len(table) else merged["score"]
-    return _measure(merged, table)
+    return _update_lengths(merged, table)
 
 
 def filter_segments(
@@ -62,28 +62,29 @@ def filter_segments(
     labels: int | Sequence[int] | Set[int] | None = None,
     recordings: int | Sequence[int] | Set[int] | None = None,
 ) -> pd.DataFrame:
-    """Keep the segments that meet all conditions that are given.
+    """Return the segments that meet all given conditions.
 
     Parameters
     ----------
     segments : pandas.DataFrame
-        As `labels_to_segments` gives.
+        Table of segments, in the form of `labels_to_segments`.
     min_length, max_length : int, default=None
         Least and largest length, in samples.
     min_score : float, default=None
-        Least score. A segment without a score is not kept.
+        Least score. Segments without a score are dropped.
     labels, recordings : int, sequence of int or set of int, default=None
         Labels and recordings to keep.
 
     Returns
     -------
     pandas.DataFrame
-        With the rows numbered anew.
+        With rows numbered from 0.
 
     Raises
     ------
     ValueError
-        If a row is no segment; the message names it. If there is no column ``score`` for `min_score`.
+        If a row is not a valid segment; the message names the row. If `min_score` is given and `segments` has no column
+        ``score``.
 
     Examples
     --------
@@ -99,7 +100,9 @@ def filter_segments(
         keep &= end - start <= max_length
     if min_score is not None:
         if "score" not in segments:
-            raise ValueError(f"segments has no column 'score' for min_score={min_score!r}; add it, or drop min_score.")
+            raise ValueError(
+                f"segments has no column 'score' for min_score={min_score!r}; add the column, or omit min_score."
+            )
         keep &= segments["score"].to_numpy(dtype=np.float64) >= min_score
     if labels is not None:
         keep &= np.isin(label, list(labels) if isinstance(labels, Set) else labels)
@@ -109,24 +112,25 @@ def filter_segments(
 
 
 def clip_segments(segments: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
-    """Keep what lies in a stretch of time; a segment that reaches over its edge is cut there.
+    """Return the parts of segments that lie in a stretch of time.
 
     Parameters
     ----------
     segments : pandas.DataFrame
-        As `labels_to_segments` gives.
+        Table of segments, in the form of `labels_to_segments`.
     start, end : int
         The stretch ``[start, end)``, in samples, the same for all recordings.
 
     Returns
     -------
     pandas.DataFrame
-        Positions still count from the recording's first sample; `shift_segments` by ``-start`` changes that.
+        Positions still count from the first sample of the recording; call `shift_segments` with ``-start`` to count
+        from the start of the stretch.
 
     Raises
     ------
     ValueError
-        If a row is no segment, or `end` lies before `start`.
+        If a row is not a valid segment, or `end` is before `start`.
 
     Examples
     --------
@@ -137,23 +141,24 @@ def clip_segments(segments: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
     1      4    5       1
     """
     if end < start:
-        raise ValueError(f"end={end!r} lies before start={start!r}; give a stretch [start, end).")
+        raise ValueError(f"end={end!r} is before start={start!r}; give an end at or after start.")
     _, first, last, _ = _read_columns(segments)
     keep = np.maximum(first, start) < np.minimum(last, end)
     clipped = segments[keep].reset_index(drop=True)
     clipped["start"], clipped["end"] = first[keep].clip(min=start), last[keep].clip(max=end)
-    return _measure(clipped, segments)
+    return _update_lengths(clipped, segments)
 
 
 def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping[int, int]) -> pd.DataFrame:
-    """Move segments in time.
+    """Return the segments moved in time.
 
     Parameters
     ----------
     segments : pandas.DataFrame
-        As `labels_to_segments` gives.
+        Table of segments, in the form of `labels_to_segments`.
     offset : int, sequence of int, or dict
-        Samples to add; one number for all, one for each recording, or by recording.
+        Number of samples to add: one number for all recordings, a sequence with one number per recording, or a
+        dictionary from recording to number.
 
     Returns
     -------
@@ -162,8 +167,8 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     Raises
     ------
     ValueError
-        If a row is no segment, or would begin before sample 0; the message names it. If `offset` is no whole number,
-        or lacks a recording.
+        If a row is not a valid segment or would start before sample 0; the message names the row. If `offset` is not a
+        whole number or has no entry for a recording.
 
     Examples
     --------
@@ -174,43 +179,44 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     1          1     20   21
     """
     recording, start, end, _ = _read_columns(segments)
-    step = _find_steps(recording, offset)
+    step = _list_offsets(recording, offset)
     early = np.flatnonzero(start + step < 0)
     if early.size:
         row = early[0]
         raise ValueError(
-            f"segments row {segments.index[row]} would begin at sample {start[row] + step[row]}, before 0."
+            f"segments row {segments.index[row]} would start at sample {start[row] + step[row]}, before sample 0; give "
+            "a larger offset, or clip the segments first."
         )
     moved = segments.copy()
     moved["start"], moved["end"] = start + step, end + step
-    return _measure(moved, segments)
+    return _update_lengths(moved, segments)
 
 
-def _find_steps(recording: np.ndarray, offset: int | Sequence[int] | Mapping[int, int]) -> np.ndarray:
-    """Return by how many samples each segment moves."""
+def _list_offsets(recording: np.ndarray, offset: int | Sequence[int] | Mapping[int, int]) -> np.ndarray:
+    """Return the offset of each segment, in samples."""
     if isinstance(offset, int | float | np.number):
-        by = dict.fromkeys(recording.tolist(), offset)
+        offsets = dict.fromkeys(recording.tolist(), offset)
     else:
-        by = dict(offset) if isinstance(offset, Mapping) else dict(enumerate(offset))
-    missing = sorted(set(recording.tolist()) - set(by))
+        offsets = dict(offset) if isinstance(offset, Mapping) else dict(enumerate(offset))
+    missing = sorted(set(recording.tolist()) - set(offsets))
     if missing:
-        raise ValueError(f"offset has no entry for recording {missing[0]}; give one for each recording.")
+        raise ValueError(f"offset has no entry for recording {missing[0]}; give one offset per recording.")
     for i in np.unique(recording).tolist():
-        if not float(by[i]).is_integer():  # NaN is none either
-            raise ValueError(f"offset={by[i]!r} for recording {i}; give a whole number of samples.")
-    return np.array([by[i] for i in recording.tolist()], dtype=np.int64)
+        if not float(offsets[i]).is_integer():  # also catches NaN
+            raise ValueError(f"offset={offsets[i]!r} for recording {i}; give a whole number of samples.")
+    return np.array([offsets[i] for i in recording.tolist()], dtype=np.int64)
 
 
-def _sort(segments: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows by recording and start; raise if one is no segment or overlaps another."""
+def _sort_segments(segments: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows sorted by recording and start; raise if a row is not a valid segment or overlaps another row."""
     columns = _read_columns(segments)
     recording, start, _, _ = columns
     _check_rows(segments, columns)
     return segments.iloc[np.lexsort((start, recording))].reset_index(drop=True)
 
 
-def _measure(table: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
-    """Make lengths, and times where the source has them, agree with starts and ends."""
+def _update_lengths(table: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with lengths computed from starts and ends, and with times if the source table has times."""
     table = table.reset_index(drop=True)
     table["length"] = table["end"] - table["start"]
     if {"start_time", "end_time", "duration"} <= set(source.columns) and len(source):

@@ -1,4 +1,4 @@
-"""How sure is a number of segments?"""
+"""The uncertainty of a number of segments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,37 +8,37 @@ import numpy as np
 
 from sslts._notices import warn
 
-_SMALLEST = 1e-6  # scores are kept away from 0 and 1, so that their log-odds are finite
-_LEAST_VARIANCE = 0.01  # of a count of which the scores are certain
+_SMALLEST = 1e-6  # least distance of a score from 0 and 1, so that its log-odds are finite
+_LEAST_VARIANCE = 0.01  # variance of a count whose scores are all 0 or 1
 
 
 @dataclass(frozen=True)
 class CountCalibration:
-    """What scores of segments mean for a count, for one label.
+    """A model of the true count of segments of one label, given the scores of the predicted segments.
 
-    A segment with score s is real with probability ``1 / (1 + exp(-(intercept + slope * logit(s))))``; for each that
-    is real and found, ``missed`` more are not. The expected count is the sum; its standard deviation follows as if
-    segments were right or wrong by themselves. They are not: errors come together, in difficult recordings. So the
-    interval is that many standard deviations wide as the residuals of labeled recordings ask for, each measured by a
-    curve that was fitted to others (conformal prediction).
+    A segment with score s is real with probability ``1 / (1 + exp(-(intercept + slope * logit(s))))``. For each real
+    segment that is found, ``missed`` segments are not found. The expected count is the sum over segments, and its
+    standard deviation assumes independent errors. Errors are not independent: they cluster in difficult recordings. So
+    the width of the interval, in standard deviations, comes from the residuals of labeled recordings; the curve behind
+    each residual was fitted to the other recordings (conformal prediction).
 
-    `sslts.calibration.calibrate_counts` makes one for each label.
+    `sslts.calibration.calibrate_counts` returns one for each label.
 
     Parameters
     ----------
     slope, intercept : float, default=1.0, 0.0
-        Of the logistic curve. The default takes scores as probabilities.
+        Slope and intercept of the logistic curve. By default, a score is a probability.
     missed : float, default=0.0
-        Segments not found, for each real one that is.
+        Number of missed segments per real segment that is found.
     residuals : tuple of float, default=()
-        Of labeled recordings: distance of the true from the expected count, in standard deviations. Empty: a normal
-        distribution is taken.
+        For each labeled recording, the distance of the true count from the expected count, in standard deviations.
+        Empty: the interval is that of a normal distribution.
 
     References
     ----------
     Platt 1999, for the curve; Lei et al. 2018, "Distribution-free predictive inference for regression", section 5.2,
-    for residuals in standard deviations; Barber et al. 2021, "Predictive inference with the jackknife+", for leaving
-    out.
+    for residuals in standard deviations; Barber et al. 2021, "Predictive inference with the jackknife+", for fitting
+    without the recording itself.
 
     Examples
     --------
@@ -54,28 +54,28 @@ class CountCalibration:
     residuals: tuple[float, ...] = ()
 
     def weigh(self, scores: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return what each segment adds to the expected number, and to its variance."""
+        """Return the contribution of each segment to the expected count, and to the variance of the count."""
         real = 1 / (1 + np.exp(-(self.intercept + self.slope * find_log_odds(scores))))
         more = 1 + self.missed
         return real * more, real * (1 - real) * more**2 + real * self.missed * more
 
     def measure_residuals(self, true: np.ndarray, expected: np.ndarray, variance: np.ndarray) -> np.ndarray:
-        """Return how far true counts are from the expected ones, in standard deviations."""
+        """Return the distances of true counts from expected counts, in standard deviations."""
         return np.abs(true - expected) / np.sqrt(variance + _LEAST_VARIANCE)
 
     def find_reach(self, level: float) -> float:
-        """Deprecated name of `count_deviations`."""
+        """Return `count_deviations`, under its deprecated name."""
         warn(
-            "CountCalibration.find_reach is called count_deviations now; this name goes with the next version.",
+            "CountCalibration.find_reach is deprecated and will be removed in the next version; call count_deviations.",
             FutureWarning,
         )
         return self.count_deviations(level)
 
     def count_deviations(self, level: float) -> float:
-        """Return the half-width of the interval that covers this share of the cases, in standard deviations.
+        """Return the half-width of the interval that covers a share ``level`` of the cases, in standard deviations.
 
-        n residuals back a share of at most ``n / (n + 1)``. For more, no finite interval is known to do: the greatest
-        residual is returned, and `summarize` warns.
+        n residuals support a share of at most ``n / (n + 1)``. For a larger share, the greatest residual is returned,
+        and `summarize` warns.
         """
         if not self.residuals:
             return NormalDist().inv_cdf((1 + level) / 2)
@@ -84,7 +84,7 @@ class CountCalibration:
 
 
 def find_log_odds(scores: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return the log-odds of scores, finite for 0 and 1 too.
+    """Return the log-odds of scores; they are finite for the scores 0 and 1 too.
 
     Parameters
     ----------
@@ -105,27 +105,10 @@ def find_log_odds(scores: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def _bound_counts(expected: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the greatest whole number within ``sqrt(spread)`` of the expected one.
+    """Return the least and the greatest whole number within ``sqrt(spread)`` of each expected count.
 
-    Where there is none, both are the whole number that is nearest.
-
-    Parameters
-    ----------
-    expected, spread : ndarray of float
-
-    Returns
-    -------
-    low, high : ndarray of float
-
-    Examples
-    --------
-    >>> import numpy as np
-
-    from sslts._notices import warn
-    >>> from sslts.segments.counts import _bound_counts
-    >>> [bounds.tolist() for bounds in _bound_counts(np.array([4.2, 3.4]), np.array([2.0, 0.01]))]
-    [[3.0, 3.0], [5.0, 3.0]]
+    If no whole number lies within that distance, both are the nearest whole number.
     """
-    reach, nearest = np.sqrt(spread), np.rint(expected)
-    low, high = np.ceil(expected - reach), np.floor(expected + reach)
+    distance, nearest = np.sqrt(spread), np.rint(expected)
+    low, high = np.ceil(expected - distance), np.floor(expected + distance)
     return np.minimum(low, nearest).clip(min=0), np.maximum(high, nearest)

@@ -1,4 +1,4 @@
-"""Segments of a recording whose labels come stretch by stretch."""
+"""The segments of a recording whose labels arrive in parts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sslts._runs import find_runs
 
 
 class Closed(NamedTuple):
-    """Segments that are over, in order: class index, first sample, end and mean probability of each.
+    """Segments that have ended, in order: class index, first sample, end and mean probability of each segment.
 
     Examples
     --------
     >>> closed = Closed(np.array([0, 1, 0]), np.array([0, 4, 9]), np.array([4, 9, 12]), np.array([0.9, 0.8, 0.7]))
-    >>> Closed(*(column[closed.class_index == 1] for column in closed))  # those of one class
+    >>> Closed(*(column[closed.class_index == 1] for column in closed))  # segments of one class
     Closed(class_index=array([1]), start=array([4]), end=array([9]), score=array([0.8]))
     """
 
@@ -27,9 +27,9 @@ class Closed(NamedTuple):
 
 
 class GrowingSegments:
-    """Join labels that become final into segments; only the segment that is not over is remembered.
+    """Segments found from final labels that arrive in parts; only the open segment is kept in memory.
 
-    Probabilities may run ahead of the labels, as those of a decoder that looks ahead do.
+    Probabilities may arrive before their labels, because a decoder needs later samples for a label.
 
     Parameters
     ----------
@@ -45,43 +45,52 @@ class GrowingSegments:
     """
 
     def __init__(self, n_classes: int) -> None:
-        self.labeled = 0  # samples of which the labels are final
-        self.proba = np.empty((0, n_classes), dtype=np.float32)  # from `labeled` on
-        self.k, self.start, self.total = -1, 0, 0.0  # of the segment that is not over; class -1: there is none
+        self.labeled = 0  # number of samples with a final label
+        self.proba = np.empty((0, n_classes), dtype=np.float32)  # of the samples without a final label
+        self.class_index = -1  # class of the open segment; -1: no open segment
+        self.start, self.score_sum = 0, 0.0  # of the open segment
 
     def push(self, proba: np.ndarray, labels: np.ndarray, *, end: bool = False) -> Closed:
-        """Take more probabilities (t, K) and the next final labels (class indices); return what is over.
+        """Take more probabilities (t, K) and the next final labels (class indices); return the segments that ended.
 
-        With ``end``, the last segment is over too.
+        ``end=True`` also ends the last segment.
         """
         pending = np.concatenate([self.proba, proba]) if len(self.proba) else proba
-        self.proba = pending[len(labels) :].copy()  # a view would keep all of it
+        self.proba = pending[len(labels) :].copy()  # a view would keep the whole array in memory
         begin, _, k = find_runs(labels)
         own = pending[np.arange(len(labels)), labels].astype(np.float64)
         total = np.add.reduceat(own, begin) if len(begin) else own
         start = begin + self.labeled
         self.labeled += len(labels)
-        if self.k >= 0:
-            if len(k) and k[0] == self.k:  # it goes on
-                total[0] += self.total
+        if self.class_index >= 0:
+            if len(k) and k[0] == self.class_index:  # the open segment continues
+                total[0] += self.score_sum
                 start[0] = self.start
             else:
-                k, start, total = np.r_[self.k, k], np.r_[self.start, start], np.r_[self.total, total]
+                k, start = np.r_[self.class_index, k], np.r_[self.start, start]
+                total = np.r_[self.score_sum, total]
         stop = np.append(start[1:], self.labeled)[: len(start)]
         closed = Closed(k, start, stop, total / np.maximum(stop - start, 1))
         if end or not len(k):
-            self.k = -1
+            self.class_index = -1
             return closed
-        self.k, self.start, self.total = int(k[-1]), int(start[-1]), float(total[-1])
+        self.class_index, self.start, self.score_sum = int(k[-1]), int(start[-1]), float(total[-1])
         return Closed(*(column[:-1] for column in closed))
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Return what is remembered, as arrays."""
-        return {name: np.asarray(value) for name, value in vars(self).items()}
+        """Return the memory as arrays, from which `set_state` continues."""
+        state = {
+            "labeled": self.labeled,
+            "proba": self.proba,
+            "k": self.class_index,
+            "start": self.start,
+            "total": self.score_sum,
+        }
+        return {name: np.asarray(value) for name, value in state.items()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `get_state` returned."""
+        """Continue from the state that `get_state` returned."""
         self.proba = np.array(state["proba"])
-        labeled = "labelled" if "labelled" in state else "labeled"  # the name of the entry before version 0.2
-        self.labeled, self.k, self.start = (int(state[name]) for name in (labeled, "k", "start"))
-        self.total = float(state["total"])
+        labeled = "labelled" if "labelled" in state else "labeled"  # name of the entry before version 0.2
+        self.labeled, self.class_index, self.start = (int(state[name]) for name in (labeled, "k", "start"))
+        self.score_sum = float(state["total"])

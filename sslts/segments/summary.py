@@ -1,4 +1,4 @@
-"""How many segments there are, how long they last and how often they come: per recording, or per period."""
+"""Counts, lengths and intervals of segments, per recording or per period."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,56 +28,57 @@ def summarize(
     calibration: Mapping[int, CountCalibration] | None = None,
     level: float = 0.9,
 ) -> pd.DataFrame:
-    """Count and measure segments.
+    """Return counts, lengths and intervals of segments.
 
     Parameters
     ----------
     segments : pandas.DataFrame
-        As `labels_to_segments` or a segmenter's ``predict_segments`` gives.
+        Table of segments, from `labels_to_segments` or from ``predict_segments`` of a segmenter.
     lengths : sequence of int of length n
-        Samples of each recording.
+        Number of samples of each recording.
     period : float or None, default=None
-        Cut each recording into periods this long: seconds with `sampling_rate`, else samples. The last one may be
-        shorter. None: one period, the whole recording.
+        Length of the periods into which each recording is cut: seconds with `sampling_rate`, else samples. The last
+        period of a recording may be shorter. None: each recording is one period.
     by : sequence of {"recording", "period", "label"}, default=all
-        What rows are for; what is not named is pooled. ``by=("label",)`` gives a row for each label.
+        Columns that identify a row of the result; segments are pooled over the other columns. ``by=("label",)`` returns
+        one row per label.
     labels : sequence of int, default=None
-        The labels to count; those without a segment get rows of zeros. None: those in `segments`.
+        Labels to count; labels without a segment have rows of zeros. None: the labels in `segments`.
     sampling_rate : float or None, default=None
         Samples per second. With it, lengths and intervals are in seconds, else in samples.
     calibration : dict of int to CountCalibration, default=None
-        For each label that is counted, what its scores mean; see `sslts.calibration.calibrate_counts`. None: scores are
-        taken as probabilities, and segments as right or wrong by themselves.
+        Calibration of each label that is counted; see `sslts.calibration.calibrate_counts`. None: a score is the
+        probability that the segment is real, and errors are independent.
     level : float, default=0.9
-        Share of the cases that the interval of the count should cover. A calibration on n labeled recordings backs at
-        most ``n / (n + 1)``: 0.9 needs nine, 0.95 needs nineteen.
+        Share of the cases that the interval of the count should cover. A calibration on n labeled recordings supports
+        at most ``n / (n + 1)``: 0.9 needs nine recordings, 0.95 needs nineteen.
 
     Returns
     -------
     pandas.DataFrame
-        The columns in `by`; then ``time`` (samples or seconds looked at), ``count``, ``total_length``,
-        ``mean_length``, ``std_length``, ``occupancy`` (share of the time), ``mean_interval`` and ``std_interval``
-        (between the starts of neighbours of one label in a recording), ``expected_count``, ``count_low`` and
-        ``count_high``. What can not be known is nan: the mean of nothing, the spread of one, expectations without
-        scores. Nothing to count gives an empty table.
+        The columns in `by`; then ``time`` (length of the recordings, in samples or seconds), ``count``,
+        ``total_length``, ``mean_length``, ``std_length``, ``occupancy`` (share of the time), ``mean_interval`` and
+        ``std_interval`` (between the starts of successive segments of one label in a recording), ``expected_count``,
+        ``count_low`` and ``count_high``. NaN where undefined: mean of no segment, spread of one, expected counts
+        without scores. Without labels to count, the table is empty.
 
     Raises
     ------
     ValueError
-        If a row is no segment, overlaps another or lies outside its recording (the message names it), if `period` is
-        no number or shorter than a sample, or another argument is out of range.
+        If a row is not a valid segment, overlaps another row or lies outside its recording (the message names the row),
+        if `period` is not a number or shorter than a sample, or if another argument is out of range.
 
     Warns
     -----
     UserWarning
-        If `level` is more than the recordings of `calibration` back, or `by` pools recordings that are calibrated: the
-        interval then covers less often than it says.
+        If `level` is higher than the recordings of `calibration` support, or if `by` pools calibrated recordings: the
+        interval is then too narrow.
 
     Notes
     -----
-    A segment over the edge of a period is counted once, in the period where it starts, with its whole length in
-    ``mean_length``; ``total_length`` and ``occupancy`` share it among the periods. An interval belongs to the later of
-    its two segments.
+    A segment that crosses the end of a period is counted once, in the period in which it starts, and has its whole
+    length in ``mean_length``; ``total_length`` and ``occupancy`` divide it among the periods. An interval between two
+    segments belongs to the later segment.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def summarize(
     3          1       1      1      0           0.0          NaN
     """
     rate = check_sampling_rate(sampling_rate)
-    _check_clock(segments, sampling_rate, period)
+    _compare_rates(segments, sampling_rate, period)
     sizes = np.asarray(lengths, dtype=np.int64)
     columns = _read_columns(segments)
     _check_rows(segments, columns, sizes)
@@ -109,95 +110,99 @@ def summarize(
     counted = pd.DataFrame(
         {"recording": recording, "period": _find_period(start, edges), "label": label, "length": length}
     )
-    counted = counted.assign(interval=interval, **_estimate(score, label, curves))
-    shared = _share_lengths(recording, start, end, label, edges, rate)
+    counted = counted.assign(interval=interval, **_weigh_scores(score, label, curves))
+    shared = _split_lengths(recording, start, end, label, edges, rate)
     known = [table[table["label"].isin(wanted)] for table in (counted, shared)]
-    return _gather(
-        rows, *known, by=list(by), rate=rate, reach={k: c.count_deviations(level) for k, c in curves.items()}
-    )
+    half_widths = {k: curve.count_deviations(level) for k, curve in curves.items()}
+    return _build_summary(rows, *known, by=list(by), rate=rate, half_widths=half_widths)
 
 
-def _check_clock(segments: pd.DataFrame, sampling_rate: float | None, period: float | None) -> None:
-    """Compare the sampling rate with that of the table, if it has times."""
+def _compare_rates(segments: pd.DataFrame, sampling_rate: float | None, period: float | None) -> None:
+    """Raise or warn if the sampling rate differs from the rate of the times in the table."""
     if not {"end", "end_time"} <= set(segments.columns) or len(segments) == 0:
         return
     end, time = (segments[name].to_numpy(dtype=np.float64) for name in ("end", "end_time"))
-    own = float(np.median(end / time)) if (time > 0).all() else np.nan  # of a table on a clock of its own: nothing
-    if not np.allclose(end, own * time, rtol=1e-6, atol=1e-3):
+    found = float(np.median(end / time)) if (time > 0).all() else np.nan
+    if not np.allclose(end, found * time, rtol=1e-6, atol=1e-3):  # the times do not count from sample 0
         return
     if sampling_rate is None and period is not None:
         warn(
-            f"segments are at {own:g} samples a second, and sampling_rate is None: period={period!r} is in samples. "
-            f"Pass sampling_rate={own:g} for seconds."
+            f"segments have {found:g} samples per second, but sampling_rate is None, so period={period!r} is in "
+            f"samples. Pass sampling_rate={found:g} if it is in seconds."
         )
-    if sampling_rate is not None and not math.isclose(own, sampling_rate, rel_tol=1e-6):
+    if sampling_rate is not None and not math.isclose(found, sampling_rate, rel_tol=1e-6):
         raise ValueError(
-            f"sampling_rate={sampling_rate!r}, but segments are at {own:g} samples a second, by their end and "
-            "end_time; pass that."
+            f"sampling_rate={sampling_rate!r}, but the columns end and end_time of segments give {found:g} samples per "
+            f"second; pass sampling_rate={found:g}."
         )
 
 
 def _check_options(
     by: Sequence[str], level: float, wanted: np.ndarray, calibration: Mapping[int, CountCalibration] | None
 ) -> None:
+    """Raise if an option is out of range or a calibration is missing; warn if the level is too high."""
     unknown = [name for name in by if name not in _KEYS]
     if isinstance(by, str) or unknown:
-        raise ValueError(f"by={by!r}; give a sequence of {_KEYS}.")
+        raise ValueError(f"by={by!r}; give a sequence of names from {_KEYS}.")
     if not 0 < level < 1:
         raise ValueError(f"level={level!r}; give a share above 0 and below 1.")
     missing = sorted(set(wanted.tolist()) - set(calibration)) if calibration is not None else []
     if missing:
-        raise ValueError(f"calibration has no entry for label {missing[0]}; it has {sorted(calibration or {})}.")
-    backed = [len(calibration[k].residuals) for k in wanted.tolist()] if calibration is not None else []
-    _warn_of_level(level, min(filter(None, backed), default=None))
+        raise ValueError(
+            f"calibration has no entry for label {missing[0]}, only for {sorted(calibration or {})}; give one "
+            "entry per counted label."
+        )
+    residuals = [len(calibration[k].residuals) for k in wanted.tolist()] if calibration is not None else []
+    _warn_of_level(level, min(filter(None, residuals), default=None))
 
 
 def _warn_of_level(level: float, n: int | None) -> None:
-    """Warn if the residuals of n recordings can't back the level; None: a normal distribution is taken."""
+    """Warn if the residuals of n recordings do not support the level; n is None for a normal distribution."""
     if n is not None and level > n / (n + 1):
         needed = math.ceil(round(level / (1 - level), 6))
         warn(
-            f"level={level!r} is more than {n} labeled recordings back, at most {n / (n + 1):.3g}: the interval of "
-            "the count reaches as far as the worst of them, and covers less often than it says. Calibrate on at least "
-            f"{needed} recordings, or give a lower level."
+            f"level={level!r} is more than a calibration on {n} labeled recordings supports, at most "
+            f"{n / (n + 1):.3g}: the interval of the count is as wide as the greatest error in them, and too narrow. "
+            f"Calibrate on at least {needed} recordings, or give a lower level."
         )
 
 
 def _warn_of_pooling(n: int) -> None:
-    """Warn that what errs alike in n recordings, as the curve itself, does not average out in their sum."""
+    """Warn that the interval of a count over n recordings is too narrow if their errors are dependent."""
     warn(
-        f"the interval of a count over {n} recordings is as if their errors were independent; what all have in common, "
-        "as an error of the calibration itself, is not in it, so it covers less often than it says. A row for each "
-        "recording, by=('recording', ...), is not concerned."
+        f"The interval of a count over {n} pooled recordings assumes independent errors, and is too narrow if the "
+        "recordings share an error, such as an error of the calibration. Pass by=('recording', ...) for one interval "
+        "per recording."
     )
 
 
 def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndarray:
-    """Return the first sample of each period, and the one behind the last, of the longest recording.
+    """Return the first sample of each period of the longest recording, and the end of its last period.
 
-    A period that is no whole number of samples does not drift: its edges are rounded, each by itself.
+    Each edge is rounded separately, so that periods of a fractional number of samples do not drift.
     """
     longest = max(int(sizes.max(initial=1)), 1)
     if period is None:
         return np.array([0, longest])
     if isinstance(period, bool) or not isinstance(period, Real):
         raise ValueError(
-            f"period={period!r} is no number; give seconds with sampling_rate, else samples. Of a pandas Timedelta, "
-            "seconds are period.total_seconds()."
+            f"period={period!r} is not a number; give seconds with sampling_rate, else samples. Convert a pandas "
+            "Timedelta with period.total_seconds()."
         )
     step = period * rate if np.isfinite(period) else 0.0
     if step < 1:
         raise ValueError(f"period={period!r} is shorter than a sample; give seconds with sampling_rate, else samples.")
-    step = min(step, float(longest))  # what is longer than all recordings is one period, however long
+    step = min(step, float(longest))  # a longer period has the same effect as the longest recording
     return np.ceil(np.arange(np.ceil(longest / step) + 1) * step - 1e-6).astype(np.int64)
 
 
 def _find_period(sample: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the number of the period in which each sample lies."""
     return np.searchsorted(edges, sample, side="right") - 1
 
 
 def _list_rows(sizes: np.ndarray, edges: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """Return a row for each recording, period and label, with the samples of the period."""
+    """Return one row per recording, period and label, with the number of samples of the period."""
     n_periods = _find_period(np.maximum(sizes - 1, 0), edges) + 1
     recording = np.repeat(np.arange(sizes.size), n_periods)
     period = expand_ranges(np.zeros(sizes.size, dtype=np.int64), n_periods)
@@ -208,7 +213,7 @@ def _list_rows(sizes: np.ndarray, edges: np.ndarray, labels: np.ndarray) -> pd.D
 
 
 def _find_intervals(recording: np.ndarray, start: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """Return how long after the one of its label before it in its recording each segment begins; nan for the first."""
+    """Return the distance from the start of the previous segment of the same label and recording; NaN for the first."""
     interval = np.full(start.size, np.nan)
     by_label = np.lexsort((start, label, recording))
     before, after = by_label[:-1], by_label[1:]
@@ -217,38 +222,40 @@ def _find_intervals(recording: np.ndarray, start: np.ndarray, label: np.ndarray)
     return interval
 
 
-def _estimate(score: np.ndarray, label: np.ndarray, curves: Mapping[int, CountCalibration]) -> dict[str, np.ndarray]:
-    """Return what each segment adds to the expected count, and to its variance."""
+def _weigh_scores(
+    score: np.ndarray, label: np.ndarray, curves: Mapping[int, CountCalibration]
+) -> dict[str, np.ndarray]:
+    """Return the contribution of each segment to the expected count, and to the variance of the count."""
     expected, variance = np.full(score.size, np.nan), np.full(score.size, np.nan)
     for k, curve in curves.items():
-        mine = label == k
-        expected[mine], variance[mine] = curve.weigh(score[mine])
+        chosen = label == k
+        expected[chosen], variance[chosen] = curve.weigh(score[chosen])
     return {"expected": expected, "variance": variance}
 
 
-def _share_lengths(
+def _split_lengths(
     recording: np.ndarray, start: np.ndarray, end: np.ndarray, label: np.ndarray, edges: np.ndarray, rate: float
 ) -> pd.DataFrame:
-    """Return a row for each period that a segment reaches into, with how much of it lies there."""
+    """Return one row per segment and period that it overlaps, with the length of the segment inside the period."""
     first, last = _find_period(start, edges), _find_period(end - 1, edges)
-    which = np.repeat(np.arange(start.size), last - first + 1)
+    segment = np.repeat(np.arange(start.size), last - first + 1)
     period = expand_ranges(first, last - first + 1)
-    inside = np.minimum(end[which], edges[period + 1]) - np.maximum(start[which], edges[period])
+    inside = np.minimum(end[segment], edges[period + 1]) - np.maximum(start[segment], edges[period])
     return pd.DataFrame(
-        {"recording": recording[which], "period": period, "label": label[which], "inside": inside / rate}
+        {"recording": recording[segment], "period": period, "label": label[segment], "inside": inside / rate}
     )
 
 
-def _gather(
+def _build_summary(
     rows: pd.DataFrame,
     counted: pd.DataFrame,
     shared: pd.DataFrame,
     *,
     by: list[str],
     rate: float,
-    reach: Mapping[int, float],
+    half_widths: Mapping[int, float],
 ) -> pd.DataFrame:
-    """Return the table: sums over what is pooled, means and spreads over the segments themselves."""
+    """Return the summary, whose means and standard deviations are over all pooled segments."""
     rows, counted, shared = (table.assign(all=0) for table in (rows, counted, shared))
     keys = by or ["all"]
     each = [*keys, *(["label"] if "label" not in keys else [])]
@@ -256,9 +263,9 @@ def _gather(
     groups = counted.groupby(each)
     cells["count"] = groups.size().reindex(cells.index, fill_value=0)
     cells["total_length"] = shared.groupby(each)["inside"].sum().reindex(cells.index, fill_value=0.0)
-    scores = _sum_all(groups[["expected", "variance"]])  # nan of a segment without a score stays
+    scores = _sum_all(groups[["expected", "variance"]])  # NaN if a segment has no score
     cells = cells.join(scores.reindex(cells.index, fill_value=0.0))
-    width = cells.index.get_level_values("label").map(reach).to_numpy(dtype=np.float64)
+    width = cells.index.get_level_values("label").map(half_widths).to_numpy(dtype=np.float64)
     cells["spread"] = width**2 * (cells["variance"] + _LEAST_VARIANCE)
     pooled = cells.groupby(keys)
     sums = pooled[["count", "total_length"]].sum()
@@ -285,5 +292,5 @@ def _gather(
 
 
 def _sum_all(groups: Any) -> pd.DataFrame:
-    """Return the sums of grouped columns, nan where a value is."""
+    """Return the sums of grouped columns; NaN for a group that contains a NaN."""
     return groups.sum().where(groups.count().eq(groups.size(), axis=0))

@@ -1,4 +1,4 @@
-"""Labels of samples <-> tables of segments, and how many there are."""
+"""Conversion of labels to tables of segments and back, and counts of segments."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,14 +21,14 @@ def labels_to_segments(
     classes: ArrayLike | None = None,
     sampling_rate: float | None = None,
 ) -> pd.DataFrame:
-    """List the segments of labeled recordings.
+    """Return the table of the segments of labeled recordings.
 
     Parameters
     ----------
     labels : array of shape (n, T) or (T,), list or object array of (T_i,), or pandas.Series
         One integer label per sample; a one-dimensional array is one recording. See `check_labels`.
     background : int or None, default=0
-        The class that is not a segment. None: every class is. -1 never is a segment.
+        The class that does not form segments. None: every class forms segments. -1 never forms segments.
     proba : array of shape (n, T, K), list of (T_i, K), or None, default=None
         Probability of each class at each sample; for one recording, ``(T, K)`` is accepted too.
     classes : array-like of int of shape (K,), default=None
@@ -39,15 +39,16 @@ def labels_to_segments(
     Returns
     -------
     pandas.DataFrame
-        One row per segment, by recording and start. ``recording, start, end, length, label`` (int64; start, end and
-        length in samples, the end is exclusive) and ``score`` (float64): mean probability of the label inside the
-        segment, NaN without `proba`. With `sampling_rate` also ``start_time, end_time, duration`` (float64, seconds).
+        One row per segment, sorted by recording and start. Columns: ``recording, start, end, length, label`` (int64;
+        start, end and length in samples, the end is exclusive) and ``score`` (float64), the mean probability of the
+        label inside the segment, NaN without `proba`. With `sampling_rate` also ``start_time, end_time, duration``
+        (float64, seconds).
 
     Raises
     ------
     ValueError
-        If `labels` are not labels, `proba` does not fit them or lacks a column for one of them, or `sampling_rate` is
-        not above 0.
+        If `labels` contains invalid labels, if `proba` has the wrong shape or no column for a label, or if
+        `sampling_rate` is not above 0.
 
     Examples
     --------
@@ -67,8 +68,8 @@ def labels_to_segments(
     keep = (values >= 0) & (True if background is None else values != background)
     score = np.full(values.size, np.nan)
     if proba is not None and flat.size:
-        column = _columns(recordings, proba, classes, values[keep])
-        score = np.add.reduceat(column, starts) / (ends - starts)
+        own = _pick_probabilities(recordings, proba, classes, values[keep])
+        score = np.add.reduceat(own, starts) / (ends - starts)
     recording = np.searchsorted(offsets, starts, side="right")[keep] - 1
     start, end = starts[keep] - offsets[recording], ends[keep] - offsets[recording]
     return make_table(recording, start, end, values[keep], score[keep], None if sampling_rate is None else rate)
@@ -82,7 +83,18 @@ def make_table(
     score: np.ndarray,
     sampling_rate: float | None,
 ) -> pd.DataFrame:
-    """Return the table of segments whose columns (n,) are known, in the form of `labels_to_segments`.
+    """Return the table of n segments from its columns, in the form of `labels_to_segments`.
+
+    Parameters
+    ----------
+    recording, start, end, label : ndarray of int of shape (n,)
+    score : ndarray of float of shape (n,)
+    sampling_rate : float or None
+        Samples per second. None: no columns of times.
+
+    Returns
+    -------
+    pandas.DataFrame
 
     Examples
     --------
@@ -99,24 +111,30 @@ def make_table(
     return pd.DataFrame(table)
 
 
-def _columns(recordings: list[np.ndarray], proba: Any, classes: ArrayLike | None, wanted: np.ndarray) -> np.ndarray:
-    """Give, for all samples end to end, the probability of the sample's own label (0 where it has no column)."""
+def _pick_probabilities(
+    recordings: list[np.ndarray], proba: Any, classes: ArrayLike | None, wanted: np.ndarray
+) -> np.ndarray:
+    """Return the probability of the label of each sample, recordings joined; 0 if the label has no column."""
     if len(recordings) == 1 and len(proba) and np.ndim(proba[0]) == 1:
         proba = [proba]
     if len(proba) != len(recordings):
-        raise ValueError(f"proba has {len(proba)} recordings, labels has {len(recordings)}; give one of each.")
+        raise ValueError(
+            f"proba has {len(proba)} recordings, but labels has {len(recordings)}; give one (T, K) array per recording."
+        )
     probabilities = [np.asarray(one) for one in proba]
     if probabilities[0].ndim != 2:
         raise ValueError(f"proba[0] has shape {probabilities[0].shape}; give a (T, K) array per recording.")
     ids = name_columns(classes, probabilities[0].shape[1], "proba")
     missing = np.setdiff1d(wanted, ids)
     if missing.size:
-        raise ValueError(f"label {missing[0]} has no column in proba; name the columns with classes=.")
+        raise ValueError(f"label {missing[0]} has no column in proba; pass classes= to name the columns.")
     order = np.argsort(ids)
     picked = []
     for i, (one, table) in enumerate(zip(recordings, probabilities, strict=True)):
         if table.shape != (one.size, ids.size):
-            raise ValueError(f"proba[{i}] has shape {table.shape}; labels[{i}] needs {(one.size, ids.size)}.")
+            raise ValueError(
+                f"proba[{i}] has shape {table.shape}; give shape {(one.size, ids.size)}, to match labels[{i}]."
+            )
         at = order[np.searchsorted(ids, one, sorter=order).clip(max=ids.size - 1)]
         picked.append(np.where(ids[at] == one, table[np.arange(one.size), at], 0.0))
     return np.concatenate(picked, dtype=np.float64)
@@ -125,22 +143,22 @@ def _columns(recordings: list[np.ndarray], proba: Any, classes: ArrayLike | None
 def segments_to_labels(
     segments: pd.DataFrame, lengths: Sequence[int], *, fill: int = 0, overlap: int | None = None
 ) -> list[np.ndarray]:
-    """Write a table of segments as one label per sample.
+    """Return one label per sample from a table of segments.
 
-    The inverse of `labels_to_segments`, for labels without -1, when `fill` is its `background`.
+    This is the inverse of `labels_to_segments` for labels without -1, if `fill` is its `background`.
 
     Parameters
     ----------
     segments : pandas.DataFrame
-        Columns ``recording, start, end, label``, whole numbers; the order of rows does not matter, other columns are
-        not read.
+        Table with columns ``recording, start, end, label`` of whole numbers, in any order of rows; other columns are
+        ignored.
     lengths : sequence of int of length n
         Number of samples of each recording.
     fill : int, default=0
-        Label of the samples in no segment: the background, or -1 for unlabeled.
+        Label of the samples outside all segments: the background, or -1 for unlabeled.
     overlap : int or None, default=None
-        Label of the samples that segments of different labels share: -1 says that nobody knows which is right. None:
-        segments that share samples are refused.
+        Label of the samples that segments of different labels share; -1 leaves these samples unlabeled. None: segments
+        that share samples raise an error.
 
     Returns
     -------
@@ -150,8 +168,8 @@ def segments_to_labels(
     Raises
     ------
     ValueError
-        If a column is missing, or a segment is of an unknown recording, is empty, lies outside its recording,
-        overlaps another without `overlap`, or has a label below -1. The message names the row.
+        If a column is missing, or a segment names an unknown recording, is empty, lies outside its recording, overlaps
+        another segment without `overlap`, or has a label below -1. The message names the row.
 
     Examples
     --------
@@ -161,7 +179,7 @@ def segments_to_labels(
     >>> [labels.tolist() for labels in segments_to_labels(table, [4, 2])]
     [[0, 1, 1, 0], [2, 2]]
 
-    A segment within another:
+    A segment inside another segment:
 
     >>> table = pd.DataFrame({"recording": [0, 0], "start": [0, 2], "end": [6, 4], "label": [1, 2]})
     >>> segments_to_labels(table, [8], overlap=-1)[0].tolist()
@@ -169,7 +187,7 @@ def segments_to_labels(
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     if sizes.ndim != 1 or (sizes < 0).any():
-        raise ValueError(f"lengths={lengths!r}; give one number of samples, >= 0, per recording.")
+        raise ValueError(f"lengths={lengths!r}; give one number of samples (>= 0) per recording.")
     columns = _read_columns(segments)
     _check_rows(segments, columns, sizes, apart=overlap is None)
     recording, start, end, label = columns
@@ -178,37 +196,16 @@ def segments_to_labels(
     inside, written = expand_ranges(start + offsets[recording], end - start), np.repeat(label, end - start)
     flat[inside] = written
     if overlap is not None:
-        flat[inside[flat[inside] != written]] = overlap  # where another segment has written later
+        flat[inside[flat[inside] != written]] = overlap  # a later segment has overwritten these samples
     return [flat[begin:stop] for begin, stop in pairwise(offsets)]
 
 
 def _read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
-    """Read recording, start, end and label as int64.
-
-    Parameters
-    ----------
-    segments : pandas.DataFrame
-
-    Returns
-    -------
-    list of ndarray of int64
-
-    Raises
-    ------
-    ValueError
-        If a column is missing, or holds what is no whole number; the message names the row.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from sslts.segments.tables import _read_columns
-    >>> [v.tolist() for v in _read_columns(pd.DataFrame({"recording": [0], "start": [1], "end": [3], "label": [2]}))]
-    [[0], [1], [3], [2]]
-    """
+    """Return the columns recording, start, end and label as int64; raise if a value is not a whole number."""
     names = ["recording", "start", "end", "label"]
     missing = [name for name in names if name not in segments.columns]
     if missing:
-        raise ValueError(f"segments has no column {missing[0]!r}; give recording, start, end and label.")
+        raise ValueError(f"segments has no column {missing[0]!r}; give the columns recording, start, end and label.")
     columns = []
     for name in names:
         values = pd.to_numeric(segments[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -223,50 +220,29 @@ def _read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
 def _check_rows(
     segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndarray | None = None, *, apart: bool = True
 ) -> None:
-    """Raise if a row can't be painted, naming it.
+    """Raise if a row is not a valid segment; the message names the row.
 
-    Parameters
-    ----------
-    segments : pandas.DataFrame
-    columns : list of ndarray of int64
-        What `_read_columns` returns.
-    sizes : ndarray of int64 of shape (n,), default=None
-        Samples of each recording. None: there may be any number of recordings, of any lengths.
-    apart : bool, default=True
-        Whether segments may not share samples.
-
-    Raises
-    ------
-    ValueError
-        If a segment is of an unknown recording, is empty, lies outside its recording, overlaps another, or has a label
-        below -1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pandas as pd
-    >>> from sslts.segments.tables import _check_rows, _read_columns
-    >>> table = pd.DataFrame({"recording": [0], "start": [1], "end": [3], "label": [2]})
-    >>> _check_rows(table, _read_columns(table), np.array([3]))
+    ``columns`` is the result of `_read_columns`. ``sizes`` (n,) holds the number of samples of each recording; None
+    allows any number of recordings of any length. ``apart=False`` allows segments to share samples.
     """
     recording, start, end, label = columns
 
     def refuse(broken: np.ndarray, problem: str) -> None:
         if broken.size:
             row = broken[0]
-            what = f"recording {recording[row]}, [{start[row]}, {end[row]}), label {label[row]}"
-            raise ValueError(f"segments row {segments.index[row]} ({what}) {problem}.")
+            segment = f"recording {recording[row]}, [{start[row]}, {end[row]}), label {label[row]}"
+            raise ValueError(f"segments row {segments.index[row]} ({segment}) {problem}.")
 
     outside = recording < 0 if sizes is None else (recording < 0) | (recording >= sizes.size)
-    known = "" if sizes is None else f"lengths has {sizes.size}, "
-    refuse(np.flatnonzero(outside), f"is of an unknown recording; {known}counted from 0")
+    known = "recordings are" if sizes is None else f"lengths has {sizes.size} recordings,"
+    refuse(np.flatnonzero(outside), f"names an unknown recording; {known} numbered from 0")
     refuse(np.flatnonzero(end <= start), "ends at or before its start; `end` is exclusive, a segment has >= 1 sample")
     if sizes is None:
-        refuse(np.flatnonzero(start < 0), "begins before sample 0; cut it")
+        refuse(np.flatnonzero(start < 0), "starts before sample 0; clip it")
     else:
         beyond = np.flatnonzero((start < 0) | (end > sizes[recording]))
         there = sizes[recording[beyond[0]]] if beyond.size else 0
-        refuse(beyond, f"lies outside its recording of {there} samples; cut it or mend lengths")
+        refuse(beyond, f"lies outside its recording of {there} samples; clip it or fix lengths")
     refuse(np.flatnonzero(label < -1), "has a label below -1; labels are integers >= 0, or -1 for unlabeled")
     if not apart:
         return
@@ -277,23 +253,23 @@ def _check_rows(
         first = segments.index[before[np.argmax(clash)]]
         refuse(
             after[clash],
-            f"overlaps row {first}; a sample has one label: keep one of the two, cut them, or pass overlap=-1",
+            f"overlaps row {first}; a sample has one label: keep one of the two rows, clip them, or pass overlap=-1",
         )
 
 
 def count_segments(
     segments: pd.DataFrame, *, n_recordings: int | None = None, labels: Sequence[int] | None = None
 ) -> pd.DataFrame:
-    """Count the segments of each label in each recording.
+    """Return the number of segments of each label in each recording.
 
     Parameters
     ----------
     segments : pandas.DataFrame
-        Columns ``recording`` and ``label``, as `labels_to_segments` gives.
+        Table with columns ``recording`` and ``label``, in the form of `labels_to_segments`.
     n_recordings : int, default=None
-        Number of recordings; those without a segment get a row of zeros. None: only recordings with a segment.
+        Number of recordings; recordings without a segment have a row of zeros. None: only recordings with a segment.
     labels : sequence of int, default=None
-        The labels to count, in this order; those without a segment get a column of zeros. None: those in `segments`.
+        Labels to count, in this order; labels without a segment have a column of zeros. None: the labels in `segments`.
 
     Returns
     -------
@@ -303,7 +279,7 @@ def count_segments(
     Raises
     ------
     ValueError
-        If a segment is of a recording that `n_recordings` excludes.
+        If `segments` has a recording number of `n_recordings` or more.
 
     Examples
     --------
@@ -317,7 +293,10 @@ def count_segments(
     if n_recordings is not None and len(segments):
         last = segments["recording"].max()
         if last >= n_recordings:
-            raise ValueError(f"n_recordings={n_recordings}, yet segments has a recording {last}; it counts from 0.")
+            raise ValueError(
+                f"n_recordings={n_recordings}, but segments has recording {last}, numbered from 0; give "
+                f"n_recordings={last + 1} or more."
+            )
     rows, row = np.unique(segments["recording"].to_numpy(dtype=np.int64), return_inverse=True)
     columns, column = np.unique(segments["label"].to_numpy(dtype=np.int64), return_inverse=True)
     counts = np.bincount(row * columns.size + column, minlength=rows.size * columns.size)

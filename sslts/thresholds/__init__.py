@@ -1,11 +1,11 @@
-"""Whom to believe: from the teacher's probabilities to a weight for each sample.
+"""Thresholds: they turn the teacher's probabilities into a weight for each pseudo-label.
 
-A threshold is a recipe; ``build(n_classes)`` returns the module that holds its statistics, if it has any. The module is
-asked in steps, because views move time in between: ``observe`` sees the teacher's probabilities as they were made,
-``align`` may change them, ``forward`` weighs them as the strong view has moved them.
+A threshold is a recipe; ``build(n_classes)`` returns a module that may hold running statistics. The module has three
+methods, because the strong view moves time between the calls: ``observe`` gets the teacher's probabilities of the weak
+view, ``align`` may change them, and ``forward`` returns weights for the probabilities that the strong view has moved.
 
-A file for each paper's: ``fixed.py``, ``curriculum.py``, ``self_adaptive.py``, ``soft.py``, ``relative.py``; what they
-share is in ``threshold.py``, ``module.py``, ``alignment.py`` and ``shares.py``.
+Each method of a paper has its own file: ``fixed.py``, ``curriculum.py``, ``self_adaptive.py``, ``soft.py`` and
+``relative.py``. Shared code is in ``threshold.py``, ``module.py``, ``_alignment.py`` and ``_shares.py``.
 """
 
 from sslts.thresholds.curriculum import CurriculumThreshold

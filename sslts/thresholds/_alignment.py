@@ -1,4 +1,4 @@
-"""Alignment of the classes' shares, around any other threshold's module."""
+"""Distribution alignment, as a wrapper around the module of any threshold."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ from sslts.thresholds.module import _MOMENTUM, ThresholdModule, _Labeled
 
 
 class AlignedModule(ThresholdModule):
-    """Alignment of the weights, and of what the pseudo-labels are taken from if it ``labels``.
+    """Module that aligns probabilities before the module ``inner`` weighs them.
 
-    If it ``follows``, the classes' shares are to be those of the teacher's answers to labeled samples.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sslts.thresholds import FixedThreshold
-    >>> inner = FixedThreshold(0.5).build(n_classes=2)
-    >>> module = AlignedModule(inner, torch.tensor([0.5, 0.5]), limit=2.0, labels=True, follows=False)
-    >>> module.align(torch.tensor([[[0.75], [0.25]]])).tolist()  # before anything is seen
-    [[[0.75], [0.25]]]
+    With ``labels``, pseudo-labels come from the aligned probabilities too; without it, only the weights do. With
+    ``follows``, the target shares are a running average of the teacher's probabilities of labeled samples.
     """
 
     share: Tensor

@@ -1,4 +1,4 @@
-"""One threshold for all: FixMatch's (Sohn et al. 2020), and what a number stands for."""
+"""The threshold of FixMatch (Sohn et al. 2020), and functions that read the parameter ``threshold``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import cast
 
 from torch import Tensor
 
+from sslts.recipes import bounded
 from sslts.thresholds.module import ThresholdModule
 from sslts.thresholds.threshold import Threshold
 
@@ -23,12 +24,12 @@ class _FixedModule(ThresholdModule):
 
 @dataclass(frozen=True)
 class FixedThreshold(Threshold):
-    """Believe a sample where the largest probability is at least ``tau`` (Sohn et al. 2020, eq. 4).
+    """Threshold that accepts a pseudo-label if its probability is at least ``tau`` (Sohn et al. 2020, eq. 4).
 
     Parameters
     ----------
     tau : float
-        In [0, 1]; 0.95 in the paper.
+        From 0 to 1; 0.95 in the paper.
     alignment, alignment_limit
         See `Threshold`.
 
@@ -40,14 +41,18 @@ class FixedThreshold(Threshold):
     [[1.0, 0.0]]
     """
 
-    tau: float = 0.95
+    tau: float = bounded(0.95, most=1)
 
     def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:  # noqa: ARG002
         return _FixedModule(self.tau)
 
 
 def as_threshold(threshold: float | Threshold) -> Threshold:
-    """Return a threshold object; a number means `FixedThreshold`.
+    """Return a threshold object; a number becomes a `FixedThreshold`.
+
+    Parameters
+    ----------
+    threshold : float or Threshold
 
     Examples
     --------
@@ -58,12 +63,19 @@ def as_threshold(threshold: float | Threshold) -> Threshold:
 
 
 def build_threshold(threshold: float | Threshold, shares: Tensor) -> ThresholdModule:
-    """Return the module of a threshold, for classes that have these shares among labeled samples.
+    """Return the module of a threshold.
+
+    Parameters
+    ----------
+    threshold : float or Threshold
+        A number becomes a `FixedThreshold`.
+    shares : Tensor, shape (K,)
+        Class shares of the labeled samples.
 
     Raises
     ------
     ValueError
-        If a threshold of one's own builds something else.
+        If ``build`` of a custom threshold does not return a `ThresholdModule`.
 
     Examples
     --------
@@ -74,7 +86,7 @@ def build_threshold(threshold: float | Threshold, shares: Tensor) -> ThresholdMo
     module = as_threshold(threshold).build(len(shares), shares)
     if not isinstance(module, ThresholdModule):
         raise ValueError(
-            f"threshold={threshold!r} built a {type(module).__name__}; its `build` has to return a "
+            f"threshold={threshold!r} built a {type(module).__name__}; its `build` must return a "
             "sslts.thresholds.ThresholdModule."
         )
     return module.float()

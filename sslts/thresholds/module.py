@@ -1,4 +1,4 @@
-"""What a threshold builds: it weighs samples, and holds the running statistics for that."""
+"""Base class of the modules that thresholds build; they weigh pseudo-labels and hold running statistics."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-_MOMENTUM = 0.99  # of all running statistics; a step sees many samples
+_MOMENTUM = 0.99  # for all running statistics; a step sees many samples
 _Labeled = tuple[Tensor, Tensor]
 
 
 class ThresholdModule(nn.Module, ABC):
-    """What `Threshold.build` returns.
+    """Base class of the modules that `Threshold.build` returns.
 
-    ``needs_labeled`` says whether ``observe`` wants the teacher's answer to labeled windows too.
+    ``needs_labeled`` is True if ``observe`` also needs the teacher's probabilities of labeled windows.
 
     Examples
     --------
@@ -29,7 +29,9 @@ class ThresholdModule(nn.Module, ABC):
 
     @torch.no_grad()
     def observe(self, proba: Tensor, valid: Tensor, labeled: _Labeled | None = None) -> None:
-        """Update running statistics, without a question to the host: a GPU would have to be waited for.
+        """Update the running statistics.
+
+        Implementations read no tensor value on the host, because the host would wait for the GPU.
 
         Parameters
         ----------
@@ -37,11 +39,12 @@ class ThresholdModule(nn.Module, ABC):
             The teacher's probabilities of unlabeled windows.
         valid : Tensor of bool, shape (B, T)
         labeled : (Tensor, Tensor of bool) or None, shapes (B', K, T') and (B', T')
-            Its probabilities of labeled windows, and which of the samples are labeled; given if ``needs_labeled``.
+            The teacher's probabilities of labeled windows, and a mask of the labeled samples; given if
+            ``needs_labeled``.
         """
 
     def align(self, proba: Tensor) -> Tensor:
-        """Return probabilities whose classes are as frequent as they should be; as they are, without alignment."""
+        """Return the probabilities after distribution alignment; without alignment, return them unchanged."""
         return proba
 
     @abstractmethod
@@ -49,5 +52,5 @@ class ThresholdModule(nn.Module, ABC):
         """Return the weight in [0, 1] of each sample, (B, T), from probabilities (B, K, T)."""
 
     def penalize(self, logits: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG002
-        """Return a loss of its own on the student's answers (B, K, T), believed by ``weight`` (B, T); zero for most."""
+        """Return an extra loss on the student's logits (B, K, T) with weights (B, T); zero for most thresholds."""
         return logits.new_zeros(())

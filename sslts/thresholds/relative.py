@@ -1,4 +1,4 @@
-"""AdaMatch's threshold (Berthelot et al. 2022): relative to the confidence on labeled samples."""
+"""The threshold of AdaMatch (Berthelot et al. 2022): relative to the confidence on labeled samples."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sslts.recipes import bounded
 from sslts.thresholds._shares import average_values
 from sslts.thresholds.module import ThresholdModule, _Labeled
 from sslts.thresholds.threshold import Threshold
@@ -32,16 +33,18 @@ class _RelativeModule(ThresholdModule):
 
 @dataclass(frozen=True)
 class RelativeThreshold(Threshold):
-    """Believe a sample from ``tau`` times the mean confidence on the labeled samples of the same batch.
+    """Threshold at ``tau`` times the mean confidence on the labeled samples of the same batch.
 
-    Source: Berthelot et al. 2022, "AdaMatch", section 3.2. The teacher sees the labeled windows' weak view too.
+    The teacher also predicts the weak view of the labeled windows. Source: Berthelot et al. 2022, "AdaMatch",
+    section 3.2.
 
     Parameters
     ----------
     tau : float
+        Factor of the mean confidence, from 0 to 1.
     alignment, alignment_limit
-        See `Threshold`; "labeled" in the paper, and not to the shares of the labels but to those of the teacher's
-        answers to labeled samples, a running average.
+        See `Threshold`. The paper uses "labeled"; the target shares are then a running average of the teacher's
+        probabilities of labeled samples, not the shares of the labels.
 
     Examples
     --------
@@ -53,7 +56,7 @@ class RelativeThreshold(Threshold):
     [[1.0]]
     """
 
-    tau: float = 0.9
+    tau: float = bounded(0.9, most=1)
 
     def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:  # noqa: ARG002
         return _RelativeModule(self.tau)

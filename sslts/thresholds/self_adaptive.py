@@ -1,4 +1,4 @@
-"""FreeMatch's threshold (Wang et al. 2023): it follows the teacher's confidence."""
+"""The threshold of FreeMatch (Wang et al. 2023): it follows the teacher's confidence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sslts.recipes import bounded
 from sslts.thresholds._shares import average_samples, average_values, compare_shares, count_classes, expect_shares
 from sslts.thresholds.module import _MOMENTUM, ThresholdModule, _Labeled
 from sslts.thresholds.threshold import Threshold
@@ -46,7 +47,7 @@ class _SelfAdaptiveModule(ThresholdModule):
         mean = (proba * weight[:, None]).sum((0, 2)) / weight.sum().clamp(min=1)
         expected = _normalize(self.share / self.histogram.clamp(min=1e-6))
         count = count_classes(proba.max(1).indices, weight, len(mean))
-        occurs = count > 0  # of a class that does not, as of all where nothing is believed, nothing can be said
+        occurs = count > 0  # a class without accepted samples adds nothing to the loss
         found = _normalize(torch.where(occurs, mean / count.clamp(min=1e-6), 0))
         return self.fairness * (expected * torch.where(occurs, found, 1).clamp(min=1e-12).log()).sum()
 
@@ -57,17 +58,17 @@ def _normalize(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SelfAdaptiveThreshold(Threshold):
-    """Follow the teacher's confidence: its running mean, scaled for each class by that class' running probability.
+    """Threshold at the running mean of the teacher's confidence, scaled by the running probability of each class.
 
     Source: Wang et al. 2023, "FreeMatch", eqs. 5-8; the fairness term is eqs. 9-11.
 
     Parameters
     ----------
     fairness : float
-        Weight of the fairness term beside the labeled loss, whatever that of the unlabeled one; 0.05 in the paper
-        for most datasets, 0 leaves it out.
+        Weight of the fairness term relative to the labeled loss, 0 or more; it does not depend on the weight of the
+        unlabeled loss. The paper uses 0.05 for most datasets; 0 removes the term.
     expected : {"uniform", "labeled"}
-        Shares of classes that are learnt alike; see `CurriculumThreshold`.
+        Class shares to expect if all classes are learned equally well; see `CurriculumThreshold`.
     alignment, alignment_limit
         See `Threshold`.
 
@@ -75,11 +76,11 @@ class SelfAdaptiveThreshold(Threshold):
     --------
     >>> import torch
     >>> module = SelfAdaptiveThreshold().build(n_classes=2)
-    >>> module(torch.tensor([[[0.6], [0.4]]])).tolist()  # it starts at 1 / n_classes
+    >>> module(torch.tensor([[[0.6], [0.4]]])).tolist()  # the threshold starts at 1 / n_classes
     [[1.0]]
     """
 
-    fairness: float = 0.0
+    fairness: float = bounded(0.0)
     expected: Literal["uniform", "labeled"] = "uniform"
 
     def _build(self, n_classes: int, prior: Tensor | None) -> ThresholdModule:

@@ -1,4 +1,4 @@
-"""SoftMatch's weights (Chen et al. 2023): by how far confidence lies below its mean."""
+"""The weights of SoftMatch (Chen et al. 2023): lower, the further the confidence is below its mean."""
 
 from __future__ import annotations
 
@@ -37,21 +37,23 @@ class _SoftModule(ThresholdModule):
 
 @dataclass(frozen=True)
 class SoftThreshold(Threshold):
-    """Weigh a sample by how far its confidence lies below the running mean, on a Gaussian of their running spread.
+    """Threshold with soft weights: a Gaussian of the distance of the confidence below its running mean.
 
-    ``exp(-min(p - mu, 0)^2 / (2 sigma^2 / 4))`` (Chen et al. 2023, "SoftMatch", eqs. 5-7, with two standard deviations
-    as in the paper's code).
+    The weight is ``exp(-min(p - mu, 0)^2 / (2 sigma^2 / 4))``, with the running mean ``mu`` and variance ``sigma^2`` of
+    the confidence ``p`` (Chen et al. 2023, "SoftMatch", eqs. 5-7). The factor 4 is two standard deviations squared, as
+    in the code of the paper.
 
     Parameters
     ----------
     alignment, alignment_limit
-        See `Threshold`; "uniform" in the paper, and of the weights alone: pseudo-labels stay the teacher's.
+        See `Threshold`. The paper uses "uniform". Only the weights are aligned; pseudo-labels come from the
+        probabilities without alignment.
 
     Examples
     --------
     >>> import torch
     >>> module = SoftThreshold().build(n_classes=2)
-    >>> module(torch.tensor([[[0.9], [0.1]]])).tolist()  # above the mean, which starts at 1 / n_classes
+    >>> module(torch.tensor([[[0.9], [0.1]]])).tolist()  # above the running mean, which starts at 1 / n_classes
     [[1.0]]
     """
 

@@ -1,16 +1,15 @@
-"""The recipe of a threshold: what it is, and alignment as an option of each."""
+"""Base class of thresholds, with distribution alignment as an option."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from sslts.recipes import Bounds, Recipe
+from sslts.recipes import Recipe, bounded
 from sslts.thresholds._alignment import AlignedModule
 from sslts.thresholds._shares import expect_shares
 from sslts.thresholds.module import ThresholdModule
@@ -23,12 +22,12 @@ class Threshold(Recipe, ABC):
     Parameters
     ----------
     alignment : {"uniform", "labeled"} or None
-        Distribution alignment (Berthelot et al. 2020, ReMixMatch): the teacher's probabilities are multiplied by what
-        the classes' shares should be over what they are on a running average. "labeled" takes the shares of the
-        labeled samples.
+        Distribution alignment (Berthelot et al. 2020, ReMixMatch): the teacher's probabilities are multiplied by the
+        target share of each class over its running average share. "labeled" uses the class shares of the labeled
+        samples as target.
     alignment_limit : float
-        What a class' probability is multiplied or divided by at most, 1 or more; for shares that are not quite those
-        of the unlabeled recordings.
+        Largest factor by which the probability of a class is multiplied or divided, 1 or more. Lower it if the target
+        shares may differ from the shares in the unlabeled recordings.
 
     Examples
     --------
@@ -37,15 +36,11 @@ class Threshold(Recipe, ABC):
     True
     """
 
-    alignment: Literal["uniform", "labeled"] | None = field(default=None, kw_only=True)
-    alignment_limit: float = field(default=math.inf, kw_only=True)
+    _: KW_ONLY
+    alignment: Literal["uniform", "labeled"] | None = None
+    alignment_limit: float = bounded(math.inf, 1)
 
     _aligns_labels: ClassVar[bool] = True
-    _bounds: ClassVar[Mapping[str, Bounds]] = {
-        "tau": Bounds(most=1),
-        "fairness": Bounds(),
-        "alignment_limit": Bounds(1),
-    }
 
     def build(self, n_classes: int, prior: Tensor | None = None) -> ThresholdModule:
         """Return the module that weighs probabilities of ``n_classes`` classes.
@@ -54,12 +49,12 @@ class Threshold(Recipe, ABC):
         ----------
         n_classes : int
         prior : Tensor or None, shape (n_classes,)
-            Shares of the classes among labeled samples; needed for ``alignment="labeled"``.
+            Class shares of the labeled samples; needed for ``alignment="labeled"``.
 
         Raises
         ------
         ValueError
-            If ``alignment`` is unknown, or asks for a prior that is not given.
+            If ``alignment`` is unknown, or is "labeled" and ``prior`` is missing.
         """
         if self.alignment is None:
             return self._build(n_classes, prior)
@@ -73,5 +68,5 @@ class Threshold(Recipe, ABC):
         """Return the module without alignment."""
 
     def __call__(self, n_classes: int) -> ThresholdModule:
-        """Build the module; a recipe is callable."""
+        """Return the module of `build`, because every recipe is callable."""
         return self.build(n_classes)

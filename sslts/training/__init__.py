@@ -1,7 +1,7 @@
-"""The training loop: a skorch net that descends one criterion.
+"""The training loop: a skorch net that minimizes one criterion.
 
-The net never asks which method it trains. An estimator hands it a criterion that turns a `Batch` into `Losses` with
-the help of a `Step`; everything else here is common to all methods.
+The net does not know which method it trains. An estimator gives it a criterion that computes `Losses` from a `Batch`
+and a `Step`; everything else in this package is common to all methods.
 """
 
 from sslts.training.averaging import AveragedModule

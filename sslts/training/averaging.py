@@ -1,4 +1,4 @@
-"""The teacher: the average of a network over its training."""
+"""The teacher: the average of a network's weights over training."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_STATISTICS = ("running_mean", "running_var")  # as torch names those of its norms
+_STATISTICS = ("running_mean", "running_var")  # buffers of torch's normalization layers
 
 
 class AveragedModule(nn.Module):
-    """An exponential moving average of weights and BatchNorm statistics, always in evaluation mode.
+    """An exponential moving average of a module's weights and BatchNorm statistics, always in evaluation mode.
 
-    Other buffers are copied: a mask of minus infinity has no average, and of a position or a scale none is meant.
-
-    The decay warms up as ``(1 + t) / (10 + t)``, and the first update copies: random weights are soon forgotten.
+    Other buffers are copied from the student, because an average of them makes no sense (a mask of minus infinity, for
+    example). The decay warms up as ``(1 + t) / (10 + t)`` and the first update copies the student, so that random
+    weights are soon forgotten.
 
     Parameters
     ----------
     module : torch.nn.Module
-        What it begins as.
+        Start of the average; the module is copied.
     decay : float
+        Weight of the average in each update, from 0 to below 1; the student has weight ``1 - decay``.
     warm_up : bool, default=True
-        False keeps the decay as it is from the first update on: of a module that has learnt something, the average is
-        then worth more than what the next few steps make of it.
+        Whether the decay warms up. False uses the full decay from the first update on, for a module that is already
+        trained.
 
     Examples
     --------
@@ -50,14 +51,14 @@ class AveragedModule(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what the averaged network says."""
+        """Return the output of the averaged network."""
         return self.module(x)
 
     def fold_norms(self) -> nn.Module:
-        """Return what says the same in fewer operations: the network's own ``fold_norms()``, or itself if it has none.
+        """Return an equivalent, faster network: the result of the network's ``fold_norms``, else the network itself.
 
-        It is made once for these weights. A change of theirs is seen, unless it is made behind torch's back
-        (``weight.data``).
+        The result is kept until the weights change. Changes through ``weight.data`` are not noticed, because torch does
+        not count them.
 
         Examples
         --------
@@ -73,7 +74,7 @@ class AveragedModule(nn.Module):
         fold = getattr(self.module, "fold_norms", None)
         if fold is None:
             return self.module
-        # Tensors that were made in torch's inference mode count no versions.
+        # Tensors made in torch's inference mode have no version counter.
         now = [
             (t.data_ptr(), 0 if t.is_inference() else t._version)
             for t in chain(self.module.parameters(), self.module.buffers())
@@ -88,13 +89,14 @@ class AveragedModule(nn.Module):
 
     @torch.no_grad()
     def update_parameters(self, student: nn.Module, step: int | None = None) -> None:
-        """Let the average follow.
+        """Update the average with the current weights of the student.
 
         Parameters
         ----------
         student : torch.nn.Module
-        step : int or None
-            How many updates there were. None asks ``n_averaged``, for which a GPU has to be waited for.
+            Module with the same weights as the average.
+        step : int or None, default=None
+            Number of earlier updates. None reads ``n_averaged``, which has to wait for a GPU.
         """
         step = int(self.n_averaged) if step is None else step
         averaged, current, others, copied = self._pair(student)
@@ -108,7 +110,7 @@ class AveragedModule(nn.Module):
         self.n_averaged += 1
 
     def _pair(self, student: nn.Module) -> tuple[list[Tensor], ...]:
-        """Return own and the student's tensors, averaged ones and others; they stay the same for a whole training."""
+        """Return the tensors of average and student: averaged pairs, then copied pairs; cached for the training."""
         if self._pairs is None or self._pairs[0] is not student:
             mine, yours = (
                 [(name, t.detach()) for name, t in chain(module.named_parameters(), module.named_buffers())]

@@ -1,4 +1,4 @@
-"""What a training step learns from: batches of windows, drawn from recordings in memory or read from elsewhere."""
+"""Batches of training windows, from recordings in memory or read from files."""
 
 from __future__ import annotations
 
@@ -19,24 +19,9 @@ from sslts.training.windows import WindowSampler
 
 
 class _HeldWindows:
-    """Recordings on the device as one flat tensor; a batch is gathered with one index operation.
+    """Windows of recordings that are held on the device as one flat tensor; one index operation gathers a batch.
 
-    Parameters
-    ----------
-    recordings : NormalizedRecordings
-    wanted : ndarray of int, shape (m,)
-        Recordings from which windows are drawn; the others are not held.
-    window_length : int
-    device : torch.device
-
-    Examples
-    --------
-    >>> from sslts.recordings import as_recordings
-    >>> seen = NormalizedRecordings(as_recordings([np.arange(5.0), np.array([7.0, 8.0, 9.0])]), None, width=0)
-    >>> windows = _HeldWindows(seen, np.array([0, 1]), 3, torch.device("cpu"))
-    >>> x, valid = windows.cut(np.array([0, 1]), np.array([2, 1]))
-    >>> x.tolist(), valid.tolist()
-    ([[[2.0, 3.0, 4.0]], [[8.0, 9.0, 0.0]]], [[True, True, True], [True, True, False]])
+    Only the recordings ``wanted`` are held.
     """
 
     def __init__(
@@ -55,7 +40,7 @@ class _HeldWindows:
         self.step = torch.arange(window_length, device=device)
 
     def cut(self, recording: np.ndarray, start: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return the signals (B, C, T) of windows, and which of their samples (B, T) lie in the recording."""
+        """Return the signals (B, C, T) of windows, and a mask (B, T) of the samples inside the recording."""
         which, first = _send(recording, self.device), _send(start, self.device)
         position = first[:, None] + self.step
         valid = position < self.lengths[which, None]
@@ -64,27 +49,13 @@ class _HeldWindows:
 
 
 class _ReadWindows:
-    """Recordings that stay where they are; only the windows of a batch are read.
-
-    Parameters
-    ----------
-    recordings : NormalizedRecordings
-    window_length : int
-
-    Examples
-    --------
-    >>> from sslts.recordings import as_recordings
-    >>> seen = NormalizedRecordings(as_recordings([np.arange(5.0), np.array([7.0, 8.0, 9.0])]), None, width=0)
-    >>> x, valid = _ReadWindows(seen, 3).cut(np.array([0, 1]), np.array([2, 1]))
-    >>> x.tolist(), valid.tolist()
-    ([[[2.0, 3.0, 4.0]], [[8.0, 9.0, 0.0]]], [[True, True, True], [True, True, False]])
-    """
+    """Windows of recordings that are not held; the windows of each batch are read when needed."""
 
     def __init__(self, recordings: NormalizedRecordings, window_length: int) -> None:
         self.recordings, self.window_length = recordings, window_length
 
     def cut(self, recording: np.ndarray, start: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return the signals (B, C, T) of windows, and which of their samples (B, T) lie in the recording."""
+        """Return the signals (B, C, T) of windows, and a mask (B, T) of the samples inside the recording."""
         source = self.recordings.recordings
         stop = np.minimum(start + self.window_length, source.lengths[recording])
         x = np.zeros((len(recording), source.n_channels, self.window_length), dtype=np.float32)
@@ -94,27 +65,32 @@ class _ReadWindows:
 
 
 class WindowDataset(Dataset):
-    """All recordings, and batches of windows drawn from them.
+    """A data set of all recordings, from which batches of windows are drawn.
 
-    What is in memory, and fits twice into the device's, is held there as one flat tensor (`_HeldWindows`). Of anything
-    else, only the windows of a batch are read, while the step before runs (`_ReadWindows`). Both give the same batches:
-    that of a step depends on the seed and the number of the step alone.
+    Recordings in memory that fit twice into the memory of the device are held there as one flat tensor. For other
+    recordings, the windows of a batch are read while the previous step runs. Both ways give the same batches: a batch
+    depends only on the seed and the number of the step.
 
     Parameters
     ----------
     recordings : NormalizedRecordings
+        The normalized signals.
     labels : LabelRuns
         Class indices, ``-1`` where unlabeled.
     window_length : int
+        Samples in a window.
     batch_size : int
         Labeled windows in a batch.
     n_unlabeled : int
         Unlabeled windows in a batch.
     n_classes : int
+        Number of classes.
     device : torch.device
+        Device of the batches.
     seed : int
-    others : mapping of str to WindowDataset, default=None
-        Further pools of recordings, whose labeled windows a batch holds too.
+        Seed of the random positions of the windows.
+    others : mapping of str to WindowDataset, or None, default=None
+        Additional pools of recordings; each batch also contains labeled windows of each pool.
 
     Examples
     --------
@@ -160,14 +136,14 @@ class WindowDataset(Dataset):
         return len(self.labels)
 
     def gather(self, recording: np.ndarray, start: np.ndarray, *, labels: bool = True) -> Tracks:
-        """Return the windows that start at ``start`` (B,) of ``recording`` (B,); without labels, all are ``-1``."""
+        """Return the windows at ``start`` (B,) of ``recording`` (B,); with ``labels=False``, all targets are -1."""
         x, valid = self.windows.cut(recording, start)
         if not labels:
             return Tracks(x, torch.full_like(valid, -1, dtype=torch.int64), valid)
         return Tracks(x, _send(self.labels.cut(recording, start, self.window_length), valid.device), valid)
 
     def draw(self, step: int) -> Batch:
-        """Return the batch of a step, on the device if recordings are held there, else in the host's memory."""
+        """Return the batch of a step, on the device if the recordings are held there, else in host memory."""
         rng = np.random.default_rng((self.seed, step))
         labeled = self._draw_labeled(rng)
         unlabeled = self.gather(*self.sampler.draw_unlabeled(self.n_unlabeled, rng), labels=False)
@@ -177,7 +153,7 @@ class WindowDataset(Dataset):
         return self.gather(*self.sampler.draw_labeled(self.batch_size, rng))
 
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
-        """Yield the batches of steps ``first`` to ``last``, on the device; what has to be read is read ahead."""
+        """Yield the batches of steps ``first`` to ``last`` on the device, reading the next batch in the background."""
         if self.holds or first >= last:
             yield from (self.draw(step) for step in range(first, last))
             return
@@ -195,7 +171,7 @@ class WindowDataset(Dataset):
 
 
 def _fits(recordings: NormalizedRecordings, wanted: np.ndarray, device: torch.device) -> bool:
-    """Return whether recordings are in memory, and a copy leaves half of the device's memory free."""
+    """Return whether the recordings are in memory and a copy leaves half of the device's memory free."""
     given = recordings.recordings
     if any(given.is_lazy(int(i)) for i in wanted):
         return False
@@ -203,12 +179,6 @@ def _fits(recordings: NormalizedRecordings, wanted: np.ndarray, device: torch.de
 
 
 def _send(values: np.ndarray, device: torch.device) -> Tensor:
-    """Return an array as a tensor on the device; the host does not wait for its arrival.
-
-    Examples
-    --------
-    >>> _send(np.arange(2), torch.device("cpu"))
-    tensor([0, 1])
-    """
+    """Return an array as a tensor on the device, without waiting for the transfer."""
     tensor = torch.from_numpy(values)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

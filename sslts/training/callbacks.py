@@ -1,4 +1,4 @@
-"""What accompanies a training: the record of losses, the progress bar, the schedule of the learning rate."""
+"""Callbacks of the training: record of losses, progress bar, schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ _SCALARS = ("loss", "labeled_loss", "unlabeled_loss", "mask_rate")
 
 
 class LossRecorder(Callback):
-    """Average the parts of the loss over a logging interval, and write them into the net's history.
+    """Callback that averages the parts of the loss over a logging interval and records them in the net's history.
 
     Parameters
     ----------
-    classes : sequence of int
-        Those of the shares of pseudo-labels.
-    pseudo : bool
-        Whether there are pseudo-labels, so that their shares are in the history from the beginning, NaN at first.
+    classes : sequence of int, default=()
+        Classes, for the names of the columns ``share_<class>``.
+    pseudo : bool, default=False
+        Whether the method makes pseudo-labels. If True, the history has their shares from the first interval on, NaN
+        before the first pseudo-label.
 
     Examples
     --------
@@ -43,7 +44,7 @@ class LossRecorder(Callback):
         self.classes, self.pseudo = tuple(classes), pseudo
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        self.seconds_, self._clock = 0.0, time.perf_counter()  # a clock of this process: not saved
+        self.seconds_, self._clock = 0.0, time.perf_counter()  # the clock belongs to this process and is not saved
         self.reported_: list[str] = []  # columns that the criterion adds to the history
         self._clear()
 
@@ -73,7 +74,7 @@ class LossRecorder(Callback):
         self._clear()
 
     def _record_shares(self, history: Any) -> None:
-        """Record single numbers, which loggers take."""
+        """Record each share as a single number, because loggers can not store arrays."""
         total = self.sums_.get("shares")
         if total is None and not self.pseudo:
             return
@@ -83,7 +84,7 @@ class LossRecorder(Callback):
 
     @staticmethod
     def _record_train_loss(history: Any) -> None:
-        """Record the loss under the names that skorch's callbacks monitor."""
+        """Record the loss under the names that skorch's callbacks monitor by default."""
         loss = history[-1, "loss"]
         best = min((epoch["train_loss"] for epoch in history[:-1] if "train_loss" in epoch), default=math.inf)
         history.record("train_loss", loss)
@@ -91,9 +92,9 @@ class LossRecorder(Callback):
 
 
 class StepBar(Callback):
-    """Show one progress bar for the whole fit, with loss and mask rate.
+    """Callback that shows one progress bar for the whole fit, with loss and mask rate.
 
-    It is what ``verbose=1`` adds to a segmenter's callbacks.
+    ``verbose=1`` adds it to the callbacks of a segmenter.
 
     Examples
     --------
@@ -106,7 +107,7 @@ class StepBar(Callback):
     """
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
-        from tqdm.auto import tqdm  # skorch brings it
+        from tqdm.auto import tqdm  # installed with skorch
 
         self.bar_ = tqdm(total=net.max_steps, desc="fit", unit="step", initial=net.step_)
 
@@ -123,7 +124,7 @@ class StepBar(Callback):
         self.bar_ = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "bar_": None}  # of a training that broke off it is still there
+        return {**self.__dict__, "bar_": None}  # an open bar can not be copied
 
 
 def make_schedule(lr: float, max_steps: int) -> LRScheduler:

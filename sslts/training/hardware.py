@@ -1,4 +1,4 @@
-"""What ``"auto"`` means for device and precision; decided from the hardware's flags, never by timing."""
+"""Resolve device and precision ``"auto"`` from the flags of the hardware, never by timing."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 import torch
 
 _CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_UNKNOWN = 1 << 33  # bytes that are taken for granted where nothing says how much memory there is
+_UNKNOWN = 1 << 33  # bytes assumed if the size of the memory is unknown
 
 
 def choose_device(device: str) -> torch.device:
-    """Return the device that ``"auto"`` means: CUDA where there is one, then MPS, else the CPU.
+    """Return the torch device; ``"auto"`` takes CUDA if available, then MPS, then the CPU.
 
     Raises
     ------
     ValueError
-        If this machine has no such device.
+        If this machine does not have the device.
 
     Examples
     --------
@@ -30,8 +30,8 @@ def choose_device(device: str) -> torch.device:
         absence = explain_absence(device)
         if absence:
             raise ValueError(
-                f"device={device!r} is not here ({absence}); pass 'auto', 'cpu', or a device that torch finds on this "
-                "machine."
+                f"device={device!r} is not available ({absence}); pass 'auto', 'cpu', or a device that torch finds on "
+                "this machine."
             )
         return torch.device(device)
     if torch.cuda.is_available():
@@ -40,7 +40,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def explain_absence(device: str) -> str | None:
-    """Return why this machine has no such device, in torch's words; None if it has.
+    """Return torch's reason why a device is not available on this machine, or None if it is available.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def explain_absence(device: str) -> str | None:
 
 
 def choose_precision(precision: str, device: torch.device) -> str:
-    """Return what ``"auto"`` means: bfloat16 where the hardware's flags say that it pays, else float32.
+    """Return the precision; ``"auto"`` takes bfloat16 if the hardware computes it faster, else float32.
 
     Examples
     --------
@@ -72,10 +72,10 @@ def choose_precision(precision: str, device: torch.device) -> str:
 
 
 def _computes_bfloat16_fast() -> bool:
-    """Return whether products in bfloat16 take this processor less time than in float32.
+    """Return whether this CPU multiplies faster in bfloat16 than in float32.
 
-    AMX is made for them. Of AVX-512 BF16, AMD's processors make twice as many products a second as of float32, Intel's
-    half as many: they have AMX for it, which a virtual machine may hide.
+    CPUs with AMX do. With AVX-512 BF16 only, AMD's CPUs are twice as fast in bfloat16 as in float32, and Intel's CPUs
+    are half as fast: they rely on AMX, which a virtual machine may hide.
     """
     if torch.cpu._is_amx_tile_supported():
         return True
@@ -83,21 +83,14 @@ def _computes_bfloat16_fast() -> bool:
 
 
 def _name_vendor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return who made the processor, in the words of the operating system; empty where it does not tell."""
+    """Return the vendor of the CPU as the operating system names it, or an empty text if it does not."""
     if cpuinfo.exists():
         return next((line for line in cpuinfo.read_text().splitlines() if line.startswith("vendor_id")), "")
     return platform.processor()
 
 
 def _find_memory(device: torch.device) -> int:
-    """Return the bytes of memory that a device has: of a GPU those that are free, of a CPU all that
-    the machine has, or the container.
-
-    Examples
-    --------
-    >>> _find_memory(torch.device("cpu")) > 0
-    True
-    """
+    """Return the memory of a device in bytes: free memory of a GPU, total memory of the machine or container."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     names = getattr(os, "sysconf_names", {})
@@ -107,10 +100,10 @@ def _find_memory(device: torch.device) -> int:
 
 
 def _find_container_limit() -> int:
-    """Return the bytes that the process's container may use, of control groups of either version."""
+    """Return the memory limit of the container in bytes, from control groups of version 1 or 2."""
     for file in _CONTAINER_LIMITS:
         try:
             return int(Path(file).read_text())
-        except (OSError, ValueError):  # there is none, or it says "max"
+        except (OSError, ValueError):  # the file is missing, or it contains "max"
             continue
     return sys.maxsize

@@ -1,7 +1,7 @@
-"""The skorch net: one student pass and one teacher pass a step, the averaged teacher, seeds, precision.
+"""The skorch net: passes of student and teacher, the averaged teacher, seeds and precision.
 
-The net never asks which method it trains. An estimator hands it a criterion, a module that turns a `Batch` into
-`Losses` with the help of a `Step`; everything else here is common to all methods.
+The net does not know which method it trains. An estimator gives it a criterion, a module that computes `Losses` from a
+`Batch` and a `Step`; everything else in this file is common to all methods.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MAX_GRADIENT_NORM = 5.0
 
 
 class _Steps:
-    """An iterable of batches: the rest of a logging interval, until the net has made all its steps."""
+    """The batches of the current logging interval that are left, at most up to the last step of training."""
 
     def __init__(self, dataset: WindowDataset, net: SegmentationNet) -> None:
         self.dataset, self.net = dataset, net
@@ -43,12 +43,12 @@ class _Steps:
 
 
 def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -> nn.Module:
-    """Build the network with weights that depend on ``seed`` alone; the global random state stays as it was.
+    """Return a new module whose weights depend only on ``seed``; the global random state is unchanged.
 
     Raises
     ------
     ValueError
-        If ``network`` returns no module, or one whose weights have no shape yet.
+        If ``network`` does not return a module, or if the weights of the module have no shape yet.
 
     Examples
     --------
@@ -63,21 +63,23 @@ def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -
     with seed_torch(seed):
         module = network(n_channels, n_classes)
     if not isinstance(module, nn.Module):
-        raise ValueError(f"network={network!r} returned {type(module).__name__}, not a torch.nn.Module.")
+        raise ValueError(f"network={network!r} returned {type(module).__name__}; return a torch.nn.Module.")
     if any(map(is_lazy, chain(module.parameters(), module.buffers()))):
         raise ValueError(
-            f"network={network!r} returned a module whose weights have no shape yet, as of nn.LazyConv1d; build it for "
-            "n_channels and n_classes."
+            f"network={network!r} returned a module whose weights have no shape yet, such as nn.LazyConv1d; use layers "
+            "with sizes from n_channels and n_classes."
         )
-    return module.float()  # whatever torch's default is
+    return module.float()  # independent of torch's default dtype
 
 
-_GLOBAL_STATE = threading.RLock()  # torch has one global random state for all threads
+_GLOBAL_STATE = threading.RLock()  # all threads share torch's global random state
 
 
 @contextlib.contextmanager
 def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Run with torch's global random state seeded, that of ``device`` too, and restore it; one thread at a time.
+    """Return a context that seeds torch's global random states (CPU and ``device``) and restores them at its end.
+
+    One thread at a time enters the context.
 
     Examples
     --------
@@ -95,7 +97,7 @@ def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
             yield
             return
         module = torch.get_device_module(device.type)
-        current = module.device(device) if device.type == "cuda" else contextlib.nullcontext()  # of several GPUs
+        current = module.device(device) if device.type == "cuda" else contextlib.nullcontext()  # one of many GPUs
         with current:
             state = module.get_rng_state()
             module.manual_seed(seed)
@@ -111,41 +113,42 @@ def _make_contiguous(module: nn.Module, state: dict[str, Any], prefix: str, meta
         state[name] = value.contiguous()
 
 
-def _is_on_purpose(error: KeyboardInterrupt) -> bool:
-    """Return whether a callback raised it itself, at the end of an interval: so skorch's end a training too.
+def _is_early_stop(error: KeyboardInterrupt) -> bool:
+    """Return whether a callback raised the error in ``on_epoch_end`` to stop training, as skorch's callbacks do.
 
-    Ctrl-C while such a callback works is raised deeper, and those of this package end none.
+    A Ctrl-C while a callback runs is raised deeper in the call stack. Callbacks of this package never stop training.
     """
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_code.co_name == "on_epoch_end" and not frame.f_globals["__name__"].startswith("sslts.")
 
 
 class SegmentationNet(NeuralNet):
-    """A skorch net that trains on windows; an "epoch" is one logging interval.
+    """A skorch net that trains on windows; an epoch of skorch is one logging interval.
 
     Parameters
     ----------
     module, criterion : callable
-        As in skorch. The criterion is called with a `Batch` and a `Step` and returns `Losses`.
+        As in skorch. The criterion takes a `Batch` and a `Step` and returns `Losses`.
     ema_decay : float
         Decay of the averaged weights; 0 makes the student its own teacher.
     max_steps, log_every : int
-        Steps in all, and in one logging interval.
+        Steps in total, and steps in one logging interval.
     precision : {"float32", "bfloat16"}
-        Type of the convolutions' arithmetic (autocast); weights and losses are float32.
+        Precision of the convolutions (autocast); weights and losses are float32.
     foreign : bool
-        Whether the network or a view may draw from torch's global random state; each step seeds it then.
+        Whether the network or a view may draw from torch's global random state; if so, each step seeds that state.
     seed : int
+        Seed of views, dropout and, with ``foreign``, of each step.
     started : bool, default=False
-        Whether the module comes with the weights of an earlier training, all of them: its average begins with these.
-    others
-        As in skorch.
+        Whether all weights of the module come from an earlier training; the average then starts at full strength.
+    **kwargs
+        Other parameters of ``skorch.NeuralNet``.
 
     Attributes
     ----------
     interrupted_ : bool
-        Whether the last training was ended by Ctrl-C, of which skorch makes an ordinary end. An end that a callback
-        decides on in ``on_epoch_end``, as `skorch.callbacks.EarlyStopping`, is none.
+        Whether Ctrl-C ended the last training. An early stop by a callback, such as `skorch.callbacks.EarlyStopping`,
+        is not an interruption.
 
     Examples
     --------
@@ -163,7 +166,7 @@ class SegmentationNet(NeuralNet):
     (5, True)
     """
 
-    interrupted_ = False  # before a training
+    interrupted_ = False  # before the first training
 
     def __init__(
         self,
@@ -177,7 +180,7 @@ class SegmentationNet(NeuralNet):
         foreign: bool,
         seed: int,
         started: bool = False,
-        **kwargs: Any,  # skorch's own parameters, which it takes as such
+        **kwargs: Any,  # skorch finds its own parameters in **kwargs
     ) -> None:
         self.ema_decay = ema_decay
         self.max_steps = max_steps
@@ -190,13 +193,13 @@ class SegmentationNet(NeuralNet):
         super().__init__(module, criterion, max_epochs=epochs, train_split=None, predict_nonlinearity=None, **kwargs)
 
     def initialize_module(self) -> SegmentationNet:
-        """Build the student, and its average."""
+        """Build the student and its average."""
         super().initialize_module()
         self.teacher_ = AveragedModule(self.module_, self.ema_decay, warm_up=not self.started)
         return self
 
     def initialize_criterion(self) -> SegmentationNet:
-        """Build the criterion, the counter of steps and the generators of views and of dropout."""
+        """Build the criterion, the step counter and the random generators of views and dropout."""
         super().initialize_criterion()
         self.step_ = 0
         self.generator_ = torch.Generator(self.device).manual_seed(self.seed)
@@ -208,84 +211,85 @@ class SegmentationNet(NeuralNet):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        for name in ("generator_", "dropout_generator_"):  # of a device that may be absent where the net is loaded
+        for name in ("generator_", "dropout_generator_"):  # the device may not exist where the net is loaded
             state.pop(name, None)
         return state
 
     def torch_compile(self, module: Any, name: str) -> Any:
-        """Compile the networks; the criterion calls them, and is compiled by none."""
+        """Return the compiled module; the criterion is returned as it is."""
         return module if name == "criterion" else super().torch_compile(module, name)
 
     def get_all_learnable_params(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield the student's parameters; the teacher only follows."""
+        """Yield the parameters of the student; the teacher is not trained."""
         return self.module_.named_parameters()
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
-        """Run the logging intervals that are left: all, or those behind a checkpoint."""
+        """Run the remaining logging intervals: all of them, or those after a checkpoint."""
         if epochs is None:
             epochs = 0 if self.step_ >= self.max_steps else self.max_epochs - self.step_ // self.log_every
         self.interrupted_ = False
         try:
             return super().fit_loop(X, y, epochs=epochs, **fit_params)
         except KeyboardInterrupt as error:
-            self.interrupted_ = not _is_on_purpose(error)
+            self.interrupted_ = not _is_early_stop(error)
             raise
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        """Return whole batches, indexed at once; of what is not trained on, those of skorch."""
+        """Return an iterator of `Batch` for training, else the iterator of skorch."""
         return _Steps(dataset, self) if training else super().get_iterator(dataset, training=False)
 
     def autocast(self) -> Any:
-        """Return the context in which the network computes."""
+        """Return the autocast context of the network's passes."""
         kind = torch.device(self.device).type
         return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def ask_student(self, *views: Tensor) -> tuple[Tensor, ...]:
-        """Return the student's scores of each batch of signals, from one pass; BatchNorm sees them together."""
+        """Return the student's logits for each batch of signals, from one pass with joint BatchNorm statistics."""
         with self.autocast():
             logits = self.module_(torch.cat(views) if len(views) > 1 else views[0])
         return logits.float().split([len(view) for view in views])
 
     def isolate(self) -> Any:
-        """Return the context in which views and networks draw random numbers."""
+        """Return a context that seeds the global random states if the step runs foreign code."""
         if not self.foreign:
             return contextlib.nullcontext()
         seed = torch.randint(2**31, (), generator=self.generator_, device=self.generator_.device)
         return seed_torch(int(seed), self.device)
 
     def ask_teacher(self, x: Tensor) -> Tensor:
-        """Return the averaged network's probabilities, float32; BatchNorm uses its averaged statistics."""
+        """Return the probabilities of the averaged network, float32; BatchNorm uses its averaged statistics."""
         return self._ask(self.teacher_, x)
 
     @property
     def takes_lengths(self) -> bool:
-        """Whether `answer` does: a network that says so."""
+        """Whether the network accepts ``lengths`` in `answer`."""
         return bool(getattr(self.teacher_.module, "takes_lengths", False))
 
     def answer(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
-        """Return what `ask_teacher` does, faster, of weights that do not change from one call to the next.
+        """Return the same as `ask_teacher`, faster if the weights do not change between calls.
 
-        The network is not the compiled one, which would be compiled anew for each length.
+        The network is not compiled, because each new length would compile it again.
         """
         given = () if lengths is None else (lengths,)
         return self._ask(self.teacher_.fold_norms(), x, *given)
 
     @torch.no_grad()
     def _ask(self, module: nn.Module, *given: Any) -> Tensor:
+        """Return the class probabilities of a module, float32."""
         with self.autocast():
             logits = module(*given)
         return logits.float().softmax(1)
 
     def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:  # noqa: ARG002
-        """Return the averaged network's probabilities (B, K, T) of a batch of skorch's: what `predict_proba` joins."""
+        """Return the probabilities (B, K, T) of the averaged network for one skorch batch of `predict_proba`."""
         x, _ = unpack_data(batch)
         return self.ask_teacher(to_tensor(x, self.device).float())
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return class indices (n, T) of signals (n, C, T) as the network sees them, normalised.
+        """Return the class indices (n, T) of normalized signals (n, C, T).
 
-        For callbacks that look at other recordings while the net is trained. A fitted segmenter's ``predict`` takes
-        recordings as they are, of any length, and returns its classes.
+        This method is meant for callbacks that evaluate other recordings during training. The ``predict`` of a fitted
+        segmenter takes raw recordings of any length and returns classes.
         """
         return self.predict_proba(X).argmax(1)
 
@@ -298,7 +302,7 @@ class SegmentationNet(NeuralNet):
         use_safetensors: bool = False,
         **kwargs: Any,
     ) -> None:
-        """Save what skorch saves; safetensors' format takes contiguous weights alone."""
+        """Save the same as skorch, with contiguous weights, as the safetensors format requires."""
         given = f_params, f_optimizer, f_criterion, f_history, use_safetensors
         names = [name for name in ("module_", "criterion_", "teacher_") if use_safetensors and hasattr(self, name)]
         modules = [getattr(self, name) for name in names]
@@ -310,25 +314,25 @@ class SegmentationNet(NeuralNet):
                 hook.remove()
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:  # noqa: ARG002
-        """Make one forward and backward pass; raise before a step that would spoil the weights."""
-        if not self.module_.training:  # setting it is a walk over all layers
+        """Run one forward and backward pass, and raise if the loss or its gradient is not finite."""
+        if not self.module_.training:  # setting the mode visits every layer
             self._set_training(True)
         progress = self.step_ / self.max_steps
         with self.isolate():
             losses = self.criterion_(batch, Step(self.ask_student, self.ask_teacher, self.generator_, progress))
         losses.loss.backward()
         norm = nn.utils.clip_grad_norm_(self.optimizer_.param_groups[0]["params"], _MAX_GRADIENT_NORM)
-        loss = losses.loss.detach().cpu()  # where a step waits for the device: what follows, skorch too, need not again
+        loss = losses.loss.detach().cpu()  # the one place where a step waits for the device
         if not torch.isfinite(loss + norm.cpu()):
             raise FloatingPointError(
-                f"The loss stopped being finite at step {self.step_ + 1} (loss {loss.item()}, gradient norm "
-                f"{norm.item()}). The weights are those of the step before. Lower lr, or look at what the network or "
-                "the augmenters return."
+                f"The loss is not finite at step {self.step_ + 1} (loss {loss.item()}, gradient norm {norm.item()}). "
+                "The weights of the previous step are kept. Lower lr, or check the outputs of the network and of the "
+                "views."
             )
         return {"loss": loss, "losses": losses, "y_pred": None}
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """Make one step of the optimiser, and let the average follow."""
+        """Run one optimizer step and update the average."""
         step = super().train_step(batch, **fit_params)
         self.teacher_.update_parameters(self.module_, self.step_)
         self.step_ += 1

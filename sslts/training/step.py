@@ -1,4 +1,4 @@
-"""What a criterion is given and what it returns: `Batch`, `Step` and `Losses`."""
+"""The inputs and the output of a criterion: `Batch`, `Step` and `Losses`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sslts.objectives import labeled_cross_entropy
 
 @dataclass(frozen=True)
 class Batch:
-    """The windows of one step: labeled ones, and others (perhaps none) whose labels are hidden.
+    """The windows of one training step: labeled windows, and unlabeled windows (possibly zero).
 
     Parameters
     ----------
     labeled, unlabeled : Tracks
         Windows (B, C, T) with targets and validity (B, T). The targets of unlabeled windows are -1.
     others : mapping of str to Tracks, default={}
-        Labeled windows of further pools of recordings, by the name of the pool.
+        Labeled windows of additional pools of recordings, by the name of the pool.
 
     Examples
     --------
@@ -38,12 +38,12 @@ class Batch:
         return len(self.labeled.x)
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Yield the labeled signals and their labels: the two parts that skorch's callbacks expect of a batch."""
+        """Yield the labeled signals and their labels, the two parts of a batch that skorch's callbacks expect."""
         yield self.labeled.x
         yield self.labeled.target
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        """Return the batch with each of its tensors changed, such as moved to a device."""
+        """Return a batch with ``change`` applied to each tensor, for example a move to a device."""
 
         def change_tracks(tracks: Tracks) -> Tracks:
             return Tracks(change(tracks.x), change(tracks.target), change(tracks.valid))
@@ -58,28 +58,28 @@ def _keep(tracks: Tracks) -> Tracks:
 
 @dataclass(frozen=True)
 class Step:
-    """The help that a criterion may ask for in one step.
+    """The tools that a criterion can use in one training step.
 
     Parameters
     ----------
     student : callable
-        ``student(x, ...)`` returns the student's scores (B, K, T) of each batch of signals, from one pass over all.
+        ``student(x, ...)`` returns the student's logits (B, K, T) for each batch of signals, from one joint pass.
     teacher : callable
-        ``teacher(x)`` returns the averaged network's probabilities (B, K, T), without gradient.
+        ``teacher(x)`` returns the probabilities (B, K, T) of the averaged network, without gradient.
     generator : torch.Generator
-        Source of the views' random numbers.
+        Generator of the views' random numbers.
     progress : float
-        Share of the training that is done, 0 to 1.
+        Share of training that is done, from 0 to 1.
     weak, strong : callable
-        ``weak(tracks)`` and ``strong(tracks)`` return a view of the windows: the views of a
-        `SemiSupervisedSegmenter`. Elsewhere they return the windows as they are.
+        ``weak(tracks)`` and ``strong(tracks)`` return a view of the windows. In a `SemiSupervisedSegmenter` they apply
+        its views; by default they return the windows unchanged.
     labeled_loss : callable
-        ``labeled_loss(logits, labels)`` returns the labeled loss: the one of a `SemiSupervisedSegmenter`, with its
-        class weights. Elsewhere it is the mean cross-entropy.
+        ``labeled_loss(logits, labels)`` returns the labeled loss. In a `SemiSupervisedSegmenter` it is the estimator's
+        loss with its class weights; by default it is the mean cross-entropy.
 
     Examples
     --------
-    A test of a criterion hands it such a step:
+    A step for the test of a criterion:
 
     >>> from torch import nn
     >>> network = nn.Conv1d(1, 2, 3, padding=1)
@@ -101,20 +101,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Losses:
-    """The answer of a criterion: the loss to descend, its parts, and the health of the pseudo-labels.
+    """The result of a criterion: the loss to minimize, its parts, and statistics of the pseudo-labels.
 
-    A part that a method does not have is None.
+    A part that a method does not compute is None.
 
     Parameters
     ----------
     loss, labeled_loss : Tensor
-        Scalars: the whole loss, and its labeled part.
+        Scalars: the total loss, and its labeled part.
     unlabeled_loss, mask_rate : Tensor or None
-        Scalars: the unlabeled part, and the share of valid unlabeled samples whose pseudo-label was believed.
+        Scalars: the unlabeled part, and the share of valid unlabeled samples with an accepted pseudo-label.
     shares : Tensor or None, shape (K,)
-        Share of each class among the believed pseudo-labels.
+        Share of each class among the accepted pseudo-labels.
     others : mapping of str to Tensor, default={}
-        Further scalars to record, by the name of their column in the history.
+        Additional scalars for the history, by the name of their column.
 
     Examples
     --------
@@ -131,6 +131,6 @@ class Losses:
     others: Mapping[str, Tensor] = field(default_factory=dict)
 
     def list_scalars(self) -> dict[str, Tensor]:
-        """Return the scalars that the step has, by the names of their columns."""
+        """Return the scalars that are not None, by the names of their columns."""
         own = {name: getattr(self, name) for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate")}
         return {name: value for name, value in {**own, **self.others}.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Windows for training, drawn at random."""
+"""Random positions of training windows."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ import numpy as np
 
 from sslts.annotations import LabelRuns
 
-_SHARE_BY_CLASS = 0.5
+_SHARE_BY_CLASS = 0.5  # of the labeled windows are drawn by class
 
 
 class _Spans:
-    """Stretches of recordings, from which samples are drawn uniformly."""
+    """Intervals of recordings, from which samples are drawn uniformly."""
 
     def __init__(self, recording: np.ndarray, start: np.ndarray, length: np.ndarray) -> None:
         self.recording, self.start, self.length = recording, start, length
         self.cumulated = np.cumsum(length)
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return recording and position of ``n`` random samples."""
         u = rng.integers(self.cumulated[-1], size=n)
         span = np.searchsorted(self.cumulated, u, side="right")
-        behind = self.cumulated[span] - u  # samples from the drawn one to the span's end, at least 1
+        behind = self.cumulated[span] - u  # samples from the drawn sample to the end of its span, at least 1
         return self.recording[span], self.start[span] + self.length[span] - behind
 
 
 class WindowSampler:
-    """Draw window positions, for labeled and for unlabeled batches.
+    """Draws the positions of labeled and unlabeled training windows.
 
-    Half of the labeled windows hold a sample drawn uniformly from all labeled ones; the other half hold one of a
-    class drawn uniformly, so that of two classes every fourth window is drawn for the pattern, however rare it is.
-    Unlabeled windows come from every recording, in proportion to its length.
+    Half of the labeled windows contain a sample drawn uniformly from all labeled samples. The other half contain a
+    sample of a class drawn uniformly: with two classes, at least every fourth window contains the pattern, even if the
+    pattern is rare. Unlabeled windows come from all recordings, in proportion to their length.
 
     Parameters
     ----------
     labels : LabelRuns
         Class indices, ``-1`` where unlabeled.
     window_length : int
+        Samples in a window.
     n_classes : int
+        Number of classes.
 
     Examples
     --------
@@ -59,7 +62,7 @@ class WindowSampler:
         return _Spans(labels.recording[chosen], labels.start[chosen], labels.size[chosen])
 
     def draw_labeled(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``recording`` and ``start``, int64 of shape (n,), of windows that hold labeled samples."""
+        """Return ``recording`` and ``start``, int64 of shape (n,), of windows that contain labeled samples."""
         chosen = rng.integers(len(self._classes), size=n)
         chosen[rng.random(n) >= _SHARE_BY_CLASS] = -1
         recording, position = self._labeled.draw(n, rng)

@@ -1,4 +1,4 @@
-"""The detectors at home in sktime: its suite, its tables of events, its indices, its pipelines."""
+"""The detectors fit into sktime: its test suite, tables of events, indices and pipelines."""
 
 import numpy as np
 import pandas as pd
@@ -62,14 +62,14 @@ def make_panel(X, ids=None):
 
 @pytest.fixture
 def series(labeled):
-    """Return a series, and the labels of its first two thirds."""
+    """Return a series and labels of its first two thirds."""
     X, y = labeled
     y = y[0].copy()
     y[400:] = -1
     return pd.Series(X[0]), y
 
 
-@pytest.mark.filterwarnings("ignore:y is None")  # the suite passes no y
+@pytest.mark.filterwarnings("ignore:y is None")  # sktime's tests pass no y
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_the_suite_of_sktime(detector):
     results = check_estimator(detector, verbose=False)
@@ -84,14 +84,14 @@ def test_the_suite_of_sktime_on_the_transformer():
 
 class TestEvents:
     @given(st.lists(st.integers(-1, 3), min_size=1, max_size=30))
-    def test_labels_come_back(self, labels):
+    def test_labels_survive_conversion_to_events(self, labels):
         events = labels_to_events(labels)
         assert isinstance(events.index, pd.RangeIndex)
         np.testing.assert_array_equal(events_to_labels(events, len(labels)), labels)
 
     @settings(max_examples=30)
     @given(st.lists(st.lists(st.integers(-1, 3), min_size=1, max_size=9), min_size=1, max_size=4))
-    def test_labels_of_a_panel_come_back(self, labels):
+    def test_labels_of_a_panel_survive_conversion_to_events(self, labels):
         rows = [(f"i{-i}", t) for i, one in enumerate(labels) for t in range(len(one))]
         index = pd.MultiIndex.from_tuples(rows, names=["instance", "time"])
         for y in (labels_to_events(labels, index), pd.Series(np.concatenate(labels), index=index), labels):
@@ -101,12 +101,12 @@ class TestEvents:
 
     def test_events_that_name_no_instance_are_refused(self):
         index = pd.MultiIndex.from_product([range(4), range(6)])
-        with pytest.raises(ValueError, match="does not say to which instance of X each event belongs"):
+        with pytest.raises(ValueError, match="does not name the instance of X of each event"):
             _read_labels(labels_to_events([0, 0, 1, 1, 0, 0]), index)
         named = labels_to_events([0, 0, 1, 1, 0, 0]).set_axis([2, 2, 2])
         assert [labels[0] for labels in _read_labels(named, index)] == [-1, -1, 0, -1]
 
-    def test_one_label_for_an_instance(self):
+    def test_one_label_per_instance(self):
         index = pd.MultiIndex.from_product([["b", "a"], range(3)])
         assert [list(one) for one in _read_labels(pd.Series({"a": 2}), index)] == [[-1], [2]]
 
@@ -141,7 +141,7 @@ class TestEvents:
         for events in (pd.Series([2], index=intervals), objects):
             assert events_to_labels(events, 4).tolist() == [-1, 2, 2, -1]
 
-    def test_no_event_labels_nothing(self):
+    def test_an_empty_table_labels_no_time_step(self):
         empty = labels_to_events(np.full(4, -1))
         assert (len(empty), list(empty.columns)) == (0, ["ilocs", "labels"])
         assert events_to_labels(empty, 3).tolist() == [-1] * 3
@@ -156,7 +156,7 @@ class TestEvents:
                 _read_labels(y, index)
         with pytest.raises(ValueError, match="X has 2 instances, y has 1"):
             _read_labels(tables[:1], index)
-        with pytest.raises(ValueError, match="y names instance 'c', which X has not"):
+        with pytest.raises(ValueError, match="y names instance 'c', but X does not"):
             _read_labels(pd.concat(tables, keys=["b", "c"]), index)
 
     def test_positions_are_not_times(self):
@@ -165,14 +165,14 @@ class TestEvents:
             with pytest.raises(ValueError, match="holds intervals of datetime64.*; ilocs are positions"):
                 events_to_labels(pd.DataFrame({"ilocs": ilocs, "labels": [0, 1]}), 5)
 
-    def test_rows_of_an_instance_belong_together(self):
-        with pytest.raises(ValueError, match="rows of instance 'a' are not together"):
+    def test_rows_of_an_instance_must_be_contiguous(self):
+        with pytest.raises(ValueError, match="rows of instance 'a' are not contiguous"):
             list(_iterate_instances(pd.MultiIndex.from_tuples([("a", 0), ("b", 0), ("a", 1)])))
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
 class TestEveryDetector:
-    def test_the_answer_is_the_segmenters(self, detector, series):
+    def test_predictions_equal_the_segmenters(self, detector, series):
         x, y = series
         fitted = make_detector(detector).fit(x, labels_to_events(y))
         plain = fitted._make_segmenter().fit(x.to_numpy()[None], y[None])
@@ -182,7 +182,7 @@ class TestEveryDetector:
         np.testing.assert_array_equal(fitted.transform_scores(x), plain.predict_proba(x.to_numpy()[None])[0])
         assert fitted.score(x, labels_to_events(y)) == plain.score(x.to_numpy()[None], y[None])
 
-    def test_parameters_are_the_segmenters(self, detector):
+    def test_parameters_equal_the_segmenters(self, detector):
         made = make_detector(detector)
         assert made.get_params(deep=False).keys() == made._segmenter_class().get_params(deep=False).keys()
         assert clone(made).get_params() == made.get_params() or detector is SelfTrainingDetector
@@ -240,7 +240,7 @@ class TestPanel:
         X, y = labeled
         return make_panel(X[:3], self.IDS), y[:3]
 
-    def test_events_and_labels_teach_the_same(self, panel):
+    def test_events_and_labels_give_the_same_model(self, panel):
         X, y = panel
         events = labels_to_events(y, X.index)
         dense = pd.Series(y.ravel(), index=X.index)
@@ -282,7 +282,7 @@ class TestPanel:
             make_detector(FixMatchDetector).fit(X, pd.Series({"z": 1}))
         with pytest.raises(ValueError, match="X has 3 instances, y has 2"):
             make_detector(FixMatchDetector).fit(X, list(y[:2]))
-        with pytest.raises(ValueError, match="another index than X"):
+        with pytest.raises(ValueError, match="a different index than X"):
             make_detector(FixMatchDetector).fit(X, [pd.Series(one, index=range(1, 601)) for one in y])
 
 
@@ -307,7 +307,7 @@ class TestPipelines:
         [RecordingStandardizer(), ButterworthFilter(high=0.2), FillGaps()],
         ids=lambda t: type(t).__name__,
     )
-    def test_transformers_of_recordings_work_over_time(self, transformer):
+    def test_transformers_of_preprocessing_work_over_time(self, transformer):
         X, y = make_recordings(2, n_samples=300, n_channels=9, random_state=0)
         if isinstance(transformer, FillGaps):
             X[:, 3, 10:13] = np.nan
@@ -361,15 +361,15 @@ class TestPipelines:
     @pytest.mark.parametrize("scorer", [mean_iou_scorer, count_scorer, calibration_scorer], ids=repr)
     @pytest.mark.parametrize("wrap", [lambda one: one, lambda one: ExponentTransformer(power=1) * one])
     @pytest.mark.parametrize("detector", [FixMatchDetector, SelfTrainingDetector])
-    def test_scorers_judge_detectors_as_segmenters(self, labeled, scorer, wrap, detector):
+    def test_scorers_give_detectors_the_scores_of_segmenters(self, labeled, scorer, wrap, detector):
         X, y = (2 * part[:4, :300] for part in labeled)  # labels 0 and 2
         frames, events = [pd.DataFrame(x) for x in X], [labels_to_events(one) for one in y]
         plain = make_detector(detector, background=2, precision="float32")
         scores = cross_val_score(wrap(plain), frames, events, cv=2, scoring=scorer, error_score="raise")
         wanted = cross_val_score(plain._make_segmenter(), X, y, cv=2, scoring=scorer, error_score="raise")
-        np.testing.assert_allclose(scores, wanted, rtol=1e-5)  # the detector is asked for one series at a time
+        np.testing.assert_allclose(scores, wanted, rtol=1e-5)  # the detector predicts one series at a time
 
-    def test_scorers_judge_the_best_of_a_search(self, labeled):
+    def test_scorers_accept_a_search(self, labeled):
         X, y = (part[:4] for part in labeled)
         frames, events = [pd.DataFrame(x) for x in X], [labels_to_events(one) for one in y]
         search = GridSearchCV(make_detector(FixMatchDetector), {"lambda_u": [1.0]}, scoring=count_scorer, cv=2)
@@ -393,14 +393,14 @@ class TestTimesAndNames:
             fitted.predict(frame[["wrist", "hip"]])
         fitted.fit(frame[["wrist", "hip"]], labels_to_events(y[0]))
 
-    def test_channels_without_names_are_any(self, labeled):
+    def test_channels_without_names_match_any_names(self, labeled):
         X, y = (part[:4] for part in labeled)
         cube, panel = np.stack([X, X], 1), pd.concat([pd.DataFrame({"a": x, "b": x}) for x in X], keys=range(4))
         for first, second in ((cube, panel), (panel, cube)):
             fitted = make_detector(SupervisedDetector).fit(first, list(y))
             assert len(fitted.transform(second)) == 2400
 
-    def test_names_are_those_of_the_last_fit(self, labeled):
+    def test_channel_names_come_from_the_last_fit(self, labeled):
         X, y = labeled
         frame = pd.DataFrame({"hip": X[0], "wrist": X[1]})
         other = frame[["wrist", "hip"]]
@@ -409,10 +409,10 @@ class TestTimesAndNames:
             assert len(fitted.fit(other).transform(other)) == 600
 
     @pytest.mark.parametrize("detector", [SupervisedDetector, SelfTrainingDetector])
-    def test_clocks_are_looked_at(self, series, detector):
+    def test_a_wrong_sampling_rate_is_warned_of(self, series, detector):
         x, y = series
         x.index = pd.date_range("2026-01-01", periods=600, freq="s")
-        with pytest.warns(UserWarning, match="1 samples a second, and sampling_rate=250") as caught:
+        with pytest.warns(UserWarning, match="1 samples per second, but sampling_rate=250") as caught:
             make_detector(detector, sampling_rate=250).fit(x, labels_to_events(y))
         assert {warning.filename for warning in caught} == {__file__}
 
@@ -420,7 +420,7 @@ class TestTimesAndNames:
 class TestUnfitted:
     def test_without_labels_everything_is_background(self, series):
         x, _ = series
-        with pytest.warns(UserWarning, match="y is None: nothing can be learnt"):
+        with pytest.warns(UserWarning, match="y is None: every time step will be predicted as 0; pass labels to train"):
             fitted = make_detector(FixMatchDetector).fit(x)
         assert fitted.predict(x)["labels"].tolist() == [0]
         assert (fitted.transform_scores(x) == 1).all(axis=None)
@@ -431,7 +431,7 @@ class TestUnfitted:
             make_detector(FixMatchDetector).fit(x, labels_to_events(y)).update(x)
 
     @pytest.mark.parametrize("detector", [one for one in DETECTORS if one is not SelfTrainingDetector])
-    def test_a_warm_start_goes_on_from_the_fit_before(self, detector, series):
+    def test_a_warm_start_continues_the_previous_fit(self, detector, series):
         x, y = series
         first, second = np.where(np.arange(600) < 200, y, -1), y
         plain = detector(**FAST, warm_start=True)._make_segmenter()
@@ -444,7 +444,7 @@ class TestUnfitted:
         np.testing.assert_array_equal(warm.transform_scores(x), wanted)
         assert not np.array_equal(cold.transform_scores(x), wanted)
 
-    def test_a_warm_start_from_nothing(self, series):
+    def test_a_warm_start_without_a_fitted_segmenter_trains_anew(self, series):
         x, y = series
         detector = make_detector(FixMatchDetector, warm_start=True)
         with pytest.warns(UserWarning, match="y is None"):
@@ -462,12 +462,12 @@ class TestUnfitted:
         assert fitted._X is None
         assert fitted._y is None
 
-    def test_parameters_are_replaced_not_changed(self):
+    def test_set_params_replaces_objects_without_changing_them(self):
         detector = FixMatchDetector(network=TINY)
         detector.set_params(network__width=16, threshold=0.5)
         assert (detector.network, detector.threshold, TINY.width) == (UNet(width=16, depth=1), 0.5, 4)
 
-    def test_a_model_to_start_from_stays_fitted_in_clones(self, series):
+    def test_the_initial_model_stays_fitted_in_clones(self, series):
         x, y = series
         start = FixMatchSegmenter(**FAST).fit(x.to_numpy()[None], y[None])
         detector = make_detector(FixMatchDetector, init=start)

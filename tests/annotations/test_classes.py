@@ -1,4 +1,4 @@
-"""Classes are found, counted and weighed, blind to what is unlabeled."""
+"""Classes are found, counted and weighed; unlabeled samples are ignored."""
 
 import warnings
 
@@ -10,11 +10,11 @@ from sslts.annotations import LabelRuns, find_classes, share_classes, warn_of_lo
 LABELS = LabelRuns.from_labels([np.array([9, 9, -1, 2]), np.array([-1, -1])])
 
 
-def test_classes_are_sorted_and_unlabeled_is_none():
+def test_classes_are_sorted_and_unlabeled_is_not_a_class():
     assert find_classes(LABELS.value).tolist() == [2, 9]
 
 
-def test_balanced_weights_are_those_of_scikit_learn():
+def test_balanced_weights_equal_those_of_scikit_learn():
     from sklearn.utils.class_weight import compute_class_weight
 
     y = np.random.default_rng(0).choice([0, 1, 2], p=[0.7, 0.2, 0.1], size=500)
@@ -28,13 +28,13 @@ def test_weights_by_class():
     assert weigh_classes(None, np.array([0.5, 0.5]), np.array([2, 9])) is None
 
 
-def test_nothing_labeled():
+def test_data_without_labels_are_refused():
     with pytest.raises(ValueError, match="no labeled sample"):
         find_classes(np.array([-1]))
 
 
 @pytest.mark.parametrize("weight", [-1, float("nan"), float("inf")])
-def test_an_impossible_weight_is_refused(weight):
+def test_an_invalid_weight_is_refused(weight):
     with pytest.raises(ValueError, match="class_weight={1: .*finite weight"):
         weigh_classes({1: weight}, np.array([0.5, 0.5]), np.array([0, 1]))
 
@@ -44,15 +44,15 @@ def test_an_impossible_weight_is_refused(weight):
     [
         ([[-1, 1, 1, -1, 2, -1]], 0, True),
         ([[-1, 1, 1, -1], [-1, -1, -1, 2]], 9, True),
-        ([[-1, 1, 1, -1, 2, -1]], None, False),  # as said
-        ([[-1, 1, 1, 2, -1]], 0, False),  # states that follow one another
+        ([[-1, 1, 1, -1, 2, -1]], None, False),  # there is no background
+        ([[-1, 1, 1, 2, -1]], 0, False),  # segments that touch
         ([[1, 1, 1], [2, 2, 2], [-1, -1, -1]], 0, False),  # whole recordings
         ([[-1, 1, 1, -1], [0, 0, -1, -1]], 0, False),
     ],
 )
-def test_occurrences_without_what_surrounds_them_are_warned_of(labels, background, warns):
+def test_segments_without_labels_around_them_are_warned_of(labels, background, warns):
     runs = LabelRuns.from_labels([np.array(y) for y in labels])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warn_of_lost_background(runs, find_classes(runs.value), background)
-    assert [("around each labeled segment" in str(one.message)) for one in caught] == [True] * warns
+    assert [("around each labeled segment are unlabeled" in str(one.message)) for one in caught] == [True] * warns

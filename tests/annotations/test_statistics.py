@@ -1,3 +1,5 @@
+"""Lengths and transitions of labeled segments."""
+
 import pickle
 
 import numpy as np
@@ -13,7 +15,7 @@ def test_lengths_of_complete_and_of_cut_segments():
     assert found.cut == ((1, 1, 1), (2, 1))
 
 
-def test_neighbours_never_reach_over_unlabeled_samples_or_into_the_next_recording():
+def test_transitions_never_cross_unlabeled_samples_or_recordings():
     found = measure_segments([[0, 3, 0, -1, 3], [3, 0]], classes=[0, 3])
     assert found.transitions == ((0, 1), (2, 0))
 
@@ -28,13 +30,13 @@ def test_the_background_is_found(background, index):
     assert measure_segments([[0, 7]], background=background).background_index == index
 
 
-def test_it_is_equal_by_value_and_pickles():
+def test_statistics_are_equal_by_value_and_can_be_pickled():
     found = measure_segments(np.array([[0, 1, 1]]))
     assert pickle.loads(pickle.dumps(found)) == found == measure_segments([[0, 1, 1]])
 
 
 @pytest.mark.parametrize("stranger", [1, 3])
-def test_a_label_that_is_none_of_the_classes_is_refused(stranger):
+def test_a_label_that_is_not_in_classes_is_refused(stranger):
     with pytest.raises(ValueError, match=rf"labels has label {stranger}, which is not in classes=\[0, 2\]"):
         measure_segments([[0, stranger, 0, -1, 2]], classes=[0, 2])
 
@@ -45,6 +47,6 @@ def test_classes_that_are_not_sorted_are_refused(classes):
         measure_segments([[0, 2]], classes=classes)
 
 
-def test_nothing_labeled_is_refused():
+def test_data_without_labels_are_refused():
     with pytest.raises(ValueError, match="every label is -1"):
         measure_segments([[-1, -1]])

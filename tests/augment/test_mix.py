@@ -1,4 +1,4 @@
-"""CutMix takes signal, target and validity of a stretch together."""
+"""CutMix replaces signal, target and validity of a stretch together."""
 
 import torch
 from hypothesis import given
@@ -22,7 +22,7 @@ def test_everything_comes_from_the_same_recording(seed):
     assert torch.equal(source % 2 == 0, mixed.valid)
 
 
-def test_probabilities_are_mixed_alike():
+def test_probabilities_are_mixed_like_labels():
     tracks = make_rows()
     proba = torch.nn.functional.one_hot(tracks.target, 6).movedim(-1, 1).float()
     mixed = CutMix(p=1.0)(tracks.replace(target=proba), torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""Functions and transformers from elsewhere are views, reproducibly, and leave the global random states alone."""
+"""Functions and transformers of other libraries are reproducible views and keep the global random states."""
 
 import functools
 import random
@@ -13,13 +13,13 @@ from sktime.transformations.series.exponent import ExponentTransformer
 
 from sslts import FixMatchSegmenter
 from sslts.augment import Compose, NumpyFunction, Reverse, SktimeTransformer, Tracks, ValueFunction, apply_view
-from sslts.augment.plugins import _as_augmenter, _seed_foreign
+from sslts.augment.plugins import _as_augmenter, _seed_global_states
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
 
 
 def add_noise(x):
-    """Draw as libraries outside do, from the global states."""
+    """Draw from the global random states, as other libraries do."""
     return x + random.gauss(0, 1) + np.random.normal(size=x.shape)  # noqa: NPY002
 
 
@@ -42,7 +42,7 @@ class TestForeignViews:
         assert torch.equal(a, b)
         assert not torch.equal(a, c)
 
-    def test_the_global_random_states_stay(self, view, tracks):
+    def test_the_global_random_states_do_not_change(self, view, tracks):
         before = random.getstate(), get_numpy_state(), torch.get_rng_state()
         view(tracks, torch.Generator().manual_seed(0))
         assert random.getstate() == before[0]
@@ -57,7 +57,7 @@ class TestForeignViews:
         assert seen.x.dtype == torch.float32
 
 
-def test_what_stands_as_a_view_becomes_an_augmenter():
+def test_every_kind_of_view_becomes_an_augmenter():
     assert _as_augmenter(None) is None
     assert _as_augmenter(Reverse()) == Reverse()
     assert isinstance(_as_augmenter(torch.neg), ValueFunction)
@@ -66,7 +66,7 @@ def test_what_stands_as_a_view_becomes_an_augmenter():
         _as_augmenter("jitter")
 
 
-def test_an_sktime_transformer_stands_in_a_composition(tracks):
+def test_an_sktime_transformer_works_in_a_composition(tracks):
     seen = Compose((Reverse(p=1.0), ExponentTransformer(power=2)))(tracks, torch.Generator().manual_seed(0))
     torch.testing.assert_close(seen.x, tracks.x.flip(-1).square() * seen.valid[:, None])
 
@@ -79,8 +79,8 @@ def test_a_numpy_function_is_called_with_probability_p(tracks):
 
 
 @pytest.mark.parametrize("function", [lambda x: x[:, 1:], lambda x: x[0], lambda x: np.r_[x, x]])
-def test_another_shape_is_refused(function, tracks):
-    with pytest.raises(ValueError, match=r"\(8, 2, 30\) into .* it must keep shape"):
+def test_a_changed_shape_is_refused(function, tracks):
+    with pytest.raises(ValueError, match=r"\(8, 2, 30\) into .* arrays of shape .* it must keep shape"):
         apply_view(NumpyFunction(function), tracks, torch.Generator().manual_seed(0))
 
 
@@ -109,7 +109,7 @@ def test_an_augmenter_of_audiomentations_is_a_view(tracks):
 
 def test_two_threads_do_not_mix_their_global_states():
     def draw(seed):
-        with _seed_foreign(torch.Generator().manual_seed(seed)):
+        with _seed_global_states(torch.Generator().manual_seed(seed)):
             first = random.random()
             time.sleep(0.01)  # the other thread gets a turn
             return first, random.random(), np.random.random()  # noqa: NPY002
@@ -119,14 +119,14 @@ def test_two_threads_do_not_mix_their_global_states():
         assert list(pool.map(draw, range(4))) == alone
 
 
-def test_a_function_may_change_what_it_is_given():
+def test_a_function_may_change_its_input():
     tracks = Tracks(torch.ones(2, 1, 3), torch.zeros(2, 3).long(), torch.ones(2, 3).bool())
     assert (apply_view(lambda x: x.mul_(2), tracks, torch.Generator()).x == 2).all()
     assert (tracks.x == 1).all()
 
 
 @pytest.mark.parametrize("view", [NumpyFunction(lambda x: np.add(x, 100, out=x)), ValueFunction(lambda x: x.add_(100))])
-def test_a_function_that_works_in_place_leaves_the_batch_as_it_was(view, tracks):
+def test_a_function_that_works_in_place_does_not_change_the_batch(view, tracks):
     before = tracks.x.clone()
     seen = view(tracks, torch.Generator())
     assert torch.equal(tracks.x, before)

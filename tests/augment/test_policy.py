@@ -1,4 +1,4 @@
-"""Policies draw for each recording, and plain functions are views too."""
+"""Policies draw views for each recording, and plain functions are views too."""
 
 from dataclasses import dataclass
 
@@ -63,7 +63,7 @@ def test_a_plain_function_changes_values(tracks):
     assert torch.equal(composed(tracks, torch.Generator()).x, 1 - tracks.x)
 
 
-def test_nothing_is_a_view(tracks):
+def test_none_is_the_identity(tracks):
     assert apply_view(None, tracks, torch.Generator()) is tracks
 
 
@@ -106,16 +106,16 @@ class TestSomeOf:
     ("make", "message"),
     [
         (lambda: Rescale(2.0, 1.0), "low=2.0 is above high=1.0"),
-        (lambda: Rescale(0.0, 1.0), "low=0.0 is no factor"),
+        (lambda: Rescale(0.0, 1.0), "low=0.0 is not a factor of a length; give a number above 0"),
         (lambda: CutMix(low=0.9, high=0.1), "low=0.9 is above high=0.1"),
         (lambda: SomeOf((Jitter(),), n=(2, 1)), r"n=\(2, 1\) must be"),
         (lambda: SomeOf((Jitter(),), n=-1), "n=-1 must be"),
         (lambda: RandAugment(n=-1), "n=-1; give a whole number"),
-        (lambda: RandAugment(changes=(abs,)), r"changes\[0\]=.* is no ValueAugmenter"),
+        (lambda: RandAugment(changes=(abs,)), r"changes\[0\]=.* is not a ValueAugmenter"),
         (lambda: Smooth(width=0), "width=0; give a whole number"),
     ],
 )
-def test_what_can_not_be_drawn_is_refused(make, message):
+def test_an_invalid_parameter_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -136,21 +136,21 @@ class Wrong(Augmenter):
         (lambda tracks: tracks.replace(valid=tracks.valid[:, :-1]), r"turned valid of shape \(2, 8\) into \(2, 7\)"),
     ],
 )
-def test_an_augmenter_that_returns_something_else_is_named(change, message):
+def test_an_augmenter_that_returns_invalid_tracks_is_named(change, message):
     tracks = Tracks(torch.zeros(2, 1, 8), torch.zeros(2, 8).long(), torch.ones(2, 8).bool())
     with pytest.raises(ValueError, match=message):
         apply_view(Wrong(change), tracks, torch.Generator())
 
 
 @pytest.mark.parametrize("n", [2, np.int64(2), (2, 2), [2, 2]])
-def test_how_many_steps_may_be_said_in_several_ways(n, tracks):
+def test_the_number_of_steps_has_several_forms(n, tracks):
     seen = SomeOf((Jitter(), Scale()), n=n)(tracks, torch.Generator().manual_seed(0))
     wanted = SomeOf((Jitter(), Scale()), n=2)(tracks, torch.Generator().manual_seed(0))
     assert torch.equal(seen.x, wanted.x)
 
 
-def test_a_crop_after_another_move_finds_what_that_left():
-    """Recordings that fill a fifth of their windows lie at the other end once they are reversed."""
+def test_a_crop_after_another_move_uses_the_moved_recordings():
+    """Recordings that fill a fifth of their windows are at the other end after `Reverse`."""
     valid = torch.zeros(64, 100).bool()
     valid[:, :20] = True
     tracks = Tracks(torch.randn(64, 1, 100) * valid[:, None], torch.where(valid, 1, -1), valid)
@@ -162,7 +162,7 @@ def test_a_crop_after_another_move_finds_what_that_left():
         assert torch.equal(view.target == 1, view.valid)
 
 
-def test_what_a_view_finds_invalid_has_no_label():
+def test_a_sample_that_a_view_makes_invalid_is_unlabeled():
     @dataclass(frozen=True)
     class Half(Augmenter):
         def __call__(self, tracks, generator):

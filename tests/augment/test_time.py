@@ -1,4 +1,6 @@
-"""What moves time moves labels along, reproducibly."""
+"""Views that move time also move labels, reproducibly."""
+
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -6,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import make_tracks
 
-from sslts.augment import Compose, Rescale, Reverse, Shift, TimeWarp, WindowWarp
+from sslts.augment import Compose, Rescale, Reverse, Shift, TimeAugmenter, TimeWarp, WindowWarp
 
 AUGMENTERS = [
     Shift(0.3),
@@ -20,7 +22,7 @@ AUGMENTERS = [
 
 
 def make_ramp(length=200, batch=16):
-    """Return tracks whose label is a step of the signal's value, so that they can be compared after any move."""
+    """Return tracks whose label is a step function of the signal, so that label and signal can be compared."""
     tracks = make_tracks(batch=batch, length=length)
     position = tracks.x[:, 1:]
     return tracks.replace(x=position, target=(position[:, 0] >= 100).long())
@@ -71,24 +73,27 @@ def test_rescale_crops_a_short_recording_and_not_the_padding_around_it(view, fir
     valid = torch.zeros_like(tracks.valid)
     valid[:, first : first + 100] = True
     moved = view(tracks.replace(valid=valid), torch.Generator().manual_seed(0))
-    assert (moved.valid.sum(1) >= 75).all()  # of 100 samples, at least 80 but for the ends
+    assert (moved.valid.sum(1) >= 75).all()  # 0.8 of 100 samples, minus the ends
     assert (moved.x[:, 0][moved.valid] >= first).all()
 
 
 def test_a_composition_resamples_once():
-    """Two moves that cancel out give the signal back exactly, which two interpolations would not."""
+    """Two moves that cancel out return the exact signal; two interpolations would not."""
 
-    class Half(Shift):
+    @dataclass(frozen=True)
+    class Move(TimeAugmenter):
+        by: float = 0.0
+
         def locate(self, position, length, generator):
-            return position + self.share
+            return position + self.by
 
     tracks = make_ramp()
-    moved = Compose((Half(0.5), Half(-0.5)))(tracks, torch.Generator())
+    moved = Compose((Move(0.5), Move(-0.5)))(tracks, torch.Generator())
     assert torch.equal(moved.x, tracks.x)
 
 
 def test_a_composition_applies_its_steps_in_order():
-    """Shifting, then reversing, is not reversing, then shifting."""
+    """Shift and then reverse differs from reverse and then shift."""
 
     class Fixed(Shift):
         def locate(self, position, length, generator):
@@ -131,7 +136,7 @@ def test_a_time_warp_bends_differently_in_different_places():
 
 
 def test_a_time_warp_continues_outside_of_the_window():
-    """In a composition another view may ask for positions beyond the ends."""
+    """In a composition, another view may need positions beyond the ends."""
     position = torch.tensor([[-10.0, 0.0, 199.0, 209.0]])
     source = TimeWarp().locate(position, 200, torch.Generator().manual_seed(0))[0]
     assert source[1] - source[0] == pytest.approx(10, abs=1e-3)

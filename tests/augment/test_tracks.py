@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from small import make_tracks
 
 from sslts.augment import Compose, RandAugment, Rescale, Reverse, Scale, Tracks
-from sslts.augment._draws import draw_stretch
+from sslts.augment._draws import draw_stretch, find_valid_span
 
 
 @given(st.integers(-40, 40))
@@ -75,7 +75,7 @@ def test_the_shortest_tracks(length):
 
 
 class TestTransform:
-    """Outwards: any array in, an array out."""
+    """The method `transform` takes any array and returns an array."""
 
     def test_arrays(self):
         X, y = np.arange(12.0).reshape(2, 6), np.arange(12).reshape(2, 6)
@@ -115,12 +115,12 @@ class TestTransform:
         np.testing.assert_array_equal(one, same)
         assert (one != other).any()
 
-    def test_labels_outside_are_unlabeled(self):
+    def test_samples_from_outside_are_unlabeled(self):
         moved, labels = Rescale(0.5, 0.5).transform(np.ones((4, 100)), np.ones((4, 100), dtype=int), random_state=0)
         assert ((labels == 1) == (moved == 1)).all()
         assert (labels == -1).any()
 
-    def test_the_seed_decides_and_none_is_new_each_time(self):
+    def test_the_seed_decides_and_none_draws_a_new_seed(self):
         X = np.random.default_rng(0).normal(size=(3, 50))
         view = RandAugment()
         np.testing.assert_array_equal(view.transform(X, random_state=1), view.transform(X, random_state=1))
@@ -128,18 +128,18 @@ class TestTransform:
 
 
 @given(st.integers(1, 60), st.floats(0, 1), st.integers(0, 1000))
-def test_a_stretch_is_one_piece_of_its_share(length, share, seed):
+def test_a_stretch_is_one_piece_with_the_given_share(length, share, seed):
     (inside,) = draw_stretch(length, torch.tensor([share]), torch.Generator().manual_seed(seed))
     assert abs(inside.sum().item() - share * length) < 1.001
     assert torch.diff(inside.int()).abs().sum() <= 2
 
 
 @given(st.integers(1, 60), st.integers(0, 1000))
-def test_a_stretch_of_the_whole_leaves_out_no_sample(length, seed):
+def test_a_stretch_of_share_one_covers_every_sample(length, seed):
     assert draw_stretch(length, torch.ones(1), torch.Generator().manual_seed(seed)).all()
 
 
-def test_nothing_valid_is_made_of_padding():
+def test_a_sample_next_to_padding_is_not_valid():
     valid = torch.tensor([[True, True, True, False]])
     tracks = Tracks(torch.full((1, 1, 4), 10.0) * valid, torch.zeros(1, 4).long(), valid)
     seen = tracks.resample(torch.tensor([[1.5, 2.0, 2.4, 2.6]]))
@@ -148,8 +148,16 @@ def test_nothing_valid_is_made_of_padding():
     assert seen.target.tolist() == [[0, 0, -1, -1]]
 
 
-def test_whole_positions_are_positions():
+def test_positions_may_be_integers():
     tracks = Tracks(torch.tensor([[[0.0, 10.0, 20.0]]]), torch.tensor([[0, 1, 1]]), torch.ones(1, 3).bool())
     moved = tracks.resample(torch.tensor([[1, 2, 3]]))
     assert moved.x.tolist() == [[[10.0, 20.0, 0.0]]]
     assert moved.target.tolist() == [[1, 1, -1]]
+
+
+def test_the_valid_span_goes_from_the_first_to_the_last_valid_sample():
+    valid = torch.tensor([[False, True, False, True, False], [False] * 5, [True] * 5])
+    first, length = find_valid_span(valid)
+    assert first[::2].tolist() == [[1.0], [0.0]]
+    assert length.tolist() == [[3.0], [1.0], [5.0]]
+    assert [part.tolist() for part in find_valid_span(valid[2:])] == [[[0.0]], [[5.0]]]

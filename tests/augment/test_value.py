@@ -1,4 +1,4 @@
-"""What changes values leaves time and labels alone, and means the same in every unit."""
+"""Views that change values keep time and labels, and do not depend on the unit of the signal."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ CLASSES = [
     Smooth,
     StretchNoise,
 ]
-RARE = [ChannelDropout, SignFlip]  # they leave some recordings as they are
+RARE = [ChannelDropout, SignFlip]  # these views leave many recordings unchanged
 
 
 def make_signals(batch=64, channels=2, length=400):
@@ -67,7 +67,7 @@ class TestEveryValueAugmenter:
         torch.testing.assert_close(cls(magnitude=10, p=0.0)(tracks, torch.Generator()).x, tracks.x)
 
     def test_strength_zero_is_the_identity_and_nothing_is_changed_in_place(self, cls):
-        """So a device on which rows cannot be picked without waiting may change all of them."""
+        """On an accelerator all rows are changed, because selecting rows would wait for the device."""
         if not issubclass(cls, ValueAugmenter):
             return
         x = make_signals().x
@@ -194,7 +194,7 @@ class TestRandomFilter:
         seen = RandomFilter(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
         assert ((seen * tracks.x).mean(-1) > 0).all()
 
-    def test_frequencies_are_weighed_anew(self):
+    def test_frequencies_get_different_gains(self):
         tracks = self.make(torch.randn(64, 1, 1280, generator=torch.Generator().manual_seed(0)))
         seen = RandomFilter(magnitude=10)(tracks, torch.Generator().manual_seed(0)).x
         gain = torch.fft.rfft(seen).abs()[:, 0, 1:] / torch.fft.rfft(tracks.x).abs()[:, 0, 1:]
@@ -230,7 +230,7 @@ def test_noise_on_a_stretch_is_white():
     share = (seen != 0).float().mean(1)
     assert share.max() <= 0.202
     assert share.mean().item() == pytest.approx(0.1, abs=0.01)
-    assert all(len(row[row != 0].unique()) == (row != 0).sum() for row in seen)  # none comes twice
+    assert all(len(row[row != 0].unique()) == (row != 0).sum() for row in seen)  # no value repeats
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")

@@ -1,4 +1,4 @@
-"""The download, with a downloader that never touches the network."""
+"""The download is tested with a downloader that does not use the network."""
 
 import hashlib
 import logging
@@ -18,7 +18,7 @@ FILES = [f"data/{record}.{ending}" for record in (1, 2) for ending in ("hea", "d
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    """PhysioNet as a local folder, and an empty cache; what is fetched is noted in `site.asked`."""
+    """Return PhysioNet as a local folder, with an empty cache; `site.asked` lists the fetched files."""
     site = Site(tmp_path / "site")
     sums = site.root / "SHA256SUMS.txt"
     for name in FILES:
@@ -64,31 +64,31 @@ def test_only_what_the_records_and_leads_need_is_fetched(site):
     assert sorted(site.asked) == ["SHA256SUMS.txt", "data/2.dat", "data/2.hea", "data/2.ii"]
 
 
-def test_a_spoilt_file_in_the_cache_is_fetched_anew(site):
+def test_a_damaged_file_in_the_cache_is_fetched_again(site):
     folder = fetch_ludb()
-    (folder / FILES[0]).write_text("spoilt")
+    (folder / FILES[0]).write_text("damaged")
     site.asked.clear()
     fetch_ludb()
     assert site.asked == [FILES[0]]
 
 
 @pytest.mark.parametrize("arguments", [{"records": [3]}, {"leads": ["v9"]}])
-def test_what_does_not_exist_is_refused(site, arguments):
+def test_unknown_records_and_leads_are_refused(site, arguments):
     with pytest.raises(ValueError, match="no records or leads"):
         fetch_ludb(**arguments)
 
 
 @pytest.mark.parametrize("name", ["SHA256SUMS.txt", FILES[3]])
-def test_an_unreachable_file_is_named_and_so_is_the_mend(site, name):
+def test_an_unreachable_file_is_named_with_the_fix(site, name):
     (site.root / name).unlink()
-    with pytest.raises(OSError, match=r"(?s)could not download .*" + name + r".*pass its folder: load_ludb\(path="):
+    with pytest.raises(OSError, match=r"(?s)Could not download .*" + name + r".*pass its folder: load_ludb\(path="):
         load_ludb()
 
 
 @pytest.mark.parametrize("name", ["SHA256SUMS.txt", FILES[3]])
 def test_a_file_that_does_not_match_its_sum_is_refused(site, name):
     (site.root / name).write_text("not what it was")
-    with pytest.raises(OSError, match=r"(?s)could not download .*" + name):
+    with pytest.raises(OSError, match=r"(?s)Could not download .*" + name):
         load_ludb()
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslts.datasets import load_ludb
-from sslts.datasets.ludb import _label, _waves
+from sslts.datasets.ludb import _label_samples, _parse_waves
 
 wfdb = pytest.importorskip("wfdb")
 
@@ -30,7 +30,7 @@ MARKS = {  # record, lead -> symbols and samples
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder in PhysioNet's layout: two records with two leads."""
+    """Return a folder in PhysioNet's layout with two records of two leads."""
     root = tmp_path_factory.mktemp("ludb")
     data = root / "data"
     data.mkdir()
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
 
 
 def spans(labels):
-    """Runs of equal labels: (label, first, last)."""
+    """Return the runs of equal labels as (label, first, last)."""
     edges = np.flatnonzero(np.diff(labels)) + 1
     starts, stops = np.r_[0, edges], np.r_[edges, len(labels)]
     return [(int(labels[a]), int(a), int(b) - 1) for a, b in zip(starts, stops, strict=True)]
@@ -72,15 +72,15 @@ class TestWhatIsReturned:
         np.testing.assert_array_equal(swapped.X, loaded.X[[3, 2, 1, 0]])
         assert swapped.groups.tolist() == [3, 3, 1, 1]
 
-    def test_the_data_folder_itself_will_do(self, folder):
+    def test_the_data_folder_is_accepted_too(self, folder):
         np.testing.assert_array_equal(load_ludb(folder / "data").X, load_ludb(folder).X)
 
-    def test_at_the_original_rate_without_filter_it_is_the_file_in_millivolt(self, folder):
+    def test_the_original_rate_without_filter_returns_the_file_in_millivolt(self, folder):
         X = load_ludb(folder, sampling_rate=500, bandpass=None).X
         expected = wfdb.rdrecord(str(folder / "data" / "1")).p_signal.T.astype(np.float32)
         np.testing.assert_array_equal(X[:2], expected)
 
-    def test_the_bandpass_removes_offset_and_what_is_fast(self, folder):
+    def test_the_bandpass_removes_offset_and_fast_oscillations(self, folder):
         raw, filtered = load_ludb(folder, bandpass=None).X, load_ludb(folder).X
         assert np.abs(raw.mean(axis=1)).min() > 0.5
         assert np.abs(filtered.mean(axis=1)).max() < 0.1
@@ -89,7 +89,7 @@ class TestWhatIsReturned:
 
 
 class TestLabels:
-    def test_a_wave_includes_onset_and_offset_and_outside_is_unknown(self, folder):
+    def test_a_wave_includes_onset_and_offset_and_samples_outside_are_unlabeled(self, folder):
         y = load_ludb(folder, sampling_rate=500).y
         assert spans(y[0]) == [
             (-1, 0, 399),
@@ -105,7 +105,7 @@ class TestLabels:
         y = load_ludb(folder, sampling_rate=500).y
         assert spans(y[1])[1:-1] == [(2, 500, 560), (0, 561, 699), (3, 700, 800), (0, 801, 1199), (2, 1200, 1250)]
 
-    def test_between_clean_waves_around_garbled_marks_nothing_is_known(self, folder):
+    def test_samples_around_garbled_marks_are_unlabeled(self, folder):
         y = load_ludb(folder, sampling_rate=500).y
         assert spans(y[2])[1:-1] == [(2, 300, 340), (-1, 341, 699), (1, 700, 740), (0, 741, 799), (2, 800, 840)]
 
@@ -118,11 +118,11 @@ class TestLabels:
         np.testing.assert_array_equal(y, original[:, nearest])
 
     @given(st.lists(st.sampled_from(["(p)", "(N)", "(t)", "N)", "N()"]), max_size=8), st.integers(1, 9))
-    def test_clean_marks_give_one_wave_each_and_no_gap_in_what_is_known(self, waves, step):
+    def test_clean_marks_give_one_wave_each_without_unlabeled_gaps(self, waves, step):
         symbols = "".join(waves)
         samples = step * (1 + np.arange(len(symbols)))
-        labels = _label(symbols, samples, step * (len(symbols) + 2))
-        found = _waves(symbols, samples)
+        labels = _label_samples(symbols, samples, step * (len(symbols) + 2))
+        found = _parse_waves(symbols, samples)
         assert len(found) == len(waves)
         assert not any(garbled for *_, garbled in found)
         known = np.flatnonzero(labels >= 0)
@@ -134,15 +134,15 @@ class TestLabels:
     @given(st.text("()pNt", max_size=30))
     def test_any_marks_can_be_read_and_waves_follow_one_another(self, symbols):
         samples = 3 * np.arange(len(symbols))
-        found = _waves(symbols, samples)
+        found = _parse_waves(symbols, samples)
         assert all(first < last for _, first, last, _ in found)
         assert all(a[2] < b[1] for a, b in pairwise(found))
-        labels = _label(symbols, samples, 100)
+        labels = _label_samples(symbols, samples, 100)
         assert all((labels[first : last + 1] == label).all() for label, first, last, _ in found)
 
 
 class TestSemisegecgProtocol:
-    def test_outside_the_span_it_holds_the_signal_and_calls_it_background(self, folder):
+    def test_samples_outside_the_span_are_held_and_labeled_background(self, folder):
         masked = load_ludb(folder)
         held = load_ludb(folder, protocol="semisegecg")
         for x, y, held_x, held_y in zip(masked.X, masked.y, held.X, held.y, strict=True):
@@ -158,7 +158,7 @@ class TestErrors:
         ("arguments", "message"),
         [
             ({"protocol": "other"}, "protocol"),
-            ({"leads": "ii"}, "leads must be"),
+            ({"leads": "ii"}, "leads='ii'; give \"all\" or a list"),
             ({"leads": ["i", "v9"]}, "v9"),
             ({"leads": []}, "leads"),
             ({"records": [1, 2]}, r"\[2\] not among"),
@@ -200,7 +200,7 @@ def test_importing_the_datasets_loads_nothing_heavy():
 
 @pytest.fixture(scope="module")
 def marks():
-    """Return the marks of each lead of each record, for which wfdb reads the record's header: once will do."""
+    """Return the marks of each lead of each record, reading each header only once."""
     leads = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wfdb.io.record, "rdheader", functools.cache(wfdb.io.record.rdheader))
@@ -213,19 +213,19 @@ class TestTheWholeDatabase:
         counts, without_onset, garbled = {1: 0, 2: 0, 3: 0}, [], []
         for lead, mark in marks.items():
             symbol_at = dict(zip(mark.sample, mark.symbol, strict=True))
-            waves = _waves(mark.symbol, mark.sample)
+            waves = _parse_waves(mark.symbol, mark.sample)
             for label, first, *_ in waves:
                 counts[label] += 1
                 without_onset += [lead] * (symbol_at[first] == "N")
             if len(waves) < sum(symbol in "pNt" for symbol in mark.symbol):
                 garbled.append(lead)
-        # There are 21,965 peaks of QRS complexes; one, the last of record 8 in v5, lies outside of its own marks.
+        # LUDB has 21,965 QRS peaks; the last peak of record 8 in v5 lies outside its onset and offset marks.
         assert counts == {1: 16_796, 2: 21_964, 3: 19_650}
         assert (len(without_onset), len(set(without_onset))) == (121, 26)
         assert garbled == [(8, "v5"), (116, "v1"), (116, "v2"), (116, "v4"), (198, "v2")]
 
     def test_the_classes_have_their_known_shares(self, marks):
-        labels = {lead: _label(mark.symbol, mark.sample, 5000) for lead, mark in marks.items()}
+        labels = {lead: _label_samples(mark.symbol, mark.sample, 5000) for lead, mark in marks.items()}
         y = np.stack(list(labels.values()))
         shares = [100 * float((y == label).mean()) for label in (-1, 0, 1, 2, 3)]
         assert shares == pytest.approx([26.9, 42.2, 6.9, 9.2, 14.8], abs=0.06)

@@ -9,13 +9,13 @@ from sslts.datasets import make_recordings
 
 
 def runs(labels):
-    """Runs of one class that is not background: (class, start, length)."""
+    """Return the segments as (class, start, length)."""
     edges = np.r_[0, np.flatnonzero(np.diff(labels)) + 1, len(labels)]
     return [(labels[a], a, b - a) for a, b in pairwise(edges) if labels[a]]
 
 
 class TestShapes:
-    def test_one_channel_has_no_axis_of_its_own(self):
+    def test_one_channel_has_no_channel_axis(self):
         X, y = make_recordings(5, n_samples=300, random_state=0)
         assert (X.shape, X.dtype) == ((5, 300), np.float32)
         assert (y.shape, y.dtype) == ((5, 300), np.int64)
@@ -74,7 +74,7 @@ class TestShapes:
 class TestContent:
     @pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 0.6])
     @pytest.mark.parametrize("n_classes", [2, 4])
-    def test_patterns_cover_the_share_asked_for(self, share, n_classes):
+    def test_patterns_cover_the_requested_share(self, share, n_classes):
         _, y = make_recordings(400, share=share, n_classes=n_classes, random_state=0)
         assert (y > 0).mean() == pytest.approx(share, rel=0.15)
 
@@ -94,7 +94,7 @@ class TestContent:
         assert 60 < max(whole) <= 80
         assert np.mean(whole) == pytest.approx(50, rel=0.15)
 
-    def test_something_happens_in_the_background_too(self):
+    def test_the_background_contains_look_alikes(self):
         # Without look-alikes a noiseless background would be smooth.
         X, y = make_recordings(50, noise=0, variability=0, random_state=0)
         bend = np.abs(np.diff(X, n=2))
@@ -104,7 +104,7 @@ class TestContent:
         spread = {v: make_recordings(100, variability=v, random_state=0)[0].std(axis=1) for v in (0, 1)}
         assert spread[0].std() / spread[0].mean() < 0.4 < spread[1].std() / spread[1].mean()
 
-    def test_noise_is_what_is_asked_for(self):
+    def test_noise_has_the_requested_level(self):
         clean, y = make_recordings(20, noise=0, variability=0, random_state=0)
         noisy, same = make_recordings(20, noise=0.5, variability=0, random_state=0)
         np.testing.assert_array_equal(y, same)
@@ -151,19 +151,19 @@ class TestRandomness:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_recordings": 0}, "n_recordings must be an integer >= 1, got 0"),
+        ({"n_recordings": 0}, "n_recordings=0; give an integer >= 1"),
         ({"n_recordings": 2.5}, "n_recordings"),
         ({"n_channels": 0}, "n_channels"),
-        ({"n_classes": 1}, "n_classes must be an integer >= 2"),
-        ({"segment_length": 7}, "segment_length must be an integer >= 8"),
-        ({"segment_length": 14, "n_classes": 5}, "segment_length must be an integer >= 15"),
-        ({"share": 0}, r"share must be a number in \(0, 0.6\], got 0"),
+        ({"n_classes": 1}, "n_classes=1; give an integer >= 2"),
+        ({"segment_length": 7}, "segment_length=7; give an integer >= 8"),
+        ({"segment_length": 14, "n_classes": 5}, "segment_length=14; give an integer >= 15"),
+        ({"share": 0}, r"share=0; give a number in \(0, 0.6\]"),
         ({"share": 0.7}, "share"),
         ({"share": float("nan")}, "share"),
         ({"noise": -1}, "noise"),
         ({"variability": 1.5}, "variability"),
-        ({"n_samples": 50}, "don't fit into recordings of n_samples=50"),
-        ({"n_samples": (50, 200)}, "don't fit"),
+        ({"n_samples": 50}, "n_samples=50 is shorter than the longest patterns"),
+        ({"n_samples": (50, 200)}, "is shorter than the longest patterns"),
         ({"n_samples": (300, 200)}, "low <= high"),
         ({"n_samples": (300,)}, "pair"),
         ({"n_samples": 200.0}, "n_samples"),

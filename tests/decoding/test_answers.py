@@ -35,7 +35,7 @@ def check(segmenter, recordings):
     "decoder",
     [Argmax(), Hysteresis(onset=0.4, offset=0.3, min_length=9), DurationViterbi(), DurationViterbi(max_latency=40)],
 )
-def test_labels_and_probabilities_are_those_of_the_methods(fitted, decoder):
+def test_labels_and_probabilities_equal_predict_and_predict_proba(fitted, decoder):
     fitted.set_params(decoder=decoder)
     check(fitted, X)
     check(fitted, [X[0], X[1, :120]])
@@ -51,11 +51,11 @@ def test_labels_and_probabilities_are_those_of_the_methods(fitted, decoder):
     ],
     ids=["pipeline", "search", "self-training"],
 )
-def test_wrapped_segmenters_are_seen_through(wrapped):
+def test_wrapped_segmenters_use_the_decoder_inside(wrapped):
     check(wrapped.fit(X, y), X)
 
 
-def test_the_network_is_asked_once(fitted, monkeypatch):
+def test_the_network_runs_once(fitted, monkeypatch):
     monkeypatch.setattr(type(fitted), "predict", None)
     assert len(predict_both(fitted, X)[0]) == len(X)
 

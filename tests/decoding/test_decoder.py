@@ -30,7 +30,7 @@ def test_a_stream_and_a_file_agree(sizes, n_classes):
 
 
 class Countdown:
-    """A user's own decoder: nothing but ``start``."""
+    """A custom decoder with only ``start``, ``push`` and ``flush``."""
 
     def start(self):
         return self
@@ -43,8 +43,8 @@ class Countdown:
         return np.arange(self.n)[::-1]
 
 
-class TestOwnDecoder:
-    def test_it_needs_nothing_but_start(self):
+class TestCustomDecoder:
+    def test_it_only_needs_start(self):
         assert decode(Countdown(), np.zeros((3, 2))).tolist() == [2, 1, 0]
 
     def test_it_is_not_adapted(self):
@@ -52,7 +52,7 @@ class TestOwnDecoder:
         assert prepare_decoder(decoder, measure_segments([[0, 1]])) is decoder
 
 
-def test_what_can_be_adapted_is():
+def test_hysteresis_is_adapted_to_the_statistics():
     statistics = measure_segments([[0, 1]])
     assert prepare_decoder(Hysteresis(), statistics).statistics == statistics
 

@@ -17,24 +17,24 @@ def test_it_is_a_distribution(lengths):
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=10))
-def test_survival_is_the_probability_of_lasting_at_least_so_long(lengths):
+def test_survival_is_the_probability_of_at_least_a_length(lengths):
     found = fit_durations(lengths)
     left = 1 - np.r_[0, np.cumsum(np.exp(found.log_probability))[:-1]]
     np.testing.assert_allclose(np.exp(found.log_survival), left, atol=1e-9)
 
 
-def test_the_labeled_lengths_are_the_likely_ones():
+def test_the_labeled_lengths_are_the_most_likely_lengths():
     found = fit_durations([40, 42, 38, 41])
     assert 36 <= np.argmax(found.log_probability) + 1 <= 43
     assert np.exp(found.log_probability[29:49]).sum() > 0.9
 
 
-def test_few_alike_lengths_do_not_forbid_others():
+def test_a_single_length_does_not_forbid_other_lengths():
     found = fit_durations([20])
     assert found.log_probability[25 - 1] > found.log_probability[20 - 1] - 6
 
 
-def test_lower_bounds_count_where_nothing_else_is_known():
+def test_lower_bounds_are_used_only_without_complete_lengths():
     assert len(fit_durations([], [30, 50]).log_probability) == 100
     assert np.array_equal(fit_durations([10], [99]).log_probability, fit_durations([10]).log_probability)
 
@@ -45,7 +45,7 @@ def test_a_long_table_ends_and_falls_slowly():
     assert found.log_decay > -1e-3
 
 
-def test_without_a_length_nothing_is_known():
+def test_no_lengths_are_refused():
     with pytest.raises(ValueError, match="both empty"):
         fit_durations([])
 

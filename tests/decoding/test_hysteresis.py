@@ -10,7 +10,7 @@ from sslts.decoding import Hysteresis, decode, hysteresis
 
 
 def decode_slowly(recipe, proba, background=0):
-    """The definition, sample by sample."""
+    """Return the labels by the definition, sample by sample."""
     n, n_classes = proba.shape
     claimed = np.zeros((n, n_classes), dtype=bool)
     for k in range(n_classes):
@@ -48,15 +48,15 @@ def decode_slowly(recipe, proba, background=0):
         if k != background and end - start < recipe.pick("min_length", k)
     ]
     if background is None:
-        return give_to_neighbours(labels, sorted(short), recipe.pick("min_length", labels[0]))
+        return merge_into_neighbors(labels, sorted(short), recipe.pick("min_length", labels[0]))
     for start, end in short:
         labels[start:end] = background
     return labels
 
 
-def give_to_neighbours(labels, short, shortest_first):
+def merge_into_neighbors(labels, short, shortest_first):
     first = labels[0]
-    begun = 0  # up to where all is short
+    begun = 0  # end of the short runs at the start
     for start, end in short:
         if start == begun and begun < shortest_first:
             begun = end
@@ -68,7 +68,7 @@ def give_to_neighbours(labels, short, shortest_first):
 
 
 def runs(bits):
-    """[start, end) of each stretch of true."""
+    """Return [start, end) of each run of True."""
     edges = np.flatnonzero(np.diff(np.r_[0, np.asarray(bits, dtype=int), 0]))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
@@ -100,7 +100,7 @@ def recipes(draw):
 class TestDefinition:
     @settings(max_examples=150, deadline=None)
     @given(recipes(), st.integers(0, 10_000), st.integers(1, 60), st.integers(2, 4))
-    def test_it_is_what_the_definition_says(self, recipe, seed, n, n_classes):
+    def test_labels_follow_the_definition(self, recipe, seed, n, n_classes):
         proba = draw_proba(seed, n, n_classes)
         np.testing.assert_array_equal(recipe(proba), decode_slowly(recipe, proba))
 
@@ -112,7 +112,7 @@ class TestDefinition:
 
     @settings(max_examples=100, deadline=None)
     @given(recipes(), st.integers(0, 10_000), st.integers(1, 80))
-    def test_without_a_background_nothing_short_is_left_but_a_short_recording(self, recipe, seed, n):
+    def test_without_a_background_only_a_short_recording_is_a_short_segment(self, recipe, seed, n):
         recipe = recipe.replace(statistics=STAGES)
         labels = recipe(draw_proba(seed, n, 3))
         for k in set(labels.tolist()):
@@ -149,7 +149,7 @@ class TestTogether:
         st.lists(st.integers(0, 40), max_size=8),
         st.dictionaries(st.sampled_from(["min_gap", "pad", "min_length"]), st.sampled_from([3, 30, 200, {1: 50}])),
     )
-    def test_recordings_together_give_what_each_gives(self, recipe, statistics, seed, lengths, wide):
+    def test_recordings_decoded_together_have_the_labels_of_each_alone(self, recipe, statistics, seed, lengths, wide):
         recipe = recipe.replace(statistics=statistics, **wide)
         probas = np.split(draw_proba(seed, sum(lengths) + 10, 3), np.cumsum(lengths, dtype=int))
         with pytest.MonkeyPatch.context() as patch:
@@ -160,14 +160,14 @@ class TestTogether:
             np.testing.assert_array_equal(labels, recipe(proba))
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, bool])
-    def test_thresholds_are_met_as_alone(self, dtype):
-        """0.7 in single precision is less than 0.7, if it is not compared as such."""
+    def test_thresholds_compare_alike_together_and_alone(self, dtype):
+        """0.7 in single precision is below 0.7 in double precision; the comparison must use single precision."""
         proba = np.array([[0.3, 0.7], [0.3, 0.7], [0.7, 0.3]], dtype=dtype)
         recipe = Hysteresis(onset=0.7)
         for found in recipe.decode_many([proba, proba]):
             assert found.tolist() == recipe(proba).tolist()
 
-    def test_nothing_in_nothing_out(self):
+    def test_no_samples_have_no_labels(self):
         assert Hysteresis().decode_many([]) == []
         assert [found.tolist() for found in Hysteresis().decode_many([np.empty((0, 2))] * 2)] == [[], []]
 
@@ -179,7 +179,7 @@ class TestParameters:
         assert Hysteresis(onset=0.6, offset=0.5)(self.proba).tolist() == [1, 1, 0, 0, 1, 0]
         assert Hysteresis(onset=0.6, offset=0.3)(self.proba).tolist() == [1, 1, 1, 1, 1, 0]
 
-    def test_a_class_of_its_own(self):
+    def test_a_dictionary_sets_a_parameter_per_class(self):
         assert Hysteresis(min_length={1: 3}, offset=0.5)(self.proba).tolist() == [0] * 6
         assert Hysteresis(min_length={2: 3}, offset=0.5)(self.proba).tolist() == [1, 1, 0, 0, 1, 0]
 
@@ -190,7 +190,7 @@ class TestParameters:
 
     @pytest.mark.parametrize(("seconds", "samples"), [(0.021, 3), (0.024, 3), (0.025, 3), (0.03, 3), (0.07, 7)])
     def test_the_least_length_is_the_least_whole_number_of_samples(self, seconds, samples):
-        """Also where the product misses it by a bit: 0.07 * 100 is a bit more than 7."""
+        """Rounding errors of the product do not matter: 0.07 * 100 is slightly more than 7."""
         runs_and_gaps = np.r_[0, [1] * (samples - 1), [0] * 20, [1] * samples, 0]
         only_long = np.r_[[0] * (samples + 20), [1] * samples, 0]
         found = Hysteresis(min_length=seconds, sampling_rate=100)(np.eye(2)[runs_and_gaps])
@@ -208,8 +208,8 @@ class TestParameters:
         assert recipe(self.proba[:, ::-1]).tolist() == [1] * 6
 
     @pytest.mark.parametrize("background", [None, 0])
-    def test_without_a_background_what_is_short_goes_to_its_neighbour(self, background):
-        """Also where the default background is none of the classes."""
+    def test_without_a_background_short_segments_take_the_label_of_a_neighbor(self, background):
+        """The same holds if the default background is not a class."""
         stages = measure_segments([[5, 6, 7, 5]], background=background)
         recipe = Hysteresis(min_length=20, offset=0.1).for_segments(stages)
         assert recipe(np.eye(3)[[0] * 25 + [1] * 5 + [0] * 30]).tolist() == [0] * 60
@@ -218,7 +218,7 @@ class TestParameters:
         assert recipe(np.eye(3)[([1] * 5 + [2] * 5) * 4 + [0] * 20]).tolist() == [1] * 40 + [0] * 20
         assert recipe(np.eye(3)[[1] * 5 + [2] * 5]).tolist() == [1] * 10
 
-    def test_nothing_in_nothing_out(self):
+    def test_no_samples_have_no_labels(self):
         assert Hysteresis()(np.empty((0, 2))).tolist() == []
         assert Hysteresis().start().flush().tolist() == []
 
@@ -226,34 +226,36 @@ class TestParameters:
         ("params", "message"),
         [
             ({"onset": 1.2}, r"onset=1.2; give a number from 0 to 1"),
-            ({"min_length": -1}, r"min_length=-1; give a number from 0 on"),
+            ({"min_length": -1}, r"min_length=-1; give a finite number of at least 0"),
             ({"min_gap": {2: float("nan")}}, r"min_gap\[2\]=nan"),
             ({"onset": 0.3}, r"offset=0.4 is above onset=0.3; .* Lower offset"),
             ({"onset": {1: 0.2}}, r"offset=0.4 is above onset=0.2 of class 1"),
             ({"sampling_rate": 0}, r"sampling_rate=0"),
         ],
     )
-    def test_what_is_out_of_range_is_refused(self, params, message):
+    def test_values_out_of_range_are_refused(self, params, message):
         with pytest.raises(ValueError, match=message):
             Hysteresis(**params)
 
     def test_an_unknown_class_is_refused(self):
-        with pytest.raises(ValueError, match=r"pad names class 9; there are the classes \[0, 1\]"):
+        with pytest.raises(ValueError, match=r"pad names class 9, which is not one of the classes \[0, 1\]"):
             Hysteresis(pad={9: 1}).for_segments(measure_segments([[0, 1]]))
-        with pytest.raises(ValueError, match=r"pad names class '1'; there"):  # as keys of JSON are
+        with pytest.raises(ValueError, match=r"pad names class '1', which is not one of"):  # as keys of JSON are
             Hysteresis(pad={"1": 1}).for_segments(measure_segments([[0, 1]]))
 
     def test_another_number_of_classes_is_refused(self):
         recipe = Hysteresis().for_segments(measure_segments([[0, 1]]))
-        with pytest.raises(ValueError, match="proba has 3 columns, the decoder was adapted to 2 classes; give one"):
+        with pytest.raises(ValueError, match="proba has 3 columns, but the decoder was adapted to 2 classes; give one"):
             recipe(np.ones((4, 3)) / 3)
-        with pytest.raises(ValueError, match="proba has 3 columns, the decoder was adapted to 2 classes; give one"):
+        with pytest.raises(ValueError, match="proba has 3 columns, but the decoder was adapted to 2 classes; give one"):
             recipe.decode_many([np.ones((4, 2)) / 2, np.ones((4, 3)) / 3])
 
 
 @pytest.mark.parametrize("params", [{"min_length": 0.6}, {"min_gap": {1: 0.2}}, {"pad": 0.5}])
-def test_a_part_of_a_sample_is_taken_for_seconds_without_a_rate(params):
-    with pytest.warns(UserWarning, match="is less than a sample. For seconds, .* pass its sampling_rate"):
+def test_a_fraction_of_a_sample_without_a_sampling_rate_is_warned_of(params):
+    with pytest.warns(
+        UserWarning, match="is less than one sample. If it is in seconds, pass sampling_rate to the decoder"
+    ):
         Hysteresis(**params)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

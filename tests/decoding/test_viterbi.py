@@ -12,7 +12,7 @@ from sslts.decoding import DurationViterbi, decode, fit_durations, viterbi
 
 
 def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
-    """Labels in segments of random lengths, and probabilities that show them through noise."""
+    """Return labels in segments of random lengths, and noisy probabilities of these labels."""
     rng = np.random.default_rng(seed)
     labels, k = [], 0
     while len(labels) < n:
@@ -31,14 +31,14 @@ def list_probabilities(durations, longest=4000):
 
 
 def search(recipe, proba):
-    """The definition: the best of all labellings."""
+    """Return the best of all labelings, by the definition."""
     model = recipe._model
     logs = recipe.weight * np.log(proba)
     statistics = recipe.statistics
     spread = [list_probabilities(fit_durations(*both)) for both in zip(statistics.lengths, statistics.cut, strict=True)]
 
     def score_length(k, length, *, cut):
-        """What is hidden at a cut end may be of any length; of a segment that is cut twice, at either end."""
+        """Return the log-probability of a segment, summed over the lengths hidden at its cut ends."""
         beyond = spread[k][length - 1 :]
         return np.log((beyond[0], beyond.sum(), (beyond * np.arange(1, len(beyond) + 1)).sum())[cut])
 
@@ -58,7 +58,7 @@ def search(recipe, proba):
 class TestExact:
     @settings(max_examples=60, deadline=None)
     @given(st.integers(0, 10_000), st.integers(1, 7), st.sampled_from([0.3, 1.0, 3.0]), st.sampled_from([0, 1]))
-    def test_it_is_the_best_of_all_labellings(self, seed, n, weight, smoothing):
+    def test_the_result_is_the_best_of_all_labelings(self, seed, n, weight, smoothing):
         rng = np.random.default_rng(seed)
         seen = [np.repeat(rng.integers(0, 3, 8), rng.integers(1, 4, 8)) for _ in range(3)]
         recipe = DurationViterbi(
@@ -67,35 +67,35 @@ class TestExact:
         proba = rng.dirichlet(np.full(3, 0.7), n)
         np.testing.assert_array_equal(recipe(proba), search(recipe, proba))
 
-    def test_a_short_recording_within_long_segments_is_not_taken_for_one_at_any_price(self):
-        """Of 40 samples, of segments of about 100: cut off twice is likely, but not more likely than it is."""
+    def test_a_recording_shorter_than_its_segments_may_have_two_segments(self):
+        """A segment of 100 samples that spans all 40 samples is likely, but not more likely than it should be."""
         seen = np.repeat([0, 1] * 8, np.random.default_rng(0).normal(100, 5, 16).astype(int))
         recipe = DurationViterbi(statistics=measure_segments([seen]))
         first = np.repeat([0.57, 0.43], 20)
         np.testing.assert_array_equal(recipe(np.stack([first, 1 - first], 1)), np.repeat([0, 1], 20))
 
     @pytest.mark.parametrize("sharpness", [0.0, 0.5, 2.0])
-    def test_pieces_give_what_the_whole_gives(self, monkeypatch, sharpness):
+    def test_pieces_have_the_labels_of_the_whole_recording(self, monkeypatch, sharpness):
         labels, proba = simulate(6000, sharpness=sharpness)
         recipe = DurationViterbi(statistics=measure_segments([labels[:2000]]))
         whole = recipe(proba)
         monkeypatch.setattr(viterbi, "_PIECE", 100)
-        assert len(viterbi._cut_pieces([6000], recipe._model.reach)) > 5
+        assert len(viterbi._cut_pieces([6000], recipe._model.memory)) > 5
         np.testing.assert_array_equal(recipe(proba), whole)
 
     @pytest.mark.parametrize("agree", [True, False])
-    def test_a_piece_that_begins_within_a_long_segment(self, monkeypatch, agree):
+    def test_a_piece_may_start_inside_a_long_segment(self, monkeypatch, agree):
         labels, proba = simulate(6000)
         proba[1000:5000] = [0.9, 0.05, 0.05]
         recipe = DurationViterbi(statistics=measure_segments([labels[:900]]))
         whole = recipe(proba)
         assert (whole[1010:4990] == 0).all()
         monkeypatch.setattr(viterbi, "_PIECE", 100)
-        if not agree:  # as if no piece forgot what came before: each goes on from the one before
-            monkeypatch.setattr(viterbi, "_agree", lambda known, guess: False)
+        if not agree:  # as if every piece depended on the piece before it
+            monkeypatch.setattr(viterbi, "_differ_by_constant", lambda known, guess: False)
         np.testing.assert_array_equal(recipe(proba), whole)
 
-    def test_recordings_together_give_what_each_gives(self):
+    def test_recordings_decoded_together_have_the_labels_of_each_alone(self):
         labels, proba = simulate(900)
         recipe = DurationViterbi(statistics=measure_segments([labels]))
         parts = np.split(proba, [1, 300, 300, 320, 777])
@@ -112,17 +112,17 @@ class TestExact:
         together = recipe.decode_many(parts)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 10 * proba.nbytes  # filled up to the longest, all would take more
+        assert peak < 10 * proba.nbytes  # padding all recordings to the longest would take more
         for found, part in zip(together, parts, strict=True):
             np.testing.assert_array_equal(found, recipe(part))
 
-    def test_it_finds_more_than_argmax(self):
+    def test_it_is_more_accurate_than_argmax(self):
         labels, proba = simulate(3000, sharpness=1.0)
         recipe = DurationViterbi(statistics=measure_segments([labels[:1000]]))
         assert np.mean(proba.argmax(1) == labels) < 0.7
         assert np.mean(recipe(proba) == labels) > 0.9
 
-    def test_what_was_never_seen_is_forbidden(self):
+    def test_transitions_that_never_occur_are_forbidden(self):
         seen = [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0]
         proba = np.random.default_rng(0).dirichlet(np.ones(3), 400)
         for recipe in (DurationViterbi(), DurationViterbi(smoothing=1, forbidden=((0, 2), (1, 0), (2, 1)))):
@@ -132,7 +132,7 @@ class TestExact:
             assert moved.any()
             assert ((before[moved] + 1) % 3 == after[moved]).all()
 
-    def test_probabilities_of_zero_are_no_trouble(self):
+    def test_probabilities_may_be_zero(self):
         recipe = DurationViterbi(statistics=measure_segments([[0, 0, 1, 1, 0, 0]]))
         assert recipe(np.eye(2)[[0, 0, 0, 1, 1, 0, 0]]).tolist() == [0, 0, 0, 1, 1, 0, 0]
 
@@ -140,14 +140,14 @@ class TestExact:
         recipe = DurationViterbi(statistics=measure_segments([[4, 4, 4]]))
         assert recipe(np.ones((5, 1))).tolist() == [0] * 5
 
-    def test_nothing_in_nothing_out(self):
+    def test_no_samples_have_no_labels(self):
         recipe = DurationViterbi(statistics=measure_segments([[0, 1, 0]]))
         for one in (recipe, recipe.replace(max_latency=10)):
             assert one(np.empty((0, 2))).tolist() == []
             assert one.start().flush().tolist() == []
 
 
-class TestPrompt:
+class TestBoundedLatency:
     labels, proba = simulate(600, sharpness=1.0)
     recipe = DurationViterbi(statistics=measure_segments([labels]))
 
@@ -166,18 +166,18 @@ class TestPrompt:
             final += len(decoding.push(row[None]))
             assert final >= seen - latency
 
-    def test_with_time_enough_it_is_exact(self):
+    def test_a_long_latency_gives_the_exact_result(self):
         exact = self.recipe(self.proba)
         for latency in (300, 5000):
             np.testing.assert_array_equal(self.recipe.replace(max_latency=latency)(self.proba), exact)
 
-    def test_what_is_forbidden_stays_so(self):
+    def test_forbidden_transitions_stay_forbidden(self):
         seen = measure_segments([[0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0]])
         found = DurationViterbi(max_latency=4, statistics=seen)(self.proba)
         before, after = found[:-1], found[1:]
         assert ((before == after) | ((before + 1) % 3 == after)).all()
 
-    def test_a_segment_longer_than_any_is_kept(self):
+    def test_a_segment_longer_than_all_labeled_segments_is_kept(self):
         proba = np.concatenate([self.proba, np.tile([0.9, 0.05, 0.05], (3000, 1)), self.proba])
         found = self.recipe.replace(max_latency=60)(proba)
         assert (found[620:3580] == 0).all()
@@ -185,7 +185,7 @@ class TestPrompt:
 
     @pytest.mark.parametrize("cells", [1, 1000, 1 << 24])  # one row, some rows, all at once
     @pytest.mark.parametrize("latency", [2, 9, 50])
-    def test_recordings_together_give_what_each_gives(self, monkeypatch, latency, cells):
+    def test_recordings_decoded_together_have_the_labels_of_each_alone(self, monkeypatch, latency, cells):
         monkeypatch.setattr(viterbi, "_BATCH_CELLS", cells)
         recipe = self.recipe.replace(max_latency=latency)
         parts = np.split(self.proba, [1, 60, 60, 75, 125, 180, 182, 310])
@@ -201,7 +201,7 @@ class TestPrompt:
 
 
 @pytest.mark.parametrize("latency", [None, 20])
-def test_more_classes_than_a_byte_counts(latency):
+def test_more_classes_than_a_byte_can_number(latency):
     n_classes = 130
     labels = np.repeat(np.arange(n_classes), 3)
     proba = np.full((len(labels), n_classes), 0.01 / (n_classes - 1))
@@ -214,7 +214,7 @@ class TestRecipe:
     recipe = DurationViterbi(statistics=measure_segments([[0, 0, 1, 1, 0, 0]]))
     proba = np.eye(2)[[0, 0, 0, 1, 1, 0, 0]]
 
-    def test_having_decoded_leaves_no_trace(self):
+    def test_decoding_does_not_change_the_recipe(self):
         used, new = self.recipe.replace(weight=2.0), self.recipe.replace(weight=2.0)
         used(self.proba)
         assert used == new
@@ -222,12 +222,12 @@ class TestRecipe:
         assert pickle.dumps(used) == pickle.dumps(new)
         assert used.get_params() == new.get_params()
 
-    def test_it_comes_back_from_a_pickle(self):
+    def test_it_can_be_pickled(self):
         again = pickle.loads(pickle.dumps(self.recipe))
         assert again == self.recipe
         assert again(self.proba).tolist() == self.recipe(self.proba).tolist()
 
-    def test_a_changed_recipe_decodes_by_its_own_values(self):
+    def test_a_replaced_recipe_decodes_with_its_new_values(self):
         self.recipe(self.proba)
         seen = measure_segments([[0] * 9 + [1] * 2 + [0] * 9])
         other = self.recipe.replace(statistics=seen, weight=0.3)
@@ -248,24 +248,24 @@ class TestParameters:
             ({"sampling_rate": -1}, "sampling_rate=-1"),
         ],
     )
-    def test_what_is_out_of_range_is_refused(self, params, message):
+    def test_values_out_of_range_are_refused(self, params, message):
         with pytest.raises(ValueError, match=message):
             DurationViterbi(**params)
 
-    def test_without_statistics_it_says_where_they_come_from(self):
+    def test_without_statistics_the_error_says_how_to_pass_them(self):
         with pytest.raises(ValueError, match=r"pass it to a segmenter as `decoder`, or call for_segments"):
             DurationViterbi().start()
 
     def test_an_unknown_class_is_refused(self):
-        with pytest.raises(ValueError, match=r"forbidden names class 9; there are the classes \[0, 1\]"):
+        with pytest.raises(ValueError, match=r"forbidden names class 9, which is not one of the classes \[0, 1\]"):
             DurationViterbi(forbidden=((0, 9),)).for_segments(measure_segments([[0, 1]]))
 
     @pytest.mark.parametrize("latency", [None, 10])
     @pytest.mark.parametrize(
         ("proba", "message"),
         [
-            (np.ones((9, 1)), "proba has 1 columns, the decoder was adapted to 2 classes; give one"),
-            (np.ones((9, 3)) / 3, "proba has 3 columns, the decoder was adapted to 2 classes"),
+            (np.ones((9, 1)), "proba has 1 columns, but the decoder was adapted to 2 classes; give one"),
+            (np.ones((9, 3)) / 3, "proba has 3 columns, but the decoder was adapted to 2 classes"),
             (np.ones(9), r"proba has shape \(9,\); give \(T, K\)"),
         ],
     )
@@ -283,4 +283,6 @@ class TestParameters:
     def test_latency_is_the_last_whole_sample_within_it(self):
         assert DurationViterbi(max_latency=7.9).latency == 7
         assert DurationViterbi(max_latency=0.035, sampling_rate=100).latency == 3
-        assert DurationViterbi(max_latency=0.29, sampling_rate=100).latency == 29  # the product is a bit less
+        assert (
+            DurationViterbi(max_latency=0.29, sampling_rate=100).latency == 29
+        )  # the product is slightly less than 29

@@ -1,4 +1,4 @@
-from functools import partial
+from functools import partial, wraps
 
 import numpy as np
 import pandas as pd
@@ -6,6 +6,7 @@ import pytest
 
 from sslts.annotations import pool_labels
 from sslts.metrics import (
+    Tally,
     bootstrap_difference,
     bootstrap_interval,
     count_scorer,
@@ -13,6 +14,7 @@ from sslts.metrics import (
     frame_f1,
     mean_iou,
     segment_f1,
+    tallied,
 )
 from sslts.metrics.bootstrap import _number_groups
 
@@ -23,13 +25,13 @@ def share_right(y_true, y_pred):
 
 @pytest.fixture
 def recordings():
-    """40 recordings of one sample's worth: right in 30."""
+    """Return 40 recordings; the prediction is right in 30 of them."""
     truth = np.ones((40, 5), dtype=int)
     return truth, np.where(np.arange(40)[:, None] < 30, truth, 0)
 
 
 class TestInterval:
-    def test_it_is_the_normal_one_where_that_holds(self, recordings):
+    def test_it_is_near_the_normal_interval_of_many_recordings(self, recordings):
         found = bootstrap_interval(share_right, *recordings, n_resamples=3000)
         half = 1.96 * np.sqrt(0.75 * 0.25 / 40)
         assert found.estimate == 0.75
@@ -44,7 +46,7 @@ class TestInterval:
         assert single.high - single.low == pytest.approx(alone.high - alone.low, abs=0.05)
 
     @pytest.mark.parametrize("missing", [None, pd.NA, np.nan])
-    def test_recordings_of_unknown_groups_are_one_group(self, recordings, missing):
+    def test_recordings_with_a_missing_group_form_one_group(self, recordings, missing):
         known = ["a", "b", "c", "d"]
         groups = pd.Series([known[i // 10] for i in range(40)], dtype=object)
         wanted = bootstrap_interval(share_right, *recordings, groups=groups)
@@ -63,8 +65,8 @@ class TestInterval:
         wanted = bootstrap_interval(mean_iou, truth, predicted, groups=named[0])
         assert bootstrap_interval(mean_iou, *more, groups=named[1]) == wanted
 
-    def test_few_recordings_are_seldom_taken_for_a_difference(self):
-        """Of two predictions that are equally good, at a level of 0.9; plain percentiles err in a fifth of them."""
+    def test_few_recordings_seldom_show_a_false_difference(self):
+        """Two equally good predictions at a level of 0.9: plain percentiles are wrong in a fifth of the cases."""
         rng = np.random.default_rng(0)
         wrong = 0
         for _ in range(300):
@@ -78,26 +80,26 @@ class TestInterval:
         narrow, wide = (bootstrap_interval(share_right, *recordings, level=level) for level in (0.5, 0.99))
         assert wide.low < narrow.low < narrow.high < wide.high
 
-    def test_the_same_seed_gives_the_same(self, recordings):
+    def test_the_same_seed_gives_the_same_interval(self, recordings):
         same = [bootstrap_interval(mean_iou, *recordings, n_resamples=20, random_state=3) for _ in range(2)]
         assert same[0] == same[1]
 
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"groups": [0] * 40}, "at least two groups with labels to draw from, there are 1"),
-            ({"groups": [0, 1]}, "groups has 2 entries, y_true has 40 recordings"),
+            ({"groups": [0] * 40}, "at least two groups with labels, y_true has 1; label more groups"),
+            ({"groups": [0, 1]}, "groups has 2 entries, y_true has 40 recordings; give one group for each"),
             ({"level": 1}, "level=1; give a share"),
             ({"n_resamples": 0}, "n_resamples=0"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, recordings, options, message):
+    def test_bad_input_is_refused(self, recordings, options, message):
         with pytest.raises(ValueError, match=message):
             bootstrap_interval(share_right, *recordings, **options)
 
 
 class TestDifference:
-    def test_pairs_are_drawn_together(self, recordings):
+    def test_both_predictions_are_scored_on_the_same_resamples(self, recordings):
         truth, predicted = recordings
         worse = np.where(np.arange(40)[:, None] < 26, truth, 0)
         found = bootstrap_difference(share_right, truth, predicted, worse)
@@ -113,7 +115,7 @@ class TestDifference:
 
 
 def draw_recordings(seed):
-    """Ragged recordings, unlabeled ones and stretches, classes that are in few of them, and two predictions."""
+    """Return ragged labels with unlabeled recordings, unlabeled stretches and rare classes; two predictions; groups."""
     rng = np.random.default_rng(seed)
     truth, *predictions = [], [], []
     for i in range(rng.integers(2, 9)):
@@ -143,7 +145,7 @@ def draw_recordings(seed):
     ],
     ids=lambda metric: str(getattr(metric, "func", metric).__name__),
 )
-def test_tallied_metrics_score_draws_as_they_score_recordings(metric):
+def test_tallied_metrics_score_resamples_like_other_metrics(metric):
     for seed in range(14):
         truth, predicted, baseline, groups = draw_recordings(seed)
         options = {"groups": groups, "n_resamples": 20, "random_state": seed}
@@ -157,11 +159,72 @@ def test_tallied_metrics_score_draws_as_they_score_recordings(metric):
         np.testing.assert_allclose(gain, wanted, rtol=1e-12, atol=1e-15)
 
 
-def test_a_tallied_metric_sees_the_samples_once(recordings, monkeypatch):
+def test_a_tallied_metric_reads_the_samples_once(recordings, monkeypatch):
     calls = []
     monkeypatch.setattr("sslts.metrics.samples.pool_labels", lambda *pair: calls.append(pair) or pool_labels(*pair))
     bootstrap_interval(mean_iou, *recordings, n_resamples=50)
     assert len(calls) == 1
+
+
+def set_another_tally(metric):
+    def decorate(function):
+        function.tally = metric
+        return function
+
+    return decorate
+
+
+class TestCustomMetric:
+    """A metric brings its own tally; the bootstrap only asks the metric for it."""
+
+    @pytest.fixture
+    def calls(self):
+        return []
+
+    @pytest.fixture
+    def sensitivity(self, calls):
+        def tally_sensitivity(y_true, y_pred, *, label):
+            calls.append("tally")
+            found = [[np.sum((t == label) & (p == label))] for t, p in zip(y_true, y_pred, strict=True)]
+            n_true = [[np.sum(t == label)] for t in y_true]
+            labeled = np.array([(t >= 0).any() for t in y_true])
+            return Tally(
+                np.array([found, n_true]), np.array([label]), labeled, lambda sums, *_: float(sums[0, 0] / sums[1, 0])
+            )
+
+        @tallied(tally_sensitivity)
+        def sensitivity(y_true, y_pred, *, label=1):
+            calls.append("metric")
+            return tally_sensitivity(y_true, y_pred, label=label).score()
+
+        return sensitivity
+
+    @pytest.mark.parametrize("options", [{}, {"label": 1}])
+    def test_it_is_tallied_once(self, recordings, sensitivity, calls, options):
+        metric = partial(sensitivity, **options) if options else sensitivity
+        found = bootstrap_interval(metric, *recordings, n_resamples=50)
+        assert calls == ["tally"]
+        assert found == bootstrap_interval(lambda t, p: sensitivity(t, p), *recordings, n_resamples=50)
+        assert found.estimate == 0.75
+        assert calls.count("metric") == 51
+
+    def test_a_difference_tallies_each_prediction_once(self, recordings, sensitivity, calls):
+        assert bootstrap_difference(sensitivity, *recordings, recordings[0], n_resamples=50).estimate == -0.25
+        assert calls == ["tally", "tally"]
+
+    def test_the_metric_itself_is_unchanged(self, recordings, sensitivity, calls):
+        assert sensitivity(*recordings) == 0.75
+        assert calls == ["metric", "tally"]
+
+    @pytest.mark.parametrize("decorate", [wraps, set_another_tally])
+    def test_a_wrapper_of_the_metric_is_not_tallied(self, recordings, sensitivity, decorate):
+        """`functools.wraps` copies the attributes of a metric, and other code may use the same attribute name."""
+
+        @decorate(sensitivity)
+        def miss_rate(y_true, y_pred):
+            return 1 - sensitivity(y_true, y_pred)
+
+        assert bootstrap_interval(miss_rate, *recordings, n_resamples=5).estimate == 0.25
 
 
 def test_options_of_a_tallied_metric_are_checked(recordings):

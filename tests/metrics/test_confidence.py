@@ -20,7 +20,7 @@ class TestReliabilityCurve:
             assert curve["count"].sum() == 8000
             assert (curve["accuracy"] - curve["confidence"]).abs().max() < 0.06
 
-    def test_bins_hold_what_they_say(self):
+    def test_bins_hold_probabilities_between_their_ends(self):
         proba = np.array([[1.0, 0.0], [0.5, 0.5], [0.35, 0.65], [0.0, 1.0]])
         curve = reliability_curve([0, 0, 0, 1], proba, label=1, n_bins=4)
         assert curve["count"].tolist() == [1, 1, 1, 1]  # closed on the right
@@ -30,7 +30,7 @@ class TestReliabilityCurve:
         assert sparse["count"].tolist() == [1, 0, 0, 1]
         assert sparse["accuracy"].isna().tolist() == [False, True, True, False]
 
-    def test_a_probability_on_an_edge_is_of_the_bin_below_however_it_is_rounded(self):
+    def test_a_probability_on_an_edge_is_in_the_bin_below_despite_rounding(self):
         proba = np.array([[0.71, 0.29], [0.43, 0.57], [0.42, 0.58]])
         curve = reliability_curve([0, 1, 1], proba, label=1, n_bins=100)
         assert curve.index[curve["count"] > 0].tolist() == [28, 56, 57]
@@ -56,20 +56,20 @@ class TestReliabilityCurve:
         [
             (([0, 1], np.ones((3, 2))), {}, r"y_true\[0\] has 2 samples, y_proba\[0\] has 3"),
             (([[0, 1]], [np.ones((2, 2))] * 2), {}, "y_true has 1 recordings, y_proba has 2"),
-            (([0, 1], np.ones((2, 2))), {"classes": [0, 1, 2]}, "does not name the 2 columns"),
-            (([0, 1], np.ones((2, 2))), {"classes": [1, 1]}, "does not name the 2 columns of y_proba, each once"),
+            (([0, 1], np.ones((2, 2))), {"classes": [0, 1, 2]}, "give 2 distinct classes"),
+            (([0, 1], np.ones((2, 2))), {"classes": [1, 1]}, "give 2 distinct classes, one per column of y_proba"),
             (
                 ([0, 1], [[0.5, 0.5], [np.nan, 0.5]]),
                 {},
-                r"y_proba\[0\] holds NaN .* at 1 labeled .* at sample 1; mend",
+                r"y_proba\[0\] holds NaN .* at 1 labeled .* at sample 1; fix them",
             ),
             (([[0], [1]], [[[0.5, 0.5]], [[np.inf, 0]]]), {}, r"y_proba\[1\] holds NaN or infinite values"),
             (([[0], [1]], [np.ones((1, 2)), np.ones((1, 3))]), {}, r"y_proba\[1\] has shape \(1, 3\)"),
-            (([0, 1], np.ones((2, 2))), {"label": 7}, "label=7 is no column of y_proba"),
+            (([0, 1], np.ones((2, 2))), {"label": 7}, "label=7 has no column in y_proba"),
             (([0, 1], np.ones((2, 2))), {"n_bins": 0}, "n_bins=0"),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, args, options, message):
+    def test_bad_input_is_refused(self, args, options, message):
         with pytest.raises(ValueError, match=message):
             reliability_curve(*args, **options)
 
@@ -78,17 +78,17 @@ class TestExpectedCalibrationError:
     def test_probabilities_of_unlabeled_samples_do_not_matter(self):
         assert expected_calibration_error([0, -1], [[1.0, 0.0], [np.nan, np.nan]]) == 0
 
-    def test_probabilities_that_are_missing_are_refused(self):
+    def test_missing_probabilities_are_refused(self):
         with pytest.raises(ValueError, match=r"y_proba\[0\] holds NaN"):
             expected_calibration_error([0, 1], [[0.9, 0.1], [np.nan, np.nan]])
 
-    def test_calibrated_probabilities_have_a_small_one(self, calibrated):
+    def test_calibrated_probabilities_have_a_small_error(self, calibrated):
         truth, proba = calibrated
         assert expected_calibration_error(truth, proba, classes=[0, 2, 5]) < 0.02
         sure = [p**4 / (p**4).sum(1, keepdims=True) for p in proba]
         assert expected_calibration_error(truth, sure, classes=[0, 2, 5]) > 0.1
 
-    def test_it_is_the_definition(self):
+    def test_it_equals_the_definition(self):
         rng = np.random.default_rng(1)
         proba, truth = rng.dirichlet([1, 1], 300), rng.integers(0, 2, 300)
         confidence, right = proba.max(1), proba.argmax(1) == truth

@@ -1,4 +1,4 @@
-"""How many labels reach a score, and what the next ones buy, where the answer is known."""
+"""The number of labels that reach a score, and the gain from more labels, on curves with a known answer."""
 
 import math
 
@@ -33,23 +33,23 @@ class TestLabelsNeeded:
 
     @given(st.floats(0.3, 1.0), st.integers(0, 50))
     @settings(max_examples=20)
-    def test_the_interval_holds_the_number_and_a_higher_target_needs_no_fewer(self, target, seed):
+    def test_the_interval_holds_the_number_and_a_higher_target_needs_at_least_as_many(self, target, seed):
         curve = make_curve(power, seed=seed)
         needed, more = (labels_needed(curve, t) for t in (target, target + 0.05))
         assert needed.low <= needed.labels <= needed.high
         assert needed.labels <= more.labels
 
-    def test_what_the_curve_does_not_reach_is_infinite(self):
+    def test_a_target_above_the_curve_needs_infinitely_many(self):
         assert labels_needed(make_curve(power), 0.95) == (math.inf, math.inf, math.inf)
 
-    def test_what_the_fewest_labels_reach_needs_no_more(self):
+    def test_a_target_below_the_curve_needs_the_fewest_labels(self):
         assert labels_needed(make_curve(power), 0.1) == (1, 1, 1)
 
-    def test_a_dip_is_noise(self):
+    def test_a_dip_of_the_curve_is_taken_as_noise(self):
         curve = make_curve(lambda n: {1: 0.5, 2: 0.7, 4: 0.68, 8: 0.8, 16: 0.9}[n], noise=0)
         assert 2 <= labels_needed(curve, 0.69).labels <= 4
 
-    def test_the_interval_covers_as_often_as_it_says(self):
+    def test_the_interval_has_the_stated_coverage(self):
         true = 4.0
         hits = [
             low <= true * 1.001 and true <= high * 1.001
@@ -60,13 +60,13 @@ class TestLabelsNeeded:
         ]
         assert 0.65 <= np.mean(hits) <= 0.95
 
-    def test_more_splits_are_surer(self):
+    def test_more_splits_narrow_the_interval(self):
         few, many = (labels_needed(make_curve(power, n_splits=n, noise=0.02), 0.75) for n in (3, 30))
         assert many.high / many.low < few.high / few.low
 
 
 class TestSuggestBudget:
-    def test_a_power_law_is_continued(self):
+    def test_a_power_law_is_extrapolated(self):
         table = suggest_budget(make_curve(power, noise=0), n_steps=3)
         assert table["labels"].tolist() == [16, 26, 36, 46]
         np.testing.assert_allclose(table["score"], [power(n) for n in (16, 26, 36, 46)], atol=1e-3)
@@ -74,7 +74,7 @@ class TestSuggestBudget:
 
     @given(st.integers(0, 50))
     @settings(max_examples=8)
-    def test_intervals_hold_the_score_gains_shrink_and_nothing_is_above_the_best(self, seed):
+    def test_intervals_hold_the_score_gains_shrink_and_no_score_is_above_the_best(self, seed):
         table = suggest_budget(make_curve(power, seed=seed), n_steps=3)
         for name in ("score", "gain"):
             low, high = ("low", "high") if name == "score" else ("gain_low", "gain_high")
@@ -91,7 +91,7 @@ class TestSuggestBudget:
             hits.append(table["low"][1] <= power(26) <= table["high"][1])
         assert np.mean(hits) >= 0.75
 
-    def test_no_error_is_foretold_to_be_less_than_none(self):
+    def test_a_negated_error_stays_below_zero(self):
         curve = make_curve(lambda n: -2.0 * n**-0.3, noise=0.3)
         curve["score"] = curve["score"].clip(upper=-0.01)
         table = suggest_budget(curve, step=100)
@@ -107,8 +107,8 @@ class TestBadInput:
         ("change", "options", "words"),
         [
             (lambda c: c.drop(columns="score"), {}, "no column 'score'"),
-            (lambda c: c, {"estimator": "b"}, r"'b' is not in the curve, which has \['a'\]"),
-            (lambda c: pd.concat([c, c.assign(estimator="b")]), {}, "name one, as estimator='a'"),
+            (lambda c: c, {"estimator": "b"}, r"'b' is not in the curve; give one of \['a'\]"),
+            (lambda c: pd.concat([c, c.assign(estimator="b")]), {}, "choose one, such as estimator='a'"),
             (lambda c: c[c["split"] == 0], {}, "one split"),
             (lambda c: c.iloc[1:], {}, "lacks scores of 'a'"),
             (lambda c: pd.concat([c, c]), {}, "several scores of 'a'"),
@@ -116,18 +116,18 @@ class TestBadInput:
             (lambda c: c, {"confidence": 95}, "confidence must be between 0 and 1"),
         ],
     )
-    def test_says_what_is_wrong(self, function, change, options, words):
+    def test_the_message_names_the_problem(self, function, change, options, words):
         with pytest.raises(ValueError, match=words):
             function(change(self.CURVE), **options)
 
-    def test_no_target(self):
+    def test_a_target_that_is_not_finite_is_refused(self):
         with pytest.raises(ValueError, match="target must be a finite score"):
             labels_needed(self.CURVE, math.nan)
 
     @pytest.mark.parametrize(
         ("options", "words"), [({"step": 0}, "step"), ({"n_steps": 0}, "n_steps"), ({"best": 0.5}, "raise best")]
     )
-    def test_no_budget(self, options, words):
+    def test_an_option_out_of_range_is_refused(self, options, words):
         with pytest.raises(ValueError, match=words):
             suggest_budget(self.CURVE, **options)
 
@@ -135,12 +135,12 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"best=1.0, but the curve has a score of 8\d\.\d+; raise best"):
             suggest_budget(make_curve(lambda n: 100 * power(n)))
 
-    def test_too_short_a_pilot(self):
+    def test_a_curve_with_too_few_numbers_of_labels_is_refused(self):
         with pytest.raises(ValueError, match="has 2 numbers of labels; a power law needs three"):
             suggest_budget(self.CURVE[self.CURVE["labels"] <= 2])
 
 
-def test_draws_have_students_interval():
+def test_draws_have_the_interval_of_students_t():
     scores = np.random.default_rng(0).normal(size=(5, 2))
     drawn = _draw_means(scores, 200_000, np.random.default_rng(1))
     expected = summarize_scores(pd.DataFrame(scores, columns=[1, 2]), 0.9)
@@ -148,8 +148,8 @@ def test_draws_have_students_interval():
     np.testing.assert_allclose(np.percentile(drawn, 95, axis=0), expected["high"], atol=0.02)
 
 
-def test_a_score_that_every_split_reaches_is_reached():
-    """The mean of three times 0.7 is a little less than 0.7."""
+def test_a_score_of_every_split_is_reached_despite_rounding():
+    """The mean of three scores of 0.7 is a little less than 0.7."""
     rows = [("a", n, split, score) for n, score in ((1, 0.5), (2, 0.6), (4, 0.7)) for split in range(3)]
     curve = pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
     assert labels_needed(curve, 0.7) == pytest.approx((4, 4, 4))

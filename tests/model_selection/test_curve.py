@@ -1,4 +1,4 @@
-"""The curve: who saw which labels, resuming from a file, and what is refused."""
+"""Label-efficiency curves: which labels each estimator gets, how a file is resumed, and which input is refused."""
 
 import functools
 import json
@@ -37,7 +37,7 @@ Y = np.where(np.arange(16)[:, None] < 12, np.array([0, 0, 1, 1, 0, -1]), -1)  # 
 
 
 class Spy(BaseEstimator):
-    """An estimator that remembers what it was fitted on, and scores by the number of labels."""
+    """An estimator that remembers the recordings of its fit, and scores by the number of labels."""
 
     seen: list = []
 
@@ -80,7 +80,7 @@ def test_a_row_for_each_fit():
     assert (curve["seconds"] >= 0).all()
 
 
-def test_groups_are_labeled_as_a_whole_and_more_labels_hold_the_fewer():
+def test_whole_groups_are_labeled_and_more_labels_include_the_fewer():
     make_curve()
     for (_, few), (_, more) in zip(Spy.seen[::2], Spy.seen[1::2], strict=True):
         assert (len(few), len(more)) == (2, 6)
@@ -88,7 +88,7 @@ def test_groups_are_labeled_as_a_whole_and_more_labels_hold_the_fewer():
         assert set(np.bincount(GROUPS[more])) <= {0, 2}
 
 
-def test_recordings_of_no_known_group_are_one():
+def test_recordings_with_a_missing_group_form_one_group():
     groups = np.where(GROUPS == 3, np.nan, GROUPS)
     make_curve(groups=groups)
     rows_of = [rows for rows, _ in Spy.seen]
@@ -99,7 +99,7 @@ def test_recordings_of_no_known_group_are_one():
     assert any({6, 7} <= set(rows) for rows in rows_of)
 
 
-def test_all_others_are_unlabeled_unless_a_number_is_asked_for():
+def test_all_other_recordings_are_unlabeled_by_default():
     assert set(make_curve()["unlabeled"]) == {5, 3}  # of 8 groups 2 are tested
     for rows, labeled in Spy.seen:
         assert len(rows) == 12
@@ -114,7 +114,7 @@ def test_without_groups_recordings_are_counted():
     assert set(curve["unlabeled"]) == {11}
 
 
-def test_estimators_see_the_same():
+def test_estimators_get_the_same_recordings_and_labels():
     make_curve(estimators={"a": Spy(), "b": Spy()})
     for (rows, labeled), (rows_too, labeled_too) in zip(Spy.seen[::2], Spy.seen[1::2], strict=True):
         np.testing.assert_array_equal(rows, rows_too)
@@ -128,14 +128,14 @@ class Spoiler(Spy):
         return self
 
 
-def test_what_an_estimator_does_to_its_labels_is_not_seen_by_others():
+def test_an_estimator_that_changes_its_labels_does_not_change_those_of_others():
     make_curve(estimators={"a": Spoiler(), "b": Spy()})
     labeled = [found.tolist() for _, found in Spy.seen]
     assert labeled[::2] == labeled[1::2]
     assert all(labeled)
 
 
-def test_scoring_and_splitters_are_taken():
+def test_scoring_and_splitter_are_used():
     curve = make_curve(scoring=mean_iou_scorer, cv=LabeledGroupKFold(2))
     assert len(curve) == 4
     np.testing.assert_allclose(curve["score"], 0.3)  # all background: 3 of 5 samples, and no sample of class 1
@@ -165,7 +165,7 @@ class InterruptOnce(Callback):
 
 
 @pytest.mark.parametrize("wrap", [lambda one: one, SelfTrainingSegmenter, lambda one: make_pipeline(FillGaps(), one)])
-def test_ctrl_c_stops_it_and_a_fit_cut_short_has_no_row(labeled, tmp_path, monkeypatch, wrap):
+def test_ctrl_c_stops_the_run_and_an_interrupted_fit_has_no_row(labeled, tmp_path, monkeypatch, wrap):
     X, y = labeled
     fast = {"max_steps": 4, "batch_size": 2, "random_state": 0, "network": TINY}
     estimators = {"a": SupervisedSegmenter(**fast), "b": wrap(SupervisedSegmenter(callbacks=[InterruptOnce()], **fast))}
@@ -179,13 +179,13 @@ def test_ctrl_c_stops_it_and_a_fit_cut_short_has_no_row(labeled, tmp_path, monke
     pd.testing.assert_frame_equal(resumed, whole)
 
 
-def test_what_is_asked_for_twice_is_done_once():
+def test_a_repeated_number_of_labels_is_fitted_once():
     assert make_curve(n_labeled=[3, 1, 3])["labels"].drop_duplicates().tolist() == [3, 1]
     assert len(make_curve(n_labeled=[3, 1, 3])) == len(make_curve(n_labeled=[3, 1]))
 
 
 class TestFile:
-    def test_a_stopped_run_goes_on(self, tmp_path):
+    def test_a_stopped_run_is_resumed(self, tmp_path):
         path = tmp_path / "curve.json"
         with pytest.raises(KeyboardInterrupt):
             make_curve(estimators={"a": Spy(broken_after=4)}, file=path)
@@ -201,7 +201,7 @@ class TestFile:
         pd.testing.assert_frame_equal(make_curve(file=path), resumed)
         assert not Spy.seen
 
-    def test_a_link_stays_one(self, tmp_path):
+    def test_a_symbolic_link_is_kept(self, tmp_path):
         path = tmp_path / "curve.json"
         path.symlink_to(tmp_path / "elsewhere.json")
         make_curve(file=path)
@@ -215,6 +215,19 @@ class TestFile:
         assert len(Spy.seen) == 6 + 3 + 9
         assert len(more) == 18
         assert len(make_curve(file=path)) == 6
+
+    def test_a_file_with_the_former_name_of_a_column_is_read(self, tmp_path):
+        path = tmp_path / "curve.json"
+        wanted = make_curve(file=path)
+        content = path.read_text()
+        assert content.count('"unlabeled"') == len(wanted)
+        path.write_text(content.replace('"unlabeled"', '"unlabelled"'))
+        Spy.seen = []
+        pd.testing.assert_frame_equal(make_curve(file=path), wanted)
+        assert not Spy.seen
+        more = make_curve(file=path, n_labeled=[1, 3, 4])
+        assert len(Spy.seen) == len(more) - len(wanted) == 3
+        assert [list(row) for row in json.loads(path.read_text())["rows"]] == [list(wanted.columns)] * len(more)
 
     @pytest.mark.parametrize(
         ("options", "words"),
@@ -236,11 +249,11 @@ class TestFile:
         assert not Spy.seen
         assert [p.name for p in tmp_path.iterdir()] == ["curve.json"]
 
-    def test_the_weights_of_the_model_to_start_from_tell_estimators_apart(self, labeled, tmp_path):
+    def test_estimators_with_other_start_weights_differ(self, labeled, tmp_path):
         X, y = labeled
         fast = {"max_steps": 1, "batch_size": 2, "network": TINY}
         first, other = (SupervisedSegmenter(random_state=seed, **fast).fit(X, y) for seed in (0, 1))
-        other.set_params(random_state=0)  # alike but for the weights
+        other.set_params(random_state=0)  # only the weights differ
         options = {"n_labeled": [2], "cv": 1, "random_state": 0, "file": tmp_path / "curve.json"}
 
         def draw(init, **params):
@@ -252,21 +265,21 @@ class TestFile:
             draw(other)
         assert describe_estimator(FrozenEstimator(first)) != describe_estimator(FrozenEstimator(other))
 
-    def test_random_states_tell_estimators_apart(self):
+    def test_estimators_with_other_random_states_differ(self):
         one, same, other = (describe_estimator(Spy(bonus=np.random.RandomState(seed))) for seed in (0, 0, 1))
         assert one == same != other
         one, same, other = (describe_estimator(Spy(bonus=np.random.default_rng(seed))) for seed in (0, 0, 1))
         assert one == same != other
 
     @pytest.mark.parametrize("scoring", [functools.partial(weigh, w=2), Weigh()])
-    def test_scoring_has_no_address_that_another_process_would_not_have(self, tmp_path, scoring):
+    def test_the_description_of_scoring_has_no_memory_address(self, tmp_path, scoring):
         make_curve(file=tmp_path / "curve.json", scoring=scoring)
         assert " at 0x" not in (tmp_path / "curve.json").read_text()
 
     @pytest.mark.parametrize(
         "scoring", [lambda e, X, y: 1.0, functools.partial(lambda e, X, y, w: w, w=2), make_scorer(lambda t, p: 1.0)]
     )
-    def test_a_lambda_is_no_name_for_a_file(self, tmp_path, scoring):
+    def test_a_lambda_is_refused_with_a_file(self, tmp_path, scoring):
         with pytest.raises(
             ValueError, match=r"scoring=.*<lambda>.* with a file.*Pass a named function, or make_scorer"
         ):
@@ -276,17 +289,17 @@ class TestFile:
         make_curve(scoring=lambda e, X, y: 1.0)
 
     @pytest.mark.parametrize("content", [b"", b"estimator,labels\n", b"[1, 2]", b"{}", b"\xff\xfe\x00"])
-    def test_no_file_of_a_curve_is_refused(self, tmp_path, content):
+    def test_a_file_that_is_not_a_curve_is_refused(self, tmp_path, content):
         path = tmp_path / "mine.csv"
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="is no file of a curve"):
+        with pytest.raises(ValueError, match="is not a curve file"):
             make_curve(file=path)
         assert path.read_bytes() == content
 
-    def test_where_no_file_can_be_is_seen_before_anything_is_fitted(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+    def test_an_impossible_path_is_refused_before_the_first_fit(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
             make_curve(file=tmp_path / "nowhere" / "curve.json")
-        with pytest.raises(IsADirectoryError, match="is a folder; name a file in it"):
+        with pytest.raises(IsADirectoryError, match="is a folder; give the path of a file in it"):
             make_curve(file=tmp_path)
         assert not Spy.seen
 
@@ -299,25 +312,28 @@ class TestFile:
     ("options", "words"),
     [
         ({"n_labeled": [5]}, "n_labeled=5 in the training part of split 0: n_labeled=5, but y has 4 groups"),
-        ({"n_unlabeled": 9}, "n_unlabeled=9, but beside 1 labeled ones split 0 has 5"),
+        ({"n_unlabeled": 9}, "n_unlabeled=9, but split 0 has 5 unlabeled groups for training with n_labeled=1"),
         ({"n_labeled": [0]}, "n_labeled must be whole numbers, 1 or more, got 0"),
         ({"n_labeled": []}, "n_labeled must be whole numbers"),
         ({"groups": [1, 2]}, r"groups has shape \(2,\), y has 16"),
         ({"cv": KFold(2), "groups": None, "n_labeled": [7]}, "split 0: n_labeled=7, but y has 4 recordings"),
         ({"scoring": "mean_iou"}, "mean_iou"),
-        ({"scoring": {"iou": mean_iou_scorer}}, "scoring is a dict; pass one scorer, and make a curve for each"),
+        (
+            {"scoring": {"iou": mean_iou_scorer}},
+            "scoring is a dict; pass one scorer, and make a curve and a file for each",
+        ),
         ({"scoring": [mean_iou_scorer]}, "scoring is a list"),
         ({"scoring": mean_iou}, r"scoring=mean_iou is a metric, .*, or SegmentationScorer\(mean_iou\)"),
         ({"scoring": functools.partial(segment_f1, iou=0.3)}, r"scoring=functools.partial\(.* is a metric"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_fitted(options, words):
+def test_bad_input_is_refused_before_the_first_fit(options, words):
     with pytest.raises(ValueError, match=words):
         make_curve(**options)
     assert not Spy.seen
 
 
-def test_who_has_no_score_needs_a_scorer():
+def test_an_estimator_without_score_needs_a_scorer():
     class Mute(BaseEstimator):
         fit, predict = Spy.fit, Spy.predict
 
@@ -333,20 +349,20 @@ class TestGap:
         return pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
 
     @pytest.mark.parametrize(("own", "closed"), [(0.6, 0.0), (0.9, 1.0), (0.7, 1 / 3), (0.5, -1 / 3)])
-    def test_is_the_share_of_the_way(self, own, closed):
+    def test_it_is_the_closed_share_of_the_gap(self, own, closed):
         table = gap_closed(self.make(0.6, 0.9, own), baseline="base")
         assert table["gap"].tolist() == pytest.approx([closed])
         assert table["gain"].tolist() == pytest.approx([own - 0.6])
         assert table["low"][0] == pytest.approx(closed)  # all splits agree
         assert table["high"][0] == pytest.approx(closed)
 
-    def test_there_may_be_no_gap(self):
+    def test_without_a_gap_the_share_is_nan(self):
         assert gap_closed(self.make(0.9, 0.9, 0.9), baseline="base")["gap"].isna().all()
 
     @pytest.mark.parametrize(
         ("base", "ceiling", "known"), [([0.6, 0.68], [0.63, 0.64], False), ([0.6, 0.66], [0.63, 0.65], True)]
     )
-    def test_draws_without_a_gap_leave_the_bounds_open(self, base, ceiling, known):
+    def test_resamples_without_a_gap_leave_the_bounds_open(self, base, ceiling, known):
         rows = [("own", 2, s, score) for s, score in enumerate([0.63, 0.67])]
         rows += [("base", n, s, scores[s]) for n, scores in ((2, base), (50, ceiling)) for s in (0, 1)]
         curve = pd.DataFrame(rows, columns=["estimator", "labels", "split", "score"])
@@ -360,15 +376,15 @@ class TestGap:
         assert table["gap"].notna().all()
         assert table["low"].isna().all()
 
-    def test_the_baseline_is_there(self):
-        with pytest.raises(ValueError, match="'nope' is not in the curve"):
+    def test_a_missing_baseline_is_refused(self):
+        with pytest.raises(ValueError, match="'nope' is not in the curve; give one of"):
             gap_closed(self.make(0, 1, 0), baseline="nope")
         with pytest.raises(ValueError, match="curve is empty"):
             gap_closed(self.make(0, 1, 0).head(0), baseline="base")
 
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("apart", ["labels", "split"])
-    def test_who_shares_nothing_with_the_baseline_is_left_out(self, apart):
+    def test_an_estimator_that_shares_no_fit_with_the_baseline_is_left_out(self, apart):
         curve = self.make(0.6, 0.9, 0.7)
         stranger = curve[curve["estimator"] == "own"].assign(estimator="stranger")
         stranger[apart] += 1000
@@ -376,7 +392,7 @@ class TestGap:
         pd.testing.assert_frame_equal(gap_closed(pd.concat([curve, stranger]), baseline="base"), wanted)
 
 
-def test_a_table_that_names_no_type_has_a_fingerprint():
+def test_a_lazy_array_without_dtype_has_a_fingerprint():
     class Table:
         def __init__(self, values):
             self.values, self.shape = values, values.shape

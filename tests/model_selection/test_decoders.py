@@ -8,7 +8,7 @@ from sslts.model_selection import compare_decoders, suggest_decoders, tune_decod
 
 
 class Fitted:
-    """What a fitted segmenter looks like to the tuning; X holds the probabilities."""
+    """A stand-in for a fitted segmenter; X holds the probabilities."""
 
     def __init__(self, labels, background=0):
         self.classes_ = np.unique(labels)
@@ -21,7 +21,7 @@ class Fitted:
 
 @pytest.fixture
 def problem():
-    """Segments of 20 samples that flicker, and short false alarms: counted wrong by argmax."""
+    """Return flickering segments of 20 samples and short false alarms, which argmax counts wrong."""
     rng = np.random.default_rng(0)
     X, y = [], []
     for _ in range(8):
@@ -68,11 +68,11 @@ class TestCompare:
         ("change", "message"),
         [
             (lambda y: [np.full(400, -1)] * 8, "every label is -1"),
-            (lambda y: [*y[:-1], np.full(400, 9)], r"y has class 9, the segmenter knows \[0, 3, 5\]"),
+            (lambda y: [*y[:-1], np.full(400, 9)], r"y has class 9, but the segmenter has the classes \[0, 3, 5\]"),
             (lambda y: y[:-1], "y has 7 recordings, X has 8"),
         ],
     )
-    def test_labels_that_do_not_fit_are_refused(self, problem, change, message):
+    def test_bad_labels_are_refused(self, problem, change, message):
         segmenter, X, y = problem
         with pytest.raises(ValueError, match=message):
             compare_decoders(segmenter, X, change(y), [Argmax()])
@@ -83,21 +83,21 @@ class TestCompare:
 
 
 class TestTune:
-    def test_it_counts_right(self, problem):
+    def test_it_finds_a_decoder_that_counts_right(self, problem):
         segmenter, X, y = problem
         decoder = tune_decoder(segmenter, X, y, "count")
         assert not isinstance(decoder, Argmax)
         assert compare_decoders(segmenter, X, y, [decoder])["score"].iloc[0] == 0
 
-    def test_it_may_not_cost_mean_iou(self, problem):
+    def test_a_decoder_that_costs_mean_iou_is_not_chosen(self, problem):
         segmenter, X, y = problem
         nothing_found = Hysteresis(onset=1.0)
         fewer = [labels * (np.arange(400) < 30) for labels in y]
         assert tune_decoder(segmenter, X, y, "count", decoders=[nothing_found]) == Argmax()
         assert tune_decoder(segmenter, X, fewer, "count", decoders=[nothing_found]) == nothing_found
 
-    def test_each_class_gets_its_own(self):
-        # Class 1 lasts 4 samples, class 2 lasts 40: one least length can not serve both.
+    def test_each_class_gets_its_own_settings(self):
+        # Class 1 lasts 4 samples and class 2 lasts 40, so no single minimum length suits both.
         labels = np.zeros(300, dtype=int)
         p = np.full((300, 3), 0.02)
         p[:, 0] = 0.96
@@ -111,7 +111,7 @@ class TestTune:
         decoder = tune_decoder(Fitted([labels]), [p] * 2, [labels] * 2, "count")
         assert compare_decoders(Fitted([labels]), [p], [labels], [decoder])["score"].iloc[0] == 0
 
-    def test_the_allowed_loss_is_a_share(self, problem):
+    def test_an_allowed_loss_above_one_is_refused(self, problem):
         with pytest.raises(ValueError, match="max_iou_loss=2; give a share"):
             tune_decoder(*problem, max_iou_loss=2)
 

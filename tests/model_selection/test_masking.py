@@ -1,4 +1,4 @@
-"""Labels are hidden by units: what is kept is what was there, as many as asked for, of every class."""
+"""Labels are hidden by units: as many units as asked for keep their labels, and every class keeps one."""
 
 from itertools import combinations
 
@@ -25,7 +25,7 @@ def draw_labels(draw):
 
 
 def count_units(y, unit, length=5):
-    """Return how many units have labels, straight from the definition."""
+    """Return the number of units with labels, from the definition."""
     if unit == "recording":
         return sum((labels >= 0).any() for labels in y)
     if unit == "segment":
@@ -36,7 +36,7 @@ def count_units(y, unit, length=5):
 
 
 @given(draw_labels(), st.sampled_from(UNITS), st.data(), st.integers(0, 99))
-def test_as_many_units_keep_what_they_had(y, unit, data, seed):
+def test_the_asked_number_of_units_keep_their_labels(y, unit, data, seed):
     before = [labels.copy() for labels in y]
     n = data.draw(st.integers(1, count_units(y, unit)))
     options = {"window_length": 5} if unit == "window" else {}
@@ -48,7 +48,7 @@ def test_as_many_units_keep_what_they_had(y, unit, data, seed):
 
 
 @given(draw_labels(), st.sampled_from(UNITS), st.integers(0, 99))
-def test_more_labels_hold_the_fewer(y, unit, seed):
+def test_more_labels_include_the_fewer(y, unit, seed):
     total = count_units(y, unit)
     options = {"unit": unit, "random_state": seed, "window_length": 5}
     every = mask_labels(y, n_labeled=total, **options)
@@ -56,7 +56,7 @@ def test_more_labels_hold_the_fewer(y, unit, seed):
         np.testing.assert_array_equal(labels, kept)
     classes = {k for labels in y for k in labels.tolist() if k >= 0}
     earlier = None
-    for n in range(min(len(classes), total), total + 1):  # so many always hold every class
+    for n in range(min(len(classes), total), total + 1):  # this many units always hold every class
         few = np.concatenate(mask_labels(y, n_labeled=n, **options))
         assert set(few[few >= 0]) == classes
         if earlier is not None:
@@ -65,7 +65,7 @@ def test_more_labels_hold_the_fewer(y, unit, seed):
 
 
 @given(draw_labels(), st.floats(0.01, 1.0), st.integers(0, 99))
-def test_a_fraction_is_of_the_units_with_labels(y, fraction, seed):
+def test_a_fraction_counts_only_units_with_labels(y, fraction, seed):
     few = mask_labels(y, fraction=fraction, unit="sample", stratify=False, random_state=seed)
     total = count_units(y, "sample")
     assert count_units(few, "sample") == max(1, round(fraction * total))
@@ -106,14 +106,14 @@ def test_a_rare_class_keeps_a_label():
 
 
 @pytest.mark.parametrize("unit", ["recording", "window", "segment"])
-def test_recordings_of_one_class_that_follow_each_other_are_units_of_their_own(unit):
+def test_successive_recordings_of_one_class_are_separate_units(unit):
     y = [[1, 1], [1, 1], [-1, -1], [1, 1], [2, 2]]
     for seed in range(9):
         kept = [(one >= 0).any() for one in mask_labels(y, n_labeled=2, unit=unit, window_length=2, random_state=seed)]
         assert sum(kept[:4]) == kept[4] == 1
 
 
-def test_random_state_decides():
+def test_random_state_decides_which_labels_are_kept():
     y = np.tile([0, 1], (30, 1))
     first, again, other = (mask_labels(y, n_labeled=5, random_state=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
@@ -129,7 +129,7 @@ class TestContainers:
         few = mask_labels([np.zeros(3, int), np.zeros(5, int)], n_labeled=1)
         assert [len(labels) for labels in few] == [3, 5]
 
-    def test_one_label_for_each_recording(self):
+    def test_one_label_per_recording(self):
         few = mask_labels(np.array([0, 1, 0, 1]), n_labeled=2, random_state=0)
         assert few.shape == (4,)
         assert sorted(few.tolist()) == [-1, -1, 0, 1]
@@ -162,35 +162,40 @@ class TestBadInput:
             ({"n_labeled": 1, "groups": [0, 1]}, r"groups has shape \(2,\), y has 3 recordings"),
             ({"n_labeled": 1, "stratify": [0, 1]}, r"stratify has shape \(2,\), y has 3"),
             ({"n_labeled": 1, "unit": "window", "window_length": 0}, "window_length"),
-            ({"n_labeled": 1, "unit": "segment"}, r"no 1 segments .* all classes \[0, 1\]; the fewest found are 2"),
+            (
+                {"n_labeled": 1, "unit": "segment"},
+                r"no choice of 1 segments .* all classes \[0, 1\]; the fewest found are 2",
+            ),
         ],
     )
-    def test_says_what_is_wrong(self, options, words):
+    def test_the_message_names_the_problem(self, options, words):
         with pytest.raises(ValueError, match=words):
             mask_labels(self.Y, **options)
 
-    def test_nothing_labeled(self):
-        with pytest.raises(ValueError, match="-1 throughout"):
+    def test_labels_that_are_all_unlabeled_are_refused(self):
+        with pytest.raises(ValueError, match="y has no label to keep: every label is -1"):
             mask_labels(np.full((2, 3), -1), n_labeled=1)
 
     @pytest.mark.parametrize("y", [None, [], [[0, 0.5]], [[-2, 0]]])
-    def test_no_labels(self, y):
+    def test_values_that_are_not_labels_are_refused(self, y):
         with pytest.raises(ValueError, match=r"y (is None|holds no)|y\[0\] holds"):
             mask_labels(y, n_labeled=1)
 
 
 class TestFewUnitsThatHoldEveryClass:
-    """The units that hold the most come first; where they are too many, others are looked for."""
+    """Units with the most classes come first; if these are too many units, another choice is searched."""
 
     Y = np.array([[1, 1, 2, 2, 3, 3], [4, 4, 5, 5, 6, 6], [2, 3, 4, 5, 2, 3]])
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_two_that_hold_all_are_found_though_a_third_holds_more(self, seed):
+    def test_two_units_that_hold_all_are_found_although_a_third_holds_more(self, seed):
         few = mask_labels(self.Y, n_labeled=2, random_state=seed)
         assert (few >= 0).any(axis=1).tolist() == [True, True, False]
 
-    def test_what_can_not_be_is_refused_truly(self):
-        with pytest.raises(ValueError, match=r"found no 1 recordings .*\[1, 2, 3, 4, 5, 6\]; the fewest found are 2"):
+    def test_an_impossible_number_is_refused_with_the_fewest(self):
+        with pytest.raises(
+            ValueError, match=r"found no choice of 1 recordings .*\[1, 2, 3, 4, 5, 6\]; the fewest found are 2"
+        ):
             mask_labels(self.Y, n_labeled=1, random_state=0)
 
     def test_the_search_is_exact(self):
@@ -208,7 +213,7 @@ class TestFewUnitsThatHoldEveryClass:
 
     def test_many_units_take_little_time(self):
         y = np.random.default_rng(0).integers(12, size=(3000, 4))
-        with pytest.raises(ValueError, match="found no 2 recordings"):
+        with pytest.raises(ValueError, match="found no choice of 2 recordings"):
             mask_labels(y, n_labeled=2, random_state=0)
         assert (mask_labels(y, n_labeled=3, random_state=0) >= 0).any(axis=1).sum() == 3
 
@@ -223,7 +228,7 @@ def test_labels_in_a_zarr_array(unit):
     np.testing.assert_array_equal(np.stack(rows), wanted)
 
 
-def test_a_truth_of_numpy_is_one():
+def test_a_numpy_bool_is_taken_as_a_bool():
     y = np.tile([0, 0, 1, 1, 0, 0], (5, 1))
     for truth in (True, False):
         few = mask_labels(y, n_labeled=2, stratify=np.bool_(truth), random_state=0)
@@ -231,7 +236,7 @@ def test_a_truth_of_numpy_is_one():
 
 
 @pytest.mark.parametrize("unit", ["recording", "segment"])
-def test_groups_that_have_no_order(unit):
+def test_groups_that_cannot_be_sorted(unit):
     y = np.tile([0, 0, 1, 1, 0, 0], (4, 1))
     groups = np.array([None, "b", 3, None], dtype=object)
     options = {"n_labeled": 2, "unit": unit, "random_state": 0}
@@ -239,7 +244,7 @@ def test_groups_that_have_no_order(unit):
     np.testing.assert_array_equal(mask_labels(y, groups=groups, **options), wanted)
 
 
-def test_what_is_missing_is_one_group_and_one_stratum():
+def test_missing_values_form_one_group_and_one_stratum():
     y = np.tile([0, 0, 1, 1, 0, 0], (6, 1))
     for missing in (np.array([2.0, 2, 5, 5, np.nan, np.nan]), np.array([2, 2, 5, 5, None, None], dtype=object)):
         few = mask_labels(y, n_labeled=3, groups=missing, random_state=0)

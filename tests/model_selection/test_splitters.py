@@ -1,4 +1,4 @@
-"""Labeled recordings are tested, unlabeled ones always learnt from, groups never torn apart."""
+"""Labeled recordings are tested, unlabeled recordings are always trained on, groups are kept whole."""
 
 import warnings
 
@@ -17,14 +17,14 @@ from sslts import FixMatchSegmenter
 from sslts.adapters.sktime.events import labels_to_events
 from sslts.metrics import mean_iou_scorer
 from sslts.model_selection import LabeledGroupKFold, LabeledKFold, LabeledShuffleSplit
-from sslts.model_selection.splitters import _deal
+from sslts.model_selection.splitters import _assign_folds
 
 PLAIN = [LabeledKFold(3), LabeledKFold(2, shuffle=True, random_state=1), LabeledShuffleSplit(4, random_state=0)]
 GROUPED = [LabeledGroupKFold(3), LabeledGroupKFold(2, shuffle=True, random_state=1), PLAIN[2]]
 
 
 def make_labels(labeled):
-    """Return recordings of both classes; of those without labels, all -1."""
+    """Return labels of both classes; unlabeled recordings are all -1."""
     return np.where(np.asarray(labeled)[:, None], np.array([0, 1, 0, -1]), -1)
 
 
@@ -43,7 +43,7 @@ def test_unlabeled_recordings_are_always_in_training(labeled, splitter):
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=4, max_size=20), st.sampled_from(GROUPED))
-def test_groups_never_straddle(drawn, splitter):
+def test_a_group_is_never_on_both_sides(drawn, splitter):
     labeled, groups = map(np.array, zip(*drawn, strict=True))
     assume(len(set(groups[labeled])) >= 3)
     y = make_labels(labeled)
@@ -71,7 +71,7 @@ def test_a_shuffle_split_draws_until_no_class_is_missing():
 
 
 @pytest.mark.parametrize("splitter", [*PLAIN, *GROUPED])
-def test_splitters_are_scikit_learns(splitter):
+def test_splitters_behave_like_those_of_scikit_learn(splitter):
     assert clone(splitter, safe=False).get_n_splits() == splitter.n_splits == splitter.get_n_splits(None, None, None)
     assert repr(splitter).startswith(type(splitter).__name__)
     y = make_labels([True] * 6)
@@ -120,7 +120,7 @@ class TestBadInput:
         [
             (LabeledKFold(4), "n_splits=4, but there are 3 labeled recordings"),
             (LabeledKFold(1), "n_splits must be a whole number, 2 or more"),
-            (LabeledGroupKFold(2), "needs groups"),
+            (LabeledGroupKFold(2), "needs groups; pass the group of each recording"),
             (LabeledShuffleSplit(test_size=3), "tests 3 of 3 labeled recordings"),
             (LabeledShuffleSplit(test_size=1.5), "test_size must be a share"),
             (LabeledShuffleSplit(0), "n_splits must be"),
@@ -142,8 +142,8 @@ class TestBadInput:
         with pytest.raises(ValueError, match="X has 5 recordings, y has 4"):
             self.split(LabeledKFold(2), X=np.zeros((5, 4)))
 
-    def test_nothing_labeled(self):
-        with pytest.raises(ValueError, match="-1 throughout"):
+    def test_labels_that_are_all_unlabeled_are_refused(self):
+        with pytest.raises(ValueError, match="y has no labeled recording to test: every label is -1"):
             self.split(LabeledKFold(2), y=np.full((4, 4), -1))
 
     @pytest.mark.parametrize("splitter", [LabeledKFold(3), LabeledShuffleSplit(3, random_state=0)])
@@ -153,10 +153,10 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"split \d: no recording of the \w+ has class 7, which occurs in 1 of 4"):
             self.split(splitter, y=y)
 
-    def test_a_class_of_one_group_alone(self):
+    def test_a_class_in_only_one_group(self):
         y = self.Y.copy()
         y[:2, 0] = 7
-        with pytest.raises(ValueError, match="in 2 of 4 recordings, of 1 group. No split has it on both sides"):
+        with pytest.raises(ValueError, match="in 2 of 4 recordings, of 1 group. No split can have it on both sides"):
             self.split(LabeledGroupKFold(2), y=y, groups=["a", "a", "b", "c"])
 
     @pytest.mark.parametrize("splitter", [LabeledKFold(2), LabeledGroupKFold(2), LabeledShuffleSplit(2)])
@@ -168,7 +168,7 @@ class TestBadInput:
         with pytest.raises(ValueError, match="y is a pd-multiindex frame"):
             self.split(splitter, y=series, groups=range(4))
 
-    def test_groups_that_are_not_looked_at(self):
+    def test_ignored_groups_give_a_warning(self):
         with pytest.warns(UserWarning, match="use LabeledGroupKFold"):
             self.split(LabeledKFold(2), groups=[0, 0, 1, 1])
 
@@ -184,7 +184,7 @@ def test_recordings_and_labels_in_zarr_arrays(splitter):
 
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_fold_gets_what_it_lacks(shuffle, seed):
+def test_a_fold_gets_the_classes_that_it_lacks(shuffle, seed):
     """Each class occurs in three of four recordings, so three folds can hold both."""
     y = [[0, 1], [1, 1], [0, 1], [0, 0]]
     splitter = LabeledKFold(3, shuffle=shuffle, random_state=seed if shuffle else None)
@@ -194,15 +194,15 @@ def test_a_fold_gets_what_it_lacks(shuffle, seed):
 
 
 @given(st.lists(st.sets(st.integers(0, 3), min_size=1), min_size=4, max_size=12), st.integers(2, 4))
-def test_folds_are_of_one_size(held, n_folds):
+def test_sizes_of_folds_differ_by_at_most_one(held, n_folds):
     inside = np.array([[k in classes for k in range(4)] for classes in held])
-    folds = _deal(np.arange(len(held)), inside / np.maximum(inside.sum(0), 1), n_folds)
+    folds = _assign_folds(np.arange(len(held)), inside / np.maximum(inside.sum(0), 1), n_folds)
     sizes = np.bincount(folds, minlength=n_folds)
     assert len(sizes) == n_folds
     assert sizes.max() - sizes.min() <= 1
 
 
-def test_tables_of_events_are_read_for_their_classes():
+def test_the_classes_of_event_tables_are_read():
     labels = [[0, 0, 1], [1, 0, 0], [-1, -1, -1], [0, 1, 0], [0, 1, 1]]
     tables = [labels_to_events(one) for one in labels]
     split = LabeledKFold(2, shuffle=True, random_state=0).split

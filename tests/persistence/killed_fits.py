@@ -1,8 +1,8 @@
-"""Fit in processes that are killed at random moments, and compare with a fit that was not interrupted.
+"""Fit in processes that are killed at random moments, and compare with an uninterrupted fit.
 
 ``python tests/persistence/killed_fits.py fixmatch 50`` kills 50 processes, one after the other, with SIGKILL. It prints
-how many there were, and exits with an error if a checkpoint was ever unreadable, lost or behind, or if the final
-weights differ.
+the number of killed processes, and exits with an error if a checkpoint is ever unreadable, lost or older than before,
+or if the final weights differ.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch._dynamo  # which the first step of an optimizer imports: once here, not in each process
+import torch._dynamo  # imported by the first optimizer step: once here instead of in each process
 
 import sslts
 from sslts.datasets import make_recordings
@@ -35,9 +35,9 @@ def make(kind):
 
 
 def fit(kind, path):
-    """Fit, and leave a digest of everything that training decided beside the checkpoint."""
+    """Fit, and write a digest of the trained weights next to the checkpoint."""
     torch.set_num_threads(1)
-    checkpoints._SAVE_EVERY = 3  # so that some kills hit the writing
+    checkpoints._SAVE_EVERY = 3  # some kills happen during writing
     X, y = make_recordings(6, n_samples=200, random_state=0)
     y[2:] = -1
     segmenter = make(kind).fit(X, y, checkpoint=path)
@@ -62,7 +62,7 @@ def start(kind, path):
 
 
 def wait(pid, seconds):
-    """Return whether the process has ended well within that time; one that failed is an error."""
+    """Return whether the process ended within that time; raise if it failed."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if os.waitpid(pid, os.WNOHANG)[0]:
@@ -78,7 +78,7 @@ def finish(kind, path):
 
 
 def read_position(path):
-    """Return how far a checkpoint is; reading it checks it whole."""
+    """Return round and step of a checkpoint, after checking the whole file."""
     card = read_card(path)
     inner = path.with_name(f"{path.name}.{card.get('rounds')}")
     return card.get("rounds", 0), card["step"] if "step" in card else read_card(inner)["step"] if inner.exists() else 0

@@ -1,4 +1,4 @@
-"""A run that was interrupted ends as if it had not been; a checkpoint of another run is refused."""
+"""An interrupted run ends like an uninterrupted run; a checkpoint of another run is refused."""
 
 import os
 import pickle
@@ -44,7 +44,7 @@ class Crash(Exception):
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch):
-    """Save every 3 steps, log every 4: some moments are inside a logging interval, some at its end."""
+    """Save every 3 steps and log every 4, so that some checkpoints are inside a logging interval, some at its end."""
     monkeypatch.setattr(checkpoints, "_SAVE_EVERY", 3)
     monkeypatch.setattr(base, "_HISTORY_ROWS", 3)
 
@@ -65,7 +65,7 @@ def make(kind="fixmatch", **params):
 
 
 def crash(segmenter, data, path, step, monkeypatch):
-    """Begin a fit that fails before a step."""
+    """Run a fit that fails before a step."""
     with monkeypatch.context() as patch:
         train = SegmentationNet.train_step
 
@@ -91,7 +91,7 @@ def assert_same(a, b):
     assert a.net_.step_ == b.net_.step_
 
 
-class TestGoingOn:
+class TestContinuing:
     @pytest.mark.parametrize("kind", SEGMENTERS)
     def test_every_estimator_from_every_kind_of_moment(self, partly, path, monkeypatch, kind):
         whole = make(kind).fit(*partly)
@@ -101,7 +101,7 @@ class TestGoingOn:
             assert_same(make(kind).fit(*partly, checkpoint=path), whole)
             path.unlink()
 
-    def test_the_time_between_a_crash_and_the_next_day_does_not_count(self, partly, path, monkeypatch):
+    def test_the_time_between_two_parts_of_a_run_does_not_count(self, partly, path, monkeypatch):
         crash(make(), partly, path, 7, monkeypatch)
         before = time.perf_counter
         monkeypatch.setattr(time, "perf_counter", lambda: before() + 86_400)
@@ -114,7 +114,7 @@ class TestGoingOn:
         crash(frozen(), partly, path, 7, monkeypatch)
         assert_same(frozen().fit(*partly, checkpoint=path), frozen().fit(*partly))
 
-    def test_again_and_again(self, partly, path, monkeypatch):
+    def test_several_interruptions(self, partly, path, monkeypatch):
         for step in (4, 5, 7, 9, 10):
             crash(make(), partly, path, step, monkeypatch)
         assert_same(make().fit(*partly, checkpoint=path), make().fit(*partly))
@@ -163,7 +163,7 @@ class TestGoingOn:
         crash(make_stopped(), partly, path, 7, monkeypatch)
         assert_same(make_stopped().fit(*partly, checkpoint=path), whole)
 
-    def test_without_a_seed_the_run_keeps_the_one_it_drew(self, partly, path, monkeypatch):
+    def test_without_a_seed_the_run_keeps_its_random_seed(self, partly, path, monkeypatch):
         monkeypatch.setattr(base, "_draw_seed", lambda random_state: 17)
         whole = make(random_state=None).fit(*partly)
         crash(make(random_state=None), partly, path, 5, monkeypatch)
@@ -175,7 +175,7 @@ class TestGoingOn:
         again = make(random_state=np.random.RandomState(3)).fit(*partly, checkpoint=path)
         assert_same(again, make(random_state=np.random.RandomState(3)).fit(*partly))
 
-    def test_in_another_container_and_with_settings_of_no_weight(self, partly, path, monkeypatch, capfd):
+    def test_another_container_and_parameters_without_effect_on_training(self, partly, path, monkeypatch, capfd):
         X, y = partly
         crash(make(), partly, path, 7, monkeypatch)
         other = make(verbose=1, decoder=Hysteresis(min_length=3), sampling_rate=50.0)
@@ -183,18 +183,18 @@ class TestGoingOn:
         assert "11/11" in capfd.readouterr().err
         assert other.decoder == Hysteresis(min_length=3)
 
-    def test_from_a_model_to_start_from(self, partly, path, monkeypatch):
+    def test_a_run_with_a_start_model(self, partly, path, monkeypatch):
         first = make("supervised", random_state=1).fit(*partly)
         crash(make(init=first), partly, path, 7, monkeypatch)
         assert_same(make(init=first).fit(*partly, checkpoint=path), make(init=first).fit(*partly))
 
-    def test_warm_start_goes_on_with_more_labels(self, labeled, partly, path, monkeypatch, tmp_path):
+    def test_warm_start_with_more_labels(self, labeled, partly, path, monkeypatch, tmp_path):
         def start():
             return make("supervised", warm_start=True).fit(*partly)
 
         whole = start()
         before = [p.clone() for p in whole.net_.teacher_.parameters()]
-        whole.set_params(max_steps=1, lr=1e-12).fit(*labeled)  # more labels, and the same weights to begin with
+        whole.set_params(max_steps=1, lr=1e-12).fit(*labeled)  # more labels, and the same start weights
         for p, q in zip(before, whole.net_.teacher_.parameters(), strict=True):
             torch.testing.assert_close(p, q)
         assert whole.training_set_["labeled_recordings"] == 6
@@ -203,7 +203,7 @@ class TestGoingOn:
         crash(interrupted, labeled, path, 7, monkeypatch)
         assert_same(sslts.load(tmp_path / "first").fit(*labeled, checkpoint=path), start().fit(*labeled))
 
-    def test_ctrl_c_leaves_a_usable_estimator_and_a_run_to_go_on_with(self, partly, path, monkeypatch):
+    def test_ctrl_c_leaves_a_usable_estimator_and_a_checkpoint(self, partly, path, monkeypatch):
         train = SegmentationNet.train_step
 
         def interrupt(self, *args, **kwargs):
@@ -218,15 +218,15 @@ class TestGoingOn:
         assert stopped.predict(partly[0]).shape == partly[0].shape
         assert_same(make().fit(*partly, checkpoint=path), make().fit(*partly))
 
-    def test_an_environment_that_rounds_otherwise_gives_a_warning(self, partly, path, monkeypatch):
+    def test_an_environment_with_other_rounding_gives_a_warning(self, partly, path, monkeypatch):
         crash(make(), partly, path, 5, monkeypatch)
         monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
-        with pytest.warns(UserWarning, match=r"begun with torch .* 1 threads.* goes on with .* 7 threads"):
+        with pytest.warns(UserWarning, match=r"started with torch .* 1 threads.* continues with .* 7 threads"):
             make().fit(*partly, checkpoint=path)
 
 
 class TestFinished:
-    def test_it_returns_at_once_and_fitted(self, partly, path, monkeypatch):
+    def test_it_is_loaded_without_training(self, partly, path, monkeypatch):
         whole = make().fit(*partly, checkpoint=path)
         written = path.stat().st_mtime_ns
 
@@ -285,7 +285,7 @@ class TestRefusing:
         with pytest.raises(PersistenceError, match=f"another run: .*{message}"):
             make().fit(*change(*partly), checkpoint=begun)
 
-    def test_data_that_differ_by_less_than_float32_can_say(self, partly, path):
+    def test_data_that_differ_by_less_than_float32_resolves(self, partly, path):
         X, y = partly
         far = np.asarray(X, dtype=np.float64) + 1e9
         make().fit(far, y, checkpoint=path)
@@ -320,13 +320,13 @@ class TestRefusing:
         with pytest.raises(PersistenceError, match="is a 'model' file"):
             make().fit(*partly, checkpoint=tmp_path / "model")
 
-    def test_other_files_are_neither_read_nor_written_over(self, partly, tmp_path):
+    def test_other_files_are_refused_and_kept(self, partly, tmp_path):
         (tmp_path / "notes.txt").write_text("mine")
-        with pytest.raises(PersistenceError, match="notes.txt is no file of sslts"):
+        with pytest.raises(PersistenceError, match="notes.txt is not a file of sslts"):
             make().fit(*partly, checkpoint=tmp_path / "notes.txt")
         assert (tmp_path / "notes.txt").read_text() == "mine"
 
-    def test_a_damaged_one(self, partly, begun):
+    def test_a_damaged_checkpoint(self, partly, begun):
         data = bytearray(begun.read_bytes())
         data[-5] ^= 4
         begun.write_bytes(data)
@@ -339,13 +339,13 @@ class TestWriting:
     def test_a_folder_that_is_missing_is_found_before_every_sample_is_read(self, partly, tmp_path, monkeypatch, wrap):
         monkeypatch.setattr(checkpoints, "identify_run", None)
         segmenter = wrap(make())
-        with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+        with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
             segmenter.fit(*partly, checkpoint=tmp_path / "nowhere" / "run.ckpt")
         assert not hasattr(segmenter, "net_")
         assert not hasattr(segmenter, "segmenter_")
 
     @pytest.mark.parametrize("step", ["fsync", "replace"])
-    def test_the_last_good_one_stays_when_writing_the_next_fails(self, partly, path, monkeypatch, step):
+    def test_the_last_checkpoint_is_kept_if_writing_the_next_one_fails(self, partly, path, monkeypatch, step):
         real, calls = getattr(os, step), []
 
         def fail_later(*args):
@@ -361,7 +361,7 @@ class TestWriting:
         assert 0 < read_card(path)["step"] < STEPS
         assert_same(make().fit(*partly, checkpoint=path), make().fit(*partly))
 
-    def test_at_least_every_50_steps_also_inside_long_intervals(self, partly, path, monkeypatch):
+    def test_a_run_is_saved_every_50_steps_inside_long_intervals(self, partly, path, monkeypatch):
         monkeypatch.undo()
         monkeypatch.setattr(base, "_HISTORY_ROWS", 1)
         found = []
@@ -386,7 +386,7 @@ class TestWriting:
         with pytest.raises(TypeError, match="history holds builtins.object"):
             make(callbacks=[Record()]).fit(*partly, checkpoint=path)
 
-    def test_leftovers_of_killed_processes_go(self, partly, path):
+    def test_leftovers_of_killed_processes_are_removed_at_the_start(self, partly, path):
         leftover = path.with_name(".run.ckpt.0a1b2c3d.tmp")
         leftover.touch()
         make("supervised").fit(*partly, checkpoint=path)
@@ -407,7 +407,7 @@ class TestSelfTraining:
     @pytest.mark.parametrize(
         ("fit", "params"), [(0, {}), (1, {}), (2, {"shares": None, "rank": "confidence", "n_rounds": 2})]
     )
-    def test_it_goes_on_in_the_round_that_was_interrupted(self, partly, path, monkeypatch, fit, params):
+    def test_it_continues_in_the_interrupted_round(self, partly, path, monkeypatch, fit, params):
         whole = self.make(**params).fit(*partly)
         fits = []
         train = SegmentationNet.partial_fit
@@ -436,7 +436,7 @@ class TestSelfTraining:
         assert all(map(np.array_equal, again.labels_, whole.labels_))
         assert {file.name for file in path.parent.iterdir()} == {"run.ckpt", "run.ckpt.2"}
 
-    def test_a_finished_one_returns_at_once(self, partly, path, monkeypatch):
+    def test_a_finished_run_is_loaded_without_training(self, partly, path, monkeypatch):
         whole = self.make().fit(*partly, checkpoint=path)
         monkeypatch.setattr(SegmentationNet, "train_step", None)
         again = self.make().fit(*partly, checkpoint=path)
@@ -450,7 +450,7 @@ class TestSelfTraining:
             self.make(threshold=0.5).fit(X, y, checkpoint=path)
         for params, message in (
             ({"lr": 0.1}, r"segmenter__lr=0\.1 here, segmenter__lr=0\.002 there"),
-            ({"decoder": Hysteresis()}, "segmenter__decoder=Hysteresis"),  # which says how well checkpoints agree
+            ({"decoder": Hysteresis()}, "segmenter__decoder=Hysteresis"),  # the agreement of checkpoints depends on it
             ({"init": make("supervised").fit(X, y)}, "segmenter__init=Supervised.* here, segmenter__init=None"),
         ):
             with pytest.raises(PersistenceError, match=f"another run: {message}"):
@@ -460,23 +460,25 @@ class TestSelfTraining:
         with pytest.raises(PersistenceError, match="the values in X differ"):
             self.make().fit(-X, y, checkpoint=path)
 
-    def test_what_has_no_part_in_training_may_change(self, partly, path):
+    def test_parameters_without_effect_on_training_may_change(self, partly, path):
         fits = {"shares": None, "rank": "confidence"}
         whole = self.make(**fits).fit(*partly, checkpoint=path)
         inner = make("supervised", verbose=1, decoder=Hysteresis(), sampling_rate=50.0)
         again = self.make(segmenter=inner, verbose=1, **fits).fit(*partly, checkpoint=path)
         assert_same(again.segmenter_, whole.segmenter_)
 
-    def test_a_difference_that_no_text_shows_is_named_all_the_same(self, partly, path):
+    def test_a_difference_without_a_visible_text_is_named(self, partly, path):
         inits = [make("supervised", random_state=seed).fit(*partly).set_params(random_state=0) for seed in (0, 1)]
         one, other = (self.make(segmenter=make("supervised", init=init)) for init in inits)
         one.fit(*partly, checkpoint=path)
-        with pytest.raises(PersistenceError, match="another run: segmenter__init differs in what 'SupervisedSegmenter"):
+        with pytest.raises(
+            PersistenceError, match="another run: segmenter__init differs, though its text 'SupervisedSegmenter"
+        ):
             other.fit(*partly, checkpoint=path)
 
     @pytest.mark.parametrize("fit", [0, 1, 2])
     @pytest.mark.parametrize("params", [{}, {"shares": None, "rank": "confidence", "n_rounds": 2}])
-    def test_ctrl_c_stops_it_and_the_round_is_not_done(self, partly, path, monkeypatch, fit, params):
+    def test_ctrl_c_stops_it_inside_a_round(self, partly, path, monkeypatch, fit, params):
         whole = self.make(**params).fit(*partly)
         fits = []
         train, step = SegmentationNet.partial_fit, SegmentationNet.train_step

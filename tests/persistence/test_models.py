@@ -1,4 +1,4 @@
-"""What is saved comes back bit for bit; what is damaged, foreign or of another format is refused."""
+"""A saved model comes back bit for bit; a damaged, foreign or unknown file is refused."""
 
 import functools
 import json
@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EarlyStopping
-from small import SEGMENTERS, TINY
+from small import SEGMENTERS, TINY, PlainNetwork
 
 import sslts
 from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter, _files
@@ -48,15 +48,6 @@ from sslts.thresholds import (
 )
 
 
-class PlainNetwork(torch.nn.Module):
-    def __init__(self, n_channels, n_classes):
-        super().__init__()
-        self.conv = torch.nn.Conv1d(n_channels, n_classes, 9, padding=4)
-
-    def forward(self, x):
-        return self.conv(x)
-
-
 @dataclass(frozen=True)
 class OwnRecipe(Recipe):
     size: int = 5
@@ -79,7 +70,7 @@ class Opaque:
 
 
 class Watch(Callback):
-    """As in the docs: looks at other recordings while the net is trained."""
+    """A callback that evaluates other recordings during training."""
 
     def __init__(self, X, y):
         self.X, self.y = X, y
@@ -131,7 +122,7 @@ class TestRoundTrip:
         for a, b in zip(again.net_.module_.parameters(), segmenter.net_.module_.parameters(), strict=True):
             assert torch.equal(a, b)
             assert a.stride() == b.stride()
-        again.set_params(warm_start=True).fit(X, y)  # and it can be trained on
+        again.set_params(warm_start=True).fit(X, y)  # the loaded segmenter can be trained
 
     @pytest.mark.parametrize(
         "params",
@@ -147,7 +138,7 @@ class TestRoundTrip:
         again = reload(segmenter, tmp_path)
         assert again.get_params(deep=False).keys() == segmenter.get_params(deep=False).keys()
         if params.get("segmenter", inner) is not None:
-            again.segmenter = segmenter.segmenter  # estimators are not equal by value
+            again.segmenter = segmenter.segmenter  # estimators are compared by identity
         assert_same(again, segmenter, partly[0])
         assert again.segmenter_.get_params() == segmenter.segmenter_.get_params()
         assert all(map(np.array_equal, again.labels_, segmenter.labels_))
@@ -187,7 +178,7 @@ class TestRoundTrip:
         assert_same(reload(again, tmp_path), segmenter, partly[0])
         again.fit(*partly)
 
-    def test_decoders_also_chosen_and_prepared_ones(self, partly, labeled, tmp_path):
+    def test_decoders_with_and_without_statistics(self, partly, labeled, tmp_path):
         X, _ = partly
         segmenter = fit("supervised", partly)
         for decoder in (
@@ -218,7 +209,7 @@ class TestRoundTrip:
         assert sizes[3] < 1.1 * sizes[1]
         again = sslts.load(tmp_path / "model.sslts")
         assert again.init.init is None
-        assert segmenter.init.init is not None  # what is saved stays as it is
+        assert segmenter.init.init is not None  # saving does not change the segmenter
         np.testing.assert_array_equal(again.init.predict_proba(partly[0]), segmenter.init.predict_proba(partly[0]))
 
     def test_the_order_of_channels_is_checked_as_before(self, labeled, tmp_path):
@@ -231,7 +222,7 @@ class TestRoundTrip:
         for model in (segmenter, again):
             with pytest.raises(ValueError, match=r"X has the channels \['b', 'a'\]"):
                 model.predict(frame[["b", "a"]])
-        dates = pd.to_datetime(["2026-01-01", "2026-01-02"])  # names that a file has no word for
+        dates = pd.to_datetime(["2026-01-01", "2026-01-02"])  # names that a file can not hold
         assert reload(fit("supervised", (frame.set_axis(dates, axis=1), y)), tmp_path).channel_names_ is None
 
     @pytest.mark.parametrize("normalization", ["local", None])
@@ -242,7 +233,7 @@ class TestRoundTrip:
         segmenter = fit(
             "supervised", (frame, labels), normalization=normalization, background=7, class_weight={7: 1.0, 255: 2.5}
         )
-        segmenter.set_params(normalization="recording")  # of the next fit
+        segmenter.set_params(normalization="recording")  # for the next fit
         again = reload(segmenter, tmp_path)
         assert read_card(tmp_path / "model.sslts")["normalization"] == normalization
         assert_same(again, segmenter, frame)
@@ -263,7 +254,7 @@ class TestRoundTrip:
         found = [pd.concat([stream.push(partly[0][0]), stream.flush()]) for stream in streams]
         pd.testing.assert_frame_equal(*found)
 
-    def test_what_is_saved_twice_is_the_same_file(self, partly, tmp_path):
+    def test_saving_twice_gives_the_same_file(self, partly, tmp_path):
         segmenter = fit("supervised", partly)
         segmenter.save(tmp_path / "a")
         sslts.load(tmp_path / "a").save(tmp_path / "b")
@@ -362,15 +353,15 @@ class TestValues:
         assert all(map(np.array_equal, pass_through(ragged), ragged))
         assert pass_through({3, 1}) == {1, 3}
 
-    def test_what_a_file_cannot_hold_is_named(self):
+    def test_a_value_that_a_file_cannot_hold_is_named(self):
         with pytest.raises(TypeError, match="x is an array of complex128"):
             pass_through(np.zeros(2, dtype=complex))
 
 
 class TestForeignObjects:
-    NAMED = f"{__name__}.PlainNetwork"
+    NAMED = f"{PlainNetwork.__module__}.PlainNetwork"
 
-    def test_a_network_is_refused_and_named_unless_it_is_passed_in(self, partly, tmp_path):
+    def test_a_network_is_refused_and_named_unless_it_is_passed(self, partly, tmp_path):
         segmenter = fit("supervised", partly, network=PlainNetwork)
         segmenter.save(tmp_path / "model.sslts")
         with pytest.raises(PersistenceError, match=rf"{self.NAMED}.*pass objects=\{{'{self.NAMED}': \.\.\.\}}"):
@@ -426,7 +417,7 @@ class TestForeignObjects:
             f"{lambdas}#2": other,
             "sktime.transformations.series.exponent.ExponentTransformer": ExponentTransformer,
         }
-        (add_name,) = set(missing) - set(objects)  # NumPy's own name of a function
+        (add_name,) = set(missing) - set(objects)  # the path that NumPy gives the function
         objects[add_name] = np.add
         again = sslts.load(tmp_path / "model.sslts", objects=objects)
         assert again.strong.steps[:3] == view.steps[:3]
@@ -453,19 +444,21 @@ class TestForeignObjects:
         reload(segmenter.set_params(callbacks=None), tmp_path)
         assert size - (tmp_path / "model.sslts").stat().st_size < 2000
 
-    def test_a_fitted_search_is_refused_with_a_mend(self, labeled, tmp_path):
+    def test_a_fitted_search_is_refused_with_a_fix(self, labeled, tmp_path):
         inner = SupervisedSegmenter(max_steps=1, batch_size=2, network=TINY, random_state=0)
         search = GridSearchCV(inner, {"lr": [1e-3]}, scoring=mean_iou_scorer, cv=KFold(2))
         rounds = SelfTrainingSegmenter(search).fit(*labeled)
         with pytest.raises(TypeError, match=r"model.segmenter_ is a fitted GridSearchCV.*its best_estimator_"):
             rounds.save(tmp_path / "model.sslts")
         later = fit("supervised", labeled, init=rounds.segmenter_)
-        with pytest.raises(TypeError, match=r"model.params.init is a fitted GridSearchCV.*find_fitted"):
+        with pytest.raises(TypeError, match=r"model.params.init is a fitted GridSearchCV.*or pass it as `init`"):
             later.save(tmp_path / "model.sslts")
         assert not list(tmp_path.iterdir())
         again = reload(later.set_params(init=find_fitted(rounds)), tmp_path)
         np.testing.assert_array_equal(again.init.predict_proba(labeled[0]), rounds.predict_proba(labeled[0]))
-        with pytest.raises(TypeError, match=r"is a fitted StandardScaler.*find_fitted"):
+        with pytest.raises(
+            TypeError, match=r"is a fitted StandardScaler.*segmenter inside the search or pipeline, or pass"
+        ):
             fit("supervised", labeled, init=make_pipeline(StandardScaler(), inner).fit(*labeled)).save(tmp_path / "m")
 
     def test_a_fitted_pipeline_comes_back_fitted(self, partly, tmp_path):
@@ -474,7 +467,7 @@ class TestForeignObjects:
         again = reload(segmenter, tmp_path, objects=[Pipeline, RecordingStandardizer])
         np.testing.assert_array_equal(again.predict_proba(partly[0]), segmenter.predict_proba(partly[0]))
 
-    def test_an_estimator_of_ones_own(self, partly, tmp_path):
+    def test_a_custom_estimator(self, partly, tmp_path):
         class Mine(SupervisedSegmenter):
             pass
 
@@ -492,7 +485,7 @@ def saved(labeled, tmp_path_factory):
 
 
 def rewrite(source, target, change):
-    """Write a file whose checksum is right and whose header is changed."""
+    """Write a file with a changed header and a correct checksum."""
     header, tensors = files.read_file(source)
     header.pop("format")
     change(header)
@@ -508,7 +501,7 @@ def test_a_class_in_place_of_an_instance_is_refused(partly, tmp_path):
     np.testing.assert_array_equal(again.predict(partly[0]), segmenter.predict(partly[0]))
 
 
-def test_what_is_read_in_inference_mode_predicts(partly, tmp_path):
+def test_a_model_loaded_in_inference_mode_predicts(partly, tmp_path):
     segmenter = fit("supervised", partly)
     segmenter.save(tmp_path / "model.sslts")
     with torch.inference_mode():
@@ -557,20 +550,20 @@ class TestDamage:
         ],
         ids=["empty", "pickle", "oversized", "large", "list", "bare", "nested", "deep", "cut"],
     )
-    def test_what_is_no_file_of_ours(self, tmp_path, data):
+    def test_a_file_of_another_kind_is_refused(self, tmp_path, data):
         (tmp_path / "other").write_bytes(data)
-        with pytest.raises(PersistenceError, match="other is no file of sslts"):
+        with pytest.raises(PersistenceError, match="other is not a file of sslts"):
             sslts.load(tmp_path / "other")
 
     def test_a_safetensors_file_from_elsewhere(self, tmp_path):
         from safetensors.torch import save_file
 
         save_file({"a": torch.zeros(2)}, tmp_path / "weights.safetensors")
-        with pytest.raises(PersistenceError, match="weights.safetensors is no file of sslts"):
+        with pytest.raises(PersistenceError, match="weights.safetensors is not a file of sslts"):
             sslts.load(tmp_path / "weights.safetensors")
 
-    @pytest.mark.parametrize("version", [0, 2, "1", None])
-    def test_another_format_says_who_wrote_it(self, saved, tmp_path, monkeypatch, version):
+    @pytest.mark.parametrize("version", [0, files.FORMAT + 1, "1", None])
+    def test_another_format_names_the_version_that_wrote_it(self, saved, tmp_path, monkeypatch, version):
         header, tensors = files.read_file(saved)
         header.pop("format")
         monkeypatch.setattr(files, "FORMAT", version)
@@ -587,16 +580,19 @@ class TestDamage:
             (lambda h: h["model"].update({"class": "NewSegmenter"}), "names 'NewSegmenter', which this version"),
             (lambda h: h["model"].update({"class": "UNet"}), "can't be"),
             (lambda h: h["model"]["params"].update(power=3), "SupervisedSegmenter can't be built.*power"),
-            (lambda h: h["model"]["fitted"]["network_"]["fields"].update(width=10**7), "weights .* not those of"),
+            (
+                lambda h: h["model"]["fitted"]["network_"]["fields"].update(width=10**7),
+                "weights in the file do not fit UNet",
+            ),
             (lambda h: h["model"]["params"]["network"].update({"$": "eval"}), "kind 'eval'"),
             (lambda h: h["model"]["params"]["network"].update({"$": []}), r"kind \[\]"),
-            (lambda h: h["model"]["fitted"].update(fit=3), "names 'fit', which is no attribute"),
-            (lambda h: h["model"]["fitted"].update(__class_=3), "no attribute"),
+            (lambda h: h["model"]["fitted"].update(fit=3), "names 'fit', which is not a fitted attribute"),
+            (lambda h: h["model"]["fitted"].update(__class_=3), "not a fitted attribute"),
             (lambda h: h["model"]["fitted"].pop("net_"), "can't be read"),
             (lambda h: h["model"]["fitted"]["classes_"].update(tensor="none"), "can't be read"),
         ],
     )
-    def test_headers_that_make_no_sense(self, saved, tmp_path, change, message):
+    def test_invalid_headers_are_refused(self, saved, tmp_path, change, message):
         rewrite(saved, tmp_path / "odd", change)
         with pytest.raises(PersistenceError, match=message):
             sslts.load(tmp_path / "odd")
@@ -608,11 +604,11 @@ class TestDamage:
 
 class TestWriting:
     def test_a_missing_folder_is_named(self, labeled, tmp_path):
-        with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+        with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
             files.write_file(tmp_path / "nowhere" / "model.sslts", {"kind": "model"}, {})
 
     @pytest.mark.parametrize("step", ["write", "fsync", "replace"])
-    def test_what_was_there_stays_whatever_fails(self, tmp_path, monkeypatch, step):
+    def test_an_existing_file_is_kept_if_writing_fails(self, tmp_path, monkeypatch, step):
         path = tmp_path / "model.sslts"
         files.write_file(path, {"kind": "model", "n": 1}, {})
 
@@ -646,7 +642,7 @@ class TestWriting:
     @pytest.mark.skipif(os.name != "posix", reason="pipes and modes of POSIX")
     def test_a_pipe_is_not_replaced_and_a_mode_is_kept(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")
-        with pytest.raises(OSError, match="no regular file"):
+        with pytest.raises(OSError, match="is not a regular file"):
             files.write_file(tmp_path / "pipe", {"kind": "model"}, {})
         assert (tmp_path / "pipe").is_fifo()
         files.write_file(tmp_path / "model.sslts", {"kind": "model"}, {})
@@ -656,18 +652,18 @@ class TestWriting:
 
 
 class TestCard:
-    def test_it_holds_nothing_of_the_models_before(self, partly, tmp_path):
-        """Neither their parameters, which may be another customer's, nor time and room that double with each."""
+    def test_it_holds_nothing_of_the_start_model(self, partly, tmp_path):
+        """The parameters of the start model may belong to another customer."""
         first = fit("supervised", partly, weight_decay=0.0123456789123)
         later = fit("supervised", partly, init=fit("supervised", partly, init=first))
         later.save(tmp_path / "model.sslts")
         assert read_card(tmp_path / "model.sslts")["parameters"]["init"] == "a fitted SupervisedSegmenter"
         assert b"0.0123456789123" not in (tmp_path / "model.sslts").read_bytes()
 
-    def test_it_says_what_the_model_is(self, partly, tmp_path):
+    def test_it_describes_the_model(self, partly, tmp_path):
         fit("fixmatch", partly, network=PlainNetwork).save(tmp_path / "model.sslts")
-        card = read_card(tmp_path / "model.sslts")  # which needs no object
-        assert card["file"] == {"kind": "model", "format": 1, "sslts": sslts.__version__}
+        card = read_card(tmp_path / "model.sslts")  # needs no objects
+        assert card["file"] == {"kind": "model", "format": files.FORMAT, "sslts": sslts.__version__}
         assert card["estimator"] == "FixMatchSegmenter"
         assert card["classes"] == [0, 1]
         assert card["training set"]["labeled_recordings"] == 4
@@ -703,7 +699,7 @@ class TestCard:
         assert sslts.load(tmp_path / "m").training_set_ == wanted
 
 
-def test_a_model_for_a_device_that_is_not_here(partly, tmp_path):
+def test_a_model_for_a_device_that_is_not_available(partly, tmp_path):
     segmenter = fit("supervised", partly)
     segmenter.device = "cuda:7"
     segmenter.save(tmp_path / "m")

@@ -1,4 +1,4 @@
-"""Training from, and prediction of, what does not fit into memory."""
+"""Training on and prediction of recordings that do not fit into memory."""
 
 import tracemalloc
 
@@ -12,7 +12,7 @@ from sslts import FixMatchSegmenter, SupervisedSegmenter
 
 
 class Generated:
-    """A recording that is made when it is read: anything with a shape and slicing."""
+    """A recording whose samples are computed when they are read."""
 
     def __init__(self, length, n_channels=None):
         self.shape = (length,) if n_channels is None else (n_channels, length)
@@ -47,7 +47,7 @@ def lazily(tmp_path):
 
 @pytest.mark.parametrize("normalization", ["recording", None])
 @pytest.mark.parametrize("kind", ["memmap", "zarr"])
-def test_training_from_files_is_training_from_memory(partly, lazily, kind, normalization):
+def test_training_from_files_equals_training_from_memory(partly, lazily, kind, normalization):
     X, y = partly
     weights = [
         make(normalization=normalization).fit(given, y).net_.teacher_.state_dict() for given in (X, lazily(kind, X))
@@ -68,7 +68,7 @@ def test_a_list_may_hold_files_and_arrays(partly, tmp_path):
 
 
 @pytest.mark.parametrize("n_channels", [None, 2])
-def test_neither_number_nor_length_of_unlabeled_recordings_costs_memory(labeled, n_channels):
+def test_memory_does_not_depend_on_number_and_length_of_unlabeled_recordings(labeled, n_channels):
     X, y = labeled
     X = X[:2] if n_channels is None else np.stack([X[:2]] * 2, axis=1)
     unlabeled = [Generated(10**10, n_channels) for _ in range(1000)]
@@ -77,7 +77,8 @@ def test_neither_number_nor_length_of_unlabeled_recordings_costs_memory(labeled,
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30e6
-    assert 0 < sum(x.read for x in unlabeled) <= 11 * 4 * 3 * 128 + 1000  # windows with surroundings, and types
+    # Windows with their margins, and one sample per recording for its dtype.
+    assert 0 < sum(x.read for x in unlabeled) <= 11 * 4 * 3 * 128 + 1000
     assert fitted.training_set_["samples"] == 1200 + 10**13
 
 
@@ -91,7 +92,7 @@ def test_labels_may_be_in_a_file(partly, tmp_path):
         np.testing.assert_array_equal(make().fit(X, labels).predict(X), wanted)
 
 
-def test_a_broken_value_in_a_file_is_named_where_it_is_read(partly, lazily):
+def test_an_invalid_value_in_a_file_is_located(partly, lazily):
     X, y = partly
     X = X.copy()
     X[1, 300] = np.nan
@@ -102,7 +103,7 @@ def test_a_broken_value_in_a_file_is_named_where_it_is_read(partly, lazily):
         fitted.predict(lazily("memmap", X))
 
 
-def test_a_file_that_is_gone_is_named(partly, lazily, tmp_path):
+def test_a_file_that_was_removed_is_named(partly, lazily, tmp_path):
     import shutil
 
     X, y = partly
@@ -112,7 +113,7 @@ def test_a_file_that_is_gone_is_named(partly, lazily, tmp_path):
         make().fit(array, y)
 
 
-def test_no_setting_of_threads_is_changed(partly):
+def test_the_number_of_threads_is_not_changed(partly):
     X, y = partly
     for threads in (1, 2):
         torch.set_num_threads(threads)

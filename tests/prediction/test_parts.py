@@ -1,4 +1,4 @@
-"""A recording read in pieces gives what one pass gives, whatever it is read beside."""
+"""Prediction in pieces equals prediction in one pass."""
 
 import tracemalloc
 
@@ -39,7 +39,7 @@ DECODERS = {"argmax": Argmax(), "hysteresis": Hysteresis(min_length=9, min_gap=5
 
 @settings(max_examples=12)
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=4), st.integers(8, 1500), st.sampled_from(list(DECODERS)))
-def test_labels_and_segments_of_pieces_are_those_of_one_pass(fitted, lengths, samples, decoder):
+def test_labels_and_segments_of_pieces_equal_one_pass(fitted, lengths, samples, decoder):
     X = [np.random.default_rng(i).normal(size=n).cumsum() for i, n in enumerate(lengths)]
     fitted.set_params(decoder=DECODERS[decoder])
     whole, segments = fitted.predict(X), fitted.predict_segments(X)
@@ -51,7 +51,7 @@ def test_labels_and_segments_of_pieces_are_those_of_one_pass(fitted, lengths, sa
 
 
 class Endless:
-    """A recording that is made when it is read."""
+    """A recording whose samples are computed when they are read."""
 
     def __init__(self, length):
         self.shape, self.longest = (length,), 0
@@ -62,7 +62,7 @@ class Endless:
         return np.sin(t / 7) + np.sin(t / 90)
 
 
-def test_a_long_recording_is_never_held(fitted, monkeypatch):
+def test_a_long_recording_is_never_held_in_memory(fitted, monkeypatch):
     monkeypatch.setattr(parts, "_PREDICT_SAMPLES", 2048)
     monkeypatch.setattr(sources, "_READ_SAMPLES", 4096)
     fitted.set_params(decoder=Argmax())
@@ -77,10 +77,10 @@ def test_a_long_recording_is_never_held(fitted, monkeypatch):
 
     (read, short), (read_long, long) = measure(50_000), measure(400_000)
     assert read == read_long <= 4096
-    assert long < short + 350_000  # less than a byte for each sample more; their table of segments is part of it
+    assert long < short + 350_000  # less than one byte per additional sample, with the table of segments
 
 
-def test_recordings_are_grouped_by_length_and_come_back_in_place(fitted):
+def test_recordings_are_grouped_by_length_and_returned_in_order(fitted):
     rng = np.random.default_rng(0)
     X = [rng.normal(size=n) for n in (50, 70, 50, 3000, 70, 1)]
     for x, proba in zip(X, fitted.predict_proba(X), strict=True):
@@ -93,7 +93,7 @@ def count_passes(net, monkeypatch):
     return seen
 
 
-def test_recordings_of_about_one_length_go_through_the_network_together(fitted, monkeypatch):
+def test_recordings_of_similar_length_share_a_pass(fitted, monkeypatch):
     rng = np.random.default_rng(0)
     X = [rng.normal(size=n).cumsum() for n in (97, 104, 100, 90, 98, 700)]
     alone = [fitted.predict_proba(x[None])[0] for x in X]
@@ -112,7 +112,7 @@ def test_the_last_pieces_of_long_recordings_have_few_lengths(fitted, monkeypatch
     assert len({length for _, _, length in seen}) <= 6
 
 
-def test_a_network_that_does_not_take_lengths_is_given_none(labeled, monkeypatch):
+def test_a_network_without_lengths_gets_no_lengths(labeled, monkeypatch):
     X, y = labeled
     fitted = SupervisedSegmenter(
         max_steps=1, network=lambda c, k: torch.nn.Conv1d(c, k, 3, padding=1), precision="float32"
@@ -125,7 +125,7 @@ def test_a_network_that_does_not_take_lengths_is_given_none(labeled, monkeypatch
     assert seen == [(1, 1, 21), (2, 1, 49)]
 
 
-def test_weights_that_were_changed_after_a_prediction_are_seen(labeled):
+def test_changed_weights_change_the_next_prediction(labeled):
     X, y = labeled
     fitted = SupervisedSegmenter(max_steps=5, network=TINY, precision="float32", random_state=0).fit(X, y)
     other = SupervisedSegmenter(max_steps=5, network=TINY, precision="float32", random_state=1).fit(X, y)
@@ -135,7 +135,7 @@ def test_weights_that_were_changed_after_a_prediction_are_seen(labeled):
     assert np.abs(before - wanted).max() > 1e-3
 
 
-def test_predictions_are_those_of_the_averaged_network(fitted):
+def test_predictions_come_from_the_averaged_network(fitted):
     x = np.random.default_rng(0).normal(size=(2, 333)).astype(np.float32)
     fitted.set_params(decoder=Argmax())
     seen = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
@@ -143,7 +143,7 @@ def test_predictions_are_those_of_the_averaged_network(fitted):
     np.testing.assert_allclose(fitted.predict_proba(x), wanted, atol=1e-5)
 
 
-def test_a_network_without_stride_reads_each_recording_at_once(labeled, monkeypatch):
+def test_a_network_without_stride_reads_each_recording_in_one_piece(labeled, monkeypatch):
     monkeypatch.setattr(parts, "_PREDICT_SAMPLES", 100)
     X, y = labeled
     seen = []
@@ -159,18 +159,18 @@ def test_a_network_without_stride_reads_each_recording_at_once(labeled, monkeypa
     assert set(seen) == {600}
 
 
-def test_the_teachers_batch_statistics_are_those_it_averaged(labeled):
-    """Prediction never depends on what else is in the batch."""
+def test_predictions_do_not_depend_on_the_batch(labeled):
+    """The teacher uses its averaged BatchNorm statistics."""
     X, y = labeled
     fitted = SupervisedSegmenter(max_steps=5, network=TINY, precision="float32", random_state=0).fit(X, y)
     np.testing.assert_allclose(fitted.predict_proba(X)[3:4], fitted.predict_proba(X[3:4]), atol=1e-5)
 
 
-def test_a_network_that_answers_nan_is_an_error(labeled):
+def test_a_network_that_returns_nan_raises(labeled):
     X, y = labeled
     segmenter = SupervisedSegmenter(network=TINY, max_steps=2, batch_size=2, random_state=0).fit(X, y)
     with torch.no_grad():
         next(segmenter.net_.teacher_.module.parameters())[0] = float("nan")
     for ask in (segmenter.predict, segmenter.predict_proba, segmenter.predict_segments):
-        with pytest.raises(FloatingPointError, match="network answers NaN"):
+        with pytest.raises(FloatingPointError, match="network returns NaN"):
             ask(X)

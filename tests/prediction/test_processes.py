@@ -1,4 +1,4 @@
-"""Fits in processes of joblib: these import for longer than they fit, so the tests share a pool."""
+"""Fits in processes of joblib. The tests share a pool, because the imports take longer than the fits."""
 
 import numpy as np
 import pandas as pd

@@ -71,7 +71,7 @@ SIGNAL = standardize(make_recordings(1, n_samples=900, random_state=5)[0][0])
 class TestEqualsOffline:
     @pytest.mark.parametrize("decoder", DECODERS)
     @pytest.mark.parametrize("normalization", NORMALIZATIONS)
-    def test_the_segments_are_those_of_the_whole(self, fitted, normalization, decoder):
+    def test_the_segments_equal_those_of_the_whole_signal(self, fitted, normalization, decoder):
         segmenter = fitted[normalization].set_params(decoder=DECODERS[decoder])
         offline = segmenter.predict_segments(SIGNAL[None])
         assert len(offline) > 3
@@ -81,7 +81,7 @@ class TestEqualsOffline:
 
     @settings(max_examples=15, deadline=None)
     @given(st.lists(st.integers(0, 900), max_size=8), st.integers(1, 900), st.sampled_from([1, 30, 200]))
-    def test_however_it_is_cut(self, fitted, cuts, length, block):
+    def test_the_cuts_between_chunks_do_not_matter(self, fitted, cuts, length, block):
         segmenter = fitted["recording"].set_params(decoder=DECODERS["hysteresis"])
         x = SIGNAL[:length]
         offline = segmenter.predict_segments(x[None]) if x.std() > 0 else None
@@ -97,7 +97,7 @@ class TestEqualsOffline:
 
     @pytest.mark.parametrize("stride", [1, 3])
     def test_chunks_of_many_blocks(self, stride):
-        """A network of one's own, whose stride is no power of two; the chunk is more than goes through it at once."""
+        """A custom network whose stride is not a power of two, and a chunk that needs several passes."""
 
         class Coarse(torch.nn.Module):
             def __init__(self, n_channels, n_classes):
@@ -120,7 +120,7 @@ class TestEqualsOffline:
         for block in (None, 1):
             pd.testing.assert_frame_equal(run(StreamSegmenter(segmenter, block=block), x, []), offline, atol=1e-5)
 
-    def test_a_long_chunk_goes_through_the_network_at_once(self, fitted, monkeypatch):
+    def test_a_long_chunk_goes_through_the_network_in_one_pass(self, fitted, monkeypatch):
         asked = []
         predict = stream_module._predict_batch
         monkeypatch.setattr(stream_module, "_predict_batch", lambda net, x: asked.append(x) or predict(net, x))
@@ -128,14 +128,14 @@ class TestEqualsOffline:
         stream.push(np.tile(SIGNAL, 10))
         assert len(asked) == 1
 
-    def test_another_stream_begins_after_a_flush(self, fitted):
+    def test_a_flush_starts_a_new_stream(self, fitted):
         segmenter = fitted[None].set_params(decoder=Argmax())
         stream = make_stream(segmenter, SIGNAL)
         first, second = (run(stream, SIGNAL, cuts) for cuts in ([200], [300, 301]))
         pd.testing.assert_frame_equal(first, second, atol=1e-5)
 
 
-class TestPromptness:
+class TestLatency:
     def test_local_normalization_waits_for_half_a_window(self, fitted):
         plain, local = (make_stream(fitted[name].set_params(decoder=Argmax()), SIGNAL) for name in (None, "local"))
         assert local.latency - plain.latency == fitted["local"].window_length_ // 2
@@ -158,7 +158,7 @@ class TestPromptness:
             sizes.append(len(pickle.dumps({**vars(stream), "segmenter": None})))
         assert max(sizes[1:]) < 1.2 * sizes[0]
 
-    def test_nothing_is_an_empty_table_with_the_right_columns(self, fitted):
+    def test_no_segments_give_an_empty_table_with_the_right_columns(self, fitted):
         segmenter = fitted[None].set_params(decoder=Argmax())
         stream = make_stream(segmenter, SIGNAL)
         for found in (stream.push(SIGNAL[:0]), stream.flush()):
@@ -169,7 +169,7 @@ class TestPromptness:
 class TestState:
     @pytest.mark.parametrize("decoder", DECODERS)
     @pytest.mark.parametrize("cut", [0, 3, 333, 555, 900])
-    def test_another_stream_goes_on_from_a_file(self, fitted, decoder, cut, tmp_path):
+    def test_another_stream_continues_from_a_file(self, fitted, decoder, cut, tmp_path):
         segmenter = fitted["recording"].set_params(decoder=DECODERS[decoder])
         stream = make_stream(segmenter, SIGNAL)
         before = stream.push(SIGNAL[:cut])
@@ -192,7 +192,9 @@ class TestState:
     def test_a_state_of_another_stream_is_refused(self, fitted):
         segmenter = fitted[None].set_params(decoder=Argmax())
         state = make_stream(segmenter, SIGNAL, block=16).get_state()
-        with pytest.raises(ValueError, match="state has block=16, this stream has 64; make it with the same"):
+        with pytest.raises(
+            ValueError, match="state has block=16, this stream has 64; pass a state of a stream with the same block"
+        ):
             make_stream(segmenter, SIGNAL, block=64).set_state(state)
         with pytest.raises(ValueError, match="state has block=nothing"):
             make_stream(segmenter, SIGNAL).set_state({})
@@ -200,7 +202,9 @@ class TestState:
     def test_a_state_of_another_decoder_is_refused(self, fitted):
         state = make_stream(fitted[None].set_params(decoder=Hysteresis(onset=0.6)), SIGNAL).get_state()
         other = make_stream(fitted[None].set_params(decoder=Hysteresis(onset=0.7)), SIGNAL)
-        with pytest.raises(ValueError, match="state is of a stream with other decoder; make this one of the same"):
+        with pytest.raises(
+            ValueError, match="state belongs to a stream with different decoder; make this stream from the same"
+        ):
             other.set_state(state)
 
     def test_a_state_of_other_weights_is_refused(self, fitted):
@@ -208,11 +212,11 @@ class TestState:
         X, y = make_recordings(2, n_samples=200, random_state=0)
         other = clone(segmenter).set_params(max_steps=1).fit(X, y)
         assert other.classes_.tolist() == segmenter.classes_.tolist()
-        with pytest.raises(ValueError, match="state is of a stream with other weights"):
+        with pytest.raises(ValueError, match="state belongs to a stream with different weights"):
             make_stream(other, SIGNAL).set_state(make_stream(segmenter, SIGNAL).get_state())
 
     @pytest.mark.parametrize("key", ["x", "done", "weights", "segments.total", "decoding.logs", "decoding.tail"])
-    def test_a_state_that_lacks_a_part_is_refused_and_the_stream_goes_on(self, fitted, key):
+    def test_a_state_with_a_missing_part_is_refused_and_the_stream_continues(self, fitted, key):
         segmenter = fitted[None].set_params(decoder=DECODERS["durations"])
         stream = make_stream(segmenter, SIGNAL)
         parts = [stream.push(SIGNAL[:400])]
@@ -228,7 +232,7 @@ class TestState:
 
 
 class TestWrappers:
-    def test_a_search_gives_its_best(self, fitted):
+    def test_a_search_gives_its_best_estimator(self, fitted):
         segmenter = fitted[None].set_params(decoder=Argmax())
         X, y = make_recordings(4, n_samples=200, random_state=0)
         search = GridSearchCV(clone(segmenter), {"max_steps": [2]}, cv=2, scoring=mean_iou_scorer).fit(X, y)
@@ -240,7 +244,7 @@ class TestWrappers:
         with pytest.raises(ValueError, match=r"the transformers of this Pipeline can't run on a stream; pass the last"):
             StreamSegmenter(pipe)
 
-    def test_what_is_not_fitted_is_refused(self):
+    def test_an_unfitted_segmenter_is_refused(self):
         with pytest.raises(NotFittedError, match="segmenter: there is no fitted segmenter"):
             StreamSegmenter(SupervisedSegmenter())
 
@@ -257,11 +261,15 @@ class TestErrors:
                 "chunk holds 1 NaN, masked or infinite values, the first at sample 11",
             ),
             ([1.0, None], "chunk holds 1 NaN, masked or infinite values"),
-            ([1.0, 1e39], r"chunk, from sample 10 on, has values of 1e\+39, out of the range of float32"),
-            ([1.0, -1e13], r"chunk, from sample 10 on, has values of 1e\+13; with normalization=None, at most 1e\+12"),
+            ([1.0, 1e39], r"chunk, beginning at sample 10, has values of 1e\+39, out of the range of float32"),
+            (
+                [1.0, -1e13],
+                r"chunk, beginning at sample 10, has values up to 1e\+13; with normalization=None, the largest allowed "
+                r"value is 1e\+12",
+            ),
         ],
     )
-    def test_a_bad_chunk_is_refused_and_the_stream_goes_on(self, fitted, chunk, message):
+    def test_an_invalid_chunk_is_refused_and_the_stream_continues(self, fitted, chunk, message):
         segmenter = fitted[None].set_params(decoder=Argmax())
         stream = make_stream(segmenter, SIGNAL)
         parts = [stream.push(SIGNAL[:10])]
@@ -276,42 +284,46 @@ class TestErrors:
         [
             ("recording", {}, 'normalization="recording" needs location and scale'),
             ("recording", {"location": 0.0}, 'normalization="recording" needs location and scale'),
-            ("recording", {"location": [0.0, 1.0], "scale": 1.0}, r"location=\[0.0, 1.0\]; give a finite number"),
-            ("recording", {"location": 0.0, "scale": 0.0}, "scale=0.0; give numbers above 0"),
-            ("local", {"scale": 1.0}, "scale is of no use with normalization='local'"),
-            (None, {"block": 0}, "block=0; give a whole number of samples"),
-            (None, {"block": 10.5}, "block=10.5; give a whole number of samples"),
+            (
+                "recording",
+                {"location": [0.0, 1.0], "scale": 1.0},
+                r"location=\[0.0, 1.0\]; pass one finite number per channel",
+            ),
+            ("recording", {"location": 0.0, "scale": 0.0}, "scale=0.0; pass numbers above 0"),
+            ("local", {"scale": 1.0}, "scale has no effect with normalization='local'"),
+            (None, {"block": 0}, "block=0; pass a whole number of samples"),
+            (None, {"block": 10.5}, "block=10.5; pass a whole number of samples"),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, fitted, normalization, options, message):
+    def test_invalid_parameters_are_refused(self, fitted, normalization, options, message):
         segmenter = fitted[normalization].set_params(decoder=Argmax())
         with pytest.raises(ValueError, match=message):
             StreamSegmenter(segmenter, **options)
 
     def test_one_number_for_two_channels_is_refused(self):
         segmenter = fit("recording", n_channels=2)
-        with pytest.raises(ValueError, match=r"location=0\.5; give a finite number for each of 2 channels"):
+        with pytest.raises(ValueError, match=r"location=0\.5; pass one finite number per channel \(2 channels\)"):
             StreamSegmenter(segmenter, location=0.5, scale=1.0)
 
     def test_a_decoder_that_waits_for_the_end_is_refused(self, fitted):
         with pytest.raises(ValueError, match=r"decoder=DurationViterbi\(.* give it a max_latency"):
             StreamSegmenter(fitted[None].set_params(decoder=DurationViterbi()))
 
-    def test_a_network_of_unknown_reach_is_refused(self):
+    def test_a_network_of_unknown_receptive_field_is_refused(self):
         X, y = make_recordings(2, n_samples=200, random_state=0)
 
         def network(n_channels, n_classes):
             return torch.nn.Conv1d(n_channels, n_classes, 3, padding=1)
 
         segmenter = SupervisedSegmenter(network=network, max_steps=1, normalization=None, random_state=0).fit(X, y)
-        with pytest.raises(ValueError, match="does not name its stride and receptive_field"):
+        with pytest.raises(ValueError, match="builds a module without stride and receptive_field"):
             StreamSegmenter(segmenter)
 
 
-def test_a_chunk_of_nothing_changes_nothing(fitted):
+def test_an_empty_chunk_changes_nothing(fitted):
     segmenter = fitted["local"].set_params(decoder=Argmax())
     rng = np.random.default_rng(0)
-    x = (1000 + 6e-5 * rng.integers(2, size=900)).astype(np.float32)  # constant but for rounding
+    x = (1000 + 6e-5 * rng.integers(2, size=900)).astype(np.float32)  # constant except for rounding
     x[500:560] += SIGNAL[500:560].astype(np.float32)
     plain, idle = StreamSegmenter(segmenter), StreamSegmenter(segmenter)
     idle.push([])
@@ -324,7 +336,7 @@ def test_a_stream_with_a_large_offset(fitted):
     pd.testing.assert_frame_equal(moved, found, atol=1e-3)
 
 
-def test_the_state_of_a_decoder_without_a_repr_is_taken_by_another_process(fitted):
+def test_the_state_of_a_decoder_without_a_repr_does_not_depend_on_its_address(fitted):
     class Foreign:
         latency = 0
 
@@ -358,7 +370,7 @@ def test_a_stream_keeps_the_model_it_was_made_with():
         StreamSegmenter(segmenter).set_state(stream.get_state())
 
 
-def test_a_decoder_without_a_state_says_so():
+def test_a_decoder_without_a_state_is_refused():
     class Sure:
         latency = 0
 
@@ -373,5 +385,5 @@ def test_a_decoder_without_a_state_says_so():
 
     segmenter = copy.copy(fit(None)).set_params(decoder=Sure())
     stream = StreamSegmenter(segmenter)
-    with pytest.raises(NotImplementedError, match="keeps no state"):
+    with pytest.raises(NotImplementedError, match="has no state: the object that its start"):
         stream.get_state()

@@ -1,4 +1,4 @@
-"""What the times of recordings say: samples that are missing, and another rate than was named."""
+"""Warnings about the times of recordings: missing samples and a wrong sampling rate."""
 
 import re
 import warnings
@@ -10,7 +10,7 @@ import pytest
 from sslts import FixMatchSegmenter
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
-from sslts.recordings import as_recordings
+from sslts.recordings import as_recordings, check_sampling_rate
 from sslts.recordings._clocks import warn_of_other_rate
 
 BEGIN = pd.Timestamp("2026-03-02", tz="UTC")
@@ -19,13 +19,13 @@ BEGIN = pd.Timestamp("2026-03-02", tz="UTC")
 @pytest.mark.parametrize(
     ("seconds", "message"),
     [
-        ([0, 1, 2, 10, 11], r"recording 1 is on times of which one does not follow at once on .* \(sample 3"),
-        ([0, 1, 1, 2, 3], r"does not come after the one before \(sample 2"),
-        ([4, 3, 2, 1, 0], "does not come after"),
+        ([0, 1, 2, 10, 11], r"recording 1 has uneven times: sample 3 \(.*\) leaves a gap after the sample"),
+        ([0, 1, 1, 2, 3], r"sample 2 \(.*\) is not later than the sample before it"),
+        ([4, 3, 2, 1, 0], "is not later than"),
         ([0.0, 1.1, 1.9, 3.2, 4.0], None),  # a clock that jitters
     ],
 )
-def test_times_that_are_uneven_are_warned_of(seconds, message):
+def test_uneven_times_are_warned_of(seconds, message):
     even = pd.Series(np.zeros(5), pd.date_range(BEGIN, periods=5, freq="s"))
     other = pd.Series(np.zeros(5), BEGIN + pd.to_timedelta(seconds, unit="s"))
     with warnings.catch_warnings(record=True) as caught:
@@ -47,13 +47,13 @@ def test_times_that_are_uneven_are_warned_of(seconds, message):
         (pd.RangeIndex(50), None),
         (pd.Index(np.arange(50) / 125), None),  # numbers have no unit
         (pd.date_range(BEGIN, periods=1, freq="1s"), None),
-        (pd.DatetimeIndex([BEGIN] * 3), None),  # a clock that stands says nothing
+        (pd.DatetimeIndex([BEGIN] * 3), None),  # a stopped clock has no rate
         (None, None),
-        (pd.date_range(BEGIN, periods=50, freq="8ms"), "0.008 s apart, 125 samples a second, and sampling_rate=250"),
-        (pd.timedelta_range(0, periods=50, freq="1s").as_unit("s"), "1 s apart, 1 samples a second"),
+        (pd.date_range(BEGIN, periods=50, freq="8ms"), "0.008 s apart, 125 samples per second, but sampling_rate=250"),
+        (pd.timedelta_range(0, periods=50, freq="1s").as_unit("s"), "1 s apart, 1 samples per second"),
     ],
 )
-def test_a_rate_that_is_not_the_clocks_is_warned_of(times, found):
+def test_a_sampling_rate_that_disagrees_with_the_clock_is_warned_of(times, found):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         warn_of_other_rate([None, times], 250, "X")
@@ -61,11 +61,11 @@ def test_a_rate_that_is_not_the_clocks_is_warned_of(times, found):
         warn_of_other_rate(None, 250, "X")
     messages = [str(warning.message) for warning in caught]
     assert len(messages) == (found is not None)
-    assert all(found in message and message.startswith("X: recording 1 is on times") for message in messages)
+    assert all(found in message and message.startswith("X: recording 1 has times") for message in messages)
 
 
 @pytest.mark.parametrize("rounded", ["ms", "us"])
-def test_times_that_are_rounded_keep_their_rate(rounded):
+def test_rounded_times_keep_their_rate(rounded):
     """360 samples a second are 2.78 ms apart, so whole milliseconds between them are 2 or 3."""
     times = (BEGIN + pd.to_timedelta(np.arange(500) / 360, unit="s")).round(rounded)
     with warnings.catch_warnings():
@@ -73,11 +73,11 @@ def test_times_that_are_rounded_keep_their_rate(rounded):
         warn_of_other_rate([times], 360, "X")
 
 
-def test_fit_and_predict_compare_rate_and_clock():
+def test_fit_and_predict_compare_sampling_rate_and_clock():
     X, y = make_recordings(4, n_samples=200, random_state=0)
     on_clock = [pd.Series(x, pd.date_range(BEGIN, periods=200, freq="10ms")) for x in X]
     params = {"network": UNet(width=4, depth=1), "max_steps": 2, "random_state": 0}
-    message = "X: recording 0 is on times 0.01 s apart, 100 samples a second, and sampling_rate=50"
+    message = "X: recording 0 has times 0.01 s apart, 100 samples per second, but sampling_rate=50"
     with pytest.warns(UserWarning, match=message) as caught:
         wrong = FixMatchSegmenter(sampling_rate=50, **params).fit(on_clock, list(y))
     assert [warning.filename for warning in caught if message in str(warning.message)] == [__file__]
@@ -88,3 +88,9 @@ def test_fit_and_predict_compare_rate_and_clock():
         warnings.simplefilter("error")
         right = FixMatchSegmenter(sampling_rate=100, **params).fit(on_clock, list(y))
         right.predict(on_clock)
+
+
+@pytest.mark.parametrize("rate", [0, -1, np.inf, np.nan])
+def test_a_sampling_rate_is_positive_and_finite(rate):
+    with pytest.raises(ValueError, match="sampling_rate"):
+        check_sampling_rate(rate)

@@ -1,11 +1,22 @@
-"""What a sample becomes does not depend on how a recording is cut."""
+"""A normalized sample does not depend on where a reading starts and stops, nor on distant samples."""
+
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslts.recordings import NormalizedRecordings, as_recordings, standardize_locally
+from sslts.recordings import (
+    AsGiven,
+    Local,
+    NormalizedRecordings,
+    WholeRecording,
+    as_recordings,
+    choose_normalization,
+    measure_moments,
+    standardize_locally,
+)
 
 
 def make(shape, seed=0):
@@ -29,7 +40,7 @@ def test_a_pass_over_a_recording_gives_all_of_it(normalization, monkeypatch):
     np.testing.assert_allclose(np.concatenate(parts, axis=1), seen.read(0), atol=1e-5)
 
 
-def test_local_normalisation_is_that_of_the_stretch_around():
+def test_local_normalization_uses_the_window_around_a_sample():
     x = make((1, 60))
     out = standardize_locally(x, 11)
     part = x[0, 25:36]
@@ -39,11 +50,11 @@ def test_local_normalisation_is_that_of_the_stretch_around():
 
 
 class TestALargeOffset:
-    """float32 has seven digits: what float64 and int64 hold beyond is not lost before the offset is."""
+    """float32 has seven digits; the other digits of float64 and int64 are kept until the offset is subtracted."""
 
     @pytest.mark.parametrize("dtype", [np.float64, np.int64])
     @pytest.mark.parametrize("normalization", ["recording", "local"])
-    def test_it_does_not_matter(self, normalization, dtype):
+    def test_the_offset_does_not_matter(self, normalization, dtype):
         x = np.round(1000 * make((1, 400))).astype(dtype)
         seen, moved = (
             NormalizedRecordings(as_recordings(given), normalization, width=50).read(0) for given in (x, x + 10**12)
@@ -56,13 +67,13 @@ class TestALargeOffset:
         x = np.full((1, 400), 0.1 + 1e7, dtype=dtype)
         assert not NormalizedRecordings(as_recordings(x), normalization, width=50).read(0).any()
 
-    def test_nor_does_what_its_rounding_leaves_of_a_constant(self):
-        x = np.array([[1e8, 1e8 + 8, 1e8 + 16]], dtype=np.float32)  # neighbours among float32's numbers
+    def test_rounding_errors_of_a_constant_give_zeros(self):
+        x = np.array([[1e8, 1e8 + 8, 1e8 + 16]], dtype=np.float32)  # adjacent numbers of float32
         for normalization in ("recording", "local"):
             assert not NormalizedRecordings(as_recordings(x), normalization, width=50).read(0).any()
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    def test_what_lies_far_away_in_time_does_not_matter(self, dtype):
+    def test_distant_samples_do_not_matter(self, dtype):
         """A sensor that comes off half way leaves the first half as it was."""
         x = np.random.default_rng(0).normal(0, 0.1, 4000).astype(dtype)
         x[2500:] = 2e6
@@ -80,7 +91,7 @@ class TestALargeOffset:
 
 
 @pytest.mark.parametrize("glitch", [1e8, 1e30])
-def test_a_glitch_has_no_say_where_it_is_not_in_the_stretch(glitch):
+def test_a_glitch_influences_only_windows_that_contain_it(glitch):
     x = np.random.default_rng(0).normal(size=(1, 900)).astype(np.float32)
     spoilt = x.copy()
     spoilt[0, 50] = glitch
@@ -88,7 +99,7 @@ def test_a_glitch_has_no_say_where_it_is_not_in_the_stretch(glitch):
 
 
 def standardize_slowly(x, width):
-    """Each sample in its own stretch, from a value in it."""
+    """Return each sample standardized in its own window, relative to a value in the window."""
     out = np.empty(x.shape)
     for t in range(x.shape[-1]):
         part = x[:, max(t - width // 2, 0) : t + width // 2 + 1]
@@ -104,7 +115,7 @@ def standardize_slowly(x, width):
     at=st.integers(0, 90),
     seed=st.integers(0, 99),
 )
-def test_a_jump_has_no_say_where_it_is_not_in_the_stretch(length, width, jump, at, seed):
+def test_a_jump_influences_only_windows_that_contain_it(length, width, jump, at, seed):
     x = np.random.default_rng(seed).normal(size=(2, length))
     x[0, :at] += jump
     np.testing.assert_allclose(standardize_locally(x, width), standardize_slowly(x, width), rtol=1e-6, atol=1e-6)
@@ -119,3 +130,91 @@ def test_where_a_reading_starts_does_not_matter_after_a_jump():
         parts = [seen.read(0, start, min(start + size, 2000)) for start in range(0, 2000, size)]
         np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(whole, standardize_slowly(z[None], 64), rtol=1e-6, atol=1e-6)
+
+
+class TestValues:
+    """The three normalizations are values with the same methods."""
+
+    @pytest.mark.parametrize(
+        ("normalization", "margin", "measures", "plain"),
+        [
+            (WholeRecording(), 0, True, False),
+            (Local(0), 1, False, False),
+            (Local(10), 5, False, False),
+            (Local(11), 5, False, False),
+            (AsGiven(), 0, False, True),
+        ],
+        ids=repr,
+    )
+    def test_properties(self, normalization, margin, measures, plain):
+        assert (normalization.margin, normalization.measures, normalization.plain) == (margin, measures, plain)
+
+    @pytest.mark.parametrize("make", [WholeRecording, lambda: Local(7), AsGiven])
+    def test_they_are_equal_by_value_and_can_be_pickled(self, make):
+        assert make() == make() == pickle.loads(pickle.dumps(make()))
+        assert len({make(), make()}) == 1
+        assert len({make(), WholeRecording(), Local(7), Local(9), AsGiven()}) == 4
+
+    def test_names(self):
+        assert choose_normalization("recording", 64) == WholeRecording()
+        assert choose_normalization("local", 64) == Local(64)
+        assert choose_normalization(None, 64) == AsGiven()
+
+    @pytest.mark.parametrize("name", ["", "Recording", "global", 0, False, "None"])
+    def test_unknown_names_are_refused(self, name):
+        message = rf'normalization={name!r} is unknown; pass "recording", "local" or None'
+        with pytest.raises(ValueError, match=message):
+            choose_normalization(name, 64)
+        with pytest.raises(ValueError, match=message):
+            NormalizedRecordings(as_recordings(make((1, 20))), name, width=5)
+
+
+@given(
+    width=st.integers(0, 50),
+    length=st.integers(1, 80),
+    at=st.integers(0, 79),
+    value=st.sampled_from([0.0, 3.0, -1e8, 1e30]),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 99),
+)
+def test_a_sample_beyond_the_margin_never_changes_the_result(width, length, at, value, dtype, seed):
+    local = Local(width)
+    x = make((2, length), seed).astype(dtype)
+    changed = x.copy()
+    changed[:, min(at, length - 1)] = value
+    beyond = np.abs(np.arange(length) - min(at, length - 1)) > local.margin
+    np.testing.assert_array_equal(local.apply(changed)[:, beyond], local.apply(x)[:, beyond])
+
+
+@pytest.mark.parametrize("width", [0, 2, 3, 10, 11])
+def test_a_sample_within_the_margin_changes_the_result(width):
+    local, x = Local(width), make((1, 60))
+    changed = x.copy()
+    changed[:, 30] += 100
+    within = np.abs(np.arange(60) - 30) <= local.margin
+    np.testing.assert_array_equal(local.apply(changed)[0] != local.apply(x)[0], within)
+
+
+@pytest.mark.parametrize("name", ["recording", "local", None])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+def test_reading_a_recording_equals_applying_the_normalization(name, dtype):
+    recordings = as_recordings((100 * make((3, 2, 90))).astype(dtype))
+    normalization = choose_normalization(name, 15)
+    for i in range(3):
+        x = recordings.read(i, exact=not normalization.plain)
+        applied = normalization.apply(x, measure_moments([x]) if normalization.measures else None)
+        assert applied.dtype == np.float32
+        for seen in (NormalizedRecordings(recordings, normalization), NormalizedRecordings(recordings, name, width=15)):
+            np.testing.assert_array_equal(seen.read(i), applied)
+
+
+def test_whole_recordings_have_mean_0_and_standard_deviation_1():
+    seen = NormalizedRecordings(as_recordings([make((2, 300)), make((2, 400), seed=1)]), WholeRecording())
+    for i in range(2):
+        np.testing.assert_allclose(seen.read(i).mean(-1), 0, atol=1e-5)
+        np.testing.assert_allclose(seen.read(i).std(-1), 1, atol=1e-5)
+
+
+def test_values_as_given_are_not_copied():
+    x = make((1, 20)).astype(np.float32)
+    assert AsGiven().apply(x) is x

@@ -132,7 +132,7 @@ def test_masked_values_are_missing():
 
 
 @pytest.mark.parametrize(("dtype", "exact"), [("int16", "float32"), ("float32", "float32"), ("int32", "float64")])
-def test_what_float32_can_not_hold_is_read_exactly_if_asked(dtype, exact):
+def test_exact_reading_keeps_values_that_float32_can_not_hold(dtype, exact):
     recordings = as_recordings(np.arange(6, dtype=dtype).reshape(2, 3))
     assert recordings.read(0).dtype == np.float32
     assert recordings.read(0, exact=True).dtype == exact
@@ -154,7 +154,7 @@ def test_rows_of_instances_are_gathered_in_order_of_appearance():
         as_recordings(pd.concat([X, X], axis=1))
 
 
-def test_a_table_that_names_no_type_is_read_by_stretches():
+def test_an_array_without_dtype_is_read_by_stretches():
     class Table:
         shape = (2, 30)
 

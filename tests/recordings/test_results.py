@@ -1,4 +1,4 @@
-"""Predictions are written where the user says, and what was written before an error stays."""
+"""Predictions are written into the user's arrays, and results written before an error are kept."""
 
 import shutil
 
@@ -55,7 +55,7 @@ def test_a_memmap_is_on_disk(fitted, labeled, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "out-2.npy"), fitted.predict(labeled[0]))
 
 
-def test_self_training_writes_too(labeled):
+def test_self_training_writes_into_given_arrays(labeled):
     X, y = labeled
     segmenter = SelfTrainingSegmenter(SupervisedSegmenter(max_steps=1, network=TINY, random_state=0), n_rounds=1).fit(
         X, y
@@ -81,12 +81,12 @@ def read_only(array):
         ("file.npy", "out is a str; pass an array"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_is_read(fitted, labeled, out, message):
+def test_unsuitable_arrays_are_refused_before_anything_is_read(fitted, labeled, out, message):
     with pytest.raises(ValueError, match=message):
         fitted.predict_proba(labeled[0][:3], out)
 
 
-def test_labels_have_to_fit(labeled):
+def test_labels_must_fit_into_the_dtype(labeled):
     X, y = labeled
     fitted = SupervisedSegmenter(max_steps=1, network=TINY, random_state=0).fit(X, y * 200)
     with pytest.raises(ValueError, match="out has dtype int8, which can't hold the result"):
@@ -94,7 +94,7 @@ def test_labels_have_to_fit(labeled):
     assert fitted.predict(X, np.zeros(y.shape, dtype=np.uint8)).max() <= 200
 
 
-def test_files_that_are_open_for_reading_are_refused(fitted, labeled, tmp_path):
+def test_files_opened_for_reading_are_refused(fitted, labeled, tmp_path):
     make_memmap((12, 600), "i8", tmp_path), make_zarr((12, 600), "i8", tmp_path)
     for out in (np.load(tmp_path / "out-2.npy", mmap_mode="r"), zarr.open_array(tmp_path / "out-2.zarr", mode="r")):
         with pytest.raises(ValueError, match=r"out is not writable; open it for writing \(mode='r\+'"):
@@ -106,7 +106,7 @@ def test_one_array_for_recordings_of_different_lengths_is_refused(fitted):
         fitted.predict([np.zeros(30), np.zeros(40)], np.zeros((2, 40), dtype=int))
 
 
-def test_an_array_that_refuses_to_be_written_is_named():
+def test_a_failed_write_is_named():
     class Full:
         shape, dtype = (1, 3), np.dtype(int)
 
@@ -118,7 +118,7 @@ def test_an_array_that_refuses_to_be_written_is_named():
         output.write(0, 0, np.array([1, 2]))
 
 
-def test_a_zarr_array_that_disappears_is_an_error_and_what_was_written_stays(fitted, tmp_path, monkeypatch):
+def test_a_deleted_zarr_array_raises_and_earlier_results_are_kept(fitted, tmp_path, monkeypatch):
     monkeypatch.setattr("sslts.prediction.parts._PREDICT_SAMPLES", 1024)
     x = np.random.default_rng(0).normal(size=(1, 20_000)).astype("f4")
     X = zarr.create_array(str(tmp_path / "x.zarr"), shape=x.shape, dtype="f4", chunks=(1, 512))
@@ -149,6 +149,6 @@ def test_one_array_for_two_recordings_is_refused(fitted, labeled):
     X = list(labeled[0][:3])
     twice = np.zeros(600, dtype=np.int64)
     for out in ([twice] * 3, [twice, np.zeros(600, dtype=np.int64), twice[:]]):
-        with pytest.raises(ValueError, match=r"out\[[12]\] is the array that out\[0\] is"):
+        with pytest.raises(ValueError, match=r"out\[[12]\] is the same array as out\[0\]"):
             fitted.predict(X, out=out)
     fitted.predict(X, out=list(np.zeros((3, 600), dtype=np.int64)))

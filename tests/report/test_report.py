@@ -17,7 +17,7 @@ from sslts.decoding import DurationViterbi
 from sslts.networks import UNet
 from sslts.preprocessing import RecordingStandardizer
 from sslts.report import write_report
-from sslts.report.report import _N_RUNS, _find_worst
+from sslts.report.report import _N_RUNS, _find_worst_stretch
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -46,7 +46,7 @@ def written(tmp_path_factory):
 
 
 def read_figures(html):
-    """The text of each cell by the figure that it names."""
+    """Return the text of each table cell by its identifier."""
     found = re.findall(r'<td data-figure="([^"]+)">([^<]*)</td>', html)
     return {name.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"): text for name, text in found}
 
@@ -66,11 +66,11 @@ def check_figures(figures, written):
     assert figures["counts/class 2/exact counts"] == f"{metrics.count_error(*alone).exact:.0%}"
 
 
-def test_the_figures_are_those_of_the_metrics(written):
+def test_the_figures_agree_with_the_metrics(written):
     check_figures(read_figures(written[4]), written)
 
 
-def test_it_needs_no_network(written):
+def test_the_page_needs_no_internet(written):
     html = written[4]
     addresses = re.findall(r"(?:src|href)=\"([^\"]+)\"|url\(([^)]+)\)", html)
     assert addresses
@@ -78,7 +78,7 @@ def test_it_needs_no_network(written):
     assert "<script" not in html
 
 
-def test_marks_do_not_depend_on_the_process():
+def test_ids_do_not_depend_on_the_process():
     run = [sys.executable, "-c", "from sslts.report import _page; print(_page._make_ids_unique('<g id=\"a\"/>'))"]
     pages = {
         subprocess.run(
@@ -89,12 +89,12 @@ def test_marks_do_not_depend_on_the_process():
     assert len(pages) == 1
 
 
-def test_the_marks_of_its_figures_do_not_clash(written):
+def test_ids_of_figures_are_unique(written):
     ids = re.findall(r'\bid="([^"]+)"', written[4])
     assert len(ids) == len(set(ids))
 
 
-def test_the_worst_recordings_are_numbered_as_they_were_given(written):
+def test_the_worst_recordings_have_their_numbers_in_x(written):
     segmenter, _, X, truth, html, _ = written
     scores = [metrics.mean_iou([t], [p]) for t, p in zip(truth, segmenter.predict(X), strict=True)]
     first, second = np.argsort(scores)[:2]
@@ -102,18 +102,18 @@ def test_the_worst_recordings_are_numbered_as_they_were_given(written):
     assert re.findall(r"<figcaption>(Recording [^<]+)</figcaption>", html) == wanted
 
 
-def test_of_a_long_recording_the_stretch_with_most_errors_is_drawn():
+def test_a_long_recording_shows_the_stretch_with_most_errors():
     truth = np.arange(100_000) // 50 % 2
     predicted = truth.copy()
     predicted[30_000:31_000] = 1 - predicted[30_000:31_000]
     truth[60_000:70_000] = -1
-    start, stop = _find_worst(truth, predicted)
+    start, stop = _find_worst_stretch(truth, predicted)
     assert start <= 30_000 < 31_000 <= stop
     assert _N_RUNS * 0.9 <= len(np.flatnonzero(np.diff(truth[start:stop]))) <= _N_RUNS * 1.1
-    assert _find_worst(truth[:5000], predicted[:5000]) == (0, 5000)
+    assert _find_worst_stretch(truth[:5000], predicted[:5000]) == (0, 5000)
 
 
-def test_it_follows_the_theme_and_prints(written):
+def test_the_page_has_a_dark_theme_and_a_print_layout(written):
     html = written[4]
     assert "prefers-color-scheme: dark" in html
     assert "@media print" in html
@@ -126,7 +126,7 @@ def test_names_are_escaped(written):
     assert "<P>" not in written[4]
 
 
-def test_a_report_that_can_not_be_written_leaves_the_one_before(written, tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_report(written, tmp_path, monkeypatch):
     segmenter, _, X, truth, *_ = written
     path = write_report(segmenter, X, truth, tmp_path / "report.html", n_worst=0)
     before = path.read_text()
@@ -148,26 +148,26 @@ def test_the_name_of_a_report_may_be_long(written, tmp_path):
 
 def test_one_labeled_recording_is_too_few(written, tmp_path):
     segmenter, _, X, truth, *_ = written
-    with pytest.raises(ValueError, match="y has 1 labeled recordings; a report needs two"):
+    with pytest.raises(ValueError, match="y has 1 labeled recordings; give at least two"):
         write_report(segmenter, X[:1], truth[:1], tmp_path / "report.html")
 
 
-def test_names_of_what_is_no_class_are_refused(written, tmp_path):
+def test_names_of_unknown_classes_are_refused(written, tmp_path):
     segmenter, _, X, truth, *_ = written
-    with pytest.raises(ValueError, match="names has the key 'P', which is no class"):
+    with pytest.raises(ValueError, match="names has the key 'P', which is not one of the classes"):
         write_report(segmenter, X, truth, tmp_path / "report.html", names={"P": 1})
     assert not list(tmp_path.iterdir())
 
 
-def test_where_no_file_can_be_is_seen_before_anything_is_predicted(written, tmp_path):
+def test_an_impossible_path_is_refused_before_prediction(written, tmp_path):
     X, truth = written[2:4]
-    with pytest.raises(FileNotFoundError, match="nowhere is no folder"):
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
         write_report(None, X, truth, tmp_path / "nowhere" / "report.html")
     with pytest.raises(IsADirectoryError, match="is a folder"):
         write_report(None, X, truth, tmp_path)
 
 
-def test_without_a_baseline_it_says_so(written, tmp_path):
+def test_a_missing_baseline_is_stated(written, tmp_path):
     segmenter, _, X, truth, *_ = written
     html = write_report(segmenter, X, truth, tmp_path / "report.html", n_worst=0).read_text(encoding="utf-8")
     assert "No baseline was given" in html
@@ -215,13 +215,13 @@ def test_pseudo_labels_are_not_counted_as_labels(labeled, partly, tmp_path):
     segmenter = SelfTrainingSegmenter(fast, threshold=0.0).fit(*partly)
     assert segmenter.segmenter_.training_set_["labeled_recordings"] == 12
     html = write_report(segmenter, *labeled, tmp_path / "report.html", n_worst=0).read_text(encoding="utf-8")
-    assert "with labels" in html
+    assert "labeled recordings</th>" in html
     assert read_figures(html)["fit/with labels/"] == "4"
 
 
-def test_models_that_decode_in_other_ways_are_warned_of(written, tmp_path):
+def test_different_decoders_of_segmenter_and_baseline_are_warned_of(written, tmp_path):
     segmenter, _, X, truth, *_ = written
     other = copy.deepcopy(segmenter).set_params(decoder=DurationViterbi())
-    with pytest.warns(UserWarning, match="their difference is of decoders too"):
+    with pytest.warns(UserWarning, match="part of the difference may come from the decoders"):
         path = write_report(segmenter, X, truth, tmp_path / "report.html", other, n_worst=1)
-    assert "Mind that the segmenter predicts by Argmax()" in path.read_text(encoding="utf-8")
+    assert "<p>The segmenter uses the decoder Argmax()," in path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""FixMatch does what its paper says, sample by sample."""
+"""FixMatch follows the equations of its paper, sample by sample."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_the_loss_is_equation_3_plus_lambda_times_equation_4(batch, models):
     assert found.mask_rate.item() == pytest.approx((weight * valid).sum().item() / valid.sum().item())
 
 
-def test_one_pass_of_the_student_and_one_of_the_teacher(batch, models):
+def test_one_pass_of_the_student_and_one_pass_of_the_teacher(batch, models):
     make_loss()(batch, models.at(1.0))
     assert sorted(models.passes) == ["student", "teacher"]
 
@@ -48,7 +48,7 @@ def test_the_unlabeled_gradient_is_not_zero_and_the_teacher_has_none(batch, mode
     assert models.average.weight.grad is None
 
 
-def test_nothing_is_believed_above_every_confidence(batch, models):
+def test_a_threshold_above_every_confidence_accepts_nothing(batch, models):
     found = make_loss(threshold=FixedThreshold(1.0).build(3))(batch, models.at(1.0))
     assert found.unlabeled_loss.item() == 0
     assert found.mask_rate.item() == 0
@@ -64,7 +64,7 @@ def test_the_weight_of_pseudo_labels_rises(batch, models, progress, share):
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.19])
-def test_at_first_labels_count_alone_and_the_teacher_is_not_asked(batch, models, progress):
+def test_at_first_only_labels_count_and_the_teacher_does_not_run(batch, models, progress):
     found = make_loss()(batch, models.at(progress))
     assert models.passes == ["student"]
     assert found.loss is found.labeled_loss
@@ -72,7 +72,7 @@ def test_at_first_labels_count_alone_and_the_teacher_is_not_asked(batch, models,
     assert found.unlabeled_loss is found.mask_rate is found.shares is None
 
 
-def test_the_history_has_no_mask_rate_while_labels_count_alone(partly):
+def test_the_history_has_no_mask_rate_while_only_labels_count(partly):
     history = FixMatchSegmenter(max_steps=30, batch_size=4, network=TINY, random_state=0).fit(*partly).history_
     np.testing.assert_array_equal(history.mask_rate.isna(), history.step <= 6)
     assert history.labeled_loss.notna().all()
@@ -95,12 +95,12 @@ def test_the_teacher_sees_the_weak_view_and_the_student_the_strong_one(batch, mo
         return models.teacher(x)
 
     make_loss(weak=lambda x: x + 1, strong=lambda x: x * 2)(batch, Step(student, teacher, torch.Generator(), 1.0))
-    valid = batch.unlabeled.valid[:, None]  # what a plain function makes of padding is padding
+    valid = batch.unlabeled.valid[:, None]  # padding stays zero
     torch.testing.assert_close(asked["teacher"], (batch.unlabeled.x + 1) * valid)
     torch.testing.assert_close(asked["student"], (batch.unlabeled.x + 1) * 2 * valid)
 
 
-def test_a_strong_view_that_moves_time_moves_the_teachers_answer(batch, models):
+def test_a_strong_view_that_moves_time_moves_the_output_of_the_teacher(batch, models):
     from sslts.augment import Reverse
 
     full = Batch(batch.labeled, batch.unlabeled.replace(valid=torch.ones(4, 20).bool()))
@@ -161,7 +161,7 @@ def make_gain_problem(seed=0, n=40):
 
 
 @pytest.mark.slow
-def test_unlabeled_recordings_teach_what_one_label_does_not():
+def test_unlabeled_recordings_improve_on_one_labeled_recording():
     X, y = make_gain_problem()
     few = np.where(np.arange(40)[:, None] < 1, y, -1)
     params = {"max_steps": 300, "batch_size": 8, "network": TINY.replace(width=16, depth=2), "random_state": 0}
@@ -179,7 +179,7 @@ def test_an_empty_list_of_strong_views_is_refused(partly):
         FixMatchSegmenter(strong=[], network=TINY, max_steps=1).fit(*partly)
 
 
-def test_the_weight_of_the_fairness_term_is_its_own(batch, models):
+def test_the_fairness_term_has_its_own_weight(batch, models):
     """FreeMatch: L = L_s + w_u L_u + w_f L_f."""
     losses = {}
     for fairness in (0.0, 0.05):

@@ -1,8 +1,8 @@
-"""Every method and every threshold learns from unlabeled recordings what no label teaches.
+"""Every method and every threshold learns from unlabeled recordings.
 
 Two sensors see the same events. The second was off while the labeled recordings were made, and the first is broken
-where we predict. Only who carries the labels of the first sensor over to the second, on unlabeled recordings in which
-both work, can tell the classes apart.
+where we predict. So a method must carry the labels from the first sensor over to the second, on unlabeled recordings in
+which both sensors work.
 """
 
 import functools
@@ -58,7 +58,7 @@ FAST = {
     "precision": "float32",
     "random_state": 0,
 }
-LONGER = {**FAST, "max_steps": 200}  # for methods that turn to what is unlabeled by and by
+LONGER = {**FAST, "max_steps": 200}  # for methods whose unlabeled loss rises slowly
 ALONE = SupervisedSegmenter(**FAST)
 SEGMENTERS = {
     "Pseudo-Label": PseudoLabelSegmenter(**LONGER),
@@ -97,7 +97,7 @@ def test_it_learns_from_unlabeled_recordings(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_most_starts_succeed(name):
-    """Of ten, all but Mean Teacher's one: it may agree with itself the wrong way round, before it knows the labels."""
+    """All of ten starts succeed; Mean Teacher may fail once, if it agrees with itself on swapped classes too early."""
     found = []
     for seed in range(10):
         X, y, X_test, y_test = make_problem(seed)

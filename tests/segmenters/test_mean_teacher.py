@@ -1,4 +1,4 @@
-"""Mean Teacher does what its paper says, and its boundary-aware variant what it is called."""
+"""Mean Teacher and its boundary-aware variant follow their equations."""
 
 import numpy as np
 import pytest
@@ -40,14 +40,14 @@ def test_the_weight_ramps_up(batch, models, progress, share):
     torch.testing.assert_close(found.loss, found.labeled_loss + 10 * share * found.unlabeled_loss)
 
 
-def test_one_pass_each_and_a_gradient_for_the_student_alone(batch, models):
+def test_one_pass_each_and_a_gradient_for_the_student_only(batch, models):
     make_loss()(batch, models.at(1.0)).unlabeled_loss.backward()
     assert sorted(models.passes) == ["student", "teacher"]
     assert models.network.weight.grad.abs().sum() > 0
     assert models.average.weight.grad is None
 
 
-def test_the_teachers_answer_moves_with_the_students_view(batch, models):
+def test_the_strong_view_also_moves_the_output_of_the_teacher(batch, models):
     full = Batch(batch.labeled, batch.unlabeled.replace(valid=torch.ones(4, 20).bool()))
     found = make_loss(strong=Reverse(p=1.0))(full, models.at(1.0))
     student = models.network(full.unlabeled.x.flip(-1)).softmax(1)
@@ -63,7 +63,7 @@ class TestBoundaryConsistency:
         cost = torch.rand(1, 10, generator=torch.Generator().manual_seed(0))
         found = BoundaryConsistency(width=2, tau=0.8, weight=0.5)(cost, self.proba, self.valid)
         c = cost[0].numpy()
-        region = c[:3].mean()  # away from the boundary, and as confident as 0.8
+        region = c[:3].mean()  # away from the boundary, confidence at least 0.8
         boundary = (0.9 * c[3] + 0.9 * c[4] + 0.7 * c[5] + 0.7 * c[6]) / 3.2
         assert found.item() == pytest.approx(region + 0.5 * boundary, rel=1e-5)
 
@@ -72,7 +72,7 @@ class TestBoundaryConsistency:
         assert models.network.weight.grad.abs().sum() > 0
         assert models.average.weight.grad is None
 
-    def test_padding_counts_nowhere(self):
+    def test_padding_is_ignored(self):
         valid = self.valid.clone()
         valid[0, 4:] = False
         cost = torch.zeros(1, 10)

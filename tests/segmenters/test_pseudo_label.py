@@ -1,4 +1,4 @@
-"""Pseudo-Label does what its paper says."""
+"""Pseudo-Label follows the equations of its paper."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_the_loss_is_equation_15(batch, models):
     unlabeled = pseudo_label_cross_entropy(answer, own, torch.ones(4, 20), batch.unlabeled.valid)
     torch.testing.assert_close(found.loss, labeled + 3 * unlabeled)
     torch.testing.assert_close(found.unlabeled_loss, unlabeled)
-    assert found.mask_rate.item() == 1  # the paper believes all
+    assert found.mask_rate.item() == 1  # the paper uses all pseudo-labels
 
 
 @pytest.mark.parametrize(("progress", "alpha"), [(0.0, 0.0), (0.1, 0.0), (0.35, 1.5), (0.6, 3.0), (1.0, 3.0)])
@@ -57,7 +57,7 @@ def test_a_threshold_is_optional(batch, models):
     assert found.mask_rate.item() == pytest.approx(((proba.amax(1) >= 0.5) & valid).sum().item() / valid.sum().item())
 
 
-def test_a_threshold_that_compares_sees_the_same_view_of_labeled_windows(batch, models):
+def test_a_threshold_that_compares_with_labels_sees_the_weak_view(batch, models):
     threshold = RelativeThreshold(0.9).build(3)
     make_loss(threshold=threshold, strong=lambda x: 0 * x)(batch, models.at(1.0))
     proba, known = models.network(batch.labeled.x).softmax(1), batch.labeled.target >= 0
@@ -81,7 +81,7 @@ def test_unlabeled_recordings_change_the_fit(partly):
     assert np.abs(a - b).max() > 1e-4
 
 
-def test_the_weight_of_the_fairness_term_is_its_own(batch, models):
+def test_the_fairness_term_has_its_own_weight(batch, models):
     terms = []
     for alpha in (0.5, 3.0):
         with_it, without = (

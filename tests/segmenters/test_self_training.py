@@ -1,4 +1,4 @@
-"""Self-training labels what is reliable and refits from scratch."""
+"""Self-training labels the reliable samples and refits from scratch."""
 
 import pickle
 
@@ -23,7 +23,7 @@ FAST = SupervisedSegmenter(max_steps=12, batch_size=4, network=UNet(width=8, dep
 
 @pytest.fixture
 def mixed(partly):
-    """Return recordings of which some are labeled, one on a stretch only, most not at all."""
+    """Return recordings: three with all labels, one with some labels, the others unlabeled."""
     X, y = partly
     y = y.copy()
     y[3, 200:] = -1
@@ -51,14 +51,14 @@ class TestByThreshold:
         found = SelfTrainingSegmenter(FAST, threshold=0.6, n_rounds=2).fit(*mixed)
         assert found.history_["round"].tolist() == [1, 2]
 
-    def test_above_every_confidence_nothing_is_learnt(self, mixed):
+    def test_a_threshold_above_every_confidence_accepts_nothing(self, mixed):
         X, y = mixed
         found = SelfTrainingSegmenter(FAST, threshold=1.0).fit(X, y)
         np.testing.assert_array_equal(found.predict_proba(X), clone(FAST).fit(X, y).predict_proba(X))
 
 
 class TestByShare:
-    def test_the_most_confident_share_of_samples_is_believed(self, mixed):
+    def test_the_most_confident_share_of_samples_is_accepted(self, mixed):
         X, y = mixed
         proba = clone(FAST).fit(X, y).predict_proba(X)
         found = SelfTrainingSegmenter(FAST, shares=(0.3,)).fit(X, y)
@@ -73,14 +73,14 @@ class TestByShare:
         assert all((labels >= 0).all() for labels in found.labels_)
 
 
-def test_a_segmenter_that_saves_no_run_is_named(mixed, tmp_path):
+def test_a_segmenter_without_checkpoints_is_refused(mixed, tmp_path):
     pipeline = make_pipeline(RecordingStandardizer(), FAST)
-    with pytest.raises(ValueError, match="checkpoint: the fit of Pipeline takes none"):
+    with pytest.raises(ValueError, match="checkpoint: the fit of Pipeline does not accept a checkpoint"):
         SelfTrainingSegmenter(pipeline).fit(*mixed, checkpoint=tmp_path / "run")
 
 
 class TestByAgreement:
-    def test_whole_recordings_are_believed_those_that_agree_best_first(self, mixed):
+    def test_whole_recordings_are_accepted_best_agreement_first(self, mixed):
         X, y = mixed
         found = SelfTrainingSegmenter(FAST, shares=(0.5,), rank="agreement").fit(X, y)
         done = [(labels >= 0).all() for labels in found.labels_]
@@ -88,7 +88,7 @@ class TestByAgreement:
         assert sum(done[3:]) == 5  # half of nine
         assert all((labels >= 0).all() or (labels == y[i]).all() for i, labels in enumerate(found.labels_))
 
-    def test_what_was_labeled_in_a_round_keeps_its_labels(self, mixed):
+    def test_labels_of_a_round_are_kept_in_the_next(self, mixed):
         X, y = mixed
         first = SelfTrainingSegmenter(FAST, shares=(0.5,), rank="agreement").fit(X, y)
         second = SelfTrainingSegmenter(FAST, shares=(0.5, 1.0), rank="agreement").fit(X, y)
@@ -121,12 +121,12 @@ class TestByAgreement:
         )
 
     @pytest.mark.parametrize("max_steps", [1, 2, 3])
-    def test_the_end_of_a_short_training_is_no_earlier_checkpoint(self, mixed, max_steps):
+    def test_the_end_of_a_short_training_is_not_a_checkpoint(self, mixed, max_steps):
         keeper = _KeepCheckpoints(3)
         clone(FAST).set_params(callbacks=[keeper], max_steps=max_steps).fit(*mixed)
         assert [int(weights["n_averaged"]) for weights in keeper.checkpoints_] == list(range(1, max_steps))
 
-    def test_the_callbacks_of_the_fitted_segmenter_are_its_own(self, mixed):
+    def test_the_fitted_segmenter_keeps_its_own_callbacks(self, mixed):
         assert SelfTrainingSegmenter(FAST, shares=(1.0,), rank="agreement").fit(*mixed).segmenter_.callbacks is None
 
 
@@ -151,7 +151,7 @@ class TestAsAnEstimator:
         found = SelfTrainingSegmenter(FAST, shares=(1.0,)).fit(as_ragged(X), as_ragged(y))
         assert [len(labels) for labels in found.predict(as_ragged(X))] == [len(x) for x in as_ragged(X)]
 
-    def test_all_that_a_segmenter_answers(self, mixed):
+    def test_all_methods_of_a_segmenter(self, mixed):
         X, y = mixed
         found = SelfTrainingSegmenter(FAST, shares=(1.0,)).fit(X, y)
         assert found.predict(X).shape == X.shape
@@ -170,17 +170,17 @@ class TestAsAnEstimator:
         assert search.best_params_["segmenter__network__width"] in (4, 8)
         assert not hasattr(outer.segmenter, "net_")
 
-    def test_any_segmenter_may_be_inside(self, mixed):
+    def test_the_inner_segmenter_may_be_of_any_method(self, mixed):
         inner = FixMatchSegmenter(max_steps=3, batch_size=4, network=TINY, random_state=0)
         SelfTrainingSegmenter(inner, shares=(1.0,)).fit(*mixed)
 
-    def test_everything_labeled_is_no_harm(self, labeled):
+    def test_without_unlabeled_samples_nothing_is_accepted(self, labeled):
         assert SelfTrainingSegmenter(FAST).fit(*labeled).history_["believed"].tolist() == [0.0]
 
     @pytest.mark.parametrize(
         ("params", "message"),
         [
-            ({"shares": ()}, "one for each round"),
+            ({"shares": ()}, "pass one number per round"),
             ({"shares": (0.5, 1.2)}, "at most 1"),
             ({"rank": "agreement"}, "pass the share of each round"),
             ({"threshold": 2.0}, "The 'threshold' parameter"),
@@ -199,16 +199,16 @@ def fitted():
     return SelfTrainingSegmenter(clone(FAST).set_params(max_steps=2, sampling_rate=10)).fit(X, few), X, few
 
 
-class TestAmongTheOthers:
-    """It takes part where the other segmenters do."""
+class TestLikeOtherSegmenters:
+    """Self-training can be used in place of other segmenters."""
 
-    def test_it_has_their_attributes(self, fitted):
+    def test_it_has_the_attributes_of_its_segmenter(self, fitted):
         segmenter, _, _ = fitted
         for name in ("n_channels_", "window_length_", "net_", "statistics_", "sampling_rate", "background"):
             assert getattr(segmenter, name) == getattr(segmenter.segmenter_, name)
         assert not hasattr(SelfTrainingSegmenter(), "net_")
 
-    def test_another_can_start_from_it(self, fitted):
+    def test_another_segmenter_can_start_from_it(self, fitted):
         segmenter, X, y = fitted
         later = clone(FAST).set_params(init=segmenter, max_steps=1, lr=1e-12).fit(X, y)
         np.testing.assert_allclose(later.predict_proba(X), segmenter.predict_proba(X), atol=1e-2)
@@ -221,7 +221,7 @@ class TestAmongTheOthers:
             SelfTrainingSegmenter().set_params(nonsense=3)
 
 
-def test_a_pipeline_predicts_too(mixed):
+def test_the_inner_segmenter_may_be_a_pipeline(mixed):
     X, y = mixed
     pipeline = make_pipeline(RecordingStandardizer(), clone(FAST))
     found = SelfTrainingSegmenter(pipeline, threshold=0.6).fit(X, y)

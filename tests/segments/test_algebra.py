@@ -28,7 +28,7 @@ class TestMerge:
         pd.testing.assert_frame_equal(merge_segments(table), table)
 
     @given(recordings, st.integers(0, 4))
-    def test_it_fills_the_gaps_between_equal_labels(self, labels, gap):
+    def test_short_gaps_between_equal_labels_are_filled(self, labels, gap):
         expected = [one.copy() for one in labels]
         for one in expected:
             for i in range(len(one)):
@@ -47,11 +47,11 @@ class TestMerge:
         assert merged[["start", "end", "length"]].to_numpy().tolist() == [[0, 6, 6]]
         assert merged["score"].tolist() == pytest.approx([0.7])
 
-    def test_times_follow(self):
+    def test_times_are_updated(self):
         merged = merge_segments(tabulate([[1, 0, 1, 1]], sampling_rate=10), 1)
         assert merged[["start_time", "end_time", "duration"]].to_numpy().tolist() == [[0.0, 0.4, 0.4]]
 
-    def test_times_follow_without_a_column_of_lengths(self):
+    def test_times_are_updated_without_a_column_of_lengths(self):
         table = tabulate([[1, 0, 1, 1]], sampling_rate=10)
         found, wanted = (merge_segments(one, 1) for one in (table.drop(columns="length"), table))
         pd.testing.assert_frame_equal(found[wanted.columns], wanted)
@@ -85,7 +85,7 @@ class TestFilter:
             ({"min_length": 2, "labels": [2]}, [3]),
         ],
     )
-    def test_it_keeps_what_meets_all_conditions(self, conditions, rows):
+    def test_segments_that_meet_all_conditions_are_kept(self, conditions, rows):
         pd.testing.assert_frame_equal(
             filter_segments(self.table, **conditions), self.table.iloc[rows].reset_index(drop=True)
         )
@@ -96,17 +96,17 @@ class TestFilter:
             assert filter_segments(table, labels=chosen, recordings={0})["label"].tolist() == [2]
         assert filter_segments(table, recordings={1}).empty
 
-    def test_without_a_score_a_segment_has_none(self):
+    def test_a_segment_without_a_score_is_dropped_by_min_score(self):
         assert filter_segments(labels_to_segments([0, 1]), min_score=0.0).empty
 
-    def test_without_scores_none_can_be_the_least(self):
+    def test_min_score_needs_a_column_of_scores(self):
         with pytest.raises(ValueError, match="segments has no column 'score' for min_score=0.5"):
             filter_segments(self.table.drop(columns="score"), min_score=0.5)
 
 
 class TestClipAndShift:
     @given(recordings, st.integers(0, 10), st.integers(0, 10))
-    def test_a_clipped_and_shifted_table_is_that_of_the_part(self, labels, start, size):
+    def test_a_clipped_and_shifted_table_equals_the_table_of_the_part(self, labels, start, size):
         labels = [np.resize(one, 20) for one in labels]
         found = shift_segments(clip_segments(tabulate(labels, sampling_rate=5), start, start + size), -start)
         wanted = tabulate([one[start : start + size] for one in labels], sampling_rate=5)
@@ -126,28 +126,28 @@ class TestClipAndShift:
         assert found["start"].dtype == np.int64
 
     @pytest.mark.parametrize("offset", [1.5, [0, 1.5], {0: 0, 1: 1.5}, pd.Series([0, 1.5], index=[4, 5])])
-    def test_a_part_of_a_sample_is_no_offset(self, offset):
+    def test_an_offset_must_be_a_whole_number(self, offset):
         with pytest.raises(ValueError, match=r"offset=(np.float64\()?1.5\)? for recording \d; give a whole number"):
             shift_segments(tabulate([[1, 0], [0, 1]]), offset)
 
-    def test_nothing_begins_before_the_recording(self):
-        with pytest.raises(ValueError, match="segments row 0 would begin at sample -1"):
+    def test_a_segment_must_not_start_before_the_recording(self):
+        with pytest.raises(ValueError, match="segments row 0 would start at sample -1, before sample 0"):
             shift_segments(tabulate([[0, 1]]), -2)
 
-    def test_a_stretch_has_a_direction(self):
-        with pytest.raises(ValueError, match="end=1 lies before start=3"):
+    def test_the_end_must_not_be_before_the_start(self):
+        with pytest.raises(ValueError, match="end=1 is before start=3"):
             clip_segments(tabulate([[0, 1]]), 3, 1)
 
 
 @pytest.mark.parametrize(
     "change", [merge_segments, filter_segments, lambda t: clip_segments(t, 0, 5), lambda t: shift_segments(t, 3)]
 )
-def test_nothing_stays_nothing_with_the_same_columns(change):
+def test_an_empty_table_stays_empty_with_the_same_columns(change):
     empty = tabulate([[0, 0, 0]], sampling_rate=4)
     pd.testing.assert_frame_equal(change(empty), empty)
 
 
-def test_the_table_that_is_given_stays_as_it_is():
+def test_the_given_table_does_not_change():
     table = tabulate([[0, 1, 0, 1, 1]], sampling_rate=4)
     before = table.copy()
     merge_segments(table, 2), filter_segments(table, min_length=2), clip_segments(table, 1, 4), shift_segments(table, 1)

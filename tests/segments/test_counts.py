@@ -11,25 +11,25 @@ def test_by_default_a_score_is_a_probability():
     assert variance == pytest.approx([0.1875, 0.09])
 
 
-def test_certain_scores_are_no_trouble():
+def test_scores_of_zero_and_one_are_accepted():
     expected, variance = CountCalibration().weigh([0.0, 1.0])
     assert expected == pytest.approx([0, 1], abs=1e-5)
     assert variance == pytest.approx([0, 0], abs=1e-5)
 
 
-def test_the_variance_is_that_of_a_draw():
-    """Each segment is real or not, and each real one brings a Poisson number of missed ones."""
+def test_the_variance_matches_a_simulation():
+    """Each segment is real or not, and each real segment comes with a Poisson number of missed segments."""
     rng = np.random.default_rng(0)
     curve = CountCalibration(missed=0.4)
     real = rng.random((100_000, 3)) < [0.9, 0.5, 0.2]
     total = real.sum(1) + rng.poisson(0.4 * real.sum(1))
     expected, variance = curve.weigh([0.9, 0.5, 0.2])
     assert expected.sum() == pytest.approx(total.mean(), rel=0.01)
-    # Conformal residuals make up for the constant between this and the formula's, which is an upper bound.
+    # The formula is an upper bound; conformal residuals correct for the constant factor.
     assert total.var() * 0.98 <= variance.sum() <= total.var() * 1.35
 
 
-def test_residuals_say_how_far_an_interval_reaches():
+def test_residuals_set_the_width_of_an_interval():
     curve = CountCalibration(residuals=tuple(range(1, 20)))
     assert curve.count_deviations(0.9) == 18
     assert curve.count_deviations(0.5) == 10

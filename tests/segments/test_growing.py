@@ -1,4 +1,4 @@
-"""Segments that grow stretch by stretch are those of all labels."""
+"""Segments found from labels that arrive in parts."""
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,14 @@ CUTS = st.lists(st.integers(0, 30), max_size=5).map(sorted)
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=30), CUTS, CUTS)
-def test_segments_are_those_of_all_labels(labels, ahead, decided):
+def test_segments_equal_those_of_the_whole_recording(labels, ahead, decided):
     labels = np.array(labels)
     n = len(labels)
     proba = np.random.default_rng(0).dirichlet([1, 1, 1], n)
     growing, seen, done, found = GrowingSegments(3), 0, 0, []
     for until, known in [*zip(decided, ahead, strict=False), (n, n)]:
         until = max(min(until, n), done)
-        known = max(min(known, n), until, seen)  # probabilities run ahead of the labels
+        known = max(min(known, n), until, seen)  # probabilities arrive before the labels
         closed = growing.push(proba[seen:known], labels[done:until])
         found.append(pd.DataFrame(closed._asdict()))
         seen, done = known, until
@@ -31,7 +31,7 @@ def test_segments_are_those_of_all_labels(labels, ahead, decided):
     np.testing.assert_allclose(table["score"], wanted["score"])
 
 
-def test_only_what_is_not_over_is_remembered():
+def test_only_probabilities_without_labels_are_kept():
     growing = GrowingSegments(2)
     growing.push(np.ones((1000, 2)), np.zeros(990, dtype=int))
     assert growing.proba.shape == (10, 2)

@@ -37,7 +37,7 @@ class TestLaws:
 
     @settings(max_examples=30, deadline=None)
     @given(recordings, st.integers(1, 12))
-    def test_lengths_are_shared_by_samples(self, labels, period):
+    def test_lengths_are_divided_among_periods_by_samples(self, labels, period):
         parts = summarize(labels_to_segments(labels), [len(one) for one in labels], period=period, labels=[1, 2])
         for row in parts.itertuples():
             piece = labels[row.recording][row.period * period : (row.period + 1) * period]
@@ -67,7 +67,7 @@ class TestFigures:
         assert row["occupancy"] == pytest.approx(7 / 12)
         assert (row["mean_interval"], row["std_interval"]) == (4.5, pytest.approx(np.std([4, 5], ddof=1)))
 
-    def test_a_segment_over_an_edge_is_counted_once_where_it_starts(self):
+    def test_a_segment_in_two_periods_is_counted_in_the_period_of_its_start(self):
         found = summarize(self.table, [12], period=6, labels=[1])
         assert found["count"].tolist() == [2, 1]
         assert found["total_length"].tolist() == [4, 3]
@@ -85,13 +85,13 @@ class TestFigures:
         table = labels_to_segments([[1, 0, 1, 1, 0, 2], [2, 0, 1, 0, 1, 0]])
         pd.testing.assert_frame_equal(summarize(table.iloc[::-1], [6, 6], period=4), summarize(table, [6, 6], period=4))
 
-    def test_labels_without_a_segment_get_zeros_and_others_are_left_out(self):
+    def test_only_the_given_labels_have_rows_and_missing_labels_have_zeros(self):
         found = summarize(self.table, [12], labels=[3, 2])
         assert found["label"].tolist() == [2, 3]
         assert found["count"].tolist() == [1, 0]
         assert np.isnan(found["mean_length"][1])
 
-    def test_a_label_that_is_named_twice_is_counted_once(self):
+    def test_a_repeated_label_is_counted_once(self):
         options = {"by": ["recording", "label"], "period": 5}
         twice = summarize(self.table, [12], labels=[2, 1, 1], **options)
         pd.testing.assert_frame_equal(twice, summarize(self.table, [12], labels=[1, 2], **options))
@@ -103,18 +103,18 @@ class TestExpectedCount:
     def make(self, *scores):
         return labels_to_segments(self.labels).assign(score=scores)
 
-    def test_scores_are_probabilities_where_nothing_else_is_known(self):
+    def test_scores_are_probabilities_without_a_calibration(self):
         row = summarize(self.make(0.9, 0.9, 0.2), [6]).iloc[0]
         assert row["count"] == 3
         assert row["expected_count"] == pytest.approx(2.0)
         reach = 1.6449 * np.sqrt(0.09 + 0.09 + 0.16 + 0.01)
         assert (row["count_low"], row["count_high"]) == (np.ceil(2 - reach), np.floor(2 + reach))
 
-    def test_certain_scores_leave_no_interval(self):
+    def test_scores_of_one_give_an_interval_of_one_number(self):
         row = summarize(self.make(1.0, 1.0, 1.0), [6]).iloc[0]
         assert (row["count_low"], row["count_high"]) == (3, 3)
 
-    def test_a_calibration_says_what_scores_mean(self):
+    def test_a_calibration_changes_expected_counts_and_intervals(self):
         doubt = {1: CountCalibration(slope=0.0, intercept=0.0, missed=0.5, residuals=(2.0,) * 20)}
         row = summarize(self.make(0.9, 0.9, 0.2), [6], calibration=doubt).iloc[0]
         assert row["expected_count"] == pytest.approx(3 * 0.5 * 1.5)
@@ -133,12 +133,12 @@ class TestExpectedCount:
         narrow, wide = (summarize(self.make(0.6, 0.6, 0.6), [6], level=level).iloc[0] for level in (0.3, 0.99))
         assert wide["count_low"] < narrow["count_low"] <= narrow["count_high"] < wide["count_high"]
 
-    def test_without_scores_nothing_is_expected(self):
+    def test_without_scores_expected_counts_are_nan(self):
         found = summarize(labels_to_segments([[0, 1], [0, 0]]), [2, 2])
         assert np.isnan(found["expected_count"][0])
         assert found["expected_count"][1] == 0
 
-    def test_one_segment_without_a_score_leaves_open_what_it_is_in_and_nothing_else(self):
+    def test_a_segment_without_a_score_makes_only_its_own_row_nan(self):
         table = labels_to_segments([[0, 1, 0, 1], [0, 1, 0, 2]]).assign(score=[0.5, np.nan, 0.5, 0.25])
         columns = ["expected_count", "count_low", "count_high"]
         found = summarize(table, [4, 4])
@@ -150,14 +150,14 @@ class TestExpectedCount:
 
 
 class TestEmpty:
-    def test_no_segment_is_an_empty_table_with_the_right_columns(self):
+    def test_no_segments_give_an_empty_table_with_the_right_columns(self):
         found = summarize(labels_to_segments([[0, 0]]), [2])
         assert list(found.columns) == ["recording", "period", "label", *COLUMNS]
         assert found.empty
         assert found["count"].dtype == np.int64
         assert found.drop(columns=["recording", "period", "label", "count"]).dtypes.eq(np.float64).all()
 
-    def test_known_labels_make_rows_of_zeros(self):
+    def test_given_labels_have_rows_of_zeros(self):
         found = summarize(labels_to_segments([[0, 0], [0]]), [2, 1], labels=[1])
         assert found["count"].tolist() == [0, 0]
         assert found["count_high"].tolist() == [0, 0]
@@ -173,28 +173,32 @@ class TestErrors:
             ({}, {"period": -3}, "period=-3"),
             ({}, {"period": 0.01, "sampling_rate": 10}, "period=0.01 is shorter than a sample"),
             ({}, {"period": np.nan}, "period=nan"),
-            ({}, {"period": "1h"}, "period='1h' is no number; give seconds with sampling_rate, else samples"),
-            ({}, {"period": pd.Timedelta("1h")}, r"is no number.*period\.total_seconds\(\)"),
+            ({}, {"period": "1h"}, "period='1h' is not a number; give seconds with sampling_rate, else samples"),
+            ({}, {"period": pd.Timedelta("1h")}, r"is not a number.*period\.total_seconds\(\)"),
             ({}, {"level": 1.0}, "level=1.0; give a share"),
             ({}, {"by": ["patient"]}, r"by=\['patient'\]; give a sequence"),
-            ({}, {"calibration": {2: CountCalibration()}}, "calibration has no entry for label 1; it has"),
+            (
+                {},
+                {"calibration": {2: CountCalibration()}},
+                r"calibration has no entry for label 1, only for \[2\]; give one entry",
+            ),
             (
                 {},
                 {"labels": [1, 2], "calibration": {1: CountCalibration()}},
-                "calibration has no entry for label 2; it has",
+                r"calibration has no entry for label 2, only for \[1\]; give one entry",
             ),
             ({"end": 9}, {}, r"segments row 0 .* lies outside its recording"),
             ({"end": 1}, {}, r"segments row 0 .* ends at or before its start"),
-            ({"recording": 4}, {}, r"segments row 0 .* is of an unknown recording"),
+            ({"recording": 4}, {}, r"segments row 0 .* names an unknown recording"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, change, options, message):
+    def test_invalid_arguments_are_refused(self, change, options, message):
         with pytest.raises(ValueError, match=message):
             summarize(self.table.assign(**change), [4], **options)
 
 
-def test_periods_of_a_part_of_a_sample_do_not_drift():
-    """A period of 1.5 s at 3 Hz is 4.5 samples: two of them are nine."""
+def test_periods_of_a_fractional_number_of_samples_do_not_drift():
+    """A period of 1.5 s at 3 Hz is 4.5 samples, so two periods are nine samples."""
     table = labels_to_segments([[0, 1] * 90])
     found = summarize(table, [180], period=1.5, sampling_rate=3)
     assert len(found) == 40
@@ -206,29 +210,29 @@ def test_periods_of_a_part_of_a_sample_do_not_drift():
 class TestClock:
     table = labels_to_segments([[0, 1, 1, 0, 0, 1]], sampling_rate=100)
 
-    def test_another_rate_than_that_of_the_table_is_refused(self):
-        with pytest.raises(ValueError, match="sampling_rate=250, but segments are at 100 samples a second"):
+    def test_a_sampling_rate_that_disagrees_with_the_table_is_refused(self):
+        with pytest.raises(ValueError, match="sampling_rate=250, but .* of segments give 100 samples per second"):
             summarize(self.table, [6], sampling_rate=250)
         assert summarize(self.table, [6], sampling_rate=100)["time"].tolist() == [0.06]
 
-    def test_a_period_in_samples_of_a_table_in_seconds_is_warned_of(self):
+    def test_a_period_without_a_sampling_rate_is_warned_of_if_the_table_has_times(self):
         with pytest.warns(UserWarning, match="period=3 is in samples. Pass sampling_rate=100"):
             summarize(self.table, [6], period=3)
 
-    def test_times_on_another_clock_are_nobodys_business(self):
+    def test_times_that_do_not_start_at_zero_are_ignored(self):
         summarize(self.table.assign(end_time=self.table["end_time"] + 1000.0), [6], sampling_rate=250)
 
 
-def test_a_period_beyond_all_recordings_is_one():
+def test_a_period_longer_than_all_recordings_is_one_period():
     table = labels_to_segments([[0, 1, 1, 0, 1, 1]])
     found, wanted = (summarize(table, [6], period=period) for period in (1e20, 6))
     pd.testing.assert_frame_equal(found, wanted)
 
 
-def test_a_calibrated_count_of_many_recordings_is_warned_of():
+def test_pooling_calibrated_recordings_is_warned_of():
     table = labels_to_segments([[0, 1, 1, 0, 1, 1]] * 3, proba=[np.full((6, 2), 0.5)] * 3)
     calibration = {1: CountCalibration(residuals=(1.0,) * 30)}
-    with pytest.warns(UserWarning, match=r"count over 3 recordings is as if their errors were independent"):
+    with pytest.warns(UserWarning, match=r"count over 3 pooled recordings assumes independent errors"):
         summarize(table, [6] * 3, by=("label",), calibration=calibration, level=0.9)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

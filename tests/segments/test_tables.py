@@ -1,4 +1,4 @@
-"""Labels <-> segments."""
+"""Conversion of labels to tables of segments and back, and counts of segments."""
 
 import subprocess
 import sys
@@ -11,9 +11,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
-from sslts._runs import expand_ranges, find_runs
-from sslts.annotations import check_labels
-from sslts.recordings import check_sampling_rate
 from sslts.segments import count_segments, labels_to_segments, segments_to_labels
 
 COLUMNS = ["recording", "start", "end", "length", "label", "score"]
@@ -31,7 +28,7 @@ def rows(table):
 
 
 def segments_by_hand(recordings, background):
-    """The definition, one sample at a time."""
+    """Return the segments by the definition, one sample at a time."""
     found = []
     for i, labels in enumerate(recordings):
         start = 0
@@ -43,108 +40,8 @@ def segments_by_hand(recordings, background):
     return found
 
 
-class TestFindRuns:
-    def test_runs_of_one_recording(self):
-        starts, ends, values = find_runs(np.array([5, 5, -1, 0, 0, 0]))
-        assert_array_equal(starts, [0, 2, 3])
-        assert_array_equal(ends, [2, 3, 6])
-        assert_array_equal(values, [5, -1, 0])
-
-    def test_nothing_has_no_runs(self):
-        assert [part.tolist() for part in find_runs(np.array([], dtype=int))] == [[], [], []]
-
-    def test_breaks_split_equal_labels(self):
-        starts, ends, values = find_runs([1, 1, 1], breaks=[0, 2, 2, 3])
-        assert (starts.tolist(), ends.tolist(), values.tolist()) == ([0, 2], [2, 3], [1, 1])
-
-    def test_refuses_many_recordings(self):
-        with pytest.raises(ValueError, match=r"shape \(2, 3\)"):
-            find_runs(np.zeros((2, 3)))
-
-    @given(st.lists(st.integers(-1, 2), max_size=20))
-    def test_runs_tile_the_recording(self, labels):
-        starts, ends, values = find_runs(np.array(labels, dtype=int))
-        assert np.repeat(values, ends - starts).tolist() == labels
-        assert_array_equal(starts[1:], ends[:-1])
-        assert (values[1:] != values[:-1]).all()
-
-
-@given(st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 4)), max_size=6))
-def test_expand_ranges_writes_out_ranges(pairs):
-    wanted = [i for start, length in pairs for i in range(start, start + length)]
-    assert expand_ranges([start for start, _ in pairs], [length for _, length in pairs]).tolist() == wanted
-
-
-class TestCheckLabels:
-    @pytest.mark.parametrize(
-        "labels",
-        [
-            np.array([[0, 1], [2, -1]], dtype=np.int8),
-            np.array([[0.0, 1.0], [2.0, -1.0]]),
-            [[0, 1], [2, -1]],
-            ([0, 1], np.array([2.0, -1.0])),
-            np.array([[0, 1], [2, -1]], dtype=object),
-            pd.DataFrame([[0, 1], [2, -1]]),
-        ],
-    )
-    def test_two_recordings_in_many_forms(self, labels):
-        found = check_labels(labels)
-        assert [one.tolist() for one in found] == [[0, 1], [2, -1]]
-        assert all(one.dtype == np.int64 for one in found)
-
-    @pytest.mark.parametrize(
-        "labels", [[0, 1, 1], np.array([0, 1, 1]), np.array([False, True, True]), pd.Series([0, 1, 1])]
-    )
-    def test_numbers_in_a_row_are_one_recording(self, labels):
-        assert [one.tolist() for one in check_labels(labels)] == [[0, 1, 1]]
-
-    def test_object_array_is_ragged(self):
-        labels = np.empty(2, dtype=object)
-        labels[:] = [np.array([1]), np.array([0, 2])]
-        assert [one.tolist() for one in check_labels(labels)] == [[1], [0, 2]]
-
-    def test_multiindex_is_cut_by_instance_in_order_of_appearance(self):
-        index = pd.MultiIndex.from_tuples([("b", 0), ("b", 1), ("a", 0), ("a", 1), ("a", 2)])
-        labels = pd.Series([1, 2, 3, 0, -1], index=index)
-        assert [one.tolist() for one in check_labels(labels)] == [[1, 2], [3, 0, -1]]
-        assert [one.tolist() for one in check_labels(labels.to_frame())] == [[1, 2], [3, 0, -1]]
-        with pytest.raises(ValueError, match="2 columns"):
-            check_labels(pd.DataFrame({"a": labels, "b": labels}))
-
-    def test_none_and_empty_recordings(self):
-        assert check_labels([]) == []
-        assert check_labels(np.zeros((0, 5), dtype=int)) == []
-        assert [one.tolist() for one in check_labels([[], [1]])] == [[], [1]]
-
-    def test_one_label_among_labels_of_samples(self):
-        for one in (0, np.array(0), np.int64(0)):
-            assert [found.tolist() for found in check_labels([one, [1, 2]], single=True)] == [[0], [1, 2]]
-            assert [found.tolist() for found in check_labels([np.array([1, 2]), one], single=True)] == [[1, 2], [0]]
-
-    @pytest.mark.parametrize(
-        ("labels", "message"),
-        [
-            ([[0, 1], [0, 0.5]], r"y\[1\] holds 0.5 at sample 1; labels are integers"),
-            ([[0, np.nan]], r"y\[0\] holds nan at sample 1"),
-            ([[0, 1], [0, 0, -2]], r"y\[1\] holds -2 at sample 2; labels are integers >= 0, or -1"),
-            ([["a", "b"]], r"y\[0\] is not numeric"),
-            (np.array([["0", "1"]]), r"y\[0\] is not numeric"),
-            ([np.zeros((2, 3))], r"y\[0\] has shape \(2, 3\)"),
-            (np.zeros((2, 3, 4)), r"y has shape \(2, 3, 4\)"),
-            ([[1, 2], 0], r"y\[1\] has shape \(\); give one label per sample"),
-        ],
-    )
-    def test_errors_name_argument_recording_and_sample(self, labels, message):
-        with pytest.raises(ValueError, match=message):
-            check_labels(labels, argument="y")
-
-    def test_unlabeled_can_be_refused(self):
-        with pytest.raises(ValueError, match=r"labels\[0\] holds -1 at sample 1; give a class"):
-            check_labels([[0, -1]], unlabeled=False)
-
-
 class TestLabelsToSegments:
-    def test_touching_segments_first_and_last_sample(self):
+    def test_segments_may_touch_each_other_and_the_ends(self):
         table = labels_to_segments([[1, 1, 2, 0, 0, 3]])
         assert rows(table) == [(0, 0, 2, 1), (0, 2, 3, 2), (0, 5, 6, 3)]
         assert table["length"].tolist() == [2, 1, 1]
@@ -156,14 +53,14 @@ class TestLabelsToSegments:
             assert [str(kind) for kind in table.dtypes] == ["int64"] * 5 + ["float64"]
         assert len(labels_to_segments([[0, 0], [-1, -1]])) == 0
 
-    def test_unlabeled_splits_and_is_no_segment(self):
+    def test_unlabeled_samples_split_segments_and_form_none(self):
         assert rows(labels_to_segments([1, -1, 1])) == [(0, 0, 1, 1), (0, 2, 3, 1)]
         assert rows(labels_to_segments([-1, 0], background=None)) == [(0, 1, 2, 0)]
 
     def test_any_class_can_be_background(self):
         assert rows(labels_to_segments([0, 5, 5], background=5)) == [(0, 0, 1, 0)]
 
-    def test_segments_do_not_reach_into_the_next_recording(self):
+    def test_segments_end_with_their_recording(self):
         assert rows(labels_to_segments([[0, 1], [], [1, 1]])) == [(0, 1, 2, 1), (2, 0, 2, 1)]
 
     def test_seconds(self):
@@ -191,12 +88,12 @@ class TestLabelsToSegments:
     @pytest.mark.parametrize(
         ("proba", "classes", "message"),
         [
-            (np.zeros((2, 3, 2)), None, "proba has 2 recordings, labels has 1"),
-            (np.zeros((1, 4, 2)), None, r"proba\[0\] has shape \(4, 2\); labels\[0\] needs \(3, 2\)"),
+            (np.zeros((2, 3, 2)), None, "proba has 2 recordings, but labels has 1"),
+            (np.zeros((1, 4, 2)), None, r"proba\[0\] has shape \(4, 2\); give shape \(3, 2\), to match labels\[0\]"),
             (np.zeros((1, 3, 1)), None, "label 1 has no column"),
             (np.zeros((1, 3, 2)), [0, 5], "label 1 has no column"),
-            (np.zeros((1, 3, 2)), [1, 1], "does not name the 2 columns"),
-            (np.zeros((1, 3, 2)), [0, 1, 2], "does not name the 2 columns"),
+            (np.zeros((1, 3, 2)), [1, 1], "give 2 distinct classes"),
+            (np.zeros((1, 3, 2)), [0, 1, 2], "give 2 distinct classes"),
             ([np.zeros((3, 2, 2))], None, r"proba\[0\] has shape \(3, 2, 2\)"),
         ],
     )
@@ -208,8 +105,6 @@ class TestLabelsToSegments:
     def test_sampling_rate_is_positive(self, rate):
         with pytest.raises(ValueError, match="sampling_rate"):
             labels_to_segments([[0, 1]], sampling_rate=rate)
-        with pytest.raises(ValueError, match="sampling_rate"):
-            check_sampling_rate(rate)
 
     @given(ragged_unlabeled, st.sampled_from([None, 0, 2]))
     def test_equals_the_definition(self, recordings, background):
@@ -236,7 +131,7 @@ class TestSegmentsToLabels:
             assert_array_equal(one, other)
 
     @given(ragged)
-    def test_is_inverted_by_labels_to_segments_in_any_order_of_rows(self, recordings):
+    def test_labels_to_segments_restores_the_table_from_any_order_of_rows(self, recordings):
         table = labels_to_segments(recordings)
         shuffled = table.sample(frac=1, random_state=0)
         back = segments_to_labels(shuffled, [one.size for one in recordings])
@@ -246,7 +141,7 @@ class TestSegmentsToLabels:
         table = pd.DataFrame({"recording": [0], "start": [1.0], "end": [2.0], "label": [4]})
         assert segments_to_labels(table, [3], fill=-1)[0].tolist() == [-1, 4, -1]
 
-    def test_recordings_share_nothing_a_user_could_notice(self):
+    def test_the_arrays_of_recordings_can_be_changed_separately(self):
         first, second = segments_to_labels(labels_to_segments([[0, 1], [1, 0]]), [2, 2])
         first[:] = 9
         assert second.tolist() == [1, 0]
@@ -258,8 +153,8 @@ class TestSegmentsToLabels:
             ((0, 5, 4, 1), "row b .* ends at or before its start"),
             ((0, 8, 11, 1), "row b .* lies outside its recording"),
             ((0, -1, 1, 1), "row b .* lies outside its recording"),
-            ((1, 0, 1, 1), "row b .* is of an unknown recording; lengths has 1"),
-            ((-1, 0, 1, 1), "row b .* is of an unknown recording"),
+            ((1, 0, 1, 1), "row b .* names an unknown recording; lengths has 1 recordings"),
+            ((-1, 0, 1, 1), "row b .* names an unknown recording"),
             ((0, 4, 6, -2), "row b .* has a label below -1"),
             ((0, 2, 6, 1), "row b .* overlaps row a"),
             ((0, 1, 3, 1), "row b .* overlaps row a"),
@@ -285,7 +180,7 @@ class TestSegmentsToLabels:
         st.tuples(st.integers(0, 1), st.integers(0, 15), st.integers(1, 8), st.integers(1, 3)), min_size=0, max_size=8
     )
 )
-def test_overlaps_are_what_segments_of_different_labels_share(drawn):
+def test_overlap_labels_the_samples_that_different_labels_share(drawn):
     table = pd.DataFrame(drawn, columns=["recording", "start", "length", "label"], dtype="int64")
     table["end"] = table["start"] + table["length"]
     found = [[set() for _ in range(30)] for _ in range(2)]
@@ -296,7 +191,7 @@ def test_overlaps_are_what_segments_of_different_labels_share(drawn):
     assert [labels.tolist() for labels in segments_to_labels(table, [30, 30], overlap=-1)] == wanted
 
 
-def test_overlap_excuses_nothing_else():
+def test_overlap_does_not_allow_other_errors():
     table = pd.DataFrame({"recording": [0], "start": [360_000], "end": [360_060], "label": [1]})
     with pytest.raises(ValueError, match="lies outside its recording of 300 samples"):
         segments_to_labels(table, [300], overlap=-1)
@@ -312,7 +207,7 @@ class TestCountSegments:
         assert (counts.index.name, counts.columns.name) == ("recording", "label")
         assert (counts.dtypes == np.int64).all()
 
-    def test_asked_recordings_and_labels_are_filled_with_zeros(self):
+    def test_given_recordings_and_labels_without_segments_have_zeros(self):
         counts = count_segments(labels_to_segments([[1, 0, 1], [0, 0, 0]]), n_recordings=2, labels=[3, 1])
         assert counts.columns.tolist() == [3, 1]
         assert counts.to_numpy().tolist() == [[0, 2], [0, 0]]
@@ -326,8 +221,8 @@ class TestCountSegments:
         assert (filled.dtypes == np.int64).all()
         assert (filled.index.name, filled.columns.name) == ("recording", "label")
 
-    def test_no_recording_is_dropped_silently(self):
-        with pytest.raises(ValueError, match="n_recordings=1"):
+    def test_a_recording_beyond_n_recordings_is_refused(self):
+        with pytest.raises(ValueError, match="n_recordings=1, but segments has recording 1"):
             count_segments(labels_to_segments([[0], [1]]), n_recordings=1)
 
     @given(ragged_unlabeled)

@@ -1,4 +1,4 @@
-"""Whom to believe: each policy against its paper's formula, computed by hand."""
+"""Each threshold against the formula of its paper, computed by hand."""
 
 import math
 
@@ -47,7 +47,7 @@ class TestEveryThreshold:
         assert weight.shape == (3, 40)
         assert ((weight >= 0) & (weight <= 1)).all()
 
-    def test_a_more_confident_sample_is_believed_at_least_as_much(self, threshold):
+    def test_a_more_confident_sample_has_at_least_the_same_weight(self, threshold):
         proba, valid = make_proba()
         module = threshold.build(3)
         module.observe(proba, valid, labeled=(proba, valid))
@@ -55,14 +55,14 @@ class TestEveryThreshold:
         line = torch.stack([scale, (1 - scale) / 2, (1 - scale) / 2])[None]
         assert (module(line).diff() >= 0).all()
 
-    def test_padding_has_no_say(self, threshold):
+    def test_padding_has_no_influence(self, threshold):
         proba, valid = make_proba()
         modules = [threshold.build(3) for _ in range(2)]
         modules[0].observe(proba, valid, labeled=None)
         modules[1].observe(torch.where(valid[:, None], proba, torch.eye(3)[0][:, None]), valid, labeled=None)
         torch.testing.assert_close(modules[0].state_dict(), modules[1].state_dict())
 
-    def test_nothing_valid_is_no_harm(self, threshold):
+    def test_a_batch_without_valid_samples_is_allowed(self, threshold):
         proba, valid = make_proba()
         module = threshold.build(3)
         module.observe(proba, valid & False, labeled=(proba, valid & False))
@@ -90,7 +90,7 @@ class TestEveryThreshold:
         assert np.isfinite(segmenter.fit(*partly).predict_proba(partly[0])).all()
 
 
-def test_a_sample_is_believed_from_the_threshold_on():
+def test_a_sample_at_the_threshold_is_accepted():
     proba = torch.tensor([[[0.95, 0.9499, 0.02], [0.05, 0.0501, 0.98]]])
     assert FixedThreshold(0.95).build(2)(proba).tolist() == [[1.0, 0.0, 1.0]]
 
@@ -135,7 +135,7 @@ class TestExpectedShares:
     prior = torch.tensor([0.9, 0.1])
 
     def teach(self, threshold):
-        """A teacher that is as sure of either class as the other, and calls one sample in ten the second."""
+        """Return a module that observed a teacher: equal confidence in both classes, class 1 in every tenth sample."""
         module = threshold.build(2, self.prior)
         second = torch.arange(50) % 10 == 0
         proba = torch.where(second, 0.04, 0.96)
@@ -144,12 +144,12 @@ class TestExpectedShares:
             module.observe(proba, torch.ones(1, 50).bool())
         return module
 
-    def test_as_rare_as_expected_is_learnt(self, recipe):
+    def test_a_class_as_rare_as_expected_counts_as_learned(self, recipe):
         doubtful = torch.tensor([[[0.4], [0.6]]])
-        assert self.teach(recipe())(doubtful).item() == 1  # the paper's: a rare class is believed whatever it says
+        assert self.teach(recipe())(doubtful).item() == 1  # as in the paper: every sample of a rare class is accepted
         assert self.teach(recipe(expected="labeled"))(doubtful).item() == 0
 
-    def test_equal_shares_are_the_uniform_ones(self, recipe):
+    def test_equal_labeled_shares_are_the_same_as_uniform(self, recipe):
         proba, valid = make_proba()
         found = []
         for module in (recipe().build(3), recipe(expected="labeled").build(3, torch.full((3,), 1 / 3))):
@@ -157,14 +157,14 @@ class TestExpectedShares:
             found.append(module(proba))
         torch.testing.assert_close(*found)
 
-    def test_unknown_or_without_shares_is_an_error(self, recipe):
+    def test_an_unknown_value_or_missing_shares_are_an_error(self, recipe):
         with pytest.raises(ValueError, match="expected='both' must be 'uniform', 'labeled'"):
             recipe(expected="both").build(2)
         with pytest.raises(ValueError, match="expected='labeled' needs the classes' shares"):
             recipe(expected="labeled").build(2)
 
 
-def test_fairness_is_freematch_s_and_pulls_towards_the_rare_class():
+def test_fairness_is_the_term_of_freematch():
     proba, valid = make_proba()
     module = SelfAdaptiveThreshold(fairness=0.5).build(3)
     module.observe(proba, valid)
@@ -186,10 +186,10 @@ def test_fairness_is_freematch_s_and_pulls_towards_the_rare_class():
     assert SelfAdaptiveThreshold().build(3).penalize(logits, weight).item() == 0
 
 
-def test_fairness_says_nothing_of_what_does_not_occur():
+def test_fairness_ignores_classes_that_do_not_occur():
     module = SelfAdaptiveThreshold(fairness=0.5).build(3)
     logits = torch.randn(2, 3, 40, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    found = module.penalize(logits, torch.zeros(2, 40))  # nothing is believed
+    found = module.penalize(logits, torch.zeros(2, 40))  # no sample is accepted
     assert found.item() == 0
     found.backward()
     assert logits.grad.abs().sum() == 0
@@ -262,7 +262,7 @@ class TestAlignment:
         assert np.abs(after - prior).sum() < 0.8 * np.abs(before - prior).sum()
 
     def test_soft_weights_are_aligned_and_labels_are_not(self):
-        """SoftMatch takes its pseudo-labels from the probabilities as they are."""
+        """SoftMatch takes its pseudo-labels from the probabilities without alignment."""
         proba, valid = self.make_skewed()
         plain, weights = SoftThreshold().build(3), SoftThreshold(alignment="uniform").build(3)
         fixed = FixedThreshold(0.5, alignment="uniform").build(3)
@@ -278,8 +278,8 @@ class TestAlignment:
         torch.testing.assert_close(weights(proba), torch.exp(-2 * below.square() / weights.inner.variance))
         assert weights.inner.mean.item() == pytest.approx(mean.item(), abs=0.05)
 
-    def test_relative_follows_the_answers_to_labeled_samples(self):
-        """AdaMatch: the mean of the answers to labeled samples over that of the answers to unlabeled ones."""
+    def test_relative_follows_the_probabilities_of_labeled_samples(self):
+        """AdaMatch divides the mean probabilities of labeled samples by the mean probabilities of unlabeled samples."""
         proba, valid = self.make_skewed()
         labeled, known = make_proba(seed=1)
         prior = torch.tensor([0.2, 0.3, 0.5])
@@ -296,14 +296,14 @@ class TestAlignment:
         uniform.observe(proba, valid, labeled=(labeled, known))
         torch.testing.assert_close(uniform.prior, torch.full((3,), 1 / 3))
 
-    def test_without_it_probabilities_stay(self):
+    def test_without_alignment_probabilities_do_not_change(self):
         proba, _ = self.make_skewed()
         assert FixedThreshold(0.5).build(3).align(proba) is proba
 
-    def test_unknown_or_without_shares_is_an_error(self):
+    def test_an_unknown_value_or_missing_shares_are_an_error(self):
         with pytest.raises(ValueError, match="must be 'uniform', 'labeled' or None"):
             FixedThreshold(alignment="prior").build(3)
-        with pytest.raises(ValueError, match="needs the classes' shares"):
+        with pytest.raises(ValueError, match="needs the classes' shares; pass them as build"):
             FixedThreshold(alignment="labeled").build(3)
 
 
@@ -322,7 +322,7 @@ def test_the_curriculum_starts_low_and_rises():
     assert module(low).item() == 0
 
 
-def test_what_builds_a_module_is_a_threshold(partly):
+def test_a_custom_object_that_builds_a_module_is_a_threshold(partly):
     class Own:
         def build(self, n_classes, prior=None):
             return FixedThreshold(0.0).build(n_classes)
@@ -336,31 +336,31 @@ class TestTheLimitOfAlignment:
 
     @staticmethod
     def align(limit, share):
-        """Return the probability of class 1 of a sample at 0.5, after a class of ``share`` was seen for long."""
+        """Return the aligned probability 0.5 of class 1, after many batches with ``share`` of class 1."""
         module = FixedThreshold(0.5, alignment="labeled", alignment_limit=limit).build(2, TestTheLimitOfAlignment.PRIOR)
         seen = torch.tensor([1 - share, share])[None, :, None].expand(1, 2, 9)
         for _ in range(2000):
             module.observe(seen, torch.ones(1, 9).bool())
         return module.align(torch.full((1, 2, 1), 0.5))[0, 1, 0].item()
 
-    def test_within_it_classes_become_as_frequent_as_they_should_be(self):
+    def test_within_the_limit_classes_reach_their_target_share(self):
         assert self.align(math.inf, 0.1) == pytest.approx(5 / (5 + 0.5 / 0.9), abs=1e-3)
         assert self.align(10, 0.1) == self.align(math.inf, 0.1)
 
-    def test_beyond_it_probabilities_are_changed_no_further(self):
+    def test_beyond_the_limit_the_factor_is_clipped(self):
         assert self.align(2, 0.1) == pytest.approx(2 / (2 + 0.5 / 0.9), abs=1e-3)
         assert self.align(2, 0.001) == pytest.approx(2 / (2 + 0.5 / 0.999), abs=1e-3)
         assert self.align(1, 0.1) == 0.5
 
-    def test_it_is_one_or_more(self):
+    def test_a_limit_below_one_is_refused(self):
         with pytest.raises(ValueError, match="alignment_limit=0.5; give a number of 1 or more"):
             FixedThreshold(alignment_limit=0.5)
 
 
-def test_a_threshold_that_builds_something_else_is_named():
+def test_a_threshold_that_builds_another_type_is_named():
     class Own:
         def build(self, n_classes, prior=None):
             return lambda proba: proba.amax(1)
 
-    with pytest.raises(ValueError, match=r"threshold=.*Own.* built a function; its `build` has to return a sslts"):
+    with pytest.raises(ValueError, match=r"threshold=.*Own.* built a function; its `build` must return a sslts"):
         build_threshold(Own(), torch.tensor([0.5, 0.5]))

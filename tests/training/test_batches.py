@@ -1,4 +1,4 @@
-"""Batches hold what slicing gives, whether recordings are in memory or read from elsewhere."""
+"""Batches hold the sliced windows, whether recordings are in memory or read from files."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from sslts.training import WindowDataset
 
 
 class Lazy:
-    """A recording that counts what is read of it."""
+    """A recording that counts the samples that are read."""
 
     def __init__(self, x):
         self.x, self.shape, self.read = x, x.shape, 0
@@ -49,7 +49,7 @@ LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=6)
 
 @settings(max_examples=30)
 @given(LENGTHS, st.integers(1, 3), st.integers(1, 20), st.booleans(), st.data())
-def test_windows_are_what_slicing_gives(lengths, n_channels, window_length, lazy, data):
+def test_windows_equal_slices(lengths, n_channels, window_length, lazy, data):
     X, labels = make_data(lengths, n_channels)
     dataset = make_dataset([Lazy(x) for x in X] if lazy else X, labels, window_length)
     assert dataset.holds != lazy
@@ -66,7 +66,7 @@ def test_windows_are_what_slicing_gives(lengths, n_channels, window_length, lazy
 
 @settings(max_examples=20)
 @given(LENGTHS, st.sampled_from(["recording", "local", None]), st.integers(0, 3))
-def test_what_is_read_gives_the_batches_of_what_is_held(lengths, normalization, n_unlabeled):
+def test_read_recordings_give_the_same_batches_as_held_recordings(lengths, normalization, n_unlabeled):
     X, labels = make_data(lengths, 2)
     held, read = (
         list(make_dataset(given, labels, n_unlabeled=n_unlabeled, normalization=normalization).iterate(0, 3))
@@ -80,7 +80,7 @@ def test_what_is_read_gives_the_batches_of_what_is_held(lengths, normalization, 
             assert torch.equal(tracks.valid, others.valid)
 
 
-def test_a_batch_depends_on_the_step_alone():
+def test_a_batch_depends_only_on_the_step():
     dataset = make_dataset(*make_data([30, 20], 1))
     later = [batch.labeled.x for batch in dataset.iterate(2, 4)]
     for x, batch in zip(later, list(dataset.iterate(0, 4))[2:], strict=True):
@@ -94,7 +94,7 @@ def test_only_the_windows_of_a_batch_are_read(normalization):
     dataset = make_dataset(X, [np.zeros(100_000, dtype=int), *[np.full(100_000, -1)] * 49], normalization=normalization)
     assert len(list(dataset.iterate(0, 5))) == 5
     width = 30 if normalization else 10
-    assert 0 < sum(x.read for x in X) <= 5 * 8 * width + 50  # and a sample of each for its type
+    assert 0 < sum(x.read for x in X) <= 5 * 8 * width + 50  # plus one sample per recording, for its dtype
 
 
 def test_recordings_too_large_for_the_device_are_read_by_windows(monkeypatch):

@@ -1,4 +1,4 @@
-"""The learning rate rises and falls within the steps there are."""
+"""The schedule of the learning rate, and callbacks of skorch."""
 
 import copy
 import warnings
@@ -77,27 +77,27 @@ class TestCallbacksOfSkorch:
         assert best == [loss < min([np.inf, *losses[:i]]) for i, loss in enumerate(losses)]
         assert list(tmp_path.iterdir())
 
-    def test_a_schedule_of_ones_own_replaces_the_one_cycle(self, recordings):
+    def test_a_custom_schedule_replaces_the_one_cycle(self, recordings):
         schedule = LRScheduler("StepLR", step_size=1, gamma=0.5)
         segmenter = SupervisedSegmenter(**SMALL, max_steps=3, lr=1e-2, callbacks=[("mine", schedule)]).fit(*recordings)
         ratio = segmenter.history_["lr"].to_numpy()
         assert ratio[1:] / ratio[:-1] == pytest.approx([0.5, 0.5])
 
-    def test_so_does_the_class_of_one(self, recordings):
+    def test_the_class_of_a_schedule_replaces_the_one_cycle(self, recordings):
         segmenter = SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[("mine", LRScheduler)]).fit(*recordings)
         assert [name for name, one in segmenter.net_.callbacks_ if isinstance(one, LRScheduler)] == ["mine"]
 
 
 class Best(Callback):
-    """Call the third interval the best one."""
+    """Record the third interval as the best."""
 
     def on_epoch_end(self, net, **kwargs):
         net.history.record("best", len(net.history) == 3)
 
 
-class TestTheBestInterval:
+class TestBestInterval:
     @pytest.mark.parametrize("options", [{}, {"f_teacher": "teacher.pt"}])
-    def test_what_predicts_comes_back_with_the_teacher(self, recordings, tmp_path, options):
+    def test_the_averaged_weights_come_back_with_f_teacher(self, recordings, tmp_path, options):
         keeper = KeepTeacher()
         checkpoint = Checkpoint("best", dirname=tmp_path, load_best=True, **options)
         segmenter = SupervisedSegmenter(**SMALL, max_steps=6, callbacks=[Best(), keeper, checkpoint])
@@ -108,9 +108,11 @@ class TestTheBestInterval:
         assert same == bool(options)
         assert [("f_teacher" in str(one.message)) for one in caught] == [True] * (not options)
 
-    def test_early_stopping_that_loads_is_warned_of(self, recordings):
+    def test_early_stopping_that_loads_gives_a_warning(self, recordings):
         stop = EarlyStopping("train_loss", load_best=True)
-        with pytest.warns(UserWarning, match="load_best=True restores the network that learns"):
+        with pytest.warns(
+            UserWarning, match="load_best=True restores the student, but predictions use the averaged weights"
+        ):
             SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[stop]).fit(*recordings)
 
 
@@ -148,14 +150,14 @@ def test_checkpoints_of_skorch_may_be_safetensors(recordings, tmp_path):
     assert all(torch.equal(kept[name], value) for name, value in net.module_.state_dict().items())
 
 
-def test_names_of_callbacks_are_free(recordings, tmp_path):
+def test_callbacks_may_have_any_name(recordings, tmp_path):
     named = [(name, EarlyStopping("train_loss")) for name in ("checkpoint", "losses", "schedule", "bar")]
     SupervisedSegmenter(**SMALL, max_steps=2, callbacks=named, verbose=1).fit(*recordings, checkpoint=tmp_path / "run")
 
 
 @pytest.mark.parametrize("callback", [None, "EarlyStopping", print])
-def test_what_is_no_callback_is_named(recordings, callback):
-    with pytest.raises(ValueError, match=r"callbacks\[1\]=.* is no callback of skorch"):
+def test_an_object_that_is_not_a_callback_is_refused(recordings, callback):
+    with pytest.raises(ValueError, match=r"callbacks\[1\]=.* is not a skorch callback"):
         SupervisedSegmenter(**SMALL, max_steps=2, callbacks=[EarlyStopping("train_loss"), callback]).fit(*recordings)
 
 
@@ -177,7 +179,7 @@ def test_parameters_of_callbacks_are_set(callbacks):
             segmenter.set_params(callbacks__nope=None)
 
 
-def test_a_training_that_broke_off_can_be_copied_with_its_bar(labeled):
+def test_a_segmenter_can_be_copied_after_an_error_in_training(labeled):
     class Stop(Callback):
         def on_batch_end(self, net, **kwargs):
             raise RuntimeError("enough")

@@ -1,4 +1,4 @@
-"""The hardware's flags decide, unless the user does."""
+"""The flags of the hardware choose device and precision, unless the user does."""
 
 import platform
 
@@ -12,7 +12,7 @@ from sslts.training import choose_device, choose_precision, hardware
     ("avx512", "amx", "vendor", "wanted"),
     [
         (True, False, "AuthenticAMD", "bfloat16"),
-        (True, False, "GenuineIntel", "float32"),  # at half of float32's rate
+        (True, False, "GenuineIntel", "float32"),  # half as fast as float32
         (True, True, "GenuineIntel", "bfloat16"),
         (True, False, "", "bfloat16"),
         (False, False, "AuthenticAMD", "float32"),
@@ -28,7 +28,7 @@ def test_precision_follows_the_flags(monkeypatch, avx512, amx, vendor, wanted):
 
 
 @pytest.mark.parametrize(("limit", "wanted"), [("4096\n", 4096), ("max\n", None)])
-def test_memory_is_that_of_the_container(tmp_path, monkeypatch, limit, wanted):
+def test_memory_is_limited_by_the_container(tmp_path, monkeypatch, limit, wanted):
     monkeypatch.setattr(hardware, "_CONTAINER_LIMITS", ())
     machine = hardware._find_memory(torch.device("cpu"))
     (tmp_path / "memory.max").write_text(limit)
@@ -40,18 +40,18 @@ def test_the_vendor_is_read_from_the_operating_system(tmp_path, monkeypatch):
     told = tmp_path / "cpuinfo"
     told.write_text("processor\t: 0\nvendor_id\t: GenuineIntel\nmodel\t\t: 207\n")
     assert "GenuineIntel" in hardware._name_vendor(told)
-    told.write_text("processor\t: 0\nCPU implementer\t: 0x41\n")  # of an ARM processor
+    told.write_text("processor\t: 0\nCPU implementer\t: 0x41\n")  # an ARM processor
     assert hardware._name_vendor(told) == ""
     monkeypatch.setattr(platform, "processor", lambda: "Intel64 Family 6 Model 207 Stepping 2, GenuineIntel")
     assert "Intel" in hardware._name_vendor(tmp_path / "absent")
 
 
-def test_a_device_that_was_asked_for_is_taken():
+def test_a_named_device_is_used():
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device("auto").type in {"cpu", "cuda", "mps"}
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99"])
-def test_a_device_that_is_not_here_is_named(device):
-    with pytest.raises(ValueError, match=f"device='{device}' is not here"):
+def test_a_device_that_is_not_available_is_refused(device):
+    with pytest.raises(ValueError, match=f"device='{device}' is not available"):
         choose_device(device)

@@ -1,4 +1,4 @@
-"""The average follows, and seeds leave no trace."""
+"""The net: averaged weights, seeds, batch statistics and interruptions."""
 
 import pickle
 
@@ -54,7 +54,7 @@ def test_the_average_warms_up_and_includes_batch_statistics():
     assert not averaged.train().module[1].training
 
 
-def test_buffers_that_are_no_statistics_are_copied():
+def test_buffers_other_than_statistics_are_copied():
     """A mask of minus infinity would be NaN after the second average."""
     module = torch.nn.Linear(1, 1)
     module.register_buffer("mask", torch.tensor([0.0, float("-inf")]))
@@ -77,7 +77,7 @@ def test_seeding_restores_the_global_state():
 
 
 class TestBatchStatistics:
-    """Labeled windows and strong views share the student's; the teacher has the running averages."""
+    """The student uses the statistics of the whole batch, the teacher uses running averages."""
 
     @pytest.fixture
     def net(self, partly):
@@ -99,18 +99,18 @@ class TestBatchStatistics:
         assert [len(answer) for answer in together] == [4, 6]
         assert (together[0] - alone[0]).abs().max() > 0.1
 
-    def test_the_teachers_answer_does_not_depend_on_the_batch(self, net, views):
+    def test_the_output_of_the_teacher_does_not_depend_on_the_batch(self, net, views):
         before = {name: value.clone() for name, value in net.teacher_.state_dict().items()}
         torch.testing.assert_close(net.ask_teacher(torch.cat(views))[:4], net.ask_teacher(views[0]))
         assert all(torch.equal(value, before[name]) for name, value in net.teacher_.state_dict().items())
 
-    def test_the_teachers_statistics_are_an_average_of_the_students(self, net):
+    def test_the_statistics_of_the_teacher_are_averages(self, net):
         names = [name for name in net.module_.state_dict() if name.endswith("running_mean")]
         student, teacher = net.module_.state_dict(), net.teacher_.module.state_dict()
         assert names
         assert all((student[name] != teacher[name]).any() for name in names)
 
-    def test_a_student_that_is_its_own_teacher_has_its_running_averages(self, partly):
+    def test_without_averaging_the_teacher_has_the_running_averages_of_the_student(self, partly):
         segmenter = FixMatchSegmenter(max_steps=3, batch_size=4, network=TINY, random_state=0, ema_decay=0.0)
         net = segmenter.fit(*partly).net_
         student, teacher = net.module_.state_dict(), net.teacher_.module.state_dict()
@@ -125,7 +125,7 @@ def fitted():
     return SupervisedSegmenter(**options, random_state=0).fit(X, y), X
 
 
-class TestTheNetAsSkorchHasIt:
+class TestNetWithoutSegmenter:
     def test_it_predicts_as_the_segmenter_does(self, fitted):
         segmenter, X = fitted
         seen = RecordingStandardizer().fit_transform(X)
@@ -133,7 +133,7 @@ class TestTheNetAsSkorchHasIt:
         np.testing.assert_allclose(proba.transpose(0, 2, 1), segmenter.predict_proba(X), atol=1e-6)
         np.testing.assert_array_equal(segmenter.classes_[segmenter.net_.predict(seen)], segmenter.predict(X))
 
-    def test_steps_may_be_counted_in_numpy(self, fitted):
+    def test_max_steps_may_be_a_numpy_integer(self, fitted):
         segmenter, X = fitted
         y = np.zeros((4, 300), dtype=int)
         y[:, :100] = 1
@@ -153,8 +153,8 @@ class TestTheNetAsSkorchHasIt:
     ],
     ids=lambda segmenter: repr(segmenter)[:100],
 )
-def test_views_and_losses_ask_the_host_nothing(segmenter):
-    """On the device "meta" there are shapes and no values: it raises where a GPU would have to be waited for."""
+def test_views_and_losses_never_wait_for_the_device(segmenter):
+    """The device "meta" has shapes but no values, so reading a value raises."""
     network = UNet(width=4, depth=1, stem_stride=2, feature_dropout=0.1, members=2)(1, 3).to("meta")
     average = AveragedModule(network, decay=0.9)
     loss = segmenter._make_criterion(torch.ones(3), torch.tensor([0.5, 0.3, 0.2])).to("meta")
@@ -176,20 +176,20 @@ def test_views_and_losses_ask_the_host_nothing(segmenter):
 
 
 class TestInterrupted:
-    """Ctrl-C is told from an end on purpose."""
+    """Ctrl-C differs from an early stop by a callback."""
 
     def fit(self, partly, callback):
         return FixMatchSegmenter(max_steps=20, batch_size=4, network=TINY, callbacks=[callback], random_state=0).fit(
             *partly
         )
 
-    def test_ctrl_c_is_noted_until_the_next_training(self, partly):
+    def test_ctrl_c_is_recorded_until_the_next_training(self, partly):
         fitted = self.fit(partly, InterruptOnce(5))
         assert (fitted.net_.step_, fitted.net_.interrupted_) == (5, True)
         assert pickle.loads(pickle.dumps(fitted)).net_.interrupted_
         assert not fitted.fit(*partly).net_.interrupted_
 
-    def test_an_early_stop_is_none(self, partly):
+    def test_an_early_stop_is_not_an_interruption(self, partly):
         stop = EarlyStopping(monitor="labeled_loss", patience=1, threshold=1e9, threshold_mode="abs", sink=str)
         fitted = self.fit(partly, stop)
         assert fitted.net_.step_ < 20

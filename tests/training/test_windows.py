@@ -1,4 +1,4 @@
-"""Windows follow the signal, hold what they must, and pieces tile a recording."""
+"""Length and position of training windows, and pieces of long recordings."""
 
 import numpy as np
 import pytest
@@ -16,17 +16,17 @@ def summarize(*labels, background=0):
 
 
 class TestSummary:
-    def test_background_is_no_segment(self):
+    def test_the_background_is_not_a_segment(self):
         assert summarize([0] * 50 + [1] * 4 + [0] * 50).segment_length == 4
 
-    def test_without_background_every_class_is_one(self):
+    def test_without_background_every_class_makes_segments(self):
         assert summarize([0] * 9 + [1] * 4 + [0] * 6 + [1] * 2, background=None).segment_length == 5.0
 
     def test_the_shortest_kind_counts_by_its_median(self):
         y = ([0] * 5 + [1] * 30) * 9 + [0] * 5 + [2] * 6 + [0] + [2] * 8 + [0]
         assert summarize(y).shortest_segment == 7
 
-    def test_cut_segments_count_only_if_there_is_no_other(self):
+    def test_cut_segments_count_only_if_no_segment_is_complete(self):
         assert summarize([1, 1, 0, 1, 1, 1, 1, 0, 1, -1]).segment_length == 4
         assert summarize([0, 1, 1, 1, -1, -1]).segment_length == 3
 
@@ -72,7 +72,7 @@ class TestSampler:
         share = np.mean([(labels[0][s : s + 500] == 1).any() for s in start])
         assert 0.2 < share < 0.35  # half of the windows are drawn by class, half of these for the pattern
 
-    def test_unlabeled_windows_come_from_everywhere_by_length(self):
+    def test_unlabeled_windows_come_from_all_recordings_in_proportion_to_their_length(self):
         lengths = np.array([100, 300, 50])
         sampler = WindowSampler(LabelRuns.from_constants(np.zeros(3, dtype=int), lengths), 80, 1)
         recording, start = sampler.draw_unlabeled(9000, np.random.default_rng(0))

@@ -1,7 +1,8 @@
-"""The estimators as detectors of sktime: one series or a Panel, events in and events out.
+"""The estimators as sktime detectors, which read and return tables of events for a series or a Panel.
 
-Imported only when asked for: ``from sslts.adapters.sktime import FixMatchDetector``. ``detectors.py`` has one for each
-estimator, ``detector.py`` what they share, ``pipeline.py`` transformers before them, ``events.py`` tables of events.
+`sslts` does not import this module by itself: use ``from sslts.adapters.sktime import FixMatchDetector``.
+``detectors.py`` has one detector per estimator, ``detector.py`` their base class, ``pipeline.py`` transformers and
+pipelines, ``events.py`` conversions between labels and tables of events.
 """
 
 from sslts.adapters.sktime.detector import SegmenterDetector

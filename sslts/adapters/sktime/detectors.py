@@ -1,4 +1,4 @@
-"""Each estimator as a detector."""
+"""One sktime detector per estimator."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from sslts.segmenters import (
 
 
 class FixMatchDetector(SegmenterDetector, segmenter=FixMatchSegmenter):
-    """FixMatch: a teacher labels a weak view, the network learns it on a strong view.
+    """FixMatch: the network learns on a strong view what a teacher predicts on a weak view.
 
-    The parameters are those of `sslts.FixMatchSegmenter`.
+    See `sslts.FixMatchSegmenter` for the parameters.
 
-    ``X`` is a Series of sktime (``pd.Series``, ``pd.DataFrame``, ``np.ndarray`` of time by channel) or a Panel. ``y``
-    in ``fit`` is a table of events: left-closed intervals of positions in ``ilocs``, whole numbers in ``labels``. What
-    no event covers is unlabeled, and so is an event labeled -1; the background is labeled as any other class. For a
-    Panel, the first level of the table's index says which instance an event belongs to; a list with one table for each
-    instance is accepted too, and so are labels of time steps, on the index of ``X``.
+    ``X`` is a Series of sktime (``pd.Series``, ``pd.DataFrame`` or ``np.ndarray`` of time by channel) or a Panel.
 
-    ``predict`` returns such a table that covers each series from its first to its last time step, ``predict_segments``
-    the same, ``predict_points`` where segments start, ``transform`` the label of each time step on the index of ``X``,
-    ``predict_scores`` the mean probability of the label in each segment, ``transform_scores`` the probability of each
-    class at each time step. For a Panel, the tables' index is (instance, number of the event).
+    ``y`` in ``fit`` is a table of events: left-closed intervals of positions in ``ilocs`` and integers in ``labels``.
+    Time steps without an event and events labeled -1 are unlabeled; label the background like any other class. For a
+    Panel, the first level of the table's index names the instance of each event. A list with one table per instance
+    and labels of time steps on the index of ``X`` are accepted too.
+
+    ``predict`` and ``predict_segments`` return a table of events that covers every time step of each series,
+    ``predict_points`` the start of each segment, and ``predict_scores`` the mean probability of each segment's label.
+    ``transform`` returns the label of each time step on the index of ``X``, and ``transform_scores`` the probability of
+    each class at each time step. For a Panel, the index of the tables is (instance, number of the event).
 
     Attributes
     ----------
     segmenter_ : FixMatchSegmenter
         The fitted estimator.
     classes_ : ndarray of int, shape (K,)
+        The classes.
 
     Examples
     --------
@@ -52,16 +54,16 @@ class FixMatchDetector(SegmenterDetector, segmenter=FixMatchSegmenter):
 
 
 class SupervisedDetector(SegmenterDetector, segmenter=SupervisedSegmenter):
-    """The labeled time steps alone teach: the baseline.
+    """Supervised baseline: training on the labeled time steps only.
 
-    The parameters are those of `sslts.SupervisedSegmenter`. How series, Panels, events and scores look is said in
-    `FixMatchDetector`.
+    See `sslts.SupervisedSegmenter` for the parameters, and `FixMatchDetector` for input and output.
 
     Attributes
     ----------
     segmenter_ : SupervisedSegmenter
         The fitted estimator.
     classes_ : ndarray of int, shape (K,)
+        The classes.
 
     Examples
     --------
@@ -76,16 +78,16 @@ class SupervisedDetector(SegmenterDetector, segmenter=SupervisedSegmenter):
 
 
 class PseudoLabelDetector(SegmenterDetector, segmenter=PseudoLabelSegmenter):
-    """Pseudo-labels made anew at each step, with a weight that rises.
+    """Pseudo-labels that are updated at each training step, with an increasing weight.
 
-    The parameters are those of `sslts.PseudoLabelSegmenter`. How series, Panels, events and scores look is said in
-    `FixMatchDetector`.
+    See `sslts.PseudoLabelSegmenter` for the parameters, and `FixMatchDetector` for input and output.
 
     Attributes
     ----------
     segmenter_ : PseudoLabelSegmenter
         The fitted estimator.
     classes_ : ndarray of int, shape (K,)
+        The classes.
 
     Examples
     --------
@@ -100,16 +102,16 @@ class PseudoLabelDetector(SegmenterDetector, segmenter=PseudoLabelSegmenter):
 
 
 class SelfTrainingDetector(SegmenterDetector, segmenter=SelfTrainingSegmenter):
-    """Fit, label what is confident, fit again, in rounds.
+    """Self-training: rounds of fitting and of adding confident predictions to the labels.
 
-    The parameters are those of `sslts.SelfTrainingSegmenter`. How series, Panels, events and scores look is said in
-    `FixMatchDetector`.
+    See `sslts.SelfTrainingSegmenter` for the parameters, and `FixMatchDetector` for input and output.
 
     Attributes
     ----------
     segmenter_ : SelfTrainingSegmenter
         The fitted estimator.
     classes_ : ndarray of int, shape (K,)
+        The classes.
 
     Examples
     --------
@@ -125,16 +127,16 @@ class SelfTrainingDetector(SegmenterDetector, segmenter=SelfTrainingSegmenter):
 
 
 class MeanTeacherDetector(SegmenterDetector, segmenter=MeanTeacherSegmenter):
-    """Consistency with an averaged teacher.
+    """Mean teacher: consistency with a teacher that is an average of the network.
 
-    The parameters are those of `sslts.MeanTeacherSegmenter`. How series, Panels, events and scores look is said in
-    `FixMatchDetector`.
+    See `sslts.MeanTeacherSegmenter` for the parameters, and `FixMatchDetector` for input and output.
 
     Attributes
     ----------
     segmenter_ : MeanTeacherSegmenter
         The fitted estimator.
     classes_ : ndarray of int, shape (K,)
+        The classes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Transformers before a detector of sktime, and those of this package as sktime's."""
+"""Pipelines of transformers and a detector, and the transformers of `sslts.preprocessing` as sktime transformers."""
 
 from __future__ import annotations
 
@@ -20,36 +20,32 @@ from sslts.preprocessing import FillGaps, LengthKeeping, RecordingStandardizer
 
 
 def _adapt_transformer(transformer: Any) -> BaseTransformer | None:
-    """Return a transformer of sktime, of scikit-learn or of this package as one of sktime; None for what is none.
+    """Return a transformer as an sktime transformer, or None if the object is not a transformer.
 
-    Rows of scikit-learn's tables are time steps here, but those of `sslts.preprocessing` work on whole recordings.
-
-    Examples
-    --------
-    >>> from sslts.preprocessing import FillGaps
-    >>> type(_adapt_transformer(FillGaps())).__name__, _adapt_transformer(3)
-    ('RecordingTransformer', None)
+    A transformer of scikit-learn gets time steps as rows; a transformer of `sslts.preprocessing` gets whole recordings.
     """
-    if _reads_recordings(transformer):
+    if _is_recording_transformer(transformer):
         return RecordingTransformer(transformer)
     if is_sklearn_transformer(transformer):
         return TabularToSeriesAdaptor(transformer)
     return transformer if isinstance(transformer, BaseTransformer) else None
 
 
-def _reads_recordings(transformer: Any) -> bool:
-    """Return whether it is a transformer of `sslts.preprocessing`, or scikit-learn's pipeline of such."""
+def _is_recording_transformer(transformer: Any) -> bool:
+    """Return whether this is a `LengthKeeping` transformer, or a scikit-learn pipeline of such transformers."""
     if isinstance(transformer, Pipeline):
-        return all(step in (None, "passthrough") or _reads_recordings(step) for _, step in transformer.steps)
+        return all(step in (None, "passthrough") or _is_recording_transformer(step) for _, step in transformer.steps)
     return isinstance(transformer, LengthKeeping)
 
 
 class RecordingTransformer(BaseTransformer):
-    """A transformer of `sslts.preprocessing` on series and Panels of sktime.
+    """A transformer of `sslts.preprocessing` as an sktime transformer.
 
     Parameters
     ----------
-    transformer : RecordingStandardizer, FillGaps, ButterworthFilter, their like, or a pipeline of these
+    transformer : LengthKeeping or Pipeline
+        A `RecordingStandardizer`, `FillGaps`, `ButterworthFilter` or custom transformer, or a scikit-learn pipeline of
+        such transformers.
 
     Examples
     --------
@@ -84,24 +80,25 @@ class RecordingTransformer(BaseTransformer):
         return self
 
     def _transform(self, X: pd.DataFrame, y: Any = None) -> pd.DataFrame:  # noqa: ARG002
-        found = [np.atleast_2d(one).T for one in self.transformer_.transform(_split_instances(X))]
-        return pd.DataFrame(np.concatenate(found), index=X.index, columns=X.columns)
+        parts = [np.atleast_2d(x).T for x in self.transformer_.transform(_split_instances(X))]
+        return pd.DataFrame(np.concatenate(parts), index=X.index, columns=X.columns)
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:  # noqa: ARG003
-        """Return parameters with which sktime tests the transformer."""
+        """Return the parameters that sktime's tests use."""
         return [{"transformer": RecordingStandardizer()}, {"transformer": FillGaps()}]
 
 
 class SegmenterPipeline(DetectorPipeline):
-    """Transformers of sktime before a detector of this module; what ``transformer * detector`` makes.
+    """Pipeline of sktime transformers and a detector of this module, as made by ``transformer * detector``.
 
-    sktime's own ``DetectorPipeline`` hands ``y`` to the transformers too, and those that look at it do not know tables
-    of intervals; this one keeps it for the detector. Panels, scores, and the index of ``X`` come through as well.
+    sktime's ``DetectorPipeline`` also passes ``y`` to the transformers, and some transformers can't read tables of
+    events. This pipeline passes ``y`` to the detector only, and supports Panels, scores and the index of ``X``.
 
     Parameters
     ----------
-    steps : list of transformers and one detector at the end, or of ``(name, estimator)``
+    steps : list of estimators, or list of (str, estimator)
+        The transformers in order, then the detector.
 
     Examples
     --------
@@ -120,7 +117,7 @@ class SegmenterPipeline(DetectorPipeline):
     }
 
     def __rmul__(self, other: Any) -> Any:
-        """Return the pipeline with a transformer before it."""
+        """Return the pipeline ``transformer * self``."""
         step = _adapt_transformer(other)
         longer = NotImplemented if step is None else super().__rmul__(step)
         return longer if longer is NotImplemented else SegmenterPipeline(steps=longer.steps)
@@ -138,52 +135,53 @@ class SegmenterPipeline(DetectorPipeline):
             self.steps_[i] = (name, fitted)
             if len(X) != n_samples:
                 raise ValueError(
-                    f"{name} turned {n_samples} time steps into {len(X)}; events are positions in X, so take a "
-                    "transformer that keeps every time step. (Instances of unlike lengths are padded by sktime for one "
-                    "that works on single series: transform these one by one before.)"
+                    f"{name} turned {n_samples} time steps into {len(X)}; events are positions in X, so use a "
+                    "transformer that keeps every time step. (For a transformer of single series, sktime pads "
+                    "instances of unequal lengths: transform each instance before the pipeline.)"
                 )
         name, detector = self.steps_[-1]
         self.steps_[-1] = (name, detector.clone().fit(X, y))
         return self
 
-    def _ask(self, method: str, X: Any, *args: Any) -> Any:
+    def _call_detector(self, method: str, X: Any, *args: Any) -> Any:
+        """Return the result of a method of the detector on the transformed recordings."""
         self.check_is_fitted()
         return getattr(self.estimator_, method)(self._transform(self._check_X(X)), *args)
 
     def transform(self, X: Any) -> pd.DataFrame:
         """Return the label of each time step, on the index of ``X``."""
-        return self._ask("transform", X)
+        return self._call_detector("transform", X)
 
     def predict_segments(self, X: Any) -> pd.DataFrame:
-        """Return the segments, as the detector does."""
-        return self._ask("predict_segments", X)
+        """Return a table of segments, as the detector does."""
+        return self._call_detector("predict_segments", X)
 
     def predict_points(self, X: Any) -> pd.DataFrame:
-        """Return where segments start, as the detector does."""
-        return self._ask("predict_points", X)
+        """Return the start of each segment, as the detector does."""
+        return self._call_detector("predict_points", X)
 
     def predict_scores(self, X: Any) -> pd.DataFrame:
-        """Return the mean probability of the label in each segment."""
-        return self._ask("predict_scores", X)
+        """Return the mean probability of each segment's label."""
+        return self._call_detector("predict_scores", X)
 
     def transform_scores(self, X: Any) -> pd.DataFrame:
         """Return the probability of each class at each time step."""
-        return self._ask("transform_scores", X)
+        return self._call_detector("transform_scores", X)
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the mean IoU over the classes present, on labeled time steps only."""
-        return self._ask("score", X, y)
+        """Return the mean IoU over the present classes, on labeled time steps only."""
+        return self._call_detector("score", X, y)
 
     def pair_response(self, X: Any, y: Any, response: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Return the truth and the segmenter's response, as the detector does."""
-        return self._ask("pair_response", X, y, response)
+        """Return true labels and the segmenter's response for each instance, as the detector does."""
+        return self._call_detector("pair_response", X, y, response)
 
     @property
     def background(self) -> int | None:
-        """The detector's class that is not a segment."""
+        """Background class of the detector."""
         return find_attribute(self.estimator_, "background", 0)
 
     @property
     def classes_(self) -> np.ndarray:
-        """The detector's classes."""
+        """Classes of the detector."""
         return self.estimator_.classes_

@@ -1,0 +1,391 @@
+"""Every guard at every entry point: what is refused or warned of on one path is so on all.
+
+`GUARDS` are hostile inputs, `ENTRY_POINTS` are the ways into the package. Each pair is a test. A guard says what it
+expects everywhere (`default`), and names the entry points at which something else is right, with the reason. An entry
+point that is added here meets every guard; a guard that is added here meets every entry point.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from small import TINY
+
+from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter
+from sslts.adapters.sktime import SupervisedDetector
+from sslts.calibration import calibrate_counts
+from sslts.datasets import make_recordings
+from sslts.metrics import bootstrap_interval, mean_iou, mean_iou_scorer, segment_f1
+from sslts.model_selection import LabeledKFold, compare_decoders, mask_labels
+from sslts.plotting import CountDisplay, SegmentationDisplay
+from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
+from sslts.report import write_report
+
+N, T = 6, 120
+X, Y = make_recordings(N, n_samples=T, segment_length=12, random_state=0)
+X2 = np.stack([X, -X], axis=1)
+FAST = {"network": TINY, "max_steps": 2, "batch_size": 2, "random_state": 0, "sampling_rate": 100}
+
+
+# --- what is expected of a pair ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Raises:
+    """The call raises, with the argument and the place in the message."""
+
+    kind: type[Exception]
+    match: str
+
+    def check(self, call):
+        with pytest.raises(self.kind, match=self.match):
+            call()
+
+
+@dataclass(frozen=True)
+class Warns:
+    """The call works, and warns."""
+
+    match: str
+
+    def check(self, call):
+        with pytest.warns(UserWarning, match=self.match):
+            call()
+
+
+@dataclass(frozen=True)
+class Works:
+    """The call works without a warning about the input; why that is right here is said."""
+
+    why: str
+
+    def check(self, call):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        about = [str(one.message) for one in caught if re.match(r"[Xy]\b|y_true|chunk", str(one.message))]
+        assert not about, about
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The hostile part does not reach this entry point, which takes nothing of its kind."""
+
+    why: str
+
+    def check(self, call):
+        assert self.why
+
+
+Expected = Raises | Warns | Works | Absent
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A hostile input: what it makes of recordings and labels, and what is expected."""
+
+    change: Callable[[], tuple[Any, Any]]
+    default: Expected
+    at: Mapping[str, Expected] = field(default_factory=dict)
+    fitted: str = "arrays"  # on what the segmenter was fitted that meets it
+
+
+# --- the ways into the package -----------------------------------------------------------------------------------
+
+
+def as_frames(values, names=("acc", "gyro"), index=None):
+    return [pd.DataFrame(x.T, columns=list(names), index=index) for x in values]
+
+
+def as_series(values, index):
+    return [pd.Series(x, index=index) for x in values]
+
+
+CLOCK = pd.date_range("2026-01-01", periods=T, freq="10ms")  # 100 samples a second
+FITTED_ON = {"arrays": X, "two channels": X2, "frames": as_frames(X2), "clock": as_series(X, CLOCK)}
+
+
+@pytest.fixture(scope="module")
+def models():
+    """A segmenter and a detector for each container, fitted once."""
+    mpl.use("Agg")
+    found = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, data in FITTED_ON.items():
+            segmenter = SupervisedSegmenter(normalization=None, **FAST).fit(data, Y)
+            series = (
+                data[0] if isinstance(data[0], pd.DataFrame | pd.Series) else pd.DataFrame(np.atleast_2d(data[0]).T)
+            )
+            detector = SupervisedDetector(**FAST).fit(series, pd.Series(Y[0], index=series.index))
+            found[name] = segmenter, detector
+    return found
+
+
+def push(model, X, y):
+    first = next(iter(X))
+    StreamSegmenter(model).push(first.to_numpy().T if hasattr(first, "to_numpy") else first)
+
+
+def ask_detector(model, X, y, method):
+    first = next(iter(X))
+    series = first if hasattr(first, "index") else pd.DataFrame(np.atleast_2d(np.asarray(first)).T)
+    if method == "fit":
+        return SupervisedDetector(**FAST).fit(series, np.asarray(next(iter(y))))
+    return getattr(model, method)(series)
+
+
+ENTRY_POINTS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
+    "fit": lambda model, X, y, folder: SupervisedSegmenter(**FAST).fit(X, y),
+    "fit of self-training": lambda model, X, y, folder: SelfTrainingSegmenter(SupervisedSegmenter(**FAST)).fit(X, y),
+    "predict": lambda model, X, y, folder: model[0].predict(X),
+    "predict_proba": lambda model, X, y, folder: model[0].predict_proba(X),
+    "predict_segments": lambda model, X, y, folder: model[0].predict_segments(X),
+    "score": lambda model, X, y, folder: model[0].score(X, y),
+    "scorer": lambda model, X, y, folder: mean_iou_scorer(model[0], X, y),
+    "stream": lambda model, X, y, folder: push(model[0], X, y),
+    "standardizer": lambda model, X, y, folder: RecordingStandardizer().fit(FITTED_ON[model[2]]).transform(X),
+    "filter": lambda model, X, y, folder: (
+        ButterworthFilter(high=20, sampling_rate=100).fit(FITTED_ON[model[2]]).transform(X)
+    ),
+    "gap filler": lambda model, X, y, folder: FillGaps().fit(FITTED_ON[model[2]]).transform(X),
+    "detector's fit": lambda model, X, y, folder: ask_detector(model[1], X, y, "fit"),
+    "detector's predict": lambda model, X, y, folder: ask_detector(model[1], X, y, "predict"),
+    "report": lambda model, X, y, folder: write_report(model[0], X, y, folder / "report.html", n_worst=0),
+    "segmentation display": lambda model, X, y, folder: SegmentationDisplay.from_estimator(model[0], X, y),
+    "count display": lambda model, X, y, folder: CountDisplay.from_estimator(model[0], X, y),
+    "calibration": lambda model, X, y, folder: calibrate_counts(model[0], X, y),
+    "comparison of decoders": lambda model, X, y, folder: compare_decoders(model[0], X, y, [model[0].decoder]),
+    "metric of samples": lambda model, X, y, folder: mean_iou(y, Y),
+    "metric of segments": lambda model, X, y, folder: segment_f1(y, Y),
+    "bootstrap": lambda model, X, y, folder: bootstrap_interval(mean_iou, y, Y, n_resamples=3),
+    "splitter": lambda model, X, y, folder: list(LabeledKFold(2).split(X, y)),
+    "mask_labels": lambda model, X, y, folder: mask_labels(y, n_labeled=2),
+}
+
+# --- the guards --------------------------------------------------------------------------------------------------
+
+LABELS_ALONE = ("metric of samples", "metric of segments", "bootstrap", "mask_labels")
+SIGNALS_ALONE = (
+    *("predict", "predict_proba", "predict_segments", "stream", "standardizer", "filter", "gap filler"),
+    "detector's predict",
+)
+FITS = ("fit", "fit of self-training", "detector's fit")
+
+NO_SIGNALS = Absent("no signals are passed, or none are read")
+NO_LABELS = Absent("no labels are passed")
+FIRST_FIT = Works("it is the first fit: there is nothing to compare with")
+NO_NAMES = Absent("a chunk is an array, without names and clock")
+
+
+def at(names, expected):
+    return dict.fromkeys(names, expected)
+
+
+SIGNAL = at((*LABELS_ALONE, "splitter"), NO_SIGNALS)
+LABEL = at(SIGNALS_ALONE, NO_LABELS)
+
+
+def spoil(values, value):
+    """Put a value at sample 17 of the first recording."""
+    spoiled = np.array(values, dtype=object if isinstance(value, str) else float)
+    spoiled[0, 17] = value
+    return spoiled
+
+
+GUARDS = {
+    "NaN in a signal": Guard(
+        lambda: (spoil(X, np.nan), Y),
+        Raises(ValueError, "X: recording 0 has 1 NaN .*FillGaps"),
+        SIGNAL
+        | {
+            "stream": Raises(ValueError, "chunk holds 1 NaN.* the first at sample 17"),
+            "gap filler": Works("it fills them"),
+        },
+    ),
+    "text in a signal": Guard(
+        lambda: (spoil(X, "x"), Y),
+        Raises(TypeError, r"X.* holds a str at \(0, 17\)"),
+        SIGNAL | {"stream": Raises(TypeError, r"chunk holds a str at \(17,\)")},
+    ),
+    "a number beyond float32": Guard(
+        lambda: (spoil(X, 1e300), Y),
+        Raises(ValueError, r"X: recording 0 has values of 1e\+300, out of the range of float32"),
+        SIGNAL | {"stream": Raises(ValueError, r"chunk, beginning at sample 0, has values of 1e\+300")},
+    ),
+    "complex numbers": Guard(
+        lambda: (X + 0j, Y),
+        Raises(ValueError, "Complex data not supported"),
+        SIGNAL
+        | {"stream": Raises(ValueError, "chunk has dtype complex64; expected real numbers")}
+        | at(("detector's fit", "detector's predict"), Raises(ValueError, "recording 0 has dtype complex64")),
+    ),
+    "time first": Guard(
+        lambda: (X2.transpose(0, 2, 1), Y),
+        Raises(ValueError, "X has 120 channels, .* was fitted with 2.* time must be the last axis"),
+        SIGNAL
+        | at((*FITS, "report"), Raises(ValueError, "its signal has 2 samples.* time must be the last axis"))
+        | {"stream": Raises(ValueError, r"chunk has shape \(120, 2\); pass \(2, t\), time last")},
+        fitted="two channels",
+    ),
+    "other channels": Guard(
+        lambda: (X, Y),
+        Raises(ValueError, "X has 1 channels, .* was fitted with 2"),
+        SIGNAL | at(FITS, FIRST_FIT) | {"stream": Raises(ValueError, r"chunk has shape \(120,\); pass \(2, t\)")},
+        fitted="two channels",
+    ),
+    "channels in another order": Guard(
+        lambda: ([frame[["gyro", "acc"]] for frame in as_frames(X2)], Y),
+        Raises(
+            ValueError, r"channels \['gyro', 'acc'\], .* was fitted on \['acc', 'gyro'\]; pass them in the same order"
+        ),
+        SIGNAL | at(FITS, FIRST_FIT) | {"stream": NO_NAMES},
+        fitted="frames",
+    ),
+    "channels of other names": Guard(
+        lambda: (as_frames(X2, ("acc", "temperature")), Y),
+        Raises(ValueError, r"\['acc', 'temperature'\], .* was fitted on \['acc', 'gyro'\]; .*rename them"),
+        SIGNAL | at(FITS, FIRST_FIT) | {"stream": NO_NAMES},
+        fitted="frames",
+    ),
+    "channels that differ between recordings": Guard(
+        lambda: ([X2[0], X2[1, :1], *X2[2:]], Y),
+        Raises(ValueError, "X: recording 1 has 1 channels, recording 0 has 2"),
+        SIGNAL
+        | {"stream": Absent("a stream is one recording")}
+        | at(("detector's fit", "detector's predict"), Absent("the series is one recording")),
+        fitted="two channels",
+    ),
+    "a clock of another rate": Guard(
+        lambda: (as_series(X, pd.date_range("2026-01-01", periods=T, freq="4ms")), Y),
+        Warns("X: recording 0 has times .*250 samples per second, but sampling_rate=100"),
+        SIGNAL
+        | {"stream": NO_NAMES}
+        | at(("standardizer", "gap filler"), Works("it has no sampling rate to compare with")),
+        fitted="clock",
+    ),
+    "a clock with a gap": Guard(
+        lambda: (as_series(X, pd.date_range("2026-01-01", periods=T + 50, freq="10ms").delete(range(40, 90))), Y),
+        Warns("X: recording 0 has uneven times: sample 40 .* leaves a gap"),
+        SIGNAL | {"stream": NO_NAMES},
+        fitted="clock",
+    ),
+    "a clock that runs backwards": Guard(
+        lambda: (as_series(X, CLOCK[[1, 0, *range(2, T)]]), Y),
+        Warns("X: recording 0 has uneven times: sample 1 .* is not later"),
+        SIGNAL
+        | {"stream": NO_NAMES}
+        | at(("detector's fit", "detector's predict"), Raises(TypeError, "must be in an sktime compatible format")),
+        fitted="clock",
+    ),
+    "one recording without a list": Guard(
+        lambda: (X[0], Y[0]),
+        Raises(ValueError, r"X has shape \(120,\); expected .*for one recording, pass \[X\]"),
+        at(("metric of samples", "metric of segments", "bootstrap"), Raises(ValueError, "1 recordings, y_pred has 6"))
+        | {"stream": Raises(ValueError, r"chunk has shape \(\)")}
+        | at(("detector's fit", "detector's predict"), Absent("a series of sktime is one recording"))
+        | at(("splitter", "mask_labels"), Works("labels of shape (n,) are one for each recording")),
+    ),
+    "an empty recording": Guard(
+        lambda: ([X[0][:0], *X[1:]], [Y[0][:0], *Y[1:]]),
+        Raises(ValueError, "X: recording 0 has length zero .*drop it"),
+        at(("metric of samples", "metric of segments", "bootstrap"), Raises(ValueError, r"\[0\] has 0 samples"))
+        | {"stream": Works("a chunk may be empty")}
+        | at(("splitter", "mask_labels"), Works("a recording without samples is a recording without labels")),
+    ),
+    "no recording": Guard(
+        lambda: ([], []),
+        Raises(ValueError, "X holds no recording .*pass at least one"),
+        at(("metric of samples", "metric of segments", "bootstrap"), Raises(ValueError, "y_true has 0 recordings"))
+        | at(("splitter", "mask_labels"), Raises(ValueError, "y holds no recording; pass at least one"))
+        | at(("stream", "detector's fit", "detector's predict"), Absent("one recording is passed")),
+    ),
+    "NaN in labels": Guard(
+        lambda: (X, spoil(Y, np.nan)),
+        Raises(ValueError, r"\[0\].* holds nan at sample 17, a missing or masked value"),
+        LABEL,
+    ),
+    "text in labels": Guard(lambda: (X, spoil(Y, "x")), Raises(ValueError, r"\[0\].* is not numeric"), LABEL),
+    "fractions in labels": Guard(
+        lambda: (X, spoil(Y, 0.5)), Raises(ValueError, r"\[0\].* holds 0.5 at sample 17"), LABEL
+    ),
+    "labels below -1": Guard(
+        lambda: (X, spoil(Y, -2)), Raises(ValueError, r"\[0\].* holds -2(.0)? at sample 17"), LABEL
+    ),
+    "labels of another length": Guard(
+        lambda: (X, Y[:, :-1]),
+        Raises(ValueError, r"labels of shape \(119,\), its signal has 120 samples"),
+        LABEL
+        | at(
+            ("scorer", "count display", "metric of samples", "metric of segments", "bootstrap"),
+            Raises(ValueError, r"y_true\[0\] has 119 samples, y_pred\[0\] has 120"),
+        )
+        | at(("calibration", "comparison of decoders"), Raises(ValueError, r"y\[0\] has 119 samples, X\[0\] has 120"))
+        | at(("splitter", "mask_labels"), Absent("no signals are read whose length could differ")),
+    ),
+    "labels of fewer recordings": Guard(
+        lambda: (X, Y[:-1]),
+        Raises(ValueError, "X has 6 recordings, y has 5"),
+        LABEL
+        | at(
+            ("scorer", "count display", "metric of samples", "metric of segments", "bootstrap"),
+            Raises(ValueError, "y_true has 5 recordings, y_pred has 6"),
+        )
+        | at(("calibration", "comparison of decoders"), Raises(ValueError, "y has 5 recordings, X has 6"))
+        | {"detector's fit": Absent("the series is one recording")}
+        | {"mask_labels": NO_SIGNALS},
+    ),
+    "no labeled sample": Guard(
+        lambda: (X, np.full_like(Y, -1)),
+        Raises(ValueError, "y has no labeled sample: every label is -1"),
+        LABEL
+        | at(("score", "scorer", "metric of samples", "metric of segments"), Warns("y_true is all -1"))
+        | {
+            "report": Raises(ValueError, "y has 0 labeled recordings; give at least two"),
+            "segmentation display": Works("unlabeled samples are drawn as such"),
+            "count display": Works("an empty picture"),
+            "bootstrap": Raises(ValueError, "at least two recordings with labels"),
+            "splitter": Raises(ValueError, "y has no labeled recording to test: every label is -1"),
+            "mask_labels": Raises(ValueError, "y has no label to keep: every label is -1"),
+        },
+    ),
+    "labels on an index in another order": Guard(
+        lambda: (as_series(X, CLOCK), [pd.Series(y, index=CLOCK)[::-1] for y in Y]),
+        Works("labels are put in the order of their samples"),
+        LABEL
+        | at(
+            (*LABELS_ALONE, "splitter"), Absent("without recordings there is no order to follow; labels go by position")
+        )
+        | {"detector's fit": Absent("sktime's labels are checked by the adapter's own tests")},
+        fitted="clock",
+    ),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRY_POINTS)
+@pytest.mark.parametrize("guard", GUARDS)
+@pytest.mark.filterwarnings("ignore")
+def test_a_guard_holds_at_every_entry_point(guard, entry, models, tmp_path):
+    case = GUARDS[guard]
+    expected = case.at.get(entry, case.default)
+    if isinstance(expected, Absent):
+        assert expected.why
+        return
+    signals, labels = case.change()
+    expected.check(lambda: ENTRY_POINTS[entry]((*models[case.fitted], case.fitted), signals, labels, tmp_path))
+
+
+def test_no_exception_names_an_entry_point_that_is_gone():
+    for name, guard in GUARDS.items():
+        assert set(guard.at) <= set(ENTRY_POINTS), name
+
+
+def test_every_exception_says_why():
+    reasons = [one.why for guard in GUARDS.values() for one in guard.at.values() if isinstance(one, Works | Absent)]
+    assert all(len(why) > 10 for why in reasons)
