@@ -24,16 +24,16 @@ extensions = [
     "links",
 ]
 exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.md5"]
-default_role = "literal"  # of which `links.py` makes a reference, if it is public
+default_role = "literal"  # `links.py` links public names in code type
 myst_heading_anchors = 3
 
 numpydoc_show_class_members = False
-autodoc_typehints = "none"  # numpydoc sections say it
+autodoc_typehints = "none"  # the numpydoc sections state the types
 autodoc_preserve_defaults = True
-smartquotes = False  # parameters are {"recording", "local"}
+smartquotes = False  # docstrings quote parameters: {"recording", "local"}
 write_pages(DOCS / "api")
 
-# Examples that take a second are run; of the others, the committed picture is shown.
+# The build runs examples that take a second; others show their committed picture.
 mpl.use("Agg")
 warnings.filterwarnings("ignore", category=UserWarning, message=".*non-interactive.*")
 sphinx_gallery_conf = {

@@ -3,7 +3,7 @@ Choose a decoder for counts
 ===========================
 
 A segmenter is trained once. Taking the most probable class of each sample splits flickering occurrences and adds false
-ones. A decoder that knows the lengths of occurrences does neither, and needs no further training.
+occurrences. A decoder that knows the lengths of occurrences avoids both errors, and needs no further training.
 
 .. image:: /images/decoders.png
    :alt: One recording and the labels of three decoders for the same probabilities

@@ -24,7 +24,7 @@ from sslts.recordings import is_lazy
 
 
 def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
-    """Return the digest of a sequence of arrays that files of checkpoints hold: 64 hexadecimal digits."""
+    """Return the digest of a sequence of arrays, as checkpoint files store it: 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(repr(array.shape).encode())
@@ -55,7 +55,7 @@ def describe_estimator(estimator: Any) -> str:
 
 
 def _describe_start(estimator: Any) -> str:
-    """Return a text with the fingerprint of the fitted weights that a clone keeps; empty if a clone is not fitted."""
+    """Return a text with the fingerprint of the fitted weights that a clone keeps; empty without such weights."""
     kept = estimator if isinstance(estimator, FrozenEstimator) else getattr(estimator, "init", None)
     weights = list_weights(kept)
     return f", weights of init: {fingerprint(*weights)}" if weights else ""
@@ -83,7 +83,7 @@ def describe_scoring(scoring: Any) -> str:
 
 
 def fingerprint(*values: Any) -> str:
-    """Return the digest of arrays, lists of arrays and groups that files of curves hold: 12 hexadecimal digits."""
+    """Return the digest of arrays, lists of arrays and groups, as curve files store it: 12 hexadecimal digits."""
     digest = hashlib.sha256()
     for value in values:
         _update_digest(digest, value)

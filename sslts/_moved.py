@@ -40,7 +40,7 @@ _MODULES = {
 
 
 def find_moved(old: str, moved: dict[str, str], name: str) -> Any:
-    """Return an object that has moved out of the module `old`, and warn. ``__getattr__`` of a module calls this.
+    """Return an object that has moved out of the module `old`, and warn; for the ``__getattr__`` of modules.
 
     Parameters
     ----------

@@ -110,7 +110,7 @@ class TestReference:
         return importlib.import_module("reference")
 
     def test_nothing_public_is_missing(self, reference, tmp_path):
-        """Every name in an ``__all__`` of the package has a page, and every module that `sslts` offers has one."""
+        """Every name in an ``__all__`` of the package has a page, and every module that `sslts` offers has a page."""
         reference.write_pages(tmp_path / "api")
         documented = {id(name.value) for name in reference.collect_names()}
         for info in pkgutil.walk_packages(sslts.__path__, "sslts."):
@@ -179,7 +179,7 @@ def test_example(name, words, written, tmp_path):
 
 @pytest.mark.parametrize("name", ["views", "metrics", "thresholds"])
 def test_quick_example(name, tmp_path, monkeypatch):
-    """These examples run inside the test, because a new process would import for longer than they run."""
+    """These examples run inside the test, because the imports of a new process take longer than the examples."""
     monkeypatch.chdir(tmp_path)
     with mpl.rc_context({"backend": "Agg"}):
         runpy.run_path(str(ROOT / "examples" / f"plot_{name}.py"), run_name="__main__")

@@ -1,8 +1,8 @@
-"""Every guard at every entry point: what is refused or warned of on one path is so on all.
+"""Every guard at every entry point: all entry points raise or warn alike for the same hostile input.
 
 `GUARDS` are hostile inputs, `ENTRY_POINTS` are the ways into the package. Each pair is a test. A guard says what it
-expects everywhere (`default`), and names the entry points at which something else is right, with the reason. An entry
-point that is added here meets every guard; a guard that is added here meets every entry point.
+expects everywhere (`default`), and names the exceptions: entry points with another right behavior, and the reason. An
+entry point that is added here meets every guard; a guard that is added here meets every entry point.
 """
 
 import re
@@ -33,7 +33,7 @@ X2 = np.stack([X, -X], axis=1)
 FAST = {"network": TINY, "max_steps": 2, "batch_size": 2, "random_state": 0, "sampling_rate": 100}
 
 
-# --- what is expected of a pair ----------------------------------------------------------------------------------
+# --- the expected behavior of a pair ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Warns:
 
 @dataclass(frozen=True)
 class Works:
-    """The call works without a warning about the input; why that is right here is said."""
+    """The call works without a warning about the input; ``why`` gives the reason."""
 
     why: str
 
@@ -75,7 +75,7 @@ class Works:
 
 @dataclass(frozen=True)
 class Absent:
-    """The hostile part does not reach this entry point, which takes nothing of its kind."""
+    """The entry point does not take the hostile part of the input, such as labels."""
 
     why: str
 
@@ -88,12 +88,12 @@ Expected = Raises | Warns | Works | Absent
 
 @dataclass(frozen=True)
 class Guard:
-    """A hostile input: what it makes of recordings and labels, and what is expected."""
+    """A hostile input: changed recordings and labels, and the expected behavior."""
 
     change: Callable[[], tuple[Any, Any]]
     default: Expected
     at: Mapping[str, Expected] = field(default_factory=dict)
-    fitted: str = "arrays"  # on what the segmenter was fitted that meets it
+    fitted: str = "arrays"  # the key in FITTED_ON of the data that the segmenter was fitted on
 
 
 # --- the ways into the package -----------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ FITTED_ON = {"arrays": X, "two channels": X2, "frames": as_frames(X2), "clock": 
 
 @pytest.fixture(scope="module")
 def models():
-    """A segmenter and a detector for each container, fitted once."""
+    """Return a segmenter and a detector for each container, fitted once."""
     mpl.use("Agg")
     found = {}
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The rules of the house: a room is entered by its face, and what no face offers is private by its name."""
+"""The rules of the package: imports go through a room's face, and a name that no face offers starts with ``_``."""
 
 import ast
 import importlib

@@ -1,8 +1,8 @@
-"""Draw the way of the data and the layers of the package, ``images/way.svg`` and ``images/layers.svg``.
+"""Draw the data flow and the layers of the package, ``images/way.svg`` and ``images/layers.svg``.
 
 ``python docs/tools/draw_pictures.py`` writes both. The layers are read from the contract in ``setup.cfg`` that
-import-linter checks, so the picture shows what is enforced; a test compares it with what is committed. Boxes carry
-their own ground, so that the pictures can be read on light and dark pages.
+import-linter checks, so the picture shows the enforced layers; a test compares it with the committed picture. Boxes
+have a background of their own, so that the pictures can be read on light and dark pages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STYLE = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif"
 
 
 def draw_box(x: float, y: float, width: float, text: str, *, ground: str = "plain", below: str = "") -> str:
-    """Return a box with a word and, smaller, a second line; it is 30 or 44 high."""
+    """Return a box with a word and a smaller second line; the box is 30 high, or 44 with a second line."""
     height, middle = (44, x + width / 2) if below else (30, x + width / 2)
     small = f'<text x="{middle}" y="{y + 34}" font-size="11" fill="{INK}" text-anchor="middle">{escape(below)}</text>'
     return (
@@ -35,7 +35,7 @@ def draw_arrow(*points: tuple[float, float]) -> str:
 
 
 def wrap(width: int, height: int, title: str, parts: list[str]) -> str:
-    """Return the picture."""
+    """Return the SVG picture made of ``parts``."""
     head = (
         '<marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0,0 L10,5 L0,10 z" fill="{LINE}"/></marker>'
@@ -51,7 +51,7 @@ def wrap(width: int, height: int, title: str, parts: list[str]) -> str:
 
 
 def draw_way() -> str:
-    """Return the picture of the way of the data: training above, prediction below."""
+    """Return the picture of the data flow: training above, prediction below."""
     label = f'<text x="{{}}" y="{{}}" font-size="12" fill="{LINE}">{{}}</text>'
     training = [
         label.format(10, 20, "fit"),
@@ -95,7 +95,7 @@ def draw_way() -> str:
         if i:
             predicting.append(draw_arrow((x - 30, 347), (x, 347)))
         x += width + 30
-    return wrap(930, 385, "The way of the data through fit and predict", training + predicting)
+    return wrap(930, 385, "The data flow through fit and predict", training + predicting)
 
 
 def read_layers() -> list[list[str]]:
@@ -131,7 +131,7 @@ def draw_layers() -> str:
 
 
 def find_ground(name: str) -> str:
-    """Return the color of a module, by its part in the way of the data."""
+    """Return the color of a module, by its part in the data flow."""
     parts = {
         "data": ("recordings", "annotations", "datasets"),
         "view": ("augment", "preprocessing"),

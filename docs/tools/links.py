@@ -1,4 +1,4 @@
-"""A Sphinx extension: a public name in code type, as `mean_iou`, links to its page of the reference."""
+"""A Sphinx extension that links public names in code type, such as `mean_iou`, to their reference pages."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from reference import collect_names, list_modules
 
 
 class LinkNames(SphinxTransform):
-    """Make a reference of every literal that is a public name, a module, or a call of one without arguments."""
+    """Turn each literal that is a public name or a module, also with ``()`` behind it, into a link."""
 
     default_priority = 400  # before references are resolved
 
     def apply(self, **kwargs: Any) -> None:  # noqa: ARG002
-        """Change the page's literals."""
+        """Link the literals of a page."""
         for literal in list(self.document.findall(nodes.literal)):
             text = literal.astext().removesuffix("()")
             path, kind = _TARGETS.get(text, (None, None))

@@ -1,7 +1,8 @@
-"""Measure the house: how much code there is, where it stands, and what of it is offered.
+"""Measure the package: number of lines and files, sizes of functions, and public names outside of ``__all__``.
 
-``python docs/tools/measure_house.py`` prints the figures of this checkout; with a folder as argument, those of the
-package in it. ``--visits`` prints instead the files that X and y visit in ``fit``, and X in ``predict_segments``.
+``python docs/tools/measure_house.py`` prints the figures of this checkout; with a folder as argument, it prints the
+figures of the package in the folder. ``--visits`` prints instead the files that X and y visit in ``fit``, and that X
+visits in ``predict_segments``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def count_code(text: str) -> set[int]:
-    """Return the lines that hold a token that is neither a comment nor part of a docstring."""
+    """Return the numbers of the lines with code, which is neither comment nor docstring."""
     lines: set[int] = set()
     docs = {line for node in find_docstrings(ast.parse(text)) for line in range(node.lineno, node.end_lineno + 1)}
     skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
@@ -89,7 +90,7 @@ def measure(package: Path) -> dict[str, Any]:
 
 
 def trace_visits(package: Path) -> None:
-    """Print the files that recordings and labels visit, in order, with how often they come back."""
+    """Print the files that recordings and labels visit, in order, with the number of visits."""
     sys.path.insert(0, str(package.parent))
     import sslts
     from sslts.datasets import make_recordings
@@ -99,7 +100,7 @@ def trace_visits(package: Path) -> None:
     kinds = ("Recordings", "LabelRuns", "NormalizedRecordings", "Problem", "SegmentStatistics")
 
     def carries(frame: Any) -> bool:
-        """Return whether an argument of a call is the data, or a value that was made of them."""
+        """Return whether an argument of a call is the data, or a value made from the data."""
         names = frame.f_code.co_varnames[: frame.f_code.co_argcount + frame.f_code.co_kwonlyargcount]
         values = [frame.f_locals.get(name) for name in names]
         return any(value is X or value is y or type(value).__name__ in kinds for value in values)

@@ -1,7 +1,7 @@
-"""The reference: a page for every public name, and what `conf.py` and the tests need to know of it.
+"""Pages of the reference, one for every public name, and the list of public names for `conf.py` and the tests.
 
-What is public is read from the package, so that nothing can be forgotten: the names in ``__all__`` of a module, or, of
-a module without it, the functions and classes that it defines itself.
+The public names are read from the package, so that no name is forgotten: the names in ``__all__`` of a module or, if a
+module has no ``__all__``, the functions and classes that the module defines itself.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import sslts
 
-# Modules for those who extend the package; `sslts` does not offer them as attributes.
+# Modules for extensions of the package; they are not attributes of `sslts`.
 FOR_EXTENSIONS = ("sslts.annotations", "sslts.prediction", "sslts.recipes", "sslts.recordings", "sslts.training")
 
 
 class Name(NamedTuple):
-    """A public name: where it is documented, and what it is."""
+    """A public name: the module that documents it, and its value."""
 
     module: str
     name: str
@@ -33,7 +33,7 @@ class Name(NamedTuple):
 
 
 def list_modules() -> list[str]:
-    """Return the names of the public modules: the package, what it offers, and every adapter."""
+    """Return the names of the public modules: the package, its public modules, and every adapter."""
     adapters = importlib.import_module("sslts.adapters")
     found = [f"sslts.{name}" for name in sslts._MODULES]
     found += [info.name for info in pkgutil.iter_modules(adapters.__path__, "sslts.adapters.")]
@@ -53,7 +53,7 @@ def list_names(module: ModuleType) -> list[str]:
 
 
 def collect_names() -> list[Name]:
-    """Return every public name once: where a shorter path leads to it, there."""
+    """Return every public name once, with its shortest path."""
     found: dict[int, Name] = {}
     for path in list_modules():
         module = importlib.import_module(path)
@@ -64,7 +64,7 @@ def collect_names() -> list[Name]:
 
 
 def list_methods(cls: type) -> list[str]:
-    """Return the public methods and properties that the package itself gives a class, as they stand in the source."""
+    """Return the public methods and properties that this package defines for a class, in the order of the source."""
     found: dict[str, None] = {}
     for base in reversed(cls.__mro__):
         if base.__module__.split(".")[0] != "sslts":
@@ -97,7 +97,7 @@ def write_page(name: Name) -> str:
 
 
 def write_module(path: str, names: list[Name]) -> str:
-    """Return the page of a module: what it says of itself, and a table of its names."""
+    """Return the page of a module: its docstring and a table of its names."""
     lines = [path, "=" * len(path), "", f".. automodule:: {path}", "", ".. list-table::", "   :widths: 40 60", ""]
     for name in names:
         role = "class" if inspect.isclass(name.value) else "func" if inspect.isroutine(name.value) else "data"
@@ -107,7 +107,7 @@ def write_module(path: str, names: list[Name]) -> str:
 
 
 def write_pages(folder: Path) -> None:
-    """Write the reference into a folder; pages that did not change keep their date, others' are removed."""
+    """Write the reference into a folder. Unchanged pages keep their date; pages of removed names are deleted."""
     names = collect_names()
     modules = [path for path in list_modules() if any(name.module == path for name in names)]
     pages = {name.path: write_page(name) for name in names}

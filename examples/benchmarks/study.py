@@ -81,7 +81,7 @@ class PseudoLabelWatch(Callback):
 
 
 def judge_pseudo_labels(truth: np.ndarray, proba: np.ndarray, threshold: float) -> dict[str, float | None]:
-    """Return the shares of believed and of right believed samples: near a boundary, inside, and in total."""
+    """Return the share of confident samples and their accuracy: near a boundary, inside, and in total."""
     near = np.stack([find_near_boundaries(labels) for labels in truth])
     known, sure, right = truth >= 0, proba.max(-1) >= threshold, proba.argmax(-1) == truth
     figures: dict[str, float | None] = {}

@@ -31,7 +31,7 @@ class Condition:
     unit : str
         Unit of labeling: ``patient``, ``lead``, ``window``, ``segment``.
     foreign : float
-        Share of foreign recordings among the unlabeled ones.
+        Share of foreign recordings among the unlabeled recordings.
     share : float or None
         Share of the time that the pattern fills (``rare``).
     wrong : float

@@ -105,7 +105,7 @@ def shift_boundaries(y: np.ndarray, milliseconds: float, rng: np.random.Generato
 
 
 def replace_recordings(x: np.ndarray, few: np.ndarray, hidden: np.ndarray, condition: Condition) -> np.ndarray:
-    """Replace a share of the unlabeled recordings in ``x`` by foreign ones; return the truth, with -1 for these."""
+    """Replace a share of the unlabeled ``x`` by foreign recordings; return the truth, -1 in foreign recordings."""
     free = np.flatnonzero((few < 0).all(1))
     rng = np.random.default_rng(300 + condition.split)
     gone = rng.choice(free, round(condition.foreign * len(free)), replace=False)
@@ -125,7 +125,7 @@ def make_rare(condition: Condition) -> Task:
 
 
 def make_leads(condition: Condition, ludb: Any) -> tuple[Task, Task]:
-    """Return the recordings of the earlier customer (lead II) and of the new one (leads V2 and V5 of others)."""
+    """Return recordings of the earlier customer (lead II) and of the new customer (leads V2 and V5, other patients)."""
     X, y, groups, _ = ludb
     patients = split_patients(condition.split)
     order = patients["train"]
@@ -149,7 +149,7 @@ def make_leads(condition: Condition, ludb: Any) -> tuple[Task, Task]:
 
 
 def make_sensor(condition: Condition) -> tuple[Task, Task]:
-    """Return synthetic recordings of one sensor, and of another that is noisier, smoother and upside down."""
+    """Return synthetic recordings of one sensor, and of another sensor: noisier, smoother and upside down."""
     tasks = []
     for of_new in (False, True):
         parts = []
@@ -172,6 +172,6 @@ def change_sensor(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def pool_customers(old: Task, new: Task) -> Task:
-    """Return the new customer's task with the earlier one's recordings and labels added."""
+    """Return the new customer's task with the earlier customer's recordings and labels added."""
     together = [np.concatenate([getattr(old, name), getattr(new, name)]) for name in ("X", "y", "hidden")]
     return Task(*together, new.validation, new.test)

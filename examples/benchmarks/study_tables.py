@@ -106,7 +106,7 @@ def tabulate_efficiency(results: Results) -> str:
 
 
 def tabulate_needs(results: Results) -> str:
-    """Return the table of part 1: labels needed for a score near that of all labels of the same split."""
+    """Return the table of part 1: labels needed for a score near the score of all labels, on the same split."""
     curve = results.curve()
     ceiling = curve[(curve["estimator"] == NAMES["supervised"]) & (curve["labels"] == N_TRAIN)]
     if ceiling.empty or curve["split"].nunique() < 2:
@@ -185,7 +185,7 @@ def list_limits() -> list[tuple[str, dict[str, Any]]]:
 
 
 def tabulate_limits(results: Results) -> str:
-    """Return the table of part 4: scores, and the mask rate and background share that the training shows."""
+    """Return the table of part 4: scores, and the last mask rate and background share of the training."""
     rows = []
     for words, where in list_limits():
         alone_where = {name: value for name, value in where.items() if name != "foreign"}

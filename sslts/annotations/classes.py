@@ -55,7 +55,7 @@ def warn_of_lost_background(labels: LabelRuns, classes: np.ndarray, background: 
     """
     if background is None or background in classes or len(classes) == 1:  # find_classes warns of a single class
         return
-    before, after = labels.neighbours
+    before, after = labels.neighbors
     known = labels.value >= 0
     touch = known & ((before >= 0) | (after >= 0))
     whole = known & (labels.size == labels.lengths[labels.recording])

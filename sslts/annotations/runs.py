@@ -103,7 +103,7 @@ class LabelRuns:
         return self.count_samples() > 0
 
     @property
-    def neighbours(self) -> tuple[np.ndarray, np.ndarray]:
+    def neighbors(self) -> tuple[np.ndarray, np.ndarray]:
         """Labels of the runs before and after each run, (R,) each; ``-1`` at the ends of a recording."""
         before, after = np.roll(self.value, 1), np.roll(self.value, -1)
         filled = np.diff(self.first) > 0

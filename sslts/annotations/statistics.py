@@ -135,7 +135,7 @@ def measure_runs(
         raise ValueError(
             f"labels has label {unknown[0]}, which is not in classes={known.tolist()}; add it, or set the label to -1."
         )
-    before, after = labels.neighbours
+    before, after = labels.neighbors
     whole = labeled & (before >= 0) & (after >= 0)
     joined = labeled & (after >= 0)
     pairs = np.zeros((known.size, known.size), dtype=np.int64)

@@ -60,7 +60,7 @@ def _fetch_all(cache: Any, names: list[str]) -> None:
 
     folder = Path(cache.abspath)
     for parent in {(folder / name).parent for name in names}:
-        parent.mkdir(parents=True, exist_ok=True)  # before the threads start, which would race to make it
+        parent.mkdir(parents=True, exist_ok=True)  # made before the threads start, else they race to make it
     complete = all((folder / name).is_file() for name in names)
     executor = ThreadPoolExecutor(_N_THREADS)
     try:

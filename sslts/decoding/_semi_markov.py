@@ -23,13 +23,13 @@ CLASS_INDEX = np.int16  # one number per sample and class, so it is small; int8 
 class Table(NamedTuple):
     """Log-probabilities of the lengths of a class, in the order that the recursion needs."""
 
-    size: int  # D
-    falling: np.ndarray  # (D,): of exactly D, ..., 1 samples
-    rising: np.ndarray  # (D,): of at least D, ..., 1 samples
-    excess: np.ndarray  # (D + 1,): of at least minus of exactly 1, ..., D + 1 samples
-    spanning: np.ndarray  # (D,): of D, ..., 1 samples anywhere within a segment, minus `rising`
-    decay: float  # change per sample in the tail
-    endless: float  # of continuing minus of ending, in the tail
+    size: int  # D, the longest length in the table
+    falling: np.ndarray  # (D,): log-probability of exactly D, ..., 1 samples
+    rising: np.ndarray  # (D,): log-probability of at least D, ..., 1 samples
+    excess: np.ndarray  # (D + 1,): log-probability of at least n samples minus exactly n samples, n = 1, ..., D + 1
+    spanning: np.ndarray  # (D,): log-probability of D, ..., 1 samples anywhere within a segment, minus `rising`
+    decay: float  # change of the log-probability per sample in the tail
+    endless: float  # log-probability of continuing minus log-probability of ending, in the tail
 
     @classmethod
     def build(cls, durations: DurationModel) -> Table:

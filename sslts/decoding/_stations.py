@@ -64,7 +64,7 @@ class HysteresisDecoding(Decoding):
         self.proba = np.empty((0, n_classes))
 
     def _cap_length(self, length: int) -> int:
-        """Return a length, limited to that of the longest recording if it is known."""
+        """Return a length, limited to the length of the longest recording if the longest length is known."""
         return length if self.longest is None else min(length, self.longest)
 
     def make_last(self) -> _ShortRunMerger | _ShortRunFilter:

@@ -155,8 +155,8 @@ class Hysteresis(Decoder):
         """Number of later samples after which a label is final."""
         worst = {name: max(self._count_samples(name, key) for key in self._list_keys()) for name in _LENGTHS}
         no_background = self.statistics is not None and self.statistics.background_index is None
-        # min_length counts for a run of one class, for a run of combined labels and, without a background, for the
-        # short runs that wait at the start.
+        # min_length delays a label twice: in a run of one class and in a run of combined labels. Without a background,
+        # it delays a label once more: short runs wait at the start.
         return worst["min_gap"] + (3 if no_background else 2) * worst["min_length"] + worst["pad"]
 
     def for_segments(self, statistics: SegmentStatistics) -> Self:
@@ -177,7 +177,7 @@ class Hysteresis(Decoder):
         return self._start()
 
     def _start(self, longest: int | None = None) -> HysteresisDecoding:
-        """Return a new decoding, of recordings of at most ``longest`` samples if that is known."""
+        """Return a new decoding, for recordings of at most ``longest`` samples; None if the length is unknown."""
         n_classes = None if self.statistics is None else len(self.statistics.classes)
         background = 0 if self.statistics is None else self.statistics.background_index
         return HysteresisDecoding(self._list_rules, n_classes=n_classes, background=background, longest=longest)

@@ -174,7 +174,7 @@ def _choose_pairs(t: np.ndarray, p: np.ndarray, weight: np.ndarray) -> tuple[np.
 
     The weight of a pair is from 0 to 1.
     """
-    crowded = (np.bincount(t)[t] > 1) | (np.bincount(p)[p] > 1)  # none if every overlap exceeds one half
+    crowded = (np.bincount(t)[t] > 1) | (np.bincount(p)[p] > 1)  # no pair is crowded if every overlap exceeds 1/2
     if not crowded.any():
         return t, p
     candidates = t[crowded], p[crowded], weight[crowded]

@@ -1,4 +1,4 @@
-"""Tallies: the numbers of each recording from which a metric is computed, and what all tallies share."""
+"""Tallies: the numbers of each recording from which a metric is computed, and functions for all tallies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,7 +107,7 @@ def tallied(tally: Callable[..., Tally]) -> Callable[[_Metric], _Metric]:
 
 
 def find_tally(metric: Callable[..., Any]) -> Callable[..., Tally] | None:
-    """Return the tally of a metric, or None; a `functools.partial` with keywords alone has that of its function."""
+    """Return the tally of a metric, or None; a `functools.partial` with only keywords has its function's tally."""
     function = metric.func if isinstance(metric, partial) and not metric.args else metric
     owned = getattr(function, "tally", None)
     # functools.wraps copies the attribute to the wrapper, which may score differently: check the owner.
@@ -122,7 +122,7 @@ class _OwnedTally(NamedTuple):
 
 
 def warn_empty(reason: str) -> None:
-    """Warn that there is nothing to score, with the reason."""
+    """Warn that the result is nan or empty, for the given reason."""
     warn(f"{reason}; the result is nan or empty.")
 
 

@@ -57,7 +57,7 @@ def reliability_curve(
 def read_confidence(
     y_true: Any, y_proba: Any, classes: Sequence[int] | None = None, label: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probability of the most probable class, or of `label`, at each labeled sample, and if it is right.
+    """Return the probability of the most probable class (or `label`) at each labeled sample, and if the class is right.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def expected_calibration_error(
 ) -> float:
     """Return the expected calibration error: the mean gap between confidence and accuracy, over all samples.
 
-    The confidence is the probability of the most probable class; the gap is that of the sample's bin.
+    The confidence is the probability of the most probable class; the gap is the gap of the sample's bin.
 
     Parameters
     ----------

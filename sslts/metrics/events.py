@@ -167,7 +167,7 @@ def event_f1(
 
 
 def _tally_hits(found: Comparison, hits: np.ndarray, average: str | None, zero_division: float) -> Tally:
-    """Return a tally of segments: the found true ones, and the true plus predicted ones, of each class.
+    """Return a tally of segments: the found true segments, and the true plus predicted segments, of each class.
 
     ``hits`` are indices of the true segments that are found.
     """

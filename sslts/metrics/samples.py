@@ -189,7 +189,7 @@ def frame_f1(
 
 
 def _tally_samples(y_true: Any, y_pred: Any, finish: Callable[..., Any], leave_out: int | None = None) -> Tally:
-    """Return a tally of labeled samples: the correct ones, and the true plus predicted ones, of each class."""
+    """Return a tally of labeled samples: the correct samples, and the true plus predicted samples, of each class."""
     true, pred, offsets = pool_labels(y_true, y_pred)
     labeled = true >= 0
     n = offsets.size - 1

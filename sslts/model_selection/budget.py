@@ -100,7 +100,7 @@ def labels_needed(
 def _find_crossing(labels: np.ndarray, score: np.ndarray, target: float) -> float:
     """Return the number of labels at which the monotone curve reaches the target."""
     rising = isotonic_regression(score).x
-    reached = rising >= target - 1e-12 * max(1.0, abs(target))  # rounding may put a mean of equal scores below them
+    reached = rising >= target - 1e-12 * max(1.0, abs(target))  # a mean of equal scores may be rounded down
     if not reached[-1]:
         return math.inf
     at = int(np.argmax(reached))

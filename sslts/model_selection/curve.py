@@ -44,7 +44,7 @@ def label_efficiency_curve(
     file: str | os.PathLike[str] | None = None,
     verbose: int = 0,
 ) -> pd.DataFrame:
-    """Return the scores of estimators that are fitted on few labels and on more, on held-out recordings.
+    """Return the scores, on held-out recordings, of estimators that are fitted on few labels and on more labels.
 
     In each split, the first ``n_labeled`` recordings of a random order keep their labels, and the labels of all other
     training recordings are hidden. All estimators get the same recordings and the same labels. The recordings that are
@@ -202,7 +202,7 @@ def _check_counts(counts: Any, name: str, least: int) -> list[int]:
 
 
 def _list_unlabeled(counts: Any) -> list[int | None]:
-    """Return the numbers of unlabeled recordings; None stands for all."""
+    """Return the numbers of unlabeled recordings; None means all."""
     return [None] if counts is None else [*_check_counts(counts, "n_unlabeled", 0)]
 
 

@@ -244,7 +244,7 @@ def _cover_classes(held: pd.DataFrame, order: np.ndarray, kept: int, name: str) 
 
 
 def _search_cover(held: np.ndarray, size: int) -> list[int] | None:
-    """Return at most ``size`` rows that together hold every class; None if none is found in `_MAX_TRIALS` trials."""
+    """Return at most ``size`` rows that together hold every class; None if `_MAX_TRIALS` trials find no such rows."""
     rows = np.sort(np.unique(held, axis=0, return_index=True)[1])  # the first of all units with the same classes
     sets, trials = held[rows], 0
 

@@ -49,7 +49,7 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         rows = inner.history_.tail(1).to_dict("records")
         card["end of training"] = {str(k): _round(v) for row in rows for k, v in row.items() if v == v}
     given = dict(sorted(inner.get_params(deep=False).items()))
-    init = given.pop("init", None)  # the model of another customer: show no parameters of it
+    init = given.pop("init", None)  # the model of another customer: do not show its parameters
     card["parameters"] = {name: repr(value) for name, value in given.items()}
     card["parameters"]["init"] = None if init is None else f"a fitted {type(init).__name__}"
     return card

@@ -1,4 +1,4 @@
-"""Upgrades of headers: how a file of an earlier format becomes one of the next.
+"""Upgrades of headers, each from one file format to the next.
 
 To change the format, add one function to `UPGRADES`: the format that files are written in follows from the table. An
 upgrade changes the JSON header alone, and needs no other part of the package.
@@ -15,7 +15,7 @@ Header = dict[str, Any]
 
 
 def _name_labeled_loss(header: Header) -> Header:
-    """Name the labeled loss, which format 1 did not: it was the cross-entropy, whatever the default is today."""
+    """Add the labeled loss: format 1 did not store it, and always used the cross-entropy."""
     loss = {"$": "recipe", "class": "CrossEntropy", "fields": {"label_smoothing": 0.0}}
     for segmenter in _find_segmenters(header.get("model")):
         if "network" in segmenter["params"]:
@@ -28,7 +28,7 @@ def _name_labeled_loss(header: Header) -> Header:
 
 
 def _find_segmenters(coded: Any) -> Iterator[Header]:
-    """Yield all segmenters in an encoded value, outer ones first."""
+    """Yield all segmenters in an encoded value, outer segmenters first."""
     if isinstance(coded, dict):
         if coded.get("$") == "segmenter":
             yield coded
@@ -39,5 +39,5 @@ def _find_segmenters(coded: Any) -> Iterator[Header]:
             yield from _find_segmenters(value)
 
 
-# The function that turns a header of each format into one of the next.
+# For each format, the function that turns its header into a header of the next format.
 UPGRADES: dict[int, Callable[[Header], Header]] = {1: _name_labeled_loss}

@@ -132,7 +132,7 @@ class Encoder:
         name = _get_name(type(value))
         which = {"class": name} if name else {"foreign": self._note(type(value))}
         given = value.get_params(deep=False)
-        if getattr(given.get("init"), "init", None) is not None:  # the start of the start model is not needed
+        if getattr(given.get("init"), "init", None) is not None:  # leave out the start model of the start model
             given["init"] = copy.copy(given["init"])
             given["init"].init = None
         callbacks = given.get("callbacks") or []
@@ -206,7 +206,7 @@ def _has_learnt(value: Any) -> bool:
 
 
 def get_import_path(value: Any) -> str:
-    """Return ``module.name`` of a class or function; for another object, of its class."""
+    """Return ``module.name`` of a class or function; for another object, ``module.name`` of its class."""
     named = value if hasattr(value, "__qualname__") else type(value)
     return f"{getattr(named, '__module__', None) or type(named).__module__}.{named.__qualname__}"
 
@@ -349,7 +349,7 @@ def _call(cls: Callable[..., Any], fields: dict[str, Any], name: str) -> Any:
         raise PersistenceError(f"{name} can't be built from the fields in the file: {error}.") from error
 
 
-# Modules with classes of this package. They are named and not imported, because some stand above this module.
+# Modules with classes of this package. Names avoid an import here: some of these modules are in a higher layer.
 _HOMES = (
     "sslts.networks",
     "sslts.augment",

@@ -21,7 +21,7 @@ from sslts._files import check_place, replace_file, shorten_name
 from sslts.persistence._upgrades import UPGRADES
 
 FORMAT = max(UPGRADES) + 1
-_LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
+_LARGEST_HEADER = 100_000_000  # bytes; the limit of safetensors itself
 _BLANK = "0" * 64
 _NEAR = 256  # the checksum is within the first bytes
 _MARK = b'"sslts":"{\\"sha256\\":\\"'

@@ -172,8 +172,8 @@ def _refuse_foreign(coded: Any, known: set[str]) -> None:
     if missing:
         wanted = ", ".join(f"{name!r}: ..." for name in missing)
         raise PersistenceError(
-            f"it names objects from outside sslts: {', '.join(missing)}. A file can not import objects; if you trust "
-            f"the file, pass objects={{{wanted}}}."
+            f"the file names objects from outside sslts: {', '.join(missing)}. A file cannot import objects; if you "
+            f"trust the file, pass objects={{{wanted}}}."
         )
 
 

@@ -82,7 +82,7 @@ def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bo
         return figure, list(column[:, 0])
     cell = ax.get_subplotspec()
     if cell is None:
-        raise ValueError("ax lies in no grid, so it can't be split; pass an axes made by plt.subplots, or None.")
+        raise ValueError("ax is not in a grid, so it can't be split; pass an axes made by plt.subplots, or None.")
     figure = ax.figure
     ax.set_axis_off()
     grid = GridSpecFromSubplotSpec(len(heights), 1, subplot_spec=cell, height_ratios=heights)

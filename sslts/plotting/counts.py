@@ -127,7 +127,7 @@ class CountDisplay:
             pairs = pd.DataFrame({"true": self.true[k], "predicted": self.predicted[k]})
             sizes = pairs.groupby(["true", "predicted"]).size().reset_index(name="n")
             exact = (pairs["true"] == pairs["predicted"]).mean()
-            # Classes stand side by side: their discs would hide each other.
+            # Draw the classes side by side, else their discs hide each other.
             shift = 0.18 * (i - (len(classes) - 1) / 2) / max(len(classes) / 3, 1)
             self.ax_.scatter(
                 sizes["true"] + shift,

@@ -12,7 +12,7 @@ from sslts.decoding import predict_both
 from sslts.plotting._style import color_classes, split_axes, thin_curve, thin_runs
 from sslts.recordings import Recordings, as_recordings, check_sampling_rate
 
-_MAX_RATIO = 10  # between the ranges of two channels: on a common scale, the smaller channel would look flat
+_MAX_RATIO = 10  # ratio of two channels' ranges; above it, a common scale would make the smaller channel flat
 
 
 class SegmentationDisplay:

@@ -40,7 +40,7 @@ class StreamSegmenter:
         `DurationViterbi` with a ``max_latency``. For a pipeline, pass its last step and push transformed chunks.
     location, scale : float or array-like of shape (C,), default=None
         Mean and standard deviation of the signal; required if the segmenter has ``normalization="recording"``, because
-        a stream can not measure the whole signal. Measure them on earlier recordings. ``scale`` is above 0.
+        a stream can't measure the whole signal. Measure them on earlier recordings. ``scale`` is above 0.
     block : int or None, default=None
         Samples in each run of the network, 1 or more. Smaller blocks give earlier results and cost more time, because
         each run also reads a receptive field on both sides. None takes the length of one receptive field.

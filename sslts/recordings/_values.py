@@ -152,7 +152,7 @@ def measure_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fits_float32(low: np.ndarray, high: np.ndarray, *, largest: float = LARGEST) -> np.ndarray:
-    """Return, elementwise, whether float32 can hold signals whose values range from ``low`` to ``high``.
+    """Return elementwise whether float32 can hold signals whose values range from ``low`` to ``high``.
 
     A signal does not fit if a value is not finite or larger than ``largest``, or if all values are smaller than
     float32's smallest normal number and would be rounded away. A signal of zeros fits.

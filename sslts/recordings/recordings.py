@@ -123,7 +123,7 @@ class Recordings:
         return replace(self, sources=sources, lengths=self.lengths[list(kept)], index=None, times=times, instances=None)
 
     def list_items(self, kept: Sequence[int]) -> list[Any]:
-        """Return some of the recordings as a list, with the names of their channels and the clock that they have.
+        """Return some of the recordings as a list, with the names of their channels and their clocks.
 
         Examples
         --------
@@ -197,7 +197,7 @@ class Recordings:
         raise ValueError(f"{self.name}: recording {i} {describe_unfit(values)}")
 
     def check_channels(self, wanted: int, who: str) -> None:
-        """Raise ValueError if the number of channels is not ``wanted``, with which ``who`` was fitted."""
+        """Raise ValueError if the number of channels is not ``wanted``; ``who`` names the fitted estimator."""
         if self.n_channels != wanted:
             swapped = (self.lengths == wanted).all()
             raise ValueError(

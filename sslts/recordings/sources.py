@@ -98,7 +98,9 @@ def read_source(source: Any, start: int, stop: int) -> np.ndarray:
     wanted = (*source.shape[:-1], stop - start)
     part = np.asarray(source[start:stop] if len(wanted) == 1 else source[:, start:stop])
     if part.shape != wanted:
-        raise OSError(f"it returned shape {part.shape} instead of {wanted}, so it has changed since it was passed")
+        raise OSError(
+            f"the source returned shape {part.shape} instead of {wanted}, so the source has changed since it was passed"
+        )
     array = source.array if isinstance(source, _Row) else source
     if type(array).__module__.startswith("zarr.") and _may_be_missing(part, array.fill_value):
         _check_zarr_exists(array)

@@ -60,7 +60,7 @@ class SavableNetwork(Savable):
             return {}
         names = fitted.get("channel_names_")
         if not all(isinstance(name, (str, int, float)) for name in names or ()):
-            fitted["channel_names_"] = None  # a file can not hold other names, such as dates
+            fitted["channel_names_"] = None  # a file can't hold other names, such as dates
         return {**fitted, "net_": get_net_state(self.net_)}
 
     def _set_fitted(self, fitted: dict[str, Any]) -> None:

@@ -425,7 +425,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         (batch,) = dataset.iterate(0, 1)
         length = batch.labeled.x.shape[-1]
         cells = len(batch.labeled.x) * math.ceil(length / read_size(net.module_, "stride"))
-        if cells < 2:  # BatchNorm can not compute a variance
+        if cells < 2:  # BatchNorm can't compute a variance
             raise ValueError(
                 f"batch_size={self.batch_size} with windows of {length} samples gives the network one cell per batch; "
                 "raise batch_size or window_length."
@@ -469,7 +469,7 @@ class _ModuleFactory:
 
     def __call__(self) -> nn.Module:
         module, self._module = self._module, None
-        assert module is not None, "a fitted net can not be initialized again; fit the segmenter"
+        assert module is not None, "a fitted net can't be initialized again; fit the segmenter"
         return module
 
 

@@ -112,8 +112,8 @@ def _check_fields(cls: type[ParameterizedEstimator]) -> None:
 
 
 def _resolve_annotations(cls: type) -> None:
-    """Give the constructor types in place of their names, which the module of a subclass may not know."""
-    with contextlib.suppress(NameError):  # a type that is imported for type checkers only stays a name
+    """Replace type names in the constructor by the types, because the module of a subclass may not know the names."""
+    with contextlib.suppress(NameError):  # a type that only type checkers import stays a name
         hints, init = get_type_hints(cls), cls.__init__  # type: ignore[misc]
         init.__annotations__ = {name: hints.get(name, kind) for name, kind in init.__annotations__.items()}
 

@@ -311,7 +311,7 @@ class _KeepCheckpoints(Callback):
 
 
 def _measure_agreement(segmenter: Any, checkpoints: list[dict[str, Any]], recordings: Recordings) -> np.ndarray:
-    """Return, per recording, the mean IoU between final prediction and checkpoint predictions (ST++).
+    """Return the mean IoU between final prediction and checkpoint predictions of each recording (ST++).
 
     The weights of the segmenter are restored afterwards.
     """
@@ -344,7 +344,7 @@ def _choose_samples(unlabeled: list[np.ndarray], confidence: list[np.ndarray], s
 
 
 def _keep_labels(guessed: list[np.ndarray], before: list[np.ndarray]) -> list[np.ndarray]:
-    """Return the guessed labels, but keep the labels of the previous round where it had any."""
+    """Return the guessed labels, but keep the labels of the previous round where it had labels."""
     return [np.where(labels >= 0, labels, guess) for guess, labels in zip(guessed, before, strict=True)]
 
 

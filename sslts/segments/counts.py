@@ -32,7 +32,7 @@ class CountCalibration:
         Number of missed segments per real segment that is found.
     residuals : tuple of float, default=()
         For each labeled recording, the distance of the true count from the expected count, in standard deviations.
-        Empty: the interval is that of a normal distribution.
+        Empty: the interval of a normal distribution is used.
 
     References
     ----------

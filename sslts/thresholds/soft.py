@@ -1,4 +1,4 @@
-"""The weights of SoftMatch (Chen et al. 2023): lower, the further the confidence is below its mean."""
+"""The weights of SoftMatch (Chen et al. 2023): a confidence further below the mean confidence gets a lower weight."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class LossRecorder(Callback):
         self._clear()
 
     def _record_shares(self, history: Any) -> None:
-        """Record each share as a single number, because loggers can not store arrays."""
+        """Record each share as a single number, because loggers can't store arrays."""
         total = self.sums_.get("shares")
         if total is None and not self.pseudo:
             return
@@ -124,7 +124,7 @@ class StepBar(Callback):
         self.bar_ = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "bar_": None}  # an open bar can not be copied
+        return {**self.__dict__, "bar_": None}  # an open bar can't be copied
 
 
 def make_schedule(lr: float, max_steps: int) -> LRScheduler:

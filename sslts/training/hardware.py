@@ -83,7 +83,7 @@ def _computes_bfloat16_fast() -> bool:
 
 
 def _name_vendor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the vendor of the CPU as the operating system names it, or an empty text if it does not."""
+    """Return the vendor of the CPU as the operating system names it; empty if unknown."""
     if cpuinfo.exists():
         return next((line for line in cpuinfo.read_text().splitlines() if line.startswith("vendor_id")), "")
     return platform.processor()

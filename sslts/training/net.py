@@ -224,7 +224,7 @@ class SegmentationNet(NeuralNet):
         return self.module_.named_parameters()
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
-        """Run the remaining logging intervals: all of them, or those after a checkpoint."""
+        """Run the remaining logging intervals: all intervals, or the intervals after a checkpoint."""
         if epochs is None:
             epochs = 0 if self.step_ >= self.max_steps else self.max_epochs - self.step_ // self.log_every
         self.interrupted_ = False

@@ -53,7 +53,7 @@ def test_a_table_is_a_list_of_its_rows(labels):
 
 @given(LABELS)
 def test_neighbors_end_at_the_ends_of_a_recording(labels):
-    before, after = LabelRuns.from_labels(labels).neighbours
+    before, after = LabelRuns.from_labels(labels).neighbors
     wanted = [[-1, *find_runs(y)[2], -1] for y in labels]
     assert before.tolist() == [int(k) for values in wanted for k in values[:-2]]
     assert after.tolist() == [int(k) for values in wanted for k in values[2:]]
@@ -73,4 +73,4 @@ def test_empty_recordings_have_no_runs():
     assert len(LabelRuns.from_labels([])) == 0
     runs = LabelRuns.from_labels([np.array([], dtype=int), np.array([0, 1]), np.array([], dtype=int)])
     assert (runs.size.tolist(), runs.labeled.tolist()) == ([1, 1], [False, True, False])
-    assert [one.tolist() for one in runs.neighbours] == [[-1, 0], [1, -1]]
+    assert [one.tolist() for one in runs.neighbors] == [[-1, 0], [1, -1]]

@@ -6,7 +6,7 @@ from sslts.metrics import expected_calibration_error, reliability_curve
 
 @pytest.fixture
 def calibrated():
-    """Ragged recordings whose labels are drawn from their probabilities."""
+    """Return ragged recordings whose labels are drawn from their probabilities."""
     rng = np.random.default_rng(0)
     proba = [rng.dirichlet([1, 1, 1], n) for n in (4000, 1000, 3000)]
     truth = [np.array([rng.choice([0, 2, 5], p=p) for p in one]) for one in proba]

@@ -37,7 +37,7 @@ class TestEventF1:
             (np.array([[s, e] for s, e, _ in side], dtype=float), np.array([100.0 * 2.0**v for _, _, v in side]))
             for side in (true, pred)
         ]
-        # A pitch stands for a class. mir_eval needs a ratio above 0 and takes the larger of the two tolerances.
+        # A pitch represents a class. mir_eval needs a ratio above 0 and takes the larger of the two tolerances.
         options = {"offset_ratio": None} if offset is None else {"offset_ratio": 1e-9, "offset_min_tolerance": offset}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -73,7 +73,7 @@ class TestSegmentationDisplay:
         display = draw(SegmentationDisplay.from_estimator(segmenter, X, y, ax=left))
         assert display.figure_ is figure
         assert right.axison
-        with pytest.raises(ValueError, match="ax lies in no grid"):
+        with pytest.raises(ValueError, match="ax is not in a grid"):
             SegmentationDisplay.from_estimator(segmenter, X, y, ax=plt.figure().add_axes((0, 0, 1, 1)))
 
     @pytest.mark.parametrize(("start", "stop", "limits"), [(-100, None, (300, 400)), (-900, -350, (0, 50))])

@@ -97,7 +97,7 @@ class TestEqualsOffline:
 
     @pytest.mark.parametrize("stride", [1, 3])
     def test_chunks_of_many_blocks(self, stride):
-        """A custom network whose stride is not a power of two, and a chunk that needs several passes."""
+        """The custom network has a stride that is not a power of two, and a chunk needs several passes."""
 
         class Coarse(torch.nn.Module):
             def __init__(self, n_channels, n_classes):

@@ -149,7 +149,7 @@ REFUSED = {
     "one dimension": lambda: [(X[0], Y[0]), (pd.Series(X[0]), Y[0]), (torch.tensor(X[0]), Y[0])],
     "four dimensions": lambda: [(X[None, None], Y[:1])],
     "another number of channels than in the first recording": lambda: [([X[0], X[:2]], Y[:2])],
-    "data frames whose channel names differ from those of the first": lambda: [
+    "data frames whose channel names differ from the names of the first frame": lambda: [
         ([pd.DataFrame({"a": x, name: x}) for x, name in zip(X, "bbcb", strict=True)], Y)
     ],
     "nested lists with rows of different lengths": lambda: [([[X[0].tolist(), X[0, :3].tolist()]], Y[:1])],

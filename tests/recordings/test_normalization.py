@@ -74,7 +74,7 @@ class TestALargeOffset:
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_distant_samples_do_not_matter(self, dtype):
-        """A sensor that comes off half way leaves the first half as it was."""
+        """A sensor that comes off in the middle of a recording does not change the first half."""
         x = np.random.default_rng(0).normal(0, 0.1, 4000).astype(dtype)
         x[2500:] = 2e6
         seen = NormalizedRecordings(as_recordings(x[None]), "local", width=50)

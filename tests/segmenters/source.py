@@ -1,4 +1,4 @@
-"""An own method with a third pool of recordings: the labeled recordings of another domain take part in the loss.
+"""A custom method with a third pool of recordings: the labeled recordings of another domain take part in the loss.
 
 This file is all that the method takes; docs/contributing.md walks through it.
 """
@@ -19,7 +19,7 @@ from sslts.training import Batch, Losses, Step
 
 
 class SourceLoss(nn.Module):
-    """The loss of another criterion, and beside it the loss of the source's labeled windows."""
+    """The loss of another criterion, plus the loss of the source's labeled windows."""
 
     def __init__(self, criterion: nn.Module, weak: Any, weight: float) -> None:
         super().__init__()

@@ -97,7 +97,7 @@ def test_it_learns_from_unlabeled_recordings(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_most_starts_succeed(name):
-    """All of ten starts succeed; Mean Teacher may fail once, if it agrees with itself on swapped classes too early."""
+    """All ten starts succeed; Mean Teacher may fail once, if it agrees with itself on swapped classes too early."""
     found = []
     for seed in range(10):
         X, y, X_test, y_test = make_problem(seed)

@@ -1,4 +1,4 @@
-"""A third pool of recordings: an own method in one file, without a change to the loop, the base class or files."""
+"""A third pool of recordings: a custom method in one file, without a change to the loop, the base class or files."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def target():
 
 @pytest.fixture(scope="module")
 def source():
-    """Recordings of another sensor, upside down and longer."""
+    """Return recordings of another sensor, upside down and longer."""
     X, y = make_recordings(5, n_samples=400, random_state=1)
     return -X, y
 
@@ -51,7 +51,7 @@ def test_without_a_source_the_history_is_that_of_fixmatch(target):
 
 
 def test_the_other_pools_are_the_same_with_a_source(target, source):
-    """A third pool is drawn behind the two others, so it changes none of their windows."""
+    """A third pool is drawn after the two other pools, so the windows of the two other pools stay the same."""
     found = []
     for pools in ({}, {"source": source}):
         problem = read_problem(*target, who="FixMatchSegmenter", pools=pools)

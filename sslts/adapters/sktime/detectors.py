@@ -13,7 +13,7 @@ from sslts.segmenters import (
 
 
 class FixMatchDetector(SegmenterDetector, segmenter=FixMatchSegmenter):
-    """FixMatch: the network learns on a strong view what a teacher predicts on a weak view.
+    """FixMatch: the network learns, on a strong view, the predictions of a teacher on a weak view.
 
     See `sslts.FixMatchSegmenter` for the parameters.
 

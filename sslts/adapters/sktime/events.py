@@ -182,8 +182,8 @@ def _read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
     if _is_events(entries):
         if len(instances) > 1 and len(entries) > 1 and is_default_index(entries.index):
             raise ValueError(
-                "y does not name the instance of X of each event: its rows are only numbered. Make the instances the "
-                "first level of its index, as labels_to_events(labels, X.index) does, or pass a list of tables."
+                "y does not name the instance of X of each event: the rows of y only have numbers. Make the instances "
+                "the first level of the index of y, as in labels_to_events(labels, X.index), or pass a list of tables."
             )
         lengths = [stop - start for _, start, stop in instances]
         return _convert_events(_check_events(entries), _find_instances(entries, instances), lengths, fill=-1)
