@@ -121,7 +121,9 @@ class UNet(Recipe):
         """Return the module, with random weights from ``generator`` only."""
         with torch.device("meta"):  # no random numbers are drawn on this device
             module = self(n_channels, n_classes)
-        return draw_weights(module.to_empty(device="cpu").float(), generator)
+        # `to_empty` would do the same and import sympy, which takes a second.
+        module._apply(lambda t: torch.empty_strided(t.shape, t.stride(), dtype=t.dtype, device="cpu"))
+        return draw_weights(module.float(), generator)
 
     def for_signal(self, summary: SignalSummary) -> UNet:
         """Return this recipe with a stem stride that fits the class with the shortest segments.

@@ -51,8 +51,10 @@ class SavableNetwork(Savable):
         """Return the criterion; see `NetworkSegmenter._make_criterion`."""
 
     @abstractmethod
-    def _build_net(self, blueprint: Blueprint, module: nn.Module, criterion: nn.Module) -> SegmentationNet:
-        """Return an initialized net."""
+    def _build_net(
+        self, blueprint: Blueprint, module: nn.Module, criterion: nn.Module, *, idle: bool = False
+    ) -> SegmentationNet:
+        """Return an initialized net; with ``idle``, its optimizer is built when training begins."""
 
     def _get_fitted(self) -> dict[str, Any]:
         fitted = super()._get_fitted()
@@ -84,7 +86,7 @@ class SavableNetwork(Savable):
             # A parameter was changed after the fit, such as the threshold, so the saved state does not fit. Predictions
             # do not need the criterion and a new fit builds its own, so the criterion built here is kept.
             state = {**state, "weights": {**weights, "criterion": criterion.state_dict()}}
-        self.net_ = self._build_net(blueprint, module, criterion)
+        self.net_ = self._build_net(blueprint, module, criterion, idle=True)
         set_net_state(self.net_, state)
 
     def _make_blueprint(
