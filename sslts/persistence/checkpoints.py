@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from sslts._files import check_place
+from sslts._files import check_place, remove_leftovers
 from sslts._notices import warn
 from sslts.annotations import LabelRuns
 from sslts.persistence._card import list_versions
 from sslts.persistence._identity import check_identity, identify_run
 from sslts.persistence._nets import get_net_state, set_net_state
 from sslts.persistence._values import Decoder, Encoder, list_foreign
-from sslts.persistence.files import _remove_leftovers, read_file, write_file
+from sslts.persistence.files import read_file, write_file
 from sslts.recordings import Recordings
 from sslts.training import SegmentationNet
 
@@ -63,7 +63,7 @@ class Checkpoint(Callback):
     def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
         self.path, self.identity = path, identity
         self.seed: int | None = None  # seed of the saved run
-        _remove_leftovers(path)
+        remove_leftovers(path)
         self._saved: tuple[dict[str, Any], dict[str, Any]] | None = None
         if os.path.lexists(path):
             header, tensors = read_file(path, "checkpoint")
@@ -247,7 +247,7 @@ class SavedRounds:
             return
         check_place(path)  # before reading every sample
         self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels))
-        _remove_leftovers(path)
+        remove_leftovers(path)
         if os.path.lexists(path):
             header, tensors = read_file(path, "rounds")
             check_identity(self.identity, header["identity"], path)
