@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +63,7 @@ class SavableNetwork(Savable):
     precision: str
     precision_: str
     net_: SegmentationNet
-
-    @abstractmethod
-    def _validate_params(self) -> None:
-        """Raise if a parameter is invalid; defined by scikit-learn."""
+    _validate_params: Callable[[], None]  # of scikit-learn
 
     @abstractmethod
     def _make_criterion(self, class_weight: torch.Tensor | None, shares: torch.Tensor) -> nn.Module:
