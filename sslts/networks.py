@@ -121,7 +121,24 @@ class UNet(Recipe):
         """Return the module, with random weights from ``generator`` only."""
         with torch.device("meta"):  # no random numbers are drawn on this device
             module = self(n_channels, n_classes)
-        return draw_weights(module.to_empty(device="cpu").float(), generator)
+        # `to_empty` would do the same and import sympy, which takes a second.
+        module._apply(lambda t: torch.empty_strided(t.shape, t.stride(), dtype=t.dtype, device="cpu"))
+        return draw_weights(module.float(), generator)
+
+    def count_tensors(self) -> int:
+        """Return the number of tensors in the state of a module, without building it.
+
+        Examples
+        --------
+        >>> network = UNet(width=4, depth=2, members=2)
+        >>> network.count_tensors(), len(network(1, 2).state_dict())
+        (164, 164)
+        """
+        norm, shortcut, head = 5, 1, 2
+        stages = len(_split_stride(self.stem_stride or 1)) + self.depth  # of the stem, and between the levels
+        block = 2 * (1 + norm)
+        member = stages * (1 + norm) + (self.depth + 1) * block + self.depth * (block + shortcut) + head
+        return self.members * member
 
     def for_signal(self, summary: SignalSummary) -> UNet:
         """Return this recipe with a stem stride that fits the class with the shortest segments.

@@ -5,7 +5,8 @@ nothing. ``python -m sslts.persistence FILE`` prints a description of a file.
 """
 
 from sslts.persistence._card import read_card
-from sslts.persistence._nets import check_device, check_sizes, get_net_state, set_net_state
+from sslts.persistence._nets import check_device, check_sizes, find_spoiled, get_net_state, set_net_state
+from sslts.persistence._values import is_count
 from sslts.persistence.checkpoints import Checkpoint, SavedRounds, open_checkpoint
 from sslts.persistence.files import PersistenceError, read_file, write_file
 from sslts.persistence.models import Savable, load
@@ -17,7 +18,9 @@ __all__ = [
     "SavedRounds",
     "check_device",
     "check_sizes",
+    "find_spoiled",
     "get_net_state",
+    "is_count",
     "load",
     "open_checkpoint",
     "read_card",

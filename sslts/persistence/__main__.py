@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TextIO
 
+from sslts._files import escape
 from sslts.persistence._card import format_card, read_card
 from sslts.persistence.files import PersistenceError
 
@@ -29,11 +31,17 @@ def main(arguments: list[str] | None = None) -> int:
     failed = False
     for path in parser.parse_args(arguments).file:
         try:
-            print(format_card(read_card(path)))  # noqa: T201
+            _print(format_card(read_card(path)), sys.stdout)
         except (PersistenceError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+            _print(escape(f"error: {error}"), sys.stderr)
             failed = True
     return int(failed)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Print text, with escapes in place of what the stream can't show."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)  # noqa: T201
 
 
 if __name__ == "__main__":

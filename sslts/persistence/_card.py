@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-import os
 import platform
 from importlib.metadata import version
 from typing import Any
 
+from sslts._files import escape
 from sslts._wrapping import find_attribute
-from sslts.persistence.files import read_file
+from sslts.persistence.files import PersistenceError, Place, name_place, read_file
 
+_DEEPEST = 20  # lists and mappings within each other
 _PACKAGES = ("torch", "numpy", "scikit-learn", "skorch")
 
 
@@ -59,13 +60,13 @@ def _round(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else int(value)
 
 
-def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_card(path: Place) -> dict[str, Any]:
     """Return the model card of a file. The whole file is checked, but the model is not built.
 
     Parameters
     ----------
-    path : path-like
-        A file from ``save``, or a checkpoint.
+    path : path-like, or binary file object
+        A file from ``save``, or a checkpoint. A file object is read from its position on.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     PersistenceError
-        If the file is damaged or has an unknown format.
+        If the file is damaged, has an unknown format, or is a folder, a pipe or a device.
     OSError
         If the file can't be opened.
 
@@ -94,11 +95,31 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     header, _ = read_file(path)
     about = {"kind": header.get("kind"), "format": header["format"], "sslts": header.get("sslts")}
-    return {"file": about, "versions": header.get("versions"), **header.get("card", {})}
+    own = {"file": about, "versions": header.get("versions")}
+    card = header.get("card", {})
+    if not isinstance(card, dict) or _measure_depth([own, card]) > _DEEPEST:
+        raise PersistenceError(f"{name_place(path)} is damaged: its card can't be read.")
+    return own | card | own  # the card can't replace what the file says of itself
+
+
+def _measure_depth(value: Any) -> int:
+    """Return how many lists and mappings lie within each other, at most one more than `_DEEPEST`."""
+    depth, level = 0, [value]
+    while level and depth <= _DEEPEST:
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (dict, list))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        depth += 1
+    return depth
 
 
 def format_card(card: dict[str, Any]) -> str:
     """Return a card as text, one entry per line, nested entries indented.
+
+    Control characters and line breaks in an entry, which a terminal would carry out, are escaped.
 
     Examples
     --------
@@ -110,7 +131,7 @@ def format_card(card: dict[str, Any]) -> str:
     lines = []
     for title, value in card.items():
         if isinstance(value, dict):
-            lines += [f"{title}:", *(f"  {line}" for line in format_card(value).splitlines())]
+            lines += [escape(f"{title}:"), *(f"  {line}" for line in format_card(value).splitlines())]
         else:
-            lines.append(f"{title}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+            lines.append(escape(f"{title}: {', '.join(map(str, value)) if isinstance(value, list) else value}"))
     return "\n".join(lines)

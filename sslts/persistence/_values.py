@@ -14,6 +14,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from sslts.recipes import Recipe
 
 _PLAIN = {bool, int, str}
 _TENSOR_TYPES = "?bBhHiIlLqQefd"  # the dtypes that NumPy and safetensors share
+_NUMBERS_AND_TEXT = (bool, int, float, str)
+_SHORT_TEXT = 1024  # bytes of an item in an array of text, whatever the items are
 
 
 class Encoder:
@@ -211,6 +214,17 @@ def get_import_path(value: Any) -> str:
     return f"{getattr(named, '__module__', None) or type(named).__module__}.{named.__qualname__}"
 
 
+def is_count(value: Any) -> bool:
+    """Return whether a decoded value is a whole number of 0 or more.
+
+    Examples
+    --------
+    >>> [is_count(value) for value in (3, np.int64(3), -1, True, 1.0, "1")]
+    [True, True, False, False, False, False]
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
+
+
 def list_foreign(coded: Any) -> Iterator[str]:
     """Yield the names of all foreign objects in an encoded value."""
     if isinstance(coded, list):
@@ -274,25 +288,49 @@ class Decoder:
     def _decode_fields(self, coded: dict[str, Any]) -> dict[str, Any]:
         return {name: self.decode(value) for name, value in coded.items()}
 
+    def _decode_scalar(self, coded: dict[str, Any]) -> np.generic:
+        dtype, value = np.dtype(coded["dtype"]), coded["value"]
+        if dtype.kind not in "biufU" or not isinstance(value, _NUMBERS_AND_TEXT):
+            raise PersistenceError("the file holds a number of an unknown type.")
+        number: np.generic = dtype.type(value)
+        return number
+
     def _decode_arrays(self, coded: dict[str, Any]) -> list[np.ndarray]:
-        return np.split(self.decode(coded["flat"]), np.cumsum(coded["lengths"])[:-1])
+        flat, lengths = self.decode(coded["flat"]), coded["lengths"]
+        if not (isinstance(flat, np.ndarray) and flat.ndim == 1 and all(map(is_count, lengths))):
+            raise PersistenceError("the file holds arrays without lengths.")
+        if sum(lengths) != len(flat):
+            raise PersistenceError(f"the file holds arrays of {sum(lengths)} values in a tensor of {len(flat)}.")
+        return np.split(flat, np.cumsum(lengths)[:-1])
 
     def _decode_objects(self, coded: dict[str, Any]) -> np.ndarray:
-        if any(not isinstance(x, (str, int, float, bool, type(None))) for x in coded["items"]):
+        items, dtype = coded["items"], np.dtype(coded["dtype"])
+        if any(not isinstance(x, (*_NUMBERS_AND_TEXT, type(None))) for x in items) or dtype.kind not in "OU":
             raise PersistenceError("the file holds an array with objects other than text and numbers.")
-        return np.array(coded["items"], dtype=coded["dtype"]).reshape(coded["shape"])
+        longest = 4 * max((len(x) for x in items if isinstance(x, str)), default=0)
+        if dtype.itemsize > max(longest, _SHORT_TEXT):  # NumPy would allocate it for each item
+            raise PersistenceError(f"the file holds an array of text with {dtype.itemsize // 4} characters each.")
+        return np.array(items, dtype=dtype).reshape(coded["shape"])
 
     def _decode_frame(self, coded: dict[str, Any]) -> pd.DataFrame:
-        columns = {name: self.decode(values) for name, values in coded["columns"]}
-        return pd.DataFrame(columns, index=pd.RangeIndex(coded["length"]), columns=list(columns))
+        columns, length = {name: self.decode(values) for name, values in coded["columns"]}, coded["length"]
+        whole = all(isinstance(values, np.ndarray) and values.shape == (length,) for values in columns.values())
+        if not (is_count(length) and whole and (columns or not length)):
+            raise PersistenceError("the file holds a table whose columns do not have its length.")
+        return pd.DataFrame(columns, index=pd.RangeIndex(length), columns=list(columns))
 
     def _decode_random_state(self, coded: dict[str, Any]) -> np.random.RandomState:
-        state = np.random.RandomState()
-        state.set_state(self.decode(coded["state"]))
+        state, found = np.random.RandomState(), self.decode(coded["state"])
+        if not 0 <= found["state"]["pos"] <= len(found["state"]["key"]):  # NumPy would read beyond the key
+            raise PersistenceError("the file holds a random state with a position outside of its numbers.")
+        state.set_state(found)
         return state
 
     def _decode_recipe(self, coded: dict[str, Any]) -> Any:
-        return _call(_find_class(coded["class"]), self._decode_fields(coded["fields"]), coded["class"])
+        cls = _find_class(coded["class"])
+        if hasattr(cls, "_get_fitted"):
+            raise PersistenceError(f"{cls.__name__} can't be a recipe.")
+        return _call(cls, self._decode_fields(coded["fields"]), coded["class"])
 
     def _decode_partial(self, coded: dict[str, Any]) -> functools.partial[Any]:
         arguments, keywords = self.decode(coded["arguments"]), self.decode(coded["keywords"])
@@ -324,7 +362,7 @@ class Decoder:
 
 
 _DECODERS: dict[str, Callable[[Decoder, dict[str, Any]], Any]] = {
-    "scalar": lambda _, coded: np.dtype(coded["dtype"]).type(coded["value"]),
+    "scalar": Decoder._decode_scalar,
     "float": lambda _, coded: float(coded["value"]),
     "tuple": lambda self, coded: tuple(self.decode(one) for one in coded["items"]),
     "set": lambda self, coded: {self.decode(one) for one in coded["items"]},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,20 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from sslts._files import check_place
+from sslts._files import check_place, escape, remove_leftovers
 from sslts._notices import warn
 from sslts.annotations import LabelRuns
 from sslts.persistence._card import list_versions
 from sslts.persistence._identity import check_identity, identify_run
 from sslts.persistence._nets import get_net_state, set_net_state
-from sslts.persistence._values import Decoder, Encoder, list_foreign
-from sslts.persistence.files import _remove_leftovers, read_file, write_file
+from sslts.persistence._runs import check_callback, check_frozen, check_optimizer, check_position, check_rounds
+from sslts.persistence._values import Decoder, Encoder, is_count, list_foreign
+from sslts.persistence.files import DAMAGES, PersistenceError, read_file, shorten, summarize, write_file
 from sslts.recordings import Recordings
 from sslts.training import SegmentationNet
 
 _SAVE_EVERY = 50  # steps
+_SEEDS = 2**31
 
 
 class Checkpoint(Callback):
@@ -63,13 +66,18 @@ class Checkpoint(Callback):
     def __init__(self, path: str | os.PathLike[str], identity: dict[str, Any]) -> None:
         self.path, self.identity = path, identity
         self.seed: int | None = None  # seed of the saved run
-        _remove_leftovers(path)
+        remove_leftovers(path)
         self._saved: tuple[dict[str, Any], dict[str, Any]] | None = None
         if os.path.lexists(path):
             header, tensors = read_file(path, "checkpoint")
-            check_identity(identity, header["identity"], path)
+            with _reading(path):
+                check_identity(identity, header["identity"], path)
+                if not (is_count(header["seed"]) and header["seed"] < _SEEDS):
+                    raise ValueError("its seed is not a number from the start of a run")
+                if not isinstance(header["environment"], str):
+                    raise ValueError("it does not describe its environment")
+                self.seed = header["seed"]
             self._saved = header, tensors
-            self.seed = header["seed"]
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         if self._saved is None:
@@ -79,10 +87,11 @@ class Checkpoint(Callback):
         self._saved = None
         if header["environment"] != _describe_environment(net):
             warn(
-                f"{self.path} was started with {header['environment']} and continues with "
+                f"{self.path} was started with {shorten(escape(header['environment']), 200)} and continues with "
                 f"{_describe_environment(net)}: the weights may differ in the last bits from an uninterrupted run."
             )
-        _set_run_state(net, header["state"], tensors)
+        with _reading(self.path):
+            _set_run_state(net, header["state"], tensors)
 
     def on_batch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         if net.step_ % _SAVE_EVERY == 0 and net.step_ % net.log_every and net.step_ < net.max_steps:
@@ -174,14 +183,33 @@ def _get_callback_state(callback: Any, encoder: Encoder, path: str) -> dict[str,
     return found
 
 
+@contextlib.contextmanager
+def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Return a context that turns every error from a damaged checkpoint into a PersistenceError."""
+    try:
+        yield
+    except PersistenceError:
+        raise
+    except DAMAGES as error:
+        raise PersistenceError(
+            f"{path} is damaged: {summarize(error)}. Pass another path as `checkpoint`, or delete the file to start "
+            "again."
+        ) from error
+
+
 def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
     """Set the state of a net and its callbacks to a saved state."""
     decoder = Decoder(tensors)
-    set_net_state(net, decoder.decode(coded["net"]))
+    state = decoder.decode(coded["net"])
+    check_position(net, state)
+    set_net_state(net, state)
     frozen = decoder.decode(coded.get("frozen", []))
+    check_frozen(net, frozen)
     for name, weight in net.module_.named_parameters():
         weight.requires_grad_(name not in frozen)
-    net.optimizer_.load_state_dict(decoder.decode(coded["optimizer"]))
+    optimizer = decoder.decode(coded["optimizer"])
+    check_optimizer(net, optimizer)
+    net.optimizer_.load_state_dict(optimizer)
     for parameter, values in net.optimizer_.state.items():
         for name, value in values.items():
             if value.shape == parameter.shape:  # fused kernels need the same memory layout
@@ -192,12 +220,14 @@ def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[st
         generator.set_state(state)
     here = Decoder({name: tensor.to(net.device) for name, tensor in tensors.items() if name.startswith("callbacks.")})
     for name, callback in net.callbacks_:
-        for attribute, value in coded["callbacks"].get(name, {}).items():
+        found = {attribute: here.decode(value) for attribute, value in coded["callbacks"].get(name, {}).items()}
+        check_callback(net, name, callback, found)
+        for attribute, value in found.items():
             load_state = getattr(getattr(callback, attribute, None), "load_state_dict", None)
             if load_state is not None:
-                load_state(here.decode(value))
+                load_state(value)
             else:
-                setattr(callback, attribute, here.decode(value))
+                setattr(callback, attribute, value)
 
 
 class SavedRounds:
@@ -209,6 +239,8 @@ class SavedRounds:
         File of the rounds; None saves nothing.
     estimator, recordings, labels
         As in `identify_run`.
+    n_rounds : int or None, default=None
+        Number of rounds of the run; None accepts any number.
 
     Attributes
     ----------
@@ -238,7 +270,13 @@ class SavedRounds:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | None, estimator: Any, recordings: Recordings, labels: Sequence[np.ndarray]
+        self,
+        path: str | os.PathLike[str] | None,
+        estimator: Any,
+        recordings: Recordings,
+        labels: Sequence[np.ndarray],
+        *,
+        n_rounds: int | None = None,
     ) -> None:
         self.path = path
         self.labels: list[np.ndarray] | None = None
@@ -247,11 +285,13 @@ class SavedRounds:
             return
         check_place(path)  # before reading every sample
         self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels))
-        _remove_leftovers(path)
+        remove_leftovers(path)
         if os.path.lexists(path):
             header, tensors = read_file(path, "rounds")
-            check_identity(self.identity, header["identity"], path)
-            self.labels, self.rows = Decoder(tensors).decode(header["state"])
+            with _reading(path):
+                check_identity(self.identity, header["identity"], path)
+                self.labels, self.rows = Decoder(tensors).decode(header["state"])
+                check_rounds(self.rows, self.labels, labels, n_rounds)
         else:
             self._write()
 

@@ -8,10 +8,20 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from sslts._files import escape, remove_leftovers
 from sslts._notices import warn
 from sslts.persistence._card import describe_model, list_versions
 from sslts.persistence._values import Decoder, Encoder, get_import_path, list_foreign
-from sslts.persistence.files import PersistenceError, read_file, write_file
+from sslts.persistence.files import (
+    DAMAGES,
+    PersistenceError,
+    Place,
+    name_place,
+    read_file,
+    shorten,
+    summarize,
+    write_file,
+)
 
 
 class Savable:
@@ -33,13 +43,14 @@ class Savable:
     array([1, 2])
     """
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: Place) -> None:
         """Write the fitted segmenter to one file; `sslts.load` reads it.
 
         Parameters
         ----------
-        path : path-like
-            An existing file is replaced once the new file is complete.
+        path : path-like, or binary file object
+            An existing file is replaced once the new file is complete; it keeps its permissions. A file object, such as
+            ``io.BytesIO()`` or ``open(path, "wb")``, gets all bytes at its position, and stays open.
 
         Warns
         -----
@@ -53,6 +64,8 @@ class Savable:
         TypeError
             If the segmenter contains a fitted estimator of another package, such as a search, because a file can hold
             only the parameters of such an estimator.
+        ValueError
+            If a weight is not finite, as after a training that diverged.
         OSError
             If the folder does not exist or can't be written.
 
@@ -96,7 +109,7 @@ class Savable:
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: Place,
     *,
     objects: Mapping[str, Any] | Iterable[Any] | None = None,
     device: str | None = None,
@@ -108,7 +121,9 @@ def load(
 
     Parameters
     ----------
-    path : path-like
+    path : path-like, or binary file object
+        A file object, such as ``io.BytesIO(data)`` or ``open(path, "rb")``, is read from its position to the end of the
+        model, and stays open.
     objects : dict of str to object, or iterable of classes and functions
         The objects named in the file: ``{"mypackage.MyNet": MyNet}``, or ``[MyNet]`` if the import path is unchanged. A
         class is called with the parameters in the file. Callbacks that are not passed are left out, with a warning.
@@ -122,8 +137,8 @@ def load(
     Raises
     ------
     PersistenceError
-        If the file is damaged, has another kind or format, or names an object that was not passed. This is a
-        ``ValueError``.
+        If the file is damaged, has another kind or format, is a folder, a pipe or a device, or names an object that was
+        not passed. This is a ``ValueError``.
     OSError
         If the file can't be opened.
 
@@ -141,18 +156,32 @@ def load(
     ...     again = sslts.load(pathlib.Path(folder) / "model.sslts", objects=[MyNet])
     >>> again.network is MyNet
     True
+
+    A model in memory, as from a database:
+
+    >>> import io
+    >>> buffer = io.BytesIO()
+    >>> segmenter.save(buffer)
+    >>> sslts.load(io.BytesIO(buffer.getvalue()), objects=[MyNet]).classes_
+    array([0, 1])
     """
+    if isinstance(path, (str, bytes, os.PathLike)):
+        remove_leftovers(path)
     header, tensors = read_file(path, "model")
     if objects is not None and not isinstance(objects, Mapping):
         objects = {get_import_path(value): value for value in objects}
     try:
         model = _drop_callbacks(header["model"], set(objects or {}))
         _refuse_foreign(model, set(objects or {}))
-        return Decoder(tensors, objects, device).decode(model)
+        segmenter = Decoder(tensors, objects, device).decode(model)
+        if not isinstance(segmenter, Savable):
+            raise PersistenceError(f"the file holds a {type(segmenter).__name__}, not a segmenter.")
+        check_is_fitted(segmenter)
+        return segmenter
     except PersistenceError as error:
-        raise PersistenceError(f"{path}: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError) as error:
-        raise PersistenceError(f"{path} can't be read: {type(error).__name__}: {error}") from error
+        raise PersistenceError(f"{name_place(path)}: {error}") from error
+    except DAMAGES as error:
+        raise PersistenceError(f"{name_place(path)} can't be read: {summarize(error)}") from error
 
 
 def _refuse_lost(lost: Mapping[str, Any]) -> None:
@@ -186,9 +215,10 @@ def _drop_callbacks(coded: Any, known: set[str]) -> Any:
     coded = {name: _drop_callbacks(one, known) for name, one in coded.items()}
     if coded.get("$") == "segmenter" and isinstance(coded["params"].get("callbacks"), list):
         callbacks = coded["params"]["callbacks"]
-        kept = [one for one in callbacks if set(list_foreign(one)) <= known]
+        unknown = [set(list_foreign(one)) - known for one in callbacks]
+        kept = [one for one, missing in zip(callbacks, unknown, strict=True) if not missing]
         if len(kept) < len(callbacks):
-            left = sorted({name for one in callbacks if one not in kept for name in list_foreign(one)} - known)
-            warn(f"callbacks={', '.join(left)} are left out; pass them as `objects` to keep them.")
+            left = shorten(escape(", ".join(sorted(set().union(*unknown)))), 1000)
+            warn(f"callbacks={left} are left out; pass them as `objects` to keep them.")
             coded["params"]["callbacks"] = kept or None
     return coded

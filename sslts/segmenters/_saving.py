@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
+from sslts.annotations import SegmentStatistics
 from sslts.networks import Network
-from sslts.persistence import Savable, check_device, check_sizes, get_net_state, set_net_state
+from sslts.persistence import (
+    PersistenceError,
+    Savable,
+    check_device,
+    check_sizes,
+    find_spoiled,
+    get_net_state,
+    is_count,
+    set_net_state,
+)
 from sslts.training import SegmentationNet, build_module, choose_device, choose_precision
+
+
+_NEEDED = {
+    *("classes_", "n_channels_", "n_features_in_", "channel_names_", "window_length_", "normalization_", "statistics_"),
+    *("training_set_", "recipe_", "network_", "history_", "device_", "precision_", "net_"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,19 +63,28 @@ class SavableNetwork(Savable):
     precision: str
     precision_: str
     net_: SegmentationNet
+    _validate_params: Callable[[], None]  # of scikit-learn
 
     @abstractmethod
     def _make_criterion(self, class_weight: torch.Tensor | None, shares: torch.Tensor) -> nn.Module:
         """Return the criterion; see `NetworkSegmenter._make_criterion`."""
 
     @abstractmethod
-    def _build_net(self, blueprint: Blueprint, module: nn.Module, criterion: nn.Module) -> SegmentationNet:
-        """Return an initialized net."""
+    def _build_net(
+        self, blueprint: Blueprint, module: nn.Module, criterion: nn.Module, *, idle: bool = False
+    ) -> SegmentationNet:
+        """Return an initialized net; with ``idle``, its optimizer is built when training begins."""
 
     def _get_fitted(self) -> dict[str, Any]:
         fitted = super()._get_fitted()
         if not fitted:
             return {}
+        for module in (self.net_.module_, self.net_.teacher_):
+            if spoiled := find_spoiled(module):
+                raise ValueError(
+                    f"{type(self).__name__}: the weight {spoiled} is not finite, because the training diverged; fit "
+                    "again with a lower lr before you save."
+                )
         names = fitted.get("channel_names_")
         if not all(isinstance(name, (str, int, float)) for name in names or ()):
             fitted["channel_names_"] = None  # a file can't hold other names, such as dates
@@ -66,6 +93,8 @@ class SavableNetwork(Savable):
     def _set_fitted(self, fitted: dict[str, Any]) -> None:
         if not fitted:  # an unfitted segmenter, such as the parameter of `SelfTrainingSegmenter`
             return
+        self._validate_params()
+        _check_fitted(fitted, type(self).__name__)
         state = fitted.pop("net_")
         super()._set_fitted(fitted)
         if self.device != "auto":
@@ -84,7 +113,7 @@ class SavableNetwork(Savable):
             # A parameter was changed after the fit, such as the threshold, so the saved state does not fit. Predictions
             # do not need the criterion and a new fit builds its own, so the criterion built here is kept.
             state = {**state, "weights": {**weights, "criterion": criterion.state_dict()}}
-        self.net_ = self._build_net(blueprint, module, criterion)
+        self.net_ = self._build_net(blueprint, module, criterion, idle=True)
         set_net_state(self.net_, state)
 
     def _make_blueprint(
@@ -98,6 +127,56 @@ class SavableNetwork(Savable):
         stays = before is not None and device.type == before.type
         precision = self.precision_ if stays else choose_precision(self.precision, device)
         return Blueprint(network, n_channels, classes, str(device), precision, seed)
+
+
+def _check_fitted(fitted: Mapping[str, Any], kind: str) -> None:
+    """Raise PersistenceError if a file lacks a fitted attribute that predictions need, or if it can't be right."""
+    if missing := _NEEDED - set(fitted):
+        raise PersistenceError(f"the file lacks {', '.join(sorted(missing))}; the {kind} can't be read.")
+    classes, names, n_channels = fitted["classes_"], fitted["channel_names_"], fitted["n_channels_"]
+    features, n_features, history = fitted.get("feature_names_in_"), fitted["n_features_in_"], fitted["history_"]
+    right = {
+        "classes_": are_classes(classes),
+        "n_channels_": is_count(n_channels) and n_channels > 0,
+        "n_features_in_": is_count(n_features) and n_features > 0,
+        "window_length_": is_count(fitted["window_length_"]) and fitted["window_length_"] > 0,
+        "channel_names_": names is None or (isinstance(names, tuple) and len(names) == n_channels),
+        "feature_names_in_": features is None or (isinstance(features, np.ndarray) and features.shape == (n_features,)),
+        "normalization_": fitted["normalization_"] in (None, "recording", "local"),
+        "statistics_": _are_statistics(fitted["statistics_"], classes),
+        "training_set_": is_summary(fitted["training_set_"]),
+        "history_": isinstance(history, pd.DataFrame)
+        and history["step"].tolist() == [row["step"] for row in fitted["net_"]["history"]],
+        "precision_": fitted["precision_"] in ("float32", "bfloat16"),
+    }
+    for name, is_right in right.items():
+        if not is_right:
+            raise PersistenceError(f"{name} of the {kind} in the file can't be right.")
+
+
+def are_classes(values: Any) -> bool:
+    """Return whether a decoded value is an array of classes: whole numbers of 0 or more, in increasing order."""
+    whole = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iu" and len(values) > 0
+    return whole and bool(values[0] >= 0 and (values[1:] > values[:-1]).all())
+
+
+def is_summary(value: Any) -> bool:
+    """Return whether a decoded value describes a training set: numbers of recordings and samples."""
+    return isinstance(value, dict) and all(map(is_count, value.values()))
+
+
+def _are_statistics(value: Any, classes: np.ndarray) -> bool:
+    """Return whether a decoded value is statistics of segments of these classes."""
+    if not isinstance(value, SegmentStatistics) or list(value.classes) != classes.tolist():
+        return False
+    tables = value.lengths, value.cut, value.transitions
+    return all(len(table) == len(classes) and all(map(_are_counts, table)) for table in tables) and all(
+        len(row) == len(classes) for row in value.transitions
+    )
+
+
+def _are_counts(row: Sequence[Any]) -> bool:
+    return isinstance(row, tuple) and all(map(is_count, row))
 
 
 def _list_shapes(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Size]:

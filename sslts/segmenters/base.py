@@ -336,6 +336,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         saver: Checkpoint | None = None,
         *,
         started: bool = False,
+        idle: bool = False,
     ) -> SegmentationNet:
         net = SegmentationNet(
             module=_ModuleFactory(module),
@@ -347,6 +348,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             foreign=self._is_foreign(blueprint.network, criterion),
             seed=blueprint.seed,
             started=started,
+            idle=idle,
             optimizer=torch.optim.AdamW,
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=blueprint.device != "mps",

@@ -16,11 +16,12 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
-from sslts._wrapping import check_completed, find_attribute
+from sslts._wrapping import check_completed, find_attribute, find_fitted
 from sslts.annotations import LabelRuns, as_labels, require_labels
 from sslts.metrics import mean_iou_each
-from sslts.persistence import Savable, SavedRounds
+from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
+from sslts.segmenters._saving import are_classes, is_summary
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.segmenters.supervised import SupervisedSegmenter
 
@@ -124,7 +125,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         require_labels(y, type(self).__name__)
         recordings = as_recordings(X)
         given = as_labels(y, recordings)
-        saved = SavedRounds(checkpoint, self, recordings, given)
+        saved = SavedRounds(checkpoint, self, recordings, given, n_rounds=len(shares))
         segmenter, keeper = self._fit_once(X, y if saved.labels is None else saved.labels, saved.find_checkpoint())
         for number, share in list(enumerate(shares, start=1))[len(saved.rows) :]:
             guessed, confidence = _guess(segmenter, recordings)
@@ -274,6 +275,26 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         check_completed(segmenter)
         return segmenter.set_params(callbacks=callbacks), keeper
 
+    def _set_fitted(self, fitted: dict[str, Any]) -> None:
+        if fitted:
+            self._validate_params()
+            if missing := {"segmenter_", "classes_", "labels_", "history_", "training_set_"} - set(fitted):
+                raise PersistenceError(
+                    f"the file lacks {', '.join(sorted(missing))}; the {type(self).__name__} can't be read."
+                )
+            classes, labels, history = fitted["classes_"], fitted["labels_"], fitted["history_"]
+            right = {
+                "segmenter_": np.array_equal(classes, find_fitted(fitted["segmenter_"], "segmenter_").classes_),
+                "classes_": are_classes(classes),
+                "labels_": isinstance(labels, list) and all(map(_are_labels, labels)),
+                "history_": isinstance(history, pd.DataFrame) and {"round", "believed"} <= set(history.columns),
+                "training_set_": is_summary(fitted["training_set_"]),
+            }
+            for name, is_right in right.items():
+                if not is_right:
+                    raise PersistenceError(f"{name} of the {type(self).__name__} in the file can't be right.")
+        super()._set_fitted(fitted)
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "segmenter_")
 
@@ -286,6 +307,11 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
 
 def _pass_on(out: Any) -> dict[str, Any]:
     return {} if out is None else {"out": out}  # a pipeline has no such argument
+
+
+def _are_labels(values: Any) -> bool:
+    whole = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iu"
+    return whole and bool((values >= -1).all())
 
 
 class _KeepCheckpoints(Callback):

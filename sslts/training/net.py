@@ -141,6 +141,9 @@ class SegmentationNet(NeuralNet):
         Seed of views, dropout and, with ``foreign``, of each step.
     started : bool, default=False
         Whether all weights of the module come from an earlier training; the average then starts at full strength.
+    idle : bool, default=False
+        Whether the net may never train, as one that was loaded to predict. Its optimizer is built at the first use of
+        ``optimizer_``, because torch's optimizers import a compiler, which takes longer than everything else.
     **kwargs
         Other parameters of ``skorch.NeuralNet``.
 
@@ -180,6 +183,7 @@ class SegmentationNet(NeuralNet):
         foreign: bool,
         seed: int,
         started: bool = False,
+        idle: bool = False,
         **kwargs: Any,  # skorch finds its own parameters in **kwargs
     ) -> None:
         self.ema_decay = ema_decay
@@ -189,6 +193,7 @@ class SegmentationNet(NeuralNet):
         self.foreign = foreign
         self.seed = seed
         self.started = started
+        self.idle = idle
         epochs = math.ceil(max_steps / log_every)
         super().__init__(module, criterion, max_epochs=epochs, train_split=None, predict_nonlinearity=None, **kwargs)
 
@@ -208,6 +213,21 @@ class SegmentationNet(NeuralNet):
             if isinstance(layer, FeatureDropout):
                 layer.generator = self.dropout_generator_
         return self
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> SegmentationNet:
+        """Build the optimizer; for a net with ``idle``, at the first use of ``optimizer_``."""
+        if not self.idle:
+            return super().initialize_optimizer(*args, **kwargs)
+        self._register_attribute("optimizer_", None)  # what setting an optimizer does
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """Build the optimizer of an idle net. Called only for attributes that do not exist."""
+        if name != "optimizer_" or not vars(self).get("idle") or "teacher_" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.idle = False
+        self.initialize_optimizer()
+        return self.optimizer_
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

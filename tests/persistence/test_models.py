@@ -636,7 +636,7 @@ class TestWriting:
         others = {".other.12345678.tmp", ".run.ckpt.12345678.tmp", ".run.my notes.tmp", "run"}
         for name in (".run.12345678.tmp", *others):
             (tmp_path / name).touch()
-        files._remove_leftovers(tmp_path / "run")
+        _files.remove_leftovers(tmp_path / "run")
         assert {p.name for p in tmp_path.iterdir()} == others
 
     @pytest.mark.skipif(os.name != "posix", reason="pipes and modes of POSIX")
