@@ -14,7 +14,15 @@ from skorch.callbacks import Callback
 from sslts._files import check_place
 from sslts._notices import warn
 from sslts.annotations import LabelRuns
-from sslts.persistence._card import list_versions
+from sslts.persistence._card import compare_versions, list_versions
+from sslts.persistence._checks import (
+    check_callbacks,
+    check_net_state,
+    check_optimizer,
+    check_rounds,
+    refuse_damage,
+    require,
+)
 from sslts.persistence._identity import check_identity, identify_run
 from sslts.persistence._nets import get_net_state, set_net_state
 from sslts.persistence._values import Decoder, Encoder, list_foreign
@@ -67,7 +75,9 @@ class Checkpoint(Callback):
         self._saved: tuple[dict[str, Any], dict[str, Any]] | None = None
         if os.path.lexists(path):
             header, tensors = read_file(path, "checkpoint")
-            check_identity(identity, header["identity"], path)
+            with refuse_damage(path):
+                check_identity(identity, header["identity"], path)
+                require(type(header["seed"]) is int and 0 <= header["seed"] < 1 << 31, "its seed is no seed")
             self._saved = header, tensors
             self.seed = header["seed"]
 
@@ -77,12 +87,16 @@ class Checkpoint(Callback):
             return
         header, tensors = self._saved
         self._saved = None
-        if header["environment"] != _describe_environment(net):
+        there, here = header.get("environment"), _describe_environment(net)
+        versions = compare_versions(header)
+        if there != here or versions:
+            more = f" (other versions: {versions})" if versions else ""
             warn(
-                f"{self.path} was started with {header['environment']} and continues with "
-                f"{_describe_environment(net)}: the weights may differ in the last bits from an uninterrupted run."
+                f"{self.path} was started with {there} and continues with {here}{more}: the weights may differ in the "
+                "last bits from an uninterrupted run. For the same bits, start again with another path."
             )
-        _set_run_state(net, header["state"], tensors)
+        with refuse_damage(self.path):
+            _set_run_state(net, header["state"], tensors)
 
     def on_batch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         if net.step_ % _SAVE_EVERY == 0 and net.step_ % net.log_every and net.step_ < net.max_steps:
@@ -114,6 +128,7 @@ def open_checkpoint(
     labels: LabelRuns,
     start: dict[str, torch.Tensor] | None,
     pools: Mapping[str, Any] | None = None,
+    held_out: float | None = None,
 ) -> Checkpoint | None:
     """Return the checkpoint of a fit, or None without a path. For the parameters, see `identify_run`.
 
@@ -131,7 +146,7 @@ def open_checkpoint(
     if path is None:
         return None
     check_place(path)  # before reading every sample
-    return Checkpoint(path, identify_run(estimator, recordings, labels, start, pools))
+    return Checkpoint(path, identify_run(estimator, recordings, labels, start, pools, held_out))
 
 
 def _describe_environment(net: SegmentationNet) -> str:
@@ -175,13 +190,25 @@ def _get_callback_state(callback: Any, encoder: Encoder, path: str) -> dict[str,
 
 
 def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-    """Set the state of a net and its callbacks to a saved state."""
+    """Set the state of a net and its callbacks to a saved state.
+
+    The state of a net that was refused is undefined; the estimator does not keep such a net.
+    """
     decoder = Decoder(tensors)
-    set_net_state(net, decoder.decode(coded["net"]))
+    state, optimizer = decoder.decode(coded["net"]), decoder.decode(coded["optimizer"])
     frozen = decoder.decode(coded.get("frozen", []))
+    callbacks = {
+        name: {key: decoder.decode(value) for key, value in own.items()} for name, own in coded["callbacks"].items()
+    }
+    check_net_state(net, state)
+    check_optimizer(net, optimizer, state["step"], frozen)
+    set_net_state(net, state)
+    check_callbacks(net, callbacks)
+    names = [name for name, _ in net.module_.named_parameters()]
+    require(set(frozen) <= set(names), "it names frozen weights that the network does not have")
     for name, weight in net.module_.named_parameters():
         weight.requires_grad_(name not in frozen)
-    net.optimizer_.load_state_dict(decoder.decode(coded["optimizer"]))
+    net.optimizer_.load_state_dict(optimizer)
     for parameter, values in net.optimizer_.state.items():
         for name, value in values.items():
             if value.shape == parameter.shape:  # fused kernels need the same memory layout
@@ -207,7 +234,7 @@ class SavedRounds:
     ----------
     path : path-like or None
         File of the rounds; None saves nothing.
-    estimator, recordings, labels
+    estimator, recordings, labels, pools
         As in `identify_run`.
 
     Attributes
@@ -238,7 +265,12 @@ class SavedRounds:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | None, estimator: Any, recordings: Recordings, labels: Sequence[np.ndarray]
+        self,
+        path: str | os.PathLike[str] | None,
+        estimator: Any,
+        recordings: Recordings,
+        labels: Sequence[np.ndarray],
+        pools: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = path
         self.labels: list[np.ndarray] | None = None
@@ -246,12 +278,13 @@ class SavedRounds:
         if path is None:
             return
         check_place(path)  # before reading every sample
-        self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels))
+        self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels), pools=pools)
         _remove_leftovers(path)
         if os.path.lexists(path):
             header, tensors = read_file(path, "rounds")
-            check_identity(self.identity, header["identity"], path)
-            self.labels, self.rows = Decoder(tensors).decode(header["state"])
+            with refuse_damage(path):
+                check_identity(self.identity, header["identity"], path)
+                self.labels, self.rows = check_rounds(Decoder(tensors).decode(header["state"]), labels)
         else:
             self._write()
 

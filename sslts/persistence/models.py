@@ -9,9 +9,10 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from sslts._notices import warn
-from sslts.persistence._card import describe_model, list_versions
+from sslts.persistence._card import compare_versions, describe_model, list_versions
 from sslts.persistence._values import Decoder, Encoder, get_import_path, list_foreign
 from sslts.persistence.files import PersistenceError, read_file, write_file
+from sslts.training import neutral_torch
 
 
 class Savable:
@@ -119,6 +120,11 @@ def load(
     -------
     estimator
 
+    Warns
+    -----
+    UserWarning
+        If the file was saved with another version of this package, Python, torch, NumPy, scikit-learn or skorch.
+
     Raises
     ------
     PersistenceError
@@ -143,12 +149,18 @@ def load(
     True
     """
     header, tensors = read_file(path, "model")
+    if differ := compare_versions(header):
+        warn(
+            f"{path} was saved with other versions ({differ}): its predictions may differ. Compare some of them with "
+            "predictions of the earlier versions; then save the model again."
+        )
     if objects is not None and not isinstance(objects, Mapping):
         objects = {get_import_path(value): value for value in objects}
     try:
         model = _drop_callbacks(header["model"], set(objects or {}))
         _refuse_foreign(model, set(objects or {}))
-        return Decoder(tensors, objects, device).decode(model)
+        with neutral_torch():
+            return Decoder(tensors, objects, device).decode(model)
     except PersistenceError as error:
         raise PersistenceError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError) as error:

@@ -12,7 +12,7 @@ from torch import nn
 
 from sslts.networks import Network
 from sslts.persistence import Savable, check_device, check_sizes, get_net_state, set_net_state
-from sslts.training import SegmentationNet, build_module, choose_device, choose_precision
+from sslts.training import SegmentationNet, build_module, choose_device, choose_precision, float32_default
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class SavableNetwork(Savable):
         """Return an initialized net."""
 
     def _get_fitted(self) -> dict[str, Any]:
+        getattr(self, "history_", None)  # made from the net when it is first read
         fitted = super()._get_fitted()
         if not fitted:
             return {}
@@ -66,8 +67,10 @@ class SavableNetwork(Savable):
     def _set_fitted(self, fitted: dict[str, Any]) -> None:
         if not fitted:  # an unfitted segmenter, such as the parameter of `SelfTrainingSegmenter`
             return
-        state = fitted.pop("net_")
+        state, history = fitted.pop("net_"), fitted.pop("history_", None)
         super()._set_fitted(fitted)
+        if history is not None:
+            self.__dict__["history_"] = history
         if self.device != "auto":
             check_device(self.device)
         n_classes, weights = len(self.classes_), state["weights"]
@@ -78,8 +81,9 @@ class SavableNetwork(Savable):
         check_sizes(self.network_, self.n_channels_, n_classes, weights["student"])
         module = build_module(self.network_, self.n_channels_, n_classes, state["seed"])
         # Weights and shares are placeholders: the saved state of the criterion holds the values of the fit.
-        class_weight = torch.ones(n_classes) if "class_weight" in weights["criterion"] else None
-        criterion = self._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
+        class_weight = torch.ones(n_classes, dtype=torch.float32) if "class_weight" in weights["criterion"] else None
+        with float32_default():
+            criterion = self._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
         if _list_shapes(criterion.state_dict()) != _list_shapes(weights["criterion"]):
             # A parameter was changed after the fit, such as the threshold, so the saved state does not fit. Predictions
             # do not need the criterion and a new fit builds its own, so the criterion built here is kept.
