@@ -6,6 +6,7 @@ Names are imported when they are first used: ``import sslts`` loads neither torc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sslts import _forks as _forks  # before anything imports torch
 from sslts._moved import install
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_INNER_ATTRIBUTES = ("best_estimator_", "segmenter_", "estimator_", "estimator")
+INNER_ATTRIBUTES = ("best_estimator_", "segmenter_", "estimator_", "estimator")
 
 
 def find_owner(estimator: Any, name: str) -> Any:
@@ -14,7 +14,7 @@ def find_owner(estimator: Any, name: str) -> Any:
     """
     while estimator is not None and not hasattr(estimator, name):
         steps = getattr(estimator, "steps", None)
-        inner = (getattr(estimator, attribute, None) for attribute in _INNER_ATTRIBUTES)
+        inner = (getattr(estimator, attribute, None) for attribute in INNER_ATTRIBUTES)
         estimator = steps[-1][1] if steps else next((wrapped for wrapped in inner if wrapped is not None), None)
     return estimator
 

@@ -36,7 +36,7 @@ class _Bounds(NamedTuple):
     def find_fault(self, value: Any) -> str | None:
         """Return the fix for an error message, such as "give a number from 0 to 1"; None if `value` is allowed."""
         number: Any = value if isinstance(value, Integral if self.whole else Real) else math.nan
-        if self.least <= number <= self.most and (self.included or number < self.most) and value is not True:
+        if self.least <= number <= self.most and (self.included or number < self.most) and not isinstance(value, bool):
             return None
         kind = "a whole number" if self.whole else "a number"
         if self.most == math.inf:

@@ -86,7 +86,7 @@ def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) ->
     Raises
     ------
     ValueError
-        If a class is unknown, or a weight is negative or not finite.
+        If a class is unknown, a weight is negative or not finite, or all weights are 0.
 
     Examples
     --------
@@ -102,7 +102,13 @@ def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) ->
         for k, weight in class_weight.items():
             if not 0 <= weight < np.inf:
                 raise ValueError(f"class_weight={{{k}: {weight!r}}}; give a finite weight of 0 or more for each class.")
-        return np.array([class_weight.get(int(k), 1.0) for k in classes], dtype=np.float32)
+        weights = np.array([class_weight.get(int(k), 1.0) for k in classes], dtype=np.float32)
+        if not weights.any():
+            raise ValueError(
+                f"class_weight={class_weight!r} gives every class of y a weight of 0, so nothing would be learned; "
+                "give at least one class a weight above 0."
+            )
+        return weights
     return (1 / (len(classes) * shares)).astype(np.float32)
 
 

@@ -111,6 +111,20 @@ class LabelRuns:
         after[self.first[1:][filled] - 1] = -1
         return before, after
 
+    def select(self, kept: np.ndarray) -> LabelRuns:
+        """Return the runs of the recordings at positions ``kept``, in that order.
+
+        Examples
+        --------
+        >>> runs = LabelRuns.from_labels([np.array([0, 0, 5]), np.full(9, -1), np.array([2])])
+        >>> runs.select(np.array([2, 0])).value.tolist()
+        [2, 0, 5]
+        """
+        counts = np.diff(self.first)[kept]
+        runs = expand_ranges(self.first[:-1][kept], counts)
+        first = np.cumsum(np.append(0, counts))
+        return LabelRuns(self.lengths[kept], first, self.start[runs], self.value[runs])
+
     def encode(self, classes: np.ndarray) -> LabelRuns:
         """Return the runs with labels replaced by their indices in the sorted ``classes``; ``-1`` is kept."""
         return replace(self, value=np.where(self.value < 0, -1, np.searchsorted(classes, self.value)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -145,7 +146,19 @@ def _as_augmenter(view: _View) -> Augmenter | None:
     )
 
 
-_GLOBAL_STATES = threading.RLock()  # all threads share the global random states
+class _GlobalStates:
+    """The lock on the global random states of Python and NumPy, which all threads share."""
+
+    lock = threading.RLock()
+
+    @classmethod
+    def renew(cls) -> None:
+        """Make a new lock: in a forked child, no thread is left that could release the old lock."""
+        cls.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_GlobalStates.renew)
 
 
 @contextlib.contextmanager
@@ -155,7 +168,7 @@ def _seed_global_states(generator: Generator) -> Iterator[None]:
     One number is drawn from the generator. Only one thread at a time is inside the block; other threads wait.
     """
     seed = int(torch.randint(2**32, (1,), generator=generator, device=generator.device))
-    with _GLOBAL_STATES:
+    with _GlobalStates.lock:
         states = random.getstate(), np.random.get_state()  # noqa: NPY002 (other libraries draw from it)
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002

@@ -276,7 +276,7 @@ def _check_arguments(
     _check_integer("n_classes", n_classes, 2)
     shortest = math.ceil(2.5 * (n_classes + 1))
     _check_integer("segment_length", segment_length, shortest, f" (2.5 * (n_classes + 1)) for n_classes={n_classes}")
-    _check_real("share", share, np.nextafter(0, 1), 0.6, "in (0, 0.6]")
+    _check_real("share", share, math.ulp(0.0), 0.6, "in (0, 0.6]")
     _check_real("noise", noise, 0, np.finfo(float).max, ">= 0")
     _check_real("variability", variability, 0, 1, "in [0, 1]")
     pair = n_samples if isinstance(n_samples, tuple) else (n_samples, n_samples)

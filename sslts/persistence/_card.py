@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +21,40 @@ def list_versions() -> dict[str, Any]:
     """Return the versions of this package and of its dependencies, as entries of a header."""
     found = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     return {"sslts": version("sslts"), "versions": found}
+
+
+def compare_versions(header: Mapping[str, Any]) -> str:
+    """Return the versions in a header that differ from the versions here, as text; empty if none differs.
+
+    Only the first two numbers of Python's version count: the third changes no result.
+
+    Examples
+    --------
+    >>> here = list_versions()
+    >>> compare_versions(here)
+    ''
+    >>> compare_versions({**here, "sslts": "99.0"}).startswith("sslts 99.0 there, ")
+    True
+    """
+    here, there = list_versions(), header.get("versions")
+    there = there if isinstance(there, Mapping) else {}
+    pairs = [("sslts", here["sslts"], header.get("sslts"))]
+    pairs += [(name, own, there.get(name)) for name, own in here["versions"].items()]
+    differ = [
+        f"{name} {'unknown' if other is None else _shorten(other)} there, {own} here"
+        for name, own, other in pairs
+        if _keep_numbers(name, own) != _keep_numbers(name, other)
+    ]
+    return "; ".join(differ)
+
+
+def _keep_numbers(name: str, version: Any) -> Any:
+    return version.split(".")[:2] if name == "python" and isinstance(version, str) else version
+
+
+def _shorten(version: Any) -> str:
+    """Return a version as text that a terminal can show."""
+    return ascii(version)[:40].strip("'")
 
 
 def describe_model(segmenter: Any) -> dict[str, Any]:

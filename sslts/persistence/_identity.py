@@ -26,6 +26,7 @@ def identify_run(
     labels: LabelRuns,
     start: dict[str, Tensor] | None = None,
     pools: Mapping[str, Any] | None = None,
+    held_out: float | None = None,
 ) -> dict[str, Any]:
     """Return JSON values that are equal for two runs only if the runs have the same data, parameters and start.
 
@@ -39,6 +40,8 @@ def identify_run(
         Start weights of training; None means random weights.
     pools : mapping of str to object, or None
         Additional pools of recordings by name, each with ``recordings`` and ``labels``.
+    held_out : float or None
+        Share of the labeled recordings that is held out from training.
 
     Examples
     --------
@@ -52,6 +55,8 @@ def identify_run(
     identity = {"estimator": type(estimator).__name__, **_identify_data(recordings, labels, "X", "y")}
     for name, pool in (pools or {}).items():
         identity |= _identify_data(pool.recordings, pool.labels, f"{name}[0]", f"{name}[1]")
+    if held_out is not None:
+        identity["share for validation"] = held_out
     return identity | {
         "weights at the start": start and digest_arrays(value.cpu().float().numpy() for value in start.values()),
         "parameters": dict(_list_parameters(estimator)),
@@ -87,15 +92,32 @@ def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _I
             yield prefix + name, [_fingerprint(kind), type(value).__name__]
             yield from _list_parameters(value, f"{prefix}{name}__", inner)
         else:
-            yield prefix + name, [_fingerprint(value), _shorten(repr(value))]
+            found, as_given = _fingerprint(value), _fingerprint(value, plain=False)
+            yield prefix + name, [found, _shorten(repr(value)), *([as_given] if as_given != found else [])]
 
 
-def _fingerprint(value: Any) -> str:
-    """Return a text that differs for different values of a parameter."""
+def _fingerprint(value: Any, *, plain: bool = True) -> str:
+    """Return a text that differs for different values of a parameter.
+
+    With ``plain``, a number of NumPy has the fingerprint of the same number of Python.
+    """
     encoder = Encoder()
-    text = json.dumps(encoder.encode(value, "value"))
+    coded = encoder.encode(value, "value")
+    text = json.dumps(_spell_plainly(coded) if plain else coded)
     arrays = (tensor.float().numpy() for tensor in encoder.tensors.values())
     return hashlib.sha256(text.encode()).hexdigest() + (digest_arrays(arrays) if encoder.tensors else "")
+
+
+def _spell_plainly(coded: Any) -> Any:
+    """Return an encoded value with numbers of Python in place of numbers of NumPy."""
+    if isinstance(coded, list):
+        return [_spell_plainly(one) for one in coded]
+    if not isinstance(coded, dict):
+        return coded
+    if coded.get("$") == "scalar":
+        value = coded["value"]
+        return {"$": "float", "value": value} if np.dtype(coded["dtype"]).kind == "f" else value
+    return {name: _spell_plainly(one) for name, one in coded.items()}
 
 
 def _shorten(text: str) -> str:
@@ -117,12 +139,12 @@ def check_identity(here: dict[str, Any], there: dict[str, Any], path: Any) -> No
     for name in dict.fromkeys([*here, *there]):
         value, other = here.get(name), there.get(name)
         if name != "parameters" and value != other:
-            shown = isinstance(value, int) or isinstance(other, int) or name == "estimator"
+            shown = isinstance(value, int | float) or isinstance(other, int | float) or name == "estimator"
             found.append(f"{name}: {value} here, {other} there" if shown else f"the {name} differ")
     theirs = there.get("parameters", {})
-    for name, (fingerprint, text) in here["parameters"].items():
-        other, their_text = theirs.get(name, (None, "missing"))
-        if fingerprint != other:
+    for name, (fingerprint, text, *as_given) in here["parameters"].items():
+        other, their_text, *_ = theirs.get(name, (None, "missing"))
+        if other not in (fingerprint, *as_given):  # earlier files hold the number as it was given
             both = f"{name}={text} here, {name}={their_text} there"
             found.append(both if text != their_text else f"{name} differs, though its text {text!r} is the same")
     if found:

@@ -15,7 +15,15 @@ from skorch.callbacks import Callback
 from sslts._files import check_place, escape, remove_leftovers
 from sslts._notices import warn
 from sslts.annotations import LabelRuns
-from sslts.persistence._card import list_versions
+from sslts.persistence._card import compare_versions, list_versions
+from sslts.persistence._checks import (
+    check_callbacks,
+    check_net_state,
+    check_optimizer,
+    check_rounds,
+    refuse_damage,
+    require,
+)
 from sslts.persistence._identity import check_identity, identify_run
 from sslts.persistence._nets import get_net_state, set_net_state
 from sslts.persistence._runs import check_callback, check_frozen, check_optimizer, check_position, check_rounds
@@ -85,10 +93,13 @@ class Checkpoint(Callback):
             return
         header, tensors = self._saved
         self._saved = None
-        if header["environment"] != _describe_environment(net):
+        there, here = shorten(escape(header["environment"]), 200), _describe_environment(net)
+        versions = compare_versions(header)
+        if header["environment"] != here or versions:
+            more = f" (other versions: {versions})" if versions else ""
             warn(
-                f"{self.path} was started with {shorten(escape(header['environment']), 200)} and continues with "
-                f"{_describe_environment(net)}: the weights may differ in the last bits from an uninterrupted run."
+                f"{self.path} was started with {there} and continues with {here}{more}: the weights may differ in the "
+                "last bits from an uninterrupted run. For the same bits, start again with another path."
             )
         with _reading(self.path):
             _set_run_state(net, header["state"], tensors)
@@ -123,6 +134,7 @@ def open_checkpoint(
     labels: LabelRuns,
     start: dict[str, torch.Tensor] | None,
     pools: Mapping[str, Any] | None = None,
+    held_out: float | None = None,
 ) -> Checkpoint | None:
     """Return the checkpoint of a fit, or None without a path. For the parameters, see `identify_run`.
 
@@ -140,7 +152,7 @@ def open_checkpoint(
     if path is None:
         return None
     check_place(path)  # before reading every sample
-    return Checkpoint(path, identify_run(estimator, recordings, labels, start, pools))
+    return Checkpoint(path, identify_run(estimator, recordings, labels, start, pools, held_out))
 
 
 def _describe_environment(net: SegmentationNet) -> str:
@@ -198,7 +210,10 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _set_run_state(net: SegmentationNet, coded: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-    """Set the state of a net and its callbacks to a saved state."""
+    """Set the state of a net and its callbacks to a saved state.
+
+    The state of a net that was refused is undefined; the estimator does not keep such a net.
+    """
     decoder = Decoder(tensors)
     state = decoder.decode(coded["net"])
     check_position(net, state)
@@ -237,7 +252,7 @@ class SavedRounds:
     ----------
     path : path-like or None
         File of the rounds; None saves nothing.
-    estimator, recordings, labels
+    estimator, recordings, labels, pools
         As in `identify_run`.
     n_rounds : int or None, default=None
         Number of rounds of the run; None accepts any number.
@@ -275,6 +290,7 @@ class SavedRounds:
         estimator: Any,
         recordings: Recordings,
         labels: Sequence[np.ndarray],
+        pools: Mapping[str, Any] | None = None,
         *,
         n_rounds: int | None = None,
     ) -> None:
@@ -284,7 +300,7 @@ class SavedRounds:
         if path is None:
             return
         check_place(path)  # before reading every sample
-        self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels))
+        self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels), pools=pools)
         remove_leftovers(path)
         if os.path.lexists(path):
             header, tensors = read_file(path, "rounds")

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sslts._files import escape, remove_leftovers
 from sslts._notices import warn
-from sslts.persistence._card import describe_model, list_versions
+from sslts.persistence._card import compare_versions, describe_model, list_versions
 from sslts.persistence._values import Decoder, Encoder, get_import_path, list_foreign
 from sslts.persistence.files import (
     DAMAGES,
@@ -22,6 +22,7 @@ from sslts.persistence.files import (
     summarize,
     write_file,
 )
+from sslts.training import neutral_torch
 
 
 class Savable:
@@ -134,6 +135,11 @@ def load(
     -------
     estimator
 
+    Warns
+    -----
+    UserWarning
+        If the file was saved with another version of this package, Python, torch, NumPy, scikit-learn or skorch.
+
     Raises
     ------
     PersistenceError
@@ -168,12 +174,18 @@ def load(
     if isinstance(path, (str, bytes, os.PathLike)):
         remove_leftovers(path)
     header, tensors = read_file(path, "model")
+    if differ := compare_versions(header):
+        warn(
+            f"{path} was saved with other versions ({differ}): its predictions may differ. Compare some of them with "
+            "predictions of the earlier versions; then save the model again."
+        )
     if objects is not None and not isinstance(objects, Mapping):
         objects = {get_import_path(value): value for value in objects}
     try:
         model = _drop_callbacks(header["model"], set(objects or {}))
         _refuse_foreign(model, set(objects or {}))
-        segmenter = Decoder(tensors, objects, device).decode(model)
+        with neutral_torch():
+            segmenter = Decoder(tensors, objects, device).decode(model)
         if not isinstance(segmenter, Savable):
             raise PersistenceError(f"the file holds a {type(segmenter).__name__}, not a segmenter.")
         check_is_fitted(segmenter)

@@ -93,7 +93,7 @@ class StreamSegmenter:
                 "decoder."
             )
         self.stride, self.halo = int(stride), _find_halo(stride, reach)
-        if block is not None and (not isinstance(block, Integral) or block < 1):
+        if block is not None and (isinstance(block, bool) or not isinstance(block, Integral) or block < 1):
             raise ValueError(f"block={block!r}; pass a whole number of samples, 1 or more.")
         self.block = -(-int(block or self.halo) // self.stride) * self.stride
         self.normalization = choose_normalization(segmenter.normalization_, segmenter.window_length_)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from sslts.annotations import (
     warn_of_lost_background,
 )
 from sslts.recordings import Channels, Recordings, read_signals
+
+_DRAWS = 20  # attempts to hold recordings out without losing a class
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,12 @@ class Problem:
         Value of ``n_features_in_``.
     feature_names : ndarray of str or None
         Value of ``feature_names_in_``, if ``X`` is a table with named columns.
+    background : int or None
+        The class that is not a segment.
     pools : mapping of str to Pool, default={}
         Additional pools of labeled recordings.
+    validation : Pool or None
+        Labeled recordings that do not take part in the training.
     """
 
     recordings: Recordings
@@ -63,7 +69,9 @@ class Problem:
     summary: SignalSummary
     n_features: int
     feature_names: np.ndarray | None
+    background: int | None = 0
     pools: Mapping[str, Pool] = field(default_factory=dict)
+    validation: Pool | None = None
 
     @cached_property
     def targets(self) -> LabelRuns:
@@ -75,6 +83,61 @@ class Problem:
         """The share of each class among the labeled samples, shape (K,)."""
         return share_classes(self.targets, len(self.classes))
 
+    def hold_out(self, share: float, seed: int) -> Problem:
+        """Return the problem without a share of its labeled recordings, which become the ``validation``."""
+        kept, held = choose_held_out(self.labels, share, seed)
+        recordings, labels = self.recordings.select(kept.tolist()), self.labels.select(kept)
+        statistics = measure_runs(labels, classes=self.classes.tolist(), background=self.background)
+        return replace(
+            self,
+            recordings=recordings,
+            labels=labels,
+            statistics=statistics,
+            summary=summarize_signal(statistics, recordings.lengths, n_channels=recordings.n_channels),
+            validation=Pool(self.recordings.select(held.tolist()), self.labels.select(held)),
+        )
+
+
+def choose_held_out(labels: LabelRuns, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of the recordings to keep, and of a random share of the labeled recordings.
+
+    Each class stays in the recordings that are kept.
+
+    Raises
+    ------
+    ValueError
+        If too few recordings are labeled.
+
+    Examples
+    --------
+    >>> labels = LabelRuns.from_constants(np.array([0, 1, 0, 1, -1]), np.full(5, 9))
+    >>> kept, held = choose_held_out(labels, 0.5, seed=0)
+    >>> len(kept), len(held), 4 in kept
+    (3, 2, True)
+    """
+    labeled = np.flatnonzero(labels.labeled)
+    count = max(1, round(share * len(labeled)))
+    known = labels.value >= 0
+    classes, index = np.unique(labels.value[known], return_inverse=True)
+    has = np.zeros((len(labels), len(classes)), dtype=bool)
+    has[labels.recording[known], index] = True
+    rng, most = np.random.default_rng((seed, 3)), 0
+    for _ in range(_DRAWS):
+        held: list[int] = []
+        left = has.sum(0)
+        for i in rng.permutation(labeled).tolist():
+            if len(held) < count and (left - has[i] > 0).all():
+                held.append(i)
+                left = left - has[i]
+        if len(held) == count:
+            return np.setdiff1d(np.arange(len(labels)), held), np.sort(held)
+        most = max(most, len(held))
+    raise ValueError(
+        f"validation={share:g} holds out {count} of {len(labeled)} labeled recordings, but only {most} can be held "
+        f"out: each class {classes.tolist()} must stay in a training recording. Label more recordings, lower the "
+        "share, or pass validation=(X_val, y_val)."
+    )
+
 
 def read_problem(
     X: Any,
@@ -85,6 +148,7 @@ def read_problem(
     sampling_rate: float | None = None,
     plain: bool = False,
     pools: Mapping[str, tuple[Any, Any]] | None = None,
+    validation: tuple[Any, Any] | None = None,
 ) -> Problem:
     """Return the problem of a fit: ``X`` and ``y``, read, checked and measured without torch.
 
@@ -102,6 +166,8 @@ def read_problem(
         Whether the network sees the raw values (``normalization=None``).
     pools : mapping of str to (X, y), or None
         Additional pools of labeled recordings, by the name of their argument.
+    validation : (X, y), or None
+        Labeled recordings that do not take part in the training.
 
     Raises
     ------
@@ -120,6 +186,9 @@ def read_problem(
     classes = find_classes(labels.value)
     warn_of_lost_background(labels, classes, background)
     statistics = measure_runs(labels, classes=classes.tolist(), background=background)
+    read_pool = partial(
+        _read_pool, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
+    )
     return Problem(
         recordings=recordings,
         labels=labels,
@@ -128,13 +197,25 @@ def read_problem(
         summary=summarize_signal(statistics, recordings.lengths, n_channels=recordings.n_channels),
         n_features=_count_features(X, recordings),
         feature_names=_get_feature_names(X) if recordings.container == "array" else None,
-        pools={name: _read_pool(*given, name, recordings, classes, who) for name, given in (pools or {}).items()},
+        background=background,
+        pools={name: read_pool(*given, name) for name, given in (pools or {}).items()},
+        validation=None if validation is None else read_pool(*validation, "validation"),
     )
 
 
-def _read_pool(X: Any, y: Any, name: str, recordings: Recordings, classes: np.ndarray, who: str) -> Pool:
+def _read_pool(
+    X: Any,
+    y: Any,
+    name: str,
+    *,
+    recordings: Recordings,
+    classes: np.ndarray,
+    who: str,
+    sampling_rate: float | None,
+    plain: bool,
+) -> Pool:
     channels = Channels(recordings.n_channels, recordings.channel_names, f"the X of {who}")
-    own = read_signals(X, fitted=channels, name=f"{name}[0]")
+    own = read_signals(X, fitted=channels, name=f"{name}[0]", sampling_rate=sampling_rate, plain=plain)
     labels = as_label_runs(y, own, name=f"{name}[1]")
     unknown = sorted(set(labels.value.tolist()) - {-1, *classes.tolist()})
     if unknown:
@@ -151,5 +232,7 @@ def _count_features(X: Any, recordings: Recordings) -> int:
     """Return the number of features as scikit-learn counts them: columns of an array, else channels."""
     if recordings.container != "array":
         return recordings.n_channels
+    if isinstance(X, Recordings):
+        return recordings.n_channels if np.ndim(recordings.sources[0]) == 2 else int(recordings.lengths[0])
     shape = getattr(X, "shape", None) or np.shape(X)
     return int(shape[1])

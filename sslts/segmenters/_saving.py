@@ -24,7 +24,7 @@ from sslts.persistence import (
     is_count,
     set_net_state,
 )
-from sslts.training import SegmentationNet, build_module, choose_device, choose_precision
+from sslts.training import SegmentationNet, build_module, choose_device, choose_precision, float32_default
 
 
 _NEEDED = {
@@ -76,6 +76,7 @@ class SavableNetwork(Savable):
         """Return an initialized net; with ``idle``, its optimizer is built when training begins."""
 
     def _get_fitted(self) -> dict[str, Any]:
+        getattr(self, "history_", None)  # made from the net when it is first read
         fitted = super()._get_fitted()
         if not fitted:
             return {}
@@ -95,8 +96,9 @@ class SavableNetwork(Savable):
             return
         self._validate_params()
         _check_fitted(fitted, type(self).__name__)
-        state = fitted.pop("net_")
+        state, history = fitted.pop("net_"), fitted.pop("history_")
         super()._set_fitted(fitted)
+        self.__dict__["history_"] = history
         if self.device != "auto":
             check_device(self.device)
         n_classes, weights = len(self.classes_), state["weights"]
@@ -107,8 +109,9 @@ class SavableNetwork(Savable):
         check_sizes(self.network_, self.n_channels_, n_classes, weights["student"])
         module = build_module(self.network_, self.n_channels_, n_classes, state["seed"])
         # Weights and shares are placeholders: the saved state of the criterion holds the values of the fit.
-        class_weight = torch.ones(n_classes) if "class_weight" in weights["criterion"] else None
-        criterion = self._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
+        class_weight = torch.ones(n_classes, dtype=torch.float32) if "class_weight" in weights["criterion"] else None
+        with float32_default():
+            criterion = self._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
         if _list_shapes(criterion.state_dict()) != _list_shapes(weights["criterion"]):
             # A parameter was changed after the fit, such as the threshold, so the saved state does not fit. Predictions
             # do not need the criterion and a new fit builds its own, so the criterion built here is kept.

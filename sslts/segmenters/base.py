@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, Self
@@ -18,6 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 
+from sslts._forks import is_forked
 from sslts._notices import warn
 from sslts.annotations import weigh_classes
 from sslts.augment import RandAugment, Rescale
@@ -31,12 +33,25 @@ from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
 from sslts.segmenters._problem import Problem, read_problem
 from sslts.segmenters._saving import Blueprint, SavableNetwork
-from sslts.segmenters._start import Start, read_start
+from sslts.segmenters._start import Start, forget_start, read_start
+from sslts.segmenters._validation import COLUMN as VALID_LOSS
+from sslts.segmenters._validation import ValidationLoss, check_monitors, read_share
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.thresholds import as_threshold
-from sslts.training import LossRecorder, SegmentationNet, Step, StepBar, WindowDataset, build_module, make_schedule
+from sslts.training import (
+    LossRecorder,
+    SegmentationNet,
+    Step,
+    StepBar,
+    WindowDataset,
+    build_module,
+    float32_default,
+    make_schedule,
+    neutral_torch,
+)
 
 _HISTORY_ROWS = 60
+_VALIDATION = "sslts_validation"
 _COLUMNS = ("step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds")
 
 
@@ -124,7 +139,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     history_ : DataFrame
         One row per logging interval: ``step, lr, loss, labeled_loss, unlabeled_loss, mask_rate, seconds``, and every
         other value that the criterion reports. Methods with pseudo-labels add ``share_<class>``, the share of each
-        class among the accepted pseudo-labels. Missing values are NaN.
+        class among the accepted pseudo-labels. A fit with ``validation`` adds ``valid_loss``. Missing values are NaN.
     device_, precision_ : str
         The device and the precision of the fit.
 
@@ -219,7 +234,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         cloned.init = self.init  # a clone of the fitted model would not be fitted
         return cloned
 
-    def fit(self, X: Any, y: Any, *, checkpoint: str | PathLike[str] | None = None) -> Self:
+    def fit(self, X: Any, y: Any, *, validation: Any = None, checkpoint: str | PathLike[str] | None = None) -> Self:
         """Train on labeled and unlabeled samples.
 
         Parameters
@@ -228,6 +243,11 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             Recordings; time is the last axis.
         y : array-like of int, shape (n, T), (n,) or (n, 1), or list of (T_i,)
             Labels; ``-1`` marks unlabeled samples, classes are integers >= 0.
+        validation : (X_val, y_val), float or None, default=None
+            Held-out labeled recordings for callbacks such as ``skorch.callbacks.EarlyStopping``: recordings and labels,
+            or the share of the labeled recordings in `X` to hold out, above 0 and below 1. The share is chosen by
+            `random_state`, in whole recordings, which are then not trained on. The labeled loss of the averaged
+            network on them is recorded at the end of each logging interval, as ``valid_loss``.
         checkpoint : path-like or None, default=None
             File to which the run is saved every 50 steps, without pickle. If the file exists, training continues from
             it and ends, bit for bit, like an uninterrupted run; a finished run is loaded without training.
@@ -248,25 +268,40 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         OSError
             If a recording can't be read, or the checkpoint can't be written.
         FloatingPointError
-            If the loss is not finite. The weights of the previous step are kept, and `predict` works.
+            If the loss is not finite. The weights of the previous step are kept, and `predict` works; before the first
+            step, the earlier fit is kept.
         """
-        return self._fit(X, y, checkpoint=checkpoint)
+        return self._fit(X, y, validation=validation, checkpoint=checkpoint)
 
     def _fit(
         self,
         X: Any,
         y: Any,
         *,
+        validation: Any = None,
         checkpoint: str | PathLike[str] | None = None,
         pools: Mapping[str, tuple[Any, Any]] | None = None,
     ) -> Self:
         """Fit like `fit`, with additional pools of labeled recordings: ``(X, y)`` by the name of their argument.
 
         The criterion sees the windows of a pool as ``batch.others[name]``. The estimator does not change before
-        everything is checked.
+        everything is checked and the first step is done.
         """
+        with neutral_torch(gradients=True):
+            return self._fit_neutrally(X, y, validation=validation, checkpoint=checkpoint, pools=pools)
+
+    def _fit_neutrally(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        validation: Any,
+        checkpoint: str | PathLike[str] | None,
+        pools: Mapping[str, tuple[Any, Any]] | None,
+    ) -> Self:
         self._validate_params()
         self._check_instances()
+        share = read_share(validation)
         problem = read_problem(
             X,
             y,
@@ -275,27 +310,80 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             sampling_rate=self.sampling_rate,
             plain=self.normalization is None,
             pools=pools,
+            validation=validation if share is None else None,
         )
         start = self._find_start(problem)
+        held = {} if problem.validation is None else {"validation": problem.validation}
         saver = open_checkpoint(
-            checkpoint, self, problem.recordings, problem.labels, start.weights, pools=problem.pools
+            checkpoint,
+            self,
+            problem.recordings,
+            problem.labels,
+            start.weights,
+            pools={**problem.pools, **held},
+            held_out=share,
         )
         seed = _draw_seed(self.random_state)
         if saver is not None and saver.seed is not None:
             seed = saver.seed
+        check_monitors(check_callbacks(self.callbacks or []), validated=validation is not None)
+        if share is not None:
+            problem = problem.hold_out(share, seed)
         network = start.adapt(self.network, problem.summary)
         blueprint = self._make_blueprint(network, problem.recordings.n_channels, problem.classes, seed)
-        net = self._make_net(blueprint, problem, start, saver)
+        watcher = self._make_watcher(problem)
+        net = self._make_net(blueprint, problem, start, saver, watcher)
         window_length = self._choose_window_length(net, problem)
+        if watcher is not None:
+            self._let_watch(watcher, problem, window_length)
         dataset = self._make_dataset(problem, window_length, device=torch.device(net.device), seed=seed + 1)
         self._check_network(net, dataset)
-        self._keep_problem(problem, blueprint, window_length)
-        self.net_ = net
+        fitted = self._list_fitted(problem, blueprint, window_length, net)
+        self._train(net, dataset, lambda: self._keep(fitted))
+        return self
+
+    def _train(self, net: SegmentationNet, dataset: WindowDataset, keep: Callable[[], None]) -> None:
+        """Train the net, and keep it from its first step on; until then the estimator is as it was.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If Ctrl-C ends the training before its first step.
+        """
+        net.keep_ = keep
         try:
             net.partial_fit(dataset)
+        except RuntimeError as error:
+            if is_forked() and "fork" in str(error):
+                raise RuntimeError(
+                    f"fit in a forked process: {error} Start the process with multiprocessing.get_context('spawn') or "
+                    "joblib's loky."
+                ) from error
+            raise
         finally:
-            self.history_ = _make_history(net, self.classes_, pseudo=bool(self._count_unlabeled()))
-        return self
+            kept, net.keep_ = net.keep_ is None, None
+            for _, callback in net.callbacks_:
+                if isinstance(callback, LRScheduler):  # its scheduler holds the optimizer, and is made anew by each fit
+                    vars(callback).pop("lr_scheduler_", None)
+            self.__dict__.pop("history_", None)  # made anew from the net
+        if not kept:
+            raise KeyboardInterrupt
+
+    def _keep(self, fitted: dict[str, Any]) -> None:
+        """Replace all fitted attributes at once: an interruption finds the earlier model or this model, never half."""
+        gone = {"feature_names_in_", "history_"}
+        init = None if self.init is None else forget_start(self.init)
+        kept = {name: value for name, value in vars(self).items() if name not in gone}
+        self.__dict__ = {**kept, "init": init, **fitted}
+
+    @cached_property
+    def history_(self) -> pd.DataFrame:
+        """The training history; see the attributes of the class."""
+        try:
+            net = self.net_
+        except AttributeError:
+            raise AttributeError(f"{type(self).__name__} has no history_ before it is fitted.") from None
+        return _make_history(net, self.classes_, pseudo=bool(self._count_unlabeled()))
 
     def _check_instances(self) -> None:
         """Raise if a parameter is a class that should be an instance."""
@@ -316,17 +404,39 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         return start
 
     def _make_net(
-        self, blueprint: Blueprint, problem: Problem, start: Start, saver: Checkpoint | None
+        self,
+        blueprint: Blueprint,
+        problem: Problem,
+        start: Start,
+        saver: Checkpoint | None,
+        watcher: ValidationLoss | None,
     ) -> SegmentationNet:
         n_channels, classes = blueprint.n_channels, problem.classes
-        weights = weigh_classes(self.class_weight, problem.shares, classes)
-        criterion = self._make_criterion(
-            None if weights is None else torch.from_numpy(weights), torch.from_numpy(problem.shares).float()
-        )
+        with float32_default():
+            criterion = self._make_criterion(self._weigh_classes(problem), torch.from_numpy(problem.shares).float())
         module = build_module(blueprint.network, n_channels, len(classes), blueprint.seed)
         # The weights of a new class start at random; the average has to forget them.
         started = start.load_into(module, blueprint.network, n_channels, classes)
-        return self._build_net(blueprint, module, criterion, saver, started=started)
+        return self._build_net(blueprint, module, criterion, saver, watcher, started=started)
+
+    def _weigh_classes(self, problem: Problem) -> Tensor | None:
+        weights = weigh_classes(self.class_weight, problem.shares, problem.classes)
+        return None if weights is None else torch.from_numpy(weights)
+
+    def _make_watcher(self, problem: Problem) -> ValidationLoss | None:
+        """Return the callback that measures the loss on the held-out recordings, or None without such recordings."""
+        return None if problem.validation is None else ValidationLoss(self.labeled_loss, self._weigh_classes(problem))
+
+    def _let_watch(self, watcher: ValidationLoss, problem: Problem, window_length: int) -> None:
+        """Give the held-out recordings that have labels to the callback."""
+        assert problem.validation is not None
+        pool = problem.validation
+        labeled = np.flatnonzero(pool.labels.labeled)
+        normalization = choose_normalization(self.normalization, window_length)
+        watcher.watch(
+            NormalizedRecordings(pool.recordings.select(labeled.tolist()), normalization),
+            pool.labels.select(labeled).encode(problem.classes),
+        )
 
     def _build_net(
         self,
@@ -334,6 +444,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         module: nn.Module,
         criterion: nn.Module,
         saver: Checkpoint | None = None,
+        watcher: ValidationLoss | None = None,
         *,
         started: bool = False,
         idle: bool = False,
@@ -353,7 +464,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=blueprint.device != "mps",
             lr=self.lr,
-            callbacks=self._make_callbacks(blueprint.classes, saver),
+            callbacks=self._make_callbacks(blueprint.classes, saver, watcher),
             callbacks__print_log=None,
             callbacks__train_loss=None,
             callbacks__valid_loss=None,
@@ -374,9 +485,13 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         own = [getattr(self, name) for name in self._get_param_names() if name not in shared]
         return not (is_ours(type(criterion)) and is_shipped([network, *own]))
 
-    def _make_callbacks(self, classes: np.ndarray, saver: Checkpoint | None) -> list[Any]:
+    def _make_callbacks(
+        self, classes: np.ndarray, saver: Checkpoint | None, watcher: ValidationLoss | None
+    ) -> list[Any]:
         pseudo = bool(self._count_unlabeled())
         found: list[Any] = [("sslts_losses", LossRecorder(classes.tolist(), pseudo=pseudo))]
+        if watcher is not None:
+            found.append((_VALIDATION, watcher))  # before the callbacks that monitor its loss
         own = check_callbacks(self.callbacks or [])
         kinds = [callback if isinstance(callback, type) else type(callback) for callback in own]
         if not any(issubclass(kind, LRScheduler) for kind in kinds):  # a custom schedule replaces the default
@@ -442,18 +557,26 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         with net.isolate(), torch.enable_grad():  # a criterion may need gradients, such as an adversarial one
             criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
 
-    def _keep_problem(self, problem: Problem, blueprint: Blueprint, window_length: int) -> None:
-        """Set the fitted attributes that are known before training."""
-        self.__dict__.pop("feature_names_in_", None)
-        if problem.feature_names is not None:
-            self.feature_names_in_ = problem.feature_names
-        self.n_features_in_ = problem.n_features
-        self.n_channels_, self.channel_names_ = problem.recordings.n_channels, problem.recordings.channel_names
-        self.classes_, self.statistics_ = problem.classes, problem.statistics
-        self.training_set_ = problem.labels.describe()
-        self.normalization_, self.window_length_ = self.normalization, window_length
-        self.recipe_, self.network_ = self.network, blueprint.network
-        self.device_, self.precision_ = blueprint.device, blueprint.precision
+    def _list_fitted(
+        self, problem: Problem, blueprint: Blueprint, window_length: int, net: SegmentationNet
+    ) -> dict[str, Any]:
+        """Return the fitted attributes by name."""
+        named = {} if problem.feature_names is None else {"feature_names_in_": problem.feature_names}
+        return named | {
+            "n_features_in_": problem.n_features,
+            "n_channels_": problem.recordings.n_channels,
+            "channel_names_": problem.recordings.channel_names,
+            "classes_": problem.classes,
+            "statistics_": problem.statistics,
+            "training_set_": problem.labels.describe(),
+            "normalization_": self.normalization,
+            "window_length_": window_length,
+            "recipe_": self.network,
+            "network_": blueprint.network,
+            "device_": blueprint.device,
+            "precision_": blueprint.precision,
+            "net_": net,
+        }
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -490,4 +613,6 @@ def _make_history(net: SegmentationNet, classes: np.ndarray, *, pseudo: bool) ->
         columns += shares
     reported = getattr(dict(net.callbacks_).get("sslts_losses"), "reported_", ())
     columns += [name for name in reported if name not in columns]
+    if _VALIDATION in dict(net.callbacks_):
+        columns.append(VALID_LOSS)
     return pd.DataFrame([{name: epoch.get(name, math.nan) for name in columns} for epoch in rows], columns=columns)

@@ -14,6 +14,7 @@ import re
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, InvalidParameterError
 
 T = TypeVar("T")
 _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
@@ -94,6 +95,16 @@ class ParameterizedEstimator(BaseEstimator):
     def _parameter_constraints(self) -> dict[str, list[Any]]:
         """The constraints of each parameter, as scikit-learn's validation reads them."""
         return self._constraints
+
+    def _validate_params(self) -> None:
+        """Raise if a parameter is invalid; True and False are no numbers."""
+        super()._validate_params()
+        for name, constraints in self._constraints.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) and all(isinstance(one, Interval) or one is None for one in constraints):
+                raise InvalidParameterError(
+                    f"The {name!r} parameter of {type(self).__name__} must be a number. Got {value!r} instead."
+                )
 
 
 def _check_fields(cls: type[ParameterizedEstimator]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, Self
@@ -11,17 +13,20 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.utils import Tags, get_tags
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from sslts._wrapping import check_completed, find_attribute, find_fitted
-from sslts.annotations import LabelRuns, as_labels, require_labels
+from sslts.annotations import LabelRuns, as_label_runs, as_labels, require_labels
 from sslts.metrics import mean_iou_each
 from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
+from sslts.segmenters._problem import Pool, choose_held_out
 from sslts.segmenters._saving import are_classes, is_summary
+from sslts.segmenters._start import forget_start
+from sslts.segmenters._validation import read_share
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.segmenters.supervised import SupervisedSegmenter
 
@@ -96,7 +101,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
     rank: str = parameter(StrOptions({"confidence", "agreement"}), default="confidence")
     verbose: int = parameter("verbose", default=0)
 
-    def fit(self, X: Any, y: Any, *, checkpoint: str | PathLike[str] | None = None) -> Self:
+    def fit(self, X: Any, y: Any, *, validation: Any = None, checkpoint: str | PathLike[str] | None = None) -> Self:
         """Fit the segmenter and refit it on pseudo-labels, in rounds.
 
         Parameters
@@ -105,6 +110,10 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             Recordings, in a form that the segmenter accepts.
         y : array-like of int
             Labels; ``-1`` marks unlabeled samples.
+        validation : (X_val, y_val), float or None, default=None
+            Held-out labeled recordings, passed to the fit of each round: recordings and labels, or the share of the
+            labeled recordings in `X` to hold out. The share is chosen once, by the segmenter's ``random_state``; the
+            recordings in it take no part in any round.
         checkpoint : path-like or None, default=None
             File to which each round is saved; the fit of a round is saved next to it, as ``<checkpoint>.<round>``. If
             the file exists, training continues from it and ends, bit for bit, like an uninterrupted run.
@@ -125,8 +134,16 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         require_labels(y, type(self).__name__)
         recordings = as_recordings(X)
         given = as_labels(y, recordings)
-        saved = SavedRounds(checkpoint, self, recordings, given, n_rounds=len(shares))
-        segmenter, keeper = self._fit_once(X, y if saved.labels is None else saved.labels, saved.find_checkpoint())
+        part = read_share(validation)
+        if part is not None:
+            kept, held = choose_held_out(LabelRuns.from_labels(given), part, self._draw_seed())
+            validation = recordings.select(held.tolist()), [given[i] for i in held]
+            X = recordings = recordings.select(kept.tolist())
+            y = given = [given[i] for i in kept]
+        pools = {} if validation is None or checkpoint is None else {"validation": _read_pool(*validation)}
+        saved = SavedRounds(checkpoint, self, recordings, given, pools, n_rounds=len(shares))
+        fit = partial(self._fit_once, X, validation=validation)
+        segmenter, keeper = fit(y if saved.labels is None else saved.labels, checkpoint=saved.find_checkpoint())
         for number, share in list(enumerate(shares, start=1))[len(saved.rows) :]:
             guessed, confidence = _guess(segmenter, recordings)
             unlabeled = [labels < 0 for labels in given]
@@ -144,14 +161,24 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
                 print(f"round {number}: {row['believed']:.1%} of unlabeled samples have a pseudo-label")  # noqa: T201
             labels = [np.where(mask, guess, old) for mask, guess, old in zip(believed, guessed, given, strict=True)]
             saved.save(labels, row)
-            segmenter, keeper = self._fit_once(X, labels, saved.find_checkpoint())
+            segmenter, keeper = fit(labels, checkpoint=saved.find_checkpoint())
         if keeper is not None:
             keeper.checkpoints_.clear()
-        self.segmenter_ = segmenter
-        self.classes_ = segmenter.classes_
-        self.labels_, self.history_ = saved.labels, pd.DataFrame(saved.rows)
-        self.training_set_ = LabelRuns.from_labels(given).describe()  # pseudo-labels do not count as labels
+        fitted = {
+            "segmenter_": segmenter,
+            "classes_": segmenter.classes_,
+            "labels_": saved.labels,
+            "history_": pd.DataFrame(saved.rows),
+            "training_set_": LabelRuns.from_labels(given).describe(),  # pseudo-labels do not count as labels
+            "segmenter": _shorten_chain(self.segmenter),
+        }
+        self.__dict__.update(fitted)  # at once: an interruption leaves no mixture with an earlier fit
         return self
+
+    def _draw_seed(self) -> int:
+        """Return the seed that chooses the recordings to hold out; it is the same when a fit is resumed."""
+        random_state = copy.deepcopy(find_attribute(self._get_base(), "random_state"))
+        return 0 if random_state is None else int(check_random_state(random_state).randint(2**31))
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, including parameters of the segmenter, such as ``segmenter__max_steps=400``.
@@ -252,13 +279,17 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             raise ValueError(f"shares={self.shares!r}; pass one number per round, above 0 and at most 1.")
         return list(shares)
 
-    def _fit_once(self, X: Any, y: Any, checkpoint: PathLike[str] | None) -> tuple[Any, _KeepCheckpoints | None]:
+    def _fit_once(
+        self, X: Any, y: Any, *, validation: Any = None, checkpoint: PathLike[str] | None = None
+    ) -> tuple[Any, _KeepCheckpoints | None]:
         segmenter = clone(self._get_base())
-        options = {} if checkpoint is None else {"checkpoint": checkpoint}  # other estimators have no such argument
+        given = {"checkpoint": checkpoint, "validation": validation}
+        options = {name: value for name, value in given.items() if value is not None}  # others have no such arguments
         if options and hasattr(segmenter, "steps"):
+            name = next(iter(options))
             raise ValueError(
-                f"checkpoint: the fit of {type(segmenter).__name__} does not accept a checkpoint; pass a segmenter of "
-                "this package, or no checkpoint."
+                f"{name}: the fit of {type(segmenter).__name__} does not accept a {name}; pass a segmenter of this "
+                f"package, or no {name}."
             )
         if self.shares is None or self.rank == "confidence":
             segmenter.fit(X, y, **options)
@@ -303,6 +334,22 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         inner = get_tags(self._get_base())
         tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
         return tags
+
+
+def _shorten_chain(segmenter: Any) -> Any:
+    """Return the unfitted segmenter; the model that it starts from no longer holds the model before."""
+    init = getattr(segmenter, "init", None)
+    if init is None or (start := forget_start(init)) is init:
+        return segmenter
+    segmenter = copy.copy(segmenter)
+    segmenter.init = start
+    return segmenter
+
+
+def _read_pool(X: Any, y: Any) -> Pool:
+    """Return the held-out recordings and their labels, for the identity of a run."""
+    recordings = as_recordings(X)
+    return Pool(recordings, as_label_runs(y, recordings, name="validation[1]"))
 
 
 def _pass_on(out: Any) -> dict[str, Any]:

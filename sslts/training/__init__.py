@@ -9,6 +9,7 @@ from sslts.training.batches import WindowDataset
 from sslts.training.callbacks import LossRecorder, StepBar, make_schedule
 from sslts.training.hardware import choose_device, choose_precision, explain_absence
 from sslts.training.net import SegmentationNet, build_module, seed_torch
+from sslts.training.states import float32_default, neutral_torch
 from sslts.training.step import Batch, Losses, Step
 from sslts.training.windows import WindowSampler
 
@@ -26,6 +27,8 @@ __all__ = [
     "choose_device",
     "choose_precision",
     "explain_absence",
+    "float32_default",
     "make_schedule",
+    "neutral_torch",
     "seed_torch",
 ]

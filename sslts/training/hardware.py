@@ -85,7 +85,8 @@ def _computes_bfloat16_fast() -> bool:
 def _name_vendor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Return the vendor of the CPU as the operating system names it; empty if unknown."""
     if cpuinfo.exists():
-        return next((line for line in cpuinfo.read_text().splitlines() if line.startswith("vendor_id")), "")
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+        return next((line for line in text.splitlines() if line.startswith("vendor_id")), "")
     return platform.processor()
 
 
@@ -103,7 +104,7 @@ def _find_container_limit() -> int:
     """Return the memory limit of the container in bytes, from control groups of version 1 or 2."""
     for file in _CONTAINER_LIMITS:
         try:
-            return int(Path(file).read_text())
+            return int(Path(file).read_text(encoding="ascii"))
         except (OSError, ValueError):  # the file is missing, or it contains "max"
             continue
     return sys.maxsize

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -26,6 +25,7 @@ from sslts.networks import FeatureDropout, Network
 from sslts.recipes import is_shipped
 from sslts.training.averaging import AveragedModule
 from sslts.training.batches import WindowDataset
+from sslts.training.states import _GlobalState, _is_retyped, float32_default, neutral_torch
 from sslts.training.step import Batch, Step
 
 _MAX_GRADIENT_NORM = 5.0
@@ -59,7 +59,8 @@ def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -
     (True, False)
     """
     if is_shipped(network) and hasattr(network, "build"):
-        return network.build(n_channels, n_classes, torch.Generator().manual_seed(seed))
+        with float32_default():
+            return network.build(n_channels, n_classes, torch.Generator().manual_seed(seed))
     with seed_torch(seed):
         module = network(n_channels, n_classes)
     if not isinstance(module, nn.Module):
@@ -72,14 +73,11 @@ def build_module(network: Network, n_channels: int, n_classes: int, seed: int) -
     return module.float()  # independent of torch's default dtype
 
 
-_GLOBAL_STATE = threading.RLock()  # all threads share torch's global random state
-
-
 @contextlib.contextmanager
 def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     """Return a context that seeds torch's global random states (CPU and ``device``) and restores them at its end.
 
-    One thread at a time enters the context.
+    The default type is float32 in the context. One thread at a time enters the context.
 
     Examples
     --------
@@ -91,7 +89,7 @@ def seed_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     (True, False, True)
     """
     device = torch.device(device)
-    with _GLOBAL_STATE, torch.random.fork_rng(devices=[]):
+    with _GlobalState.lock, float32_default(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if device.type == "cpu":
             yield
@@ -170,6 +168,7 @@ class SegmentationNet(NeuralNet):
     """
 
     interrupted_ = False  # before the first training
+    keep_: Callable[[], None] | None = None  # called once when the net is trained: after its first step
 
     def __init__(
         self,
@@ -231,7 +230,7 @@ class SegmentationNet(NeuralNet):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        for name in ("generator_", "dropout_generator_"):  # the device may not exist where the net is loaded
+        for name in ("generator_", "dropout_generator_", "keep_"):  # the device may not exist where the net is loaded
             state.pop(name, None)
         return state
 
@@ -249,6 +248,7 @@ class SegmentationNet(NeuralNet):
             epochs = 0 if self.step_ >= self.max_steps else self.max_epochs - self.step_ // self.log_every
         self.interrupted_ = False
         try:
+            self._report_trained()
             return super().fit_loop(X, y, epochs=epochs, **fit_params)
         except KeyboardInterrupt as error:
             self.interrupted_ = not _is_early_stop(error)
@@ -261,7 +261,8 @@ class SegmentationNet(NeuralNet):
     def autocast(self) -> Any:
         """Return the autocast context of the network's passes."""
         kind = torch.device(self.device).type
-        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+        # Inside an outer autocast, torch would keep cached copies of the weights beyond a step that changes them.
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16", cache_enabled=False)
 
     def ask_student(self, *views: Tensor) -> tuple[Tensor, ...]:
         """Return the student's logits for each batch of signals, from one pass with joint BatchNorm statistics."""
@@ -291,7 +292,12 @@ class SegmentationNet(NeuralNet):
         The network is not compiled, because each new length would compile it again.
         """
         given = () if lengths is None else (lengths,)
-        return self._ask(self.teacher_.fold_norms(), x, *given)
+        with neutral_torch(), self._isolate_type():
+            return self._ask(self.teacher_.fold_norms(), x, *given)
+
+    def _isolate_type(self) -> Any:
+        """Return a context for code that may depend on torch's default type: networks from outside this package."""
+        return float32_default() if self.foreign and _is_retyped() else contextlib.nullcontext()
 
     @torch.no_grad()
     def _ask(self, module: nn.Module, *given: Any) -> Tensor:
@@ -303,7 +309,8 @@ class SegmentationNet(NeuralNet):
     def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:  # noqa: ARG002
         """Return the probabilities (B, K, T) of the averaged network for one skorch batch of `predict_proba`."""
         x, _ = unpack_data(batch)
-        return self.ask_teacher(to_tensor(x, self.device).float())
+        with neutral_torch(), self._isolate_type():
+            return self.ask_teacher(to_tensor(x, self.device).float())
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the class indices (n, T) of normalized signals (n, C, T).
@@ -356,4 +363,11 @@ class SegmentationNet(NeuralNet):
         step = super().train_step(batch, **fit_params)
         self.teacher_.update_parameters(self.module_, self.step_)
         self.step_ += 1
+        self._report_trained()
         return step
+
+    def _report_trained(self) -> None:
+        """Call ``keep_`` once, as soon as a step is done."""
+        if self.step_ and self.keep_ is not None:
+            self.keep_()
+            self.keep_ = None
