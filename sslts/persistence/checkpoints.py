@@ -16,14 +16,6 @@ from sslts._files import check_place, escape, remove_leftovers
 from sslts._notices import warn
 from sslts.annotations import LabelRuns
 from sslts.persistence._card import compare_versions, list_versions
-from sslts.persistence._checks import (
-    check_callbacks,
-    check_net_state,
-    check_optimizer,
-    check_rounds,
-    refuse_damage,
-    require,
-)
 from sslts.persistence._identity import check_identity, identify_run
 from sslts.persistence._nets import get_net_state, set_net_state
 from sslts.persistence._runs import check_callback, check_frozen, check_optimizer, check_position, check_rounds

@@ -89,7 +89,7 @@ def summarize(error: BaseException) -> str:
 
     Examples
     --------
-    >>> summarize(RuntimeError("too large\\nException raised from unpack (most recent call first):\\nframe #0"))
+    >>> summarize(RuntimeError("too large Exception raised from unpack (most recent call first): frame #0"))
     'RuntimeError: too large'
     """
     text = shorten(" ".join(re.split(r"\s*Exception raised from ", str(error))[0].split()), 300)
