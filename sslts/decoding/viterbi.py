@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from sslts._states import LAST_SAMPLE, read_numbers, read_optional
 from sslts.annotations import SegmentStatistics
 from sslts.decoding._semi_markov import (
     CLASS_INDEX,
@@ -35,6 +36,7 @@ from sslts.recordings import check_sampling_rate
 _PIECE = 16384  # samples of a piece
 _BATCH_CELLS = 1 << 24  # samples times classes of one batch of the recursion, about 30 bytes each
 _TOLERANCE = 1e-6  # largest rounding error of a difference of log-probabilities
+_EARLIEST = 1 << 30  # samples; an open segment that is longer counts as this long
 _SMALLEST = 1e-12  # probability used in place of zero, so that logarithms are finite
 
 
@@ -149,6 +151,12 @@ def _weigh_logarithm(proba: np.ndarray, weight: float, n_classes: int) -> np.nda
     """Return the weighted logarithm of probabilities."""
     _check_proba(proba, n_classes)
     return weight * np.log(np.maximum(proba, _SMALLEST, dtype=np.float64))
+
+
+def _read_logs(state: Mapping[str, Any], weight: float, n_classes: int) -> np.ndarray:
+    """Return the weighted logarithms of probabilities in a state, checked."""
+    low, high = (weight * math.log(p) for p in (_SMALLEST / 1.01, 1.01))
+    return read_numbers(state, "logs", (None, n_classes), low=low, high=high).astype(np.float64, copy=False)
 
 
 class _Piece(NamedTuple):
@@ -276,7 +284,7 @@ class _ExactDecoding(Decoding):
         return {"logs": np.concatenate(self.parts)} if self.parts else {}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.parts = [np.array(state["logs"])] if state else []
+        self.parts = [_read_logs(state, self.weight, len(self.model.tables))] if state else []
 
 
 class _BoundedDecoding(Decoding):
@@ -308,10 +316,24 @@ class _BoundedDecoding(Decoding):
         return state if self.state is None else {**state, **self.state._asdict()}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.logs = np.array(state["logs"])
-        self.age = int(state["age"][0]) if len(state["age"]) else None
+        n_classes = len(self.model.tables)
+        logs = _read_logs(state, self.weight, n_classes)
+        age = read_optional(state, "age", 0, LAST_SAMPLE)
         begun = any(name in state for name in State._fields)
-        self.state = State(*(np.array(state[name]) for name in State._fields)) if begun else None
+        if begun != (age != 0) or len(logs) >= 2 * self.hop:
+            raise ValueError(
+                f"state has age={age}, {len(logs)} samples in logs and {'a' if begun else 'no'} segment, which do not "
+                "fit together; pass everything that get_state returned, unchanged."
+            )
+        found = None
+        if begun:
+            shape = 1, n_classes
+            found = State(
+                read_numbers(state, "running", (*shape, self.model.memory), infinite=True),
+                read_numbers(state, "tail", shape, infinite=True),
+                read_numbers(state, "tail_start", shape, low=-_EARLIEST, high=0, whole=True),
+            )
+        self.logs, self.age, self.state = logs, age, found
 
     def decide(self, found: Pass, row: int, known: int) -> np.ndarray:
         """Return the next final labels, from a pass of the recursion over the next ``known`` samples."""
@@ -341,7 +363,7 @@ class _BoundedDecoding(Decoding):
             ending = table.falling[0] + (lasted - table.size) * table.decay + (table.excess[-1] if begun else 0.0)
             tail[0, k] = ending
         running[0, :, -1] = self.model.transition[k] + ending
-        self.state = State(running, tail, np.full_like(tail, max(-lasted, -(2**30)), dtype=np.int64))
+        self.state = State(running, tail, np.full_like(tail, max(-lasted, -_EARLIEST), dtype=np.int64))
 
 
 def _decide_together(decodings: Sequence[_BoundedDecoding]) -> list[np.ndarray]:

@@ -115,7 +115,7 @@ def _share_bytes(first: _Place, second: _Place) -> bool:
         return True
     a, b = (place.view if place.inner is None else _read_inner(place) for place in (first, second))
     try:
-        return np.shares_memory(a, b, max_work=_MAX_WORK)
+        return np.shares_memory(a, b, max_work=_MAX_WORK)  # type: ignore[arg-type]  # any number is allowed
     except np.exceptions.TooHardError:
         return True
 

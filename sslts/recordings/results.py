@@ -132,7 +132,9 @@ def _check_apart(out: Any, recordings: Recordings) -> None:
     else:
         of_one = "" if isinstance(recordings.sources, Rows) else f": recording {found.other}"
         other = f"{recordings.name}{of_one}"
-        fix = f"its samples would be overwritten before they are read. Pass another array, or a copy of {recordings.name}"
+        fix = (
+            f"its samples would be overwritten before they are read. Pass another array, or a copy of {recordings.name}"
+        )
     where = "memory with" if found.shared == MEMORY else "a part of a file or store with"
     raise ValueError(f"{name} shares {where} {other}; {fix}.")
 
