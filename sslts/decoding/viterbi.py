@@ -45,8 +45,9 @@ class DurationViterbi(Decoder):
     """The most probable segmentation, given the durations and transitions in the labeled recordings.
 
     The lengths of segments, and of background stretches, follow a smoothed histogram of the labeled lengths
-    (`fit_durations`). A class can only be followed by classes that follow it somewhere in the labeled recordings. The
-    first and the last segment of a recording may be cut off, by any number of samples. The result is exact unless
+    (`fit_durations`). A class can only be followed by classes that follow it somewhere in the labeled recordings,
+    unless the labels could not show it: if most segments of a class are labeled up to an unlabeled sample (-1), the
+    classes before or after it are unknown, and each is possible. The first and the last segment of a recording may be cut off, by any number of samples. The result is exact unless
     `max_latency` is given.
 
     Parameters
@@ -54,7 +55,8 @@ class DurationViterbi(Decoder):
     weight : float, default=1.0
         Exponent of the network's probabilities. Below 1, durations and transitions have more influence.
     smoothing : float, default=0.0
-        Number added to the count of each transition. 0: transitions that never occur in the labels are forbidden.
+        Number added to the count of each transition. 0: transitions that could be seen in the labels but never occur
+        are forbidden.
     forbidden : tuple of (int, int), default=()
         Pairs of classes. The second class of a pair must never directly follow the first, whatever `smoothing` is.
     max_latency : float or None, default=None
