@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,16 @@ class SegmentStatistics:
         true lengths may be longer.
     transitions : tuple of tuple of int
         ``transitions[j][k]`` is the number of times that class ``classes[k]`` directly follows class ``classes[j]``.
+    hidden_before, hidden_after : tuple of int, default=()
+        For each class, the number of segments that directly follow, or are directly followed by, an unlabeled sample:
+        their transitions are not known. Empty: not counted.
 
     Examples
     --------
     >>> from sslts.annotations import measure_segments
-    >>> measure_segments([[0, 1, 1, 0, 0, -1]]).lengths
-    ((), (2,))
+    >>> statistics = measure_segments([[0, 1, 1, 0, 0, -1]])
+    >>> statistics.lengths, statistics.hidden_after
+    (((), (2,)), (1, 0))
     """
 
     classes: tuple[int, ...]
@@ -45,6 +49,9 @@ class SegmentStatistics:
     lengths: tuple[tuple[int, ...], ...]
     cut: tuple[tuple[int, ...], ...]
     transitions: tuple[tuple[int, ...], ...]
+    # Not in the repr, which states of streams of earlier versions hold a fingerprint of.
+    hidden_before: tuple[int, ...] = field(default=(), repr=False)
+    hidden_after: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def background_index(self) -> int | None:
@@ -138,6 +145,8 @@ def measure_runs(
     before, after = labels.neighbors
     whole = labeled & (before >= 0) & (after >= 0)
     joined = labeled & (after >= 0)
+    at_start, at_end = labels.start == 0, labels.start + lengths == labels.lengths[labels.recording]
+    hidden = labeled & (before < 0) & ~at_start, labeled & (after < 0) & ~at_end
     pairs = np.zeros((known.size, known.size), dtype=np.int64)
     np.add.at(pairs, (np.searchsorted(known, values[joined]), np.searchsorted(known, after[joined])), 1)
     return SegmentStatistics(
@@ -146,6 +155,8 @@ def measure_runs(
         lengths=tuple(tuple(lengths[whole & (values == k)].tolist()) for k in known),
         cut=tuple(tuple(lengths[labeled & ~whole & (values == k)].tolist()) for k in known),
         transitions=tuple(map(tuple, pairs.tolist())),
+        hidden_before=tuple(int((hidden[0] & (values == k)).sum()) for k in known),
+        hidden_after=tuple(int((hidden[1] & (values == k)).sum()) for k in known),
     )
 
 

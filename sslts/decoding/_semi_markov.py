@@ -9,7 +9,7 @@ segment that is open at the end, and `trace_segments` lists the segments from th
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,14 +63,46 @@ def build_model(
     classes = list(statistics.classes)
     counts = np.asarray(statistics.transitions, dtype=np.float64) + smoothing
     np.fill_diagonal(counts, 0)
+    counts += _estimate_hidden(statistics)
     for first, second in forbidden:
         counts[classes.index(first), classes.index(second)] = 0
     total = counts.sum(1, keepdims=True)
     with np.errstate(divide="ignore"):
         transition = np.log(np.divide(counts, total, out=np.zeros_like(counts), where=total > 0))
-    lengths = zip(statistics.lengths, statistics.cut, strict=True)
-    tables = [_build_table(tuple(whole), tuple(cut)) for whole, cut in lengths]
+    tables = [_build_table(tuple(whole), tuple(cut)) for whole, cut in _choose_lengths(statistics)]
     return Model(np.full(len(classes), -np.log(len(classes))), transition, tables)
+
+
+def _estimate_hidden(statistics: SegmentStatistics) -> np.ndarray:
+    """Return a count for each transition (K, K) that the labels could not show; 0 where they could.
+
+    A transition can be seen only where both of its segments are labeled up to each other. If most segments of a class
+    follow an unlabeled sample, its predecessors are unknown; if most are followed by one, or no end of a segment was
+    seen, its successors are. Such a transition may be any: as often as the hidden ends of the first class and the
+    hidden starts of the second class allow, but at least once, spread evenly over the other classes.
+    """
+    n_classes = len(statistics.classes)
+    seen = np.array(statistics.transitions, dtype=np.float64)
+    np.fill_diagonal(seen, 0)
+    before, after = (
+        np.array(hidden or [0] * n_classes) for hidden in (statistics.hidden_before, statistics.hidden_after)
+    )
+    unknown = (before > seen.sum(0)) | ((after > seen.sum(1)) | (seen.sum(1) == 0))[:, None]
+    np.fill_diagonal(unknown, False)
+    return unknown * np.maximum(np.minimum(after[:, None], before), 1) / max(n_classes - 1, 1)
+
+
+def _choose_lengths(statistics: SegmentStatistics) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Yield the complete and the cut lengths of each class from which its durations are learned.
+
+    The complete segments are the short ones if unlabeled samples cut most segments. If more segments than these are
+    cut, and still longer than all of them, all lengths count as cut.
+    """
+    nothing = [0] * len(statistics.classes)
+    hidden = zip(statistics.hidden_before or nothing, statistics.hidden_after or nothing, strict=True)
+    for whole, cut, ends in zip(statistics.lengths, statistics.cut, hidden, strict=True):
+        longer = sum(length > max(whole, default=0) for length in cut)
+        yield ((), (*whole, *cut)) if sum(ends) and longer > len(whole) else (whole, cut)
 
 
 @functools.lru_cache(maxsize=64)  # each prediction needs the same tables

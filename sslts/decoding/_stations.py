@@ -7,13 +7,17 @@ are combined into one label per sample, and a last station removes the segments 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sslts._runs import find_runs
+from sslts._states import read_numbers, read_optional, read_whole
 from sslts.decoding.decoder import Decoding, _check_proba
+
+_LARGEST_PROBA = 1.01  # a probability may be above 1 by rounding
 
 
 class ClassRule(NamedTuple):
@@ -131,13 +135,16 @@ class HysteresisDecoding(Decoding):
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         if not state:
             return
-        self._begin(state["proba"].shape[1])
-        self.proba = np.array(state["proba"])
-        self.last.set_state(_select_prefix("last", state))
-        for k, stations in enumerate(self.stations or []):
-            self.claims[k] = np.array(state[f"claims.{k}"])
+        given = np.shape(state["proba"])
+        read = copy.copy(self)  # unchanged if the state is refused
+        read._begin(self.n_classes or (given[1] if len(given) == 2 else 0))
+        read.proba = read_numbers(state, "proba", (None, len(read.claims)), low=-1, high=_LARGEST_PROBA)
+        read.last.set_state(_select_prefix("last", state))
+        for k, stations in enumerate(read.stations or []):
+            read.claims[k] = read_numbers(state, f"claims.{k}", (None,), low=0, high=1, whole=True)
             for number, station in enumerate(stations):
                 station.set_state(_select_prefix(f"stations.{k}.{number}", state))
+        self.__dict__.update(read.__dict__)
 
 
 def decode_joined(decoding: HysteresisDecoding, probas: Sequence[np.ndarray], distance: int) -> list[np.ndarray]:
@@ -186,7 +193,7 @@ class _Threshold:
         return {"on": np.asarray(self.on)}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.on = int(state["on"])
+        self.on = read_whole(state, "on", 0, 1)
 
 
 class _ShortRunFilter:
@@ -225,8 +232,9 @@ class _ShortRunFilter:
         return {"held": self.held, "spared": np.array([] if self.spared is None else [self.spared], dtype=np.int64)}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.held = np.array(state["held"])
-        self.spared = int(state["spared"][0]) if len(state["spared"]) else None
+        known = len(self.min_lengths) - 1
+        self.held = read_numbers(state, "held", (None,), low=0, high=known, whole=True)
+        self.spared = read_optional(state, "spared", -1, known)
 
 
 class _ShortRunMerger:
@@ -270,7 +278,9 @@ class _ShortRunMerger:
         return {"held": self.held, "value": np.asarray(self.value)}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.held, self.value = np.array(state["held"]), int(state["value"])
+        known = len(self.min_lengths) - 1
+        self.held = read_numbers(state, "held", (None,), low=0, high=known, whole=True)
+        self.value = read_whole(state, "value", -1, known)
 
 
 class _Padding:
@@ -299,4 +309,7 @@ class _Padding:
         return {"seen": self.seen}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.seen = np.array(state["seen"])
+        seen = read_numbers(state, "seen", (None,), low=0, high=1, whole=True)
+        if not self.pad <= len(seen) <= 2 * self.pad:
+            raise ValueError(f"state has {len(seen)} values in seen, which a padding of {self.pad} can't have.")
+        self.seen = seen

@@ -49,7 +49,7 @@ class Decoding(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no get_state, so its streams can't be saved; define it.")
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue, in a new decoding, from the state that `get_state` returned."""
+        """Continue, in a new decoding, from the state that `get_state` returned; raise ValueError if it is damaged."""
         raise NotImplementedError(f"{type(self).__name__} has no set_state, so its streams can't continue; define it.")
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from sslts._states import LAST_SAMPLE, read_numbers, read_optional
 from sslts.annotations import SegmentStatistics
 from sslts.decoding._semi_markov import (
     CLASS_INDEX,
@@ -35,6 +36,7 @@ from sslts.recordings import check_sampling_rate
 _PIECE = 16384  # samples of a piece
 _BATCH_CELLS = 1 << 24  # samples times classes of one batch of the recursion, about 30 bytes each
 _TOLERANCE = 1e-6  # largest rounding error of a difference of log-probabilities
+_EARLIEST = 1 << 30  # samples; an open segment that is longer counts as this long
 _SMALLEST = 1e-12  # probability used in place of zero, so that logarithms are finite
 
 
@@ -43,8 +45,9 @@ class DurationViterbi(Decoder):
     """The most probable segmentation, given the durations and transitions in the labeled recordings.
 
     The lengths of segments, and of background stretches, follow a smoothed histogram of the labeled lengths
-    (`fit_durations`). A class can only be followed by classes that follow it somewhere in the labeled recordings. The
-    first and the last segment of a recording may be cut off, by any number of samples. The result is exact unless
+    (`fit_durations`). A class can only be followed by classes that follow it somewhere in the labeled recordings,
+    unless the labels could not show it: if most segments of a class are labeled up to an unlabeled sample (-1), the
+    classes before or after it are unknown, and each is possible. The first and the last segment of a recording may be cut off, by any number of samples. The result is exact unless
     `max_latency` is given.
 
     Parameters
@@ -52,7 +55,8 @@ class DurationViterbi(Decoder):
     weight : float, default=1.0
         Exponent of the network's probabilities. Below 1, durations and transitions have more influence.
     smoothing : float, default=0.0
-        Number added to the count of each transition. 0: transitions that never occur in the labels are forbidden.
+        Number added to the count of each transition. 0: transitions that could be seen in the labels but never occur
+        are forbidden.
     forbidden : tuple of (int, int), default=()
         Pairs of classes. The second class of a pair must never directly follow the first, whatever `smoothing` is.
     max_latency : float or None, default=None
@@ -149,6 +153,12 @@ def _weigh_logarithm(proba: np.ndarray, weight: float, n_classes: int) -> np.nda
     """Return the weighted logarithm of probabilities."""
     _check_proba(proba, n_classes)
     return weight * np.log(np.maximum(proba, _SMALLEST, dtype=np.float64))
+
+
+def _read_logs(state: Mapping[str, Any], weight: float, n_classes: int) -> np.ndarray:
+    """Return the weighted logarithms of probabilities in a state, checked."""
+    low, high = (weight * math.log(p) for p in (_SMALLEST / 1.01, 1.01))
+    return read_numbers(state, "logs", (None, n_classes), low=low, high=high).astype(np.float64, copy=False)
 
 
 class _Piece(NamedTuple):
@@ -276,7 +286,7 @@ class _ExactDecoding(Decoding):
         return {"logs": np.concatenate(self.parts)} if self.parts else {}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.parts = [np.array(state["logs"])] if state else []
+        self.parts = [_read_logs(state, self.weight, len(self.model.tables))] if state else []
 
 
 class _BoundedDecoding(Decoding):
@@ -308,10 +318,24 @@ class _BoundedDecoding(Decoding):
         return state if self.state is None else {**state, **self.state._asdict()}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        self.logs = np.array(state["logs"])
-        self.age = int(state["age"][0]) if len(state["age"]) else None
+        n_classes = len(self.model.tables)
+        logs = _read_logs(state, self.weight, n_classes)
+        age = read_optional(state, "age", 0, LAST_SAMPLE)
         begun = any(name in state for name in State._fields)
-        self.state = State(*(np.array(state[name]) for name in State._fields)) if begun else None
+        if begun != (age != 0) or len(logs) >= 2 * self.hop:
+            raise ValueError(
+                f"state has age={age}, {len(logs)} samples in logs and {'a' if begun else 'no'} segment, which do not "
+                "fit together; pass everything that get_state returned, unchanged."
+            )
+        found = None
+        if begun:
+            shape = 1, n_classes
+            found = State(
+                read_numbers(state, "running", (*shape, self.model.memory), infinite=True),
+                read_numbers(state, "tail", shape, infinite=True),
+                read_numbers(state, "tail_start", shape, low=-_EARLIEST, high=0, whole=True),
+            )
+        self.logs, self.age, self.state = logs, age, found
 
     def decide(self, found: Pass, row: int, known: int) -> np.ndarray:
         """Return the next final labels, from a pass of the recursion over the next ``known`` samples."""
@@ -341,7 +365,7 @@ class _BoundedDecoding(Decoding):
             ending = table.falling[0] + (lasted - table.size) * table.decay + (table.excess[-1] if begun else 0.0)
             tail[0, k] = ending
         running[0, :, -1] = self.model.transition[k] + ending
-        self.state = State(running, tail, np.full_like(tail, max(-lasted, -(2**30)), dtype=np.int64))
+        self.state = State(running, tail, np.full_like(tail, max(-lasted, -_EARLIEST), dtype=np.int64))
 
 
 def _decide_together(decodings: Sequence[_BoundedDecoding]) -> list[np.ndarray]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from sslts.recordings._overlap import MEMORY, find_overlap, overlaps_itself
 from sslts.recordings.recordings import Recordings
+from sslts.recordings.sources import Rows
 
 
 class Output:
@@ -30,7 +32,8 @@ class Output:
     Raises
     ------
     ValueError
-        If an array in ``out`` has the wrong shape, can't hold the results, or is not writable.
+        If an array in ``out`` has the wrong shape, can't hold the results, or is not writable, or if it shares bytes
+        with the recordings or with another array in ``out``: in memory, in one file, or in one stored array.
 
     Examples
     --------
@@ -65,7 +68,6 @@ class Output:
                 raise ValueError(
                     f"out has {len(out)} arrays, X has {len(recordings)} recordings; pass one array per recording."
                 )
-            _check_distinct(out)
             for i, (array, shape) in enumerate(zip(out, shapes, strict=True)):
                 _check_target(array, f"out[{i}]", shape, np.dtype(dtype), holds)
         elif recordings.has_equal_lengths():
@@ -74,6 +76,7 @@ class Output:
             raise ValueError(
                 "out is one array, but the recordings differ in length; pass a list with one array per recording."
             )
+        _check_apart(out, recordings)
 
     def write(self, i: int, start: int, values: np.ndarray) -> None:
         """Write the results ``values`` of recording ``i``, beginning at sample ``start``."""
@@ -110,14 +113,30 @@ class Output:
         return text + "".join(f", and of samples 0 to {self.done[i]} of recording {i}" for i in begun)
 
 
-def _check_distinct(out: Sequence[Any]) -> None:
-    """Raise ValueError if two arrays begin at the same place in memory: each would overwrite the results before it."""
-    seen: dict[Any, int] = {}
-    for i, array in enumerate(out):
-        place = array.ctypes.data if isinstance(array, np.ndarray) and array.size else id(array)
-        if place in seen:
-            raise ValueError(f"out[{i}] is the same array as out[{seen[place]}]; pass one array per recording.")
-        seen[place] = i
+def _check_apart(out: Any, recordings: Recordings) -> None:
+    """Raise ValueError if results would overwrite samples that are still to be read, or other results."""
+    single = not isinstance(out, (list, tuple))
+    arrays = [out] if single else out
+    names = ["out"] if single else [f"out[{i}]" for i in range(len(out))]
+    for array, name in zip(arrays, names, strict=True):
+        if overlaps_itself(array):
+            raise ValueError(f"{name} has several elements at one place in memory; pass an array from np.empty.")
+    found = find_overlap(arrays, recordings.sources)
+    if found is None:
+        return
+    name = names[found.result]
+    if found.with_result:
+        if found.same:
+            raise ValueError(f"{name} is the same array as {names[found.other]}; pass one array per recording.")
+        other, fix = names[found.other], "pass arrays that do not overlap"
+    else:
+        of_one = "" if isinstance(recordings.sources, Rows) else f": recording {found.other}"
+        other = f"{recordings.name}{of_one}"
+        fix = (
+            f"its samples would be overwritten before they are read. Pass another array, or a copy of {recordings.name}"
+        )
+    where = "memory with" if found.shared == MEMORY else "a part of a file or store with"
+    raise ValueError(f"{name} shares {where} {other}; {fix}.")
 
 
 def _check_target(array: Any, name: str, shape: tuple[int, ...], dtype: np.dtype, holds: tuple[int, int]) -> None:

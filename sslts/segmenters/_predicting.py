@@ -65,7 +65,8 @@ class PredictsRecordings:
         Raises
         ------
         ValueError, TypeError
-            If ``X`` or ``out`` does not fit the model. Nothing is written in this case.
+            If ``X`` or ``out`` does not fit the model, or ``out`` shares memory, a file or a stored array with ``X``.
+            Nothing is written in this case.
         sklearn.exceptions.NotFittedError
             If the segmenter is not fitted.
         FloatingPointError

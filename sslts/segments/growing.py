@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sslts._runs import find_runs
+from sslts._states import LAST_SAMPLE, read_numbers, read_whole
+
+_LARGEST_PROBA = 1.01  # a probability may be above 1 by rounding
 
 
 class Closed(NamedTuple):
@@ -89,8 +92,22 @@ class GrowingSegments:
         return {name: np.asarray(value) for name, value in state.items()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from the state that `get_state` returned."""
-        self.proba = np.array(state["proba"])
-        labeled = "labelled" if "labelled" in state else "labeled"  # name of the entry before version 0.2
-        self.labeled, self.class_index, self.start = (int(state[name]) for name in (labeled, "k", "start"))
-        self.score_sum = float(state["total"])
+        """Continue from the state that `get_state` returned.
+
+        Raises
+        ------
+        KeyError
+            If a part is missing.
+        ValueError
+            If the state is damaged. Nothing changes in this case.
+        """
+        n_classes = self.proba.shape[1]
+        name = "labelled" if "labelled" in state else "labeled"  # name of the entry before version 0.2
+        labeled = read_whole(state, name, 0, LAST_SAMPLE)
+        class_index = read_whole(state, "k", 0 if labeled else -1, n_classes - 1 if labeled else -1)
+        start = read_whole(state, "start", 0, max(labeled - 1, 0))
+        proba = read_numbers(state, "proba", (None, n_classes), low=0, high=_LARGEST_PROBA)
+        most = (labeled - start) * _LARGEST_PROBA
+        score_sum = float(read_numbers(state, "total", (), low=0, high=most))
+        self.labeled, self.class_index, self.start = labeled, class_index, start
+        self.proba, self.score_sum = proba, score_sum
