@@ -29,7 +29,7 @@ def detached_figures() -> Iterator[None]:
     """Make displays draw in figures that pyplot does not manage, within a ``with`` block.
 
     For servers, threads and batch jobs: such a figure has no window and need not be closed. Save it by
-    ``display.figure_.savefig``. Matplotlib's backend and settings stay as they are, here and everywhere in this package.
+    ``display.figure_.savefig``. Matplotlib's backend and settings stay as they are, here and everywhere in sslts.
 
     Examples
     --------
@@ -69,6 +69,12 @@ def add_legend(ax: Any, handles: Sequence[Any], labels: Sequence[str], **options
     for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set(text=label, **PLAIN)
     return legend
+
+
+def choose_columns(labels: Sequence[str], most: int, width: int) -> int:
+    """Return the number of columns of a legend that is ``width`` characters wide, at least 1."""
+    widest = max(map(len, labels), default=0) + 6  # a patch is as wide as 6 characters
+    return max(min(len(labels), most, width // widest), 1)
 
 
 def check_names_of(segmenter: Any, y: Any, names: Any) -> None:

@@ -128,7 +128,9 @@ class ReliabilityDisplay:
         labels = ["perfectly calibrated", f"{clean_text(self.name or 'segmenter', 40)} (ECE {self.error:.3f})"]
         lines = [
             *self.ax_.plot([0, 1], [0, 1], color="#aaaaaa", lw=1, label=labels[0]),
-            *self.ax_.plot(known["confidence"], known["accuracy"], marker="o", color="#1f77b4", label=labels[1]),
+            *self.ax_.plot(
+                known["confidence"], known["accuracy"], marker="o", color="#1f77b4", label=labels[1], clip_on=False
+            ),
         ]
         self.ax_.set_ylabel("accuracy")
         self.ax_.set_ylim(-0.02, 1.02)

@@ -16,6 +16,7 @@ from sslts.plotting._style import (
     PLAIN,
     add_legend,
     check_names_of,
+    choose_columns,
     color_classes,
     split_axes,
     thin_curve,
@@ -23,7 +24,6 @@ from sslts.plotting._style import (
 )
 from sslts.recordings import Recordings, as_recordings, check_sampling_rate
 
-_LEGEND_WIDTH = 120  # characters beside each other
 _LONGEST_CHANNEL = 24  # characters
 _MAX_RATIO = 10  # between the ranges of two channels: on a common scale, the smaller channel would look flat
 
@@ -322,10 +322,9 @@ class SegmentationDisplay:
         if hatched:
             label = "-1" if "unlabeled" in names.values() else "unlabeled"
             handles.append(Patch(facecolor="white", edgecolor="#999999", hatch="////", label=label))
-        labels = [handle.get_label() for handle in handles]
-        columns = _LEGEND_WIDTH // (max(map(len, labels), default=0) + 6)  # a patch is as wide as 6 characters
+        labels = [str(handle.get_label()) for handle in handles]
         options = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
-        add_legend(self.ax_, handles, labels, ncols=min(len(handles), max(columns, 1), 8), **options)
+        add_legend(self.ax_, handles, labels, ncols=choose_columns(labels, 8, width=120), **options)
 
     def _draw_probabilities(self, ax: Any) -> None:
         rate = check_sampling_rate(self.sampling_rate)

@@ -122,7 +122,7 @@ def write_report(
             ("classes", "Scores of each class", _show_class_scores(segmenter, truth, predicted, named)),
             ("counts", "Counts and lengths of segments", _show_counts_and_lengths(segmenter, truth, predicted, named)),
             ("calibration", "Are the probabilities calibrated?", _show_calibration(segmenter, truth, proba)),
-            ("training", "Training", _show_training(segmenter)),
+            ("training", "Training", _show_training(segmenter, named)),
             (
                 "worst",
                 "Recordings with the lowest scores",
@@ -172,8 +172,8 @@ def _warn_of_different_decoders(segmenter: Any, baseline: Any) -> str:
     if baseline is None or own == other or None in (own, other):
         return ""
     words = (
-        f"The segmenter uses the decoder {clean_text(own)}, the baseline {clean_text(other)}, so part of the difference may come from the "
-        "decoders. Give both the same decoder, or tune a decoder for each."
+        f"The segmenter uses the decoder {clean_text(own)}, the baseline {clean_text(other)}, so part of the "
+        "difference may come from the decoders. Give both the same decoder, or tune a decoder for each."
     )
     warn(words)
     return f"<p>{escape(words)}</p>"
@@ -289,9 +289,10 @@ def _show_calibration(segmenter: Any, truth: list[Any], proba: list[Any]) -> str
     return make_table(table, "Labeled samples", "calibration", {"": "{:.3f}"}) + make_figure(display.figure_, caption)
 
 
-def _show_training(segmenter: Any) -> str:
+def _show_training(segmenter: Any, names: dict[int, str]) -> str:
     caption = "Losses; share (mask rate) and classes of unlabeled samples whose pseudo-labels were accepted"
-    return make_figure(TrainingHistoryDisplay.from_estimator(segmenter).figure_, caption)
+    known = {k: name for k, name in names.items() if k in segmenter.classes_}
+    return make_figure(TrainingHistoryDisplay.from_estimator(segmenter, names=known).figure_, caption)
 
 
 def _show_worst_recordings(
