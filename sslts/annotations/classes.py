@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sslts._notices import warn
+from sslts._text import clean_text
 from sslts.annotations.runs import LabelRuns
 
 _MAX_CLASSES = 1000
+_LONGEST_NAME = 60  # characters that are shown
 
 
 def find_classes(values: np.ndarray) -> np.ndarray:
@@ -125,13 +129,14 @@ def share_classes(labels: LabelRuns, n_classes: int) -> np.ndarray:
     return count / count.sum()
 
 
-def check_names(names: dict[int, str] | None, classes: Any = None) -> None:
-    """Raise ValueError if a key of ``names`` is not a class.
+def check_names(names: Mapping[int, str] | None, classes: Any = None) -> None:
+    """Raise ValueError if ``names`` does not map classes to names that differ.
 
     Raises
     ------
     ValueError
-        If a key of ``names`` is not one of ``classes``, or not an integer if ``classes`` is None.
+        If ``names`` is not a dictionary, a key is not one of ``classes`` (not an integer if ``classes`` is None), a
+        name is not text or is empty, or two classes have one name.
 
     Examples
     --------
@@ -140,8 +145,48 @@ def check_names(names: dict[int, str] | None, classes: Any = None) -> None:
     ...
     ValueError: names has the key 'cycle', which is not one of the classes [0, 1]; give {class: "name"}.
     """
+    if names is None:
+        return
+    if not isinstance(names, Mapping):
+        raise ValueError(f'names is a {type(names).__name__}; give {{class: "name"}}.')
     known = None if classes is None else np.asarray(classes).tolist()
-    for key in names or {}:
+    for key, name in names.items():
         if not isinstance(key, int | np.integer) or (known is not None and key not in known):
             wanted = "an integer" if known is None else f"one of the classes {known}"
             raise ValueError(f'names has the key {key!r}, which is not {wanted}; give {{class: "name"}}.')
+        if not isinstance(name, str) or not clean_text(name):
+            raise ValueError(f"names has {name!r} for class {key}; give a text that is not empty.")
+    _check_distinct({int(key): clean_text(name, _LONGEST_NAME) for key, name in names.items()})
+
+
+def name_classes(names: Mapping[int, str] | None, classes: Any, default: str = "{}") -> dict[int, str]:
+    r"""Return the name under which pictures and tables show each class, on one line and at most 60 characters wide.
+
+    ``default`` formats a class without a name. See `check_names` for the names.
+
+    Raises
+    ------
+    ValueError
+        If two classes would be shown under one name, or ``names`` are unusable.
+
+    Examples
+    --------
+    >>> name_classes({1: "step\x00"}, [0, 1], "class {}")
+    {0: 'class 0', 1: 'step\\x00'}
+    """
+    check_names(names)
+    given = {int(k): clean_text(name, _LONGEST_NAME) for k, name in (names or {}).items()}
+    shown = {int(k): given.get(int(k), default.format(int(k))) for k in classes}
+    _check_distinct(shown)
+    return shown
+
+
+def _check_distinct(shown: dict[int, str]) -> None:
+    """Raise ValueError if two classes have names that look the same."""
+    first: dict[str, int] = {}
+    for k, name in shown.items():
+        other = first.setdefault(unicodedata.normalize("NFC", name), k)
+        if other != k:
+            raise ValueError(
+                f"names shows both class {other} and class {k} as {name!r}; give each class a name of its own."
+            )

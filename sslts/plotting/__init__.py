@@ -4,6 +4,7 @@ Each display lives in a file of its own and has ``plot`` and ``from_estimator``;
 ``_style.py`` holds the helpers that the displays share. A new display needs one new file and its name here.
 """
 
+from sslts.plotting._style import detached_figures
 from sslts.plotting.counts import CountDisplay
 from sslts.plotting.durations import DurationDisplay
 from sslts.plotting.efficiency import LabelEfficiencyDisplay
@@ -18,4 +19,5 @@ __all__ = [
     "ReliabilityDisplay",
     "SegmentationDisplay",
     "TrainingHistoryDisplay",
+    "detached_figures",
 ]

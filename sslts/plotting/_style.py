@@ -1,19 +1,90 @@
-"""Helpers that the displays share: class colors, figures and axes, and thinning of long curves and label bands."""
+"""Helpers that the displays share: class colors, figures and axes, plain text, thinning of curves and label bands."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from sslts._runs import find_runs
+from sslts.annotations import check_names, read_labels
 
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # options of text that users wrote
 POINTS = 4000  # points per curve, about two per pixel column of a wide figure
 BACKGROUND = "#d9d9d9"
 PALETTE = (
     *("#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd", "#17becf", "#8c564b", "#e377c2", "#bcbd22"),
     *("#393b79", "#ad494a", "#637939", "#8c6d31", "#7b4173"),
 )
+
+
+_detached: ContextVar[bool] = ContextVar("detached", default=False)
+
+
+@contextmanager
+def detached_figures() -> Iterator[None]:
+    """Make displays draw in figures that pyplot does not manage, within a ``with`` block.
+
+    For servers, threads and batch jobs: such a figure has no window and need not be closed. Save it by
+    ``display.figure_.savefig``. Matplotlib's backend and settings stay as they are, here and everywhere in sslts.
+
+    Examples
+    --------
+    >>> import io
+    >>> from sslts.plotting import CountDisplay, detached_figures
+    >>> with detached_figures():
+    ...     display = CountDisplay.from_predictions([[0, 1, 0, 1]], [[0, 1, 1, 1]])
+    >>> display.figure_.savefig(io.BytesIO())
+    """
+    token = _detached.set(True)
+    try:
+        yield
+    finally:
+        _detached.reset(token)
+
+
+def _make_figure(width: float, height: float) -> Any:
+    """Return a new figure: one of pyplot, which ``plt.show()`` shows, unless within `detached_figures`."""
+    options: dict[str, Any] = {"figsize": (width, height), "layout": "constrained"}
+    if _detached.get():
+        from matplotlib.figure import Figure
+
+        return Figure(**options)
+    import matplotlib.pyplot as plt
+
+    return plt.figure(**options)
+
+
+def add_legend(ax: Any, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> Any:
+    """Return a new legend with labels as they are written, or None if it would be empty.
+
+    Matplotlib alone would leave out "_a", and read "$a$" as mathematics.
+    """
+    if not handles:
+        return None
+    legend = ax.legend(handles, ["x"] * len(handles), frameon=False, fontsize="small", **options)
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set(text=label, **PLAIN)
+    return legend
+
+
+def choose_columns(labels: Sequence[str], most: int, width: int) -> int:
+    """Return the number of columns of a legend that is ``width`` characters wide, at least 1."""
+    widest = max(map(len, labels), default=0) + 6  # a patch is as wide as 6 characters
+    return max(min(len(labels), most, width // widest), 1)
+
+
+def check_names_of(segmenter: Any, y: Any, names: Any) -> None:
+    """Raise ValueError if ``names`` are not those of classes that the segmenter knows or that occur in ``y``."""
+    known = getattr(segmenter, "classes_", None)
+    if not names or known is None:
+        return check_names(names)
+    found = [] if y is None else [np.unique(labels) for labels in read_labels(y)]
+    classes = np.unique(np.concatenate([np.asarray(known, dtype=np.int64), *found]))
+    return check_names(names, classes[classes >= 0])
 
 
 def color_classes(classes: np.ndarray, background: int | None) -> dict[int, str]:
@@ -66,19 +137,11 @@ def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bo
     Without ``ax`` the axes fill a new figure, otherwise the grid cell of ``ax``. Raise ValueError if ``ax`` lies in no
     grid.
     """
-    import matplotlib.pyplot as plt
     from matplotlib.gridspec import GridSpecFromSubplotSpec
 
     if ax is None:
-        figure, column = plt.subplots(
-            len(heights),
-            1,
-            figsize=(width, sum(heights) + 0.4),
-            sharex=sharex,
-            height_ratios=heights,
-            layout="constrained",
-            squeeze=False,
-        )
+        figure = _make_figure(width, sum(heights) + 0.4)
+        column = figure.subplots(len(heights), 1, sharex=sharex, height_ratios=heights, squeeze=False)
         return figure, list(column[:, 0])
     cell = ax.get_subplotspec()
     if cell is None:
@@ -97,8 +160,7 @@ def split_axes(ax: Any, heights: list[float], *, width: float = 10.0, sharex: bo
 
 def make_axes(ax: Any, width: float, height: float) -> tuple[Any, Any]:
     """Return ``ax`` and its figure; without ``ax``, a new figure and axes of this size."""
-    import matplotlib.pyplot as plt
-
     if ax is not None:
         return ax.figure, ax
-    return plt.subplots(figsize=(width, height), layout="constrained")
+    figure = _make_figure(width, height)
+    return figure, figure.subplots()

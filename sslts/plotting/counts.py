@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import check_names, follow_index, pair_labels
-from sslts.plotting._style import color_classes, make_axes
+from sslts.annotations import check_names, follow_index, name_classes, pair_labels
+from sslts.plotting._style import add_legend, check_names_of, color_classes, make_axes
 from sslts.segments import count_segments, labels_to_segments
 
 
@@ -66,7 +66,9 @@ class CountDisplay:
         CountDisplay
         """
         background = find_attribute(segmenter, "background", 0)
-        return cls.from_predictions(follow_index(y, X), segmenter.predict(X), background=background, names=names, ax=ax)
+        truth = follow_index(y, X)
+        check_names_of(segmenter, truth, names)
+        return cls.from_predictions(truth, segmenter.predict(X), background=background, names=names, ax=ax)
 
     @classmethod
     def from_predictions(
@@ -95,6 +97,7 @@ class CountDisplay:
         -------
         CountDisplay
         """
+        check_names(names)
         true, pred = [], []
         for labels, p in zip(*pair_labels(y_true, y_pred), strict=True):
             if (labels >= 0).any():
@@ -117,33 +120,36 @@ class CountDisplay:
         -------
         CountDisplay
         """
-        check_names(self.names)
-        self.figure_, self.ax_ = make_axes(ax, 5.2, 5.0)
         classes = self.true.columns.to_numpy()
+        names = name_classes(self.names, classes)
+        self.figure_, self.ax_ = make_axes(ax, 5.2, 5.0)
         colors = color_classes(classes, None)
         highest = int(max(self.true.to_numpy().max(initial=1), self.predicted.to_numpy().max(initial=1)))
         self.ax_.plot([0, highest], [0, highest], color="#aaaaaa", lw=1, zorder=0)
+        discs, labels = [], []
         for i, k in enumerate(classes):
             pairs = pd.DataFrame({"true": self.true[k], "predicted": self.predicted[k]})
             sizes = pairs.groupby(["true", "predicted"]).size().reset_index(name="n")
             exact = (pairs["true"] == pairs["predicted"]).mean()
             # Draw the classes side by side, else their discs hide each other.
             shift = 0.18 * (i - (len(classes) - 1) / 2) / max(len(classes) / 3, 1)
-            self.ax_.scatter(
+            labels.append(f"{names[int(k)]}: {exact:.0%} exact")
+            each = self.ax_.scatter(
                 sizes["true"] + shift,
                 sizes["predicted"],
                 s=260 * sizes["n"] / sizes["n"].max() + 8,
                 color=colors[int(k)],
                 alpha=0.65,
                 lw=0,
-                label=f"{(self.names or {}).get(int(k), k)}: {exact:.0%} exact",
+                label=labels[-1],
             )
+            discs.append(each)
         for axis in (self.ax_.xaxis, self.ax_.yaxis):
             axis.get_major_locator().set_params(integer=True)
         self.ax_.set_xlabel("true count")
         self.ax_.set_ylabel("predicted count")
-        legend = self.ax_.legend(frameon=False, fontsize="small", loc="upper left")
-        for handle in legend.legend_handles:
+        legend = add_legend(self.ax_, discs, labels, loc="upper left")
+        for handle in legend.legend_handles if legend else ():
             handle.set_sizes([40])
         self.ax_.spines[["top", "right"]].set_visible(False)
         return self

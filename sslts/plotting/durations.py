@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import check_names, follow_index, pool_labels
+from sslts.annotations import check_names, follow_index, name_classes, pool_labels
 from sslts.metrics import find_segments
-from sslts.plotting._style import color_classes, split_axes
+from sslts.plotting._style import PLAIN, check_names_of, color_classes, split_axes
 from sslts.segments import labels_to_segments
 
 
@@ -80,8 +80,10 @@ class DurationDisplay:
         -------
         DurationDisplay
         """
+        truth = follow_index(y, X)
+        check_names_of(segmenter, truth, names)
         return cls.from_predictions(
-            follow_index(y, X),
+            truth,
             segmenter.predict(X),
             background=find_attribute(segmenter, "background", 0),
             sampling_rate=find_attribute(segmenter, "sampling_rate"),
@@ -122,6 +124,7 @@ class DurationDisplay:
         -------
         DurationDisplay
         """
+        check_names(names)
         options: dict[str, Any] = {"background": background, "sampling_rate": sampling_rate}
         if y_true is None:
             return cls(labels_to_segments(y_pred, **options), names=names).plot(ax=ax)
@@ -145,7 +148,7 @@ class DurationDisplay:
         found = np.unique(np.concatenate([table["label"].to_numpy() for table in tables]))
         classes = found if self.classes is None else np.asarray(self.classes)
         unit = "duration" if "duration" in self.predicted else "length"
-        check_names(self.names)
+        names = name_classes(self.names, classes, "class {}")
         self.figure_, self.axes_ = split_axes(ax, [1.5] * max(len(classes), 1), width=6.5, sharex=False)
         self.ax_ = self.axes_[0]
         colors = color_classes(classes, None)
@@ -157,7 +160,7 @@ class DurationDisplay:
                 each.hist(
                     values[1], bins=edges, histtype="step", color="black", lw=1.2, label=f"true ({len(values[1])})"
                 )
-            each.set_title((self.names or {}).get(int(k), f"class {k}"), loc="left", fontsize="medium")
+            each.set_title(names[int(k)], loc="left", fontsize="medium", **PLAIN)
             each.legend(frameon=False, fontsize="small")
             each.set_ylabel("segments")
             each.spines[["top", "right"]].set_visible(False)

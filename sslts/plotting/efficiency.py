@@ -9,8 +9,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts._text import clean_text
 from sslts.model_selection import check_confidence, choose_scores, gap_closed, label_efficiency_curve, summarize_scores
-from sslts.plotting._style import PALETTE, split_axes
+from sslts.plotting._style import PALETTE, add_legend, split_axes
+
+_LONGEST_NAME = 50
 
 
 class LabelEfficiencyDisplay:
@@ -148,18 +151,23 @@ class LabelEfficiencyDisplay:
         self.figure_, self.axes_ = split_axes(ax, [3.2, 1.7] if shows_gap else [3.2], width=7.0)
         self.ax_ = self.axes_[0]
         colors = dict(zip(names, PALETTE * (len(names) // len(PALETTE) + 1), strict=False))
+        lines = []
         for i, (name, table) in enumerate(tables.items()):
             table = table.assign(labels=_shift_positions(table["labels"], i, len(tables)))
-            _draw_curve(self.axes_[0], table, "score", colors[name], name)
+            lines.append(_draw_curve(self.axes_[0], table, "score", colors[name]))
+        labels = [clean_text(name, _LONGEST_NAME) for name in tables]
         if self.ceiling_ is not None:
             most = int(tables[self.baseline]["labels"].iloc[-1])
-            self.ax_.axhline(self.ceiling_, color="#333333", lw=1, ls="--", label=f"{self.baseline}, {most} labeled")
+            lines.append(self.ax_.axhline(self.ceiling_, color="#333333", lw=1, ls="--"))
+            labels.append(f"{clean_text(self.baseline, _LONGEST_NAME)}, {most} labeled")
         self.ax_.set_ylabel("score")
         means = pd.concat([table["score"] for table in tables.values()])
         room = 0.6 * float(means.max() - means.min()) or 0.1  # wide intervals of few splits would flatten the curves
         low, high = self.ax_.get_ylim()
         self.ax_.set_ylim(max(low, means.min() - room), min(high, means.max() + room))
-        self.ax_.legend(frameon=False, fontsize="small")
+        for line, label in zip(lines, labels, strict=True):
+            line.set_label(label)
+        add_legend(self.ax_, lines, labels)
         if shows_gap:
             self._draw_gap(self.axes_[1], colors)
         self._format_axes(sorted({int(n) for table in tables.values() for n in table["labels"]}))
@@ -170,11 +178,11 @@ class LabelEfficiencyDisplay:
             raise ValueError(f"baseline={self.baseline!r} is not in the curve; pass one of {list(tables)}.")
         return tables[self.baseline]
 
-    def _draw_gap(self, ax: Any, colors: dict[str, str]) -> None:
+    def _draw_gap(self, ax: Any, colors: dict[Any, str]) -> None:
         assert self.gap_ is not None
         for i, (name, rows) in enumerate(self.gap_.groupby("estimator", sort=False)):
             shown = rows.assign(labels=_shift_positions(rows["labels"], i, self.gap_["estimator"].nunique()))
-            _draw_curve(ax, shown, "gap", colors[str(name)], str(name))
+            _draw_curve(ax, shown, "gap", colors[name])
         ax.axhline(0, color="#333333", lw=0.8)
         ax.set_ylim(*np.clip(ax.get_ylim(), -1.0, 1.5))
         ax.set_ylabel("gap closed")
@@ -194,7 +202,8 @@ def _shift_positions(labels: pd.Series, i: int, n: int) -> pd.Series:
     return labels * 1.03 ** (i - (n - 1) / 2)
 
 
-def _draw_curve(ax: Any, table: pd.DataFrame, column: str, color: str, name: str) -> None:
-    """Draw a curve with an interval at each number of labels; NaN intervals are invisible."""
-    ax.plot(table["labels"], table[column], color=color, marker="o", ms=4, lw=1.5, label=name)
+def _draw_curve(ax: Any, table: pd.DataFrame, column: str, color: str) -> Any:
+    """Draw a curve with an interval at each number of labels, and return it; NaN intervals are invisible."""
+    (line,) = ax.plot(table["labels"], table[column], color=color, marker="o", ms=4, lw=1.5)
     ax.vlines(table["labels"], table["low"], table["high"], color=color, lw=1.2, alpha=0.6)
+    return line

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from sslts._wrapping import find_attribute, find_fitted
-from sslts.annotations import follow_index, spread_labels
-from sslts.plotting._style import color_classes, split_axes
+from sslts.annotations import follow_index, name_classes, spread_labels
+from sslts.plotting._style import PLAIN, add_legend, check_names_of, choose_columns, color_classes, split_axes
 
 
 class TrainingHistoryDisplay:
@@ -23,6 +23,8 @@ class TrainingHistoryDisplay:
         For each class, the share of accepted pseudo-labels that are correct; see `from_estimator`.
     background : int or None, default=0
         The background class, drawn in gray.
+    names : dict of int to str, default=None
+        Names of the classes, for display.
 
     Attributes
     ----------
@@ -45,13 +47,29 @@ class TrainingHistoryDisplay:
     4
     """
 
-    def __init__(self, history: pd.DataFrame, *, accuracy: pd.Series | None = None, background: int | None = 0) -> None:
+    def __init__(
+        self,
+        history: pd.DataFrame,
+        *,
+        accuracy: pd.Series | None = None,
+        background: int | None = 0,
+        names: dict[int, str] | None = None,
+    ) -> None:
         self.history = history
         self.accuracy = accuracy
         self.background = background
+        self.names = names
 
     @classmethod
-    def from_estimator(cls, segmenter: Any, X: Any = None, y_hidden: Any = None, *, ax: Any = None) -> Self:
+    def from_estimator(
+        cls,
+        segmenter: Any,
+        X: Any = None,
+        y_hidden: Any = None,
+        *,
+        names: dict[int, str] | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Plot the training history of a fitted segmenter.
 
         Parameters
@@ -63,6 +81,8 @@ class TrainingHistoryDisplay:
             True labels of `X`, if they are known. The plot then shows how many of the pseudo-labels accepted at the
             end of the training are correct. The threshold is used in its final state of the training. A method without
             a threshold accepts every pseudo-label.
+        names : dict of int to str, default=None
+            Names of the classes, for display.
         ax : Axes, default=None
             The axes to draw in; it is split. None makes a new figure.
 
@@ -71,11 +91,12 @@ class TrainingHistoryDisplay:
         TrainingHistoryDisplay
         """
         trained = find_fitted(segmenter)  # the history of self-training lists rounds, not steps
+        check_names_of(segmenter, None, names)
         accuracy = None
         if X is not None and y_hidden is not None:
             accuracy = _measure_accuracy(segmenter, trained.net_, X, y_hidden)
         background = find_attribute(segmenter, "background", 0)
-        return cls(trained.history_, accuracy=accuracy, background=background).plot(ax=ax)
+        return cls(trained.history_, accuracy=accuracy, background=background, names=names).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the plot.
@@ -91,6 +112,8 @@ class TrainingHistoryDisplay:
         """
         table = self.history
         shares = [name for name in table.columns if name.startswith("share_")]
+        classes = [int(name.removeprefix("share_")) for name in shares]
+        names = name_classes(self.names, classes if self.accuracy is None else {*classes, *self.accuracy.index})
         has_mask_rate = "mask_rate" in table and bool(table["mask_rate"].notna().any())
         over_time = [
             "losses",
@@ -106,12 +129,12 @@ class TrainingHistoryDisplay:
             self.axes_[1].set_ylim(0, 1.02)
             self.axes_[1].set_ylabel("mask rate")
         if "shares" in over_time:
-            self._draw_shares(self.axes_[2], table, shares)
+            self._draw_shares(self.axes_[2], table, dict(zip(shares, classes, strict=True)), names)
         self.axes_[len(over_time) - 1].set_xlabel("step")
         for lower in self.axes_[1 : len(over_time)]:
             lower.sharex(self.ax_)
         if self.accuracy is not None:
-            self._draw_accuracy(self.axes_[-1])
+            self._draw_accuracy(self.axes_[-1], names)
         for each in self.axes_:
             each.spines[["top", "right"]].set_visible(False)
         return self
@@ -124,20 +147,25 @@ class TrainingHistoryDisplay:
         ax.set_ylabel("loss")
         ax.legend(frameon=False, fontsize="small")
 
-    def _draw_shares(self, ax: Any, table: pd.DataFrame, shares: list[str]) -> None:
-        colors = color_classes(np.array([int(name.removeprefix("share_")) for name in shares]), self.background)
-        if not (table[shares] > 0).any(axis=None):
+    def _draw_shares(self, ax: Any, table: pd.DataFrame, shares: dict[str, int], names: dict[int, str]) -> None:
+        colors = color_classes(np.array(list(shares.values())), self.background)
+        if not (table[list(shares)] > 0).any(axis=None):
             return
-        for name, (k, color) in zip(shares, colors.items(), strict=True):
-            ax.plot(table["step"], table[name].where(table[name] > 0), color=color, label=str(k))
+        lines = []
+        for column, k in shares.items():
+            lines += ax.plot(table["step"], table[column].where(table[column] > 0), color=colors[k], label=names[k])
+        labels = [names[k] for k in shares.values()]
         ax.set_yscale("log")
         ax.set_ylabel("share")
-        ax.legend(frameon=False, fontsize="small", ncols=min(len(shares), 6), title="class of pseudo-labels")
+        columns = choose_columns(labels, 6, width=70)
+        add_legend(ax, lines, labels, ncols=columns, title="class of pseudo-labels", title_fontsize="small")
 
-    def _draw_accuracy(self, ax: Any) -> None:
+    def _draw_accuracy(self, ax: Any, names: dict[int, str]) -> None:
         accuracy = pd.Series(self.accuracy)
         colors = color_classes(accuracy.index.to_numpy(), self.background)
-        ax.barh([str(k) for k in accuracy.index], accuracy.fillna(0), color=list(colors.values()))
+        rows = range(len(accuracy))
+        ax.barh(rows, accuracy.fillna(0), color=list(colors.values()))
+        ax.set_yticks(rows, [names[k] for k in accuracy.index], **PLAIN)
         for row, value in enumerate(accuracy):
             text = "no pseudo-labels" if np.isnan(value) else f"{value:.1%}"
             ax.text(0.01, row, text, va="center", fontsize="small")

@@ -7,9 +7,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sslts._text import clean_text
 from sslts.annotations import follow_index
 from sslts.metrics import average_gap, bin_confidence, read_confidence
-from sslts.plotting._style import split_axes
+from sslts.plotting._style import add_legend, split_axes
 
 
 class ReliabilityDisplay:
@@ -124,12 +125,16 @@ class ReliabilityDisplay:
         self.figure_, self.axes_ = split_axes(ax, [3.6, 1.0], width=4.8)
         self.ax_, below = self.axes_
         known = self.curve.dropna()
-        self.ax_.plot([0, 1], [0, 1], color="#aaaaaa", lw=1, label="perfectly calibrated")
-        label = f"{self.name or 'segmenter'} (ECE {self.error:.3f})"
-        self.ax_.plot(known["confidence"], known["accuracy"], marker="o", color="#1f77b4", label=label)
+        labels = ["perfectly calibrated", f"{clean_text(self.name or 'segmenter', 40)} (ECE {self.error:.3f})"]
+        lines = [
+            *self.ax_.plot([0, 1], [0, 1], color="#aaaaaa", lw=1, label=labels[0]),
+            *self.ax_.plot(
+                known["confidence"], known["accuracy"], marker="o", color="#1f77b4", label=labels[1], clip_on=False
+            ),
+        ]
         self.ax_.set_ylabel("accuracy")
         self.ax_.set_ylim(-0.02, 1.02)
-        self.ax_.legend(frameon=False, fontsize="small", loc="upper left")
+        add_legend(self.ax_, lines, labels, loc="upper left")
         below.bar(
             self.curve["low"],
             self.curve["count"],

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
+from sslts._text import clean_text
 from sslts._wrapping import find_attribute
-from sslts.annotations import as_labels, check_names, list_labels
+from sslts.annotations import as_labels, check_names, list_labels, name_classes
 from sslts.decoding import predict_both
-from sslts.plotting._style import color_classes, split_axes, thin_curve, thin_runs
+from sslts.plotting._style import (
+    PLAIN,
+    add_legend,
+    check_names_of,
+    choose_columns,
+    color_classes,
+    split_axes,
+    thin_curve,
+    thin_runs,
+)
 from sslts.recordings import Recordings, as_recordings, check_sampling_rate
 
-_MAX_RATIO = 10  # ratio of two channels' ranges; above it, a common scale would make the smaller channel flat
+_LONGEST_CHANNEL = 24  # characters
+_MAX_RATIO = 10  # between the ranges of two channels: on a common scale, the smaller channel would look flat
 
 
 class SegmentationDisplay:
@@ -40,6 +53,8 @@ class SegmentationDisplay:
         Position of the first sample in its recording.
     names : dict of int to str, default=None
         Names of the classes, for display.
+    channel_names : sequence of length C, default=None
+        Names of the channels, for display. None: channels are numbered.
 
     Attributes
     ----------
@@ -70,6 +85,7 @@ class SegmentationDisplay:
         sampling_rate: float | None = None,
         start: int = 0,
         names: dict[int, str] | None = None,
+        channel_names: Sequence[Any] | None = None,
     ) -> None:
         self.x = x
         self.y_true = y_true
@@ -80,6 +96,7 @@ class SegmentationDisplay:
         self.sampling_rate = sampling_rate
         self.start = start
         self.names = names
+        self.channel_names = channel_names
 
     @classmethod
     def from_estimator(
@@ -100,7 +117,7 @@ class SegmentationDisplay:
         ----------
         segmenter : fitted segmenter
         X : array-like
-            Recordings.
+            Recordings. Data frames name the channels.
         y : array-like, default=None
             True labels.
         recording : int, default=0
@@ -126,10 +143,12 @@ class SegmentationDisplay:
         n = len(recordings)
         if not -n <= recording < n:
             raise ValueError(f"recording={recording!r} is not in X; give a number from 0 to {n - 1}.")
+        truth = None if y is None else _read_labels_of_recording(y, recording % n, recordings)
+        check_names_of(segmenter, None if truth is None else [truth], names)
         labels, probas = predict_both(segmenter, recordings.list_items([recording % n]))
         return cls.from_predictions(
             recordings.get(recording % n),
-            y_true=None if y is None else _read_labels_of_recording(y, recording % n, recordings),
+            y_true=truth,
             y_pred=labels[0],
             proba=probas[0],
             classes=segmenter.classes_,
@@ -138,6 +157,7 @@ class SegmentationDisplay:
             start=start,
             stop=stop,
             names=names,
+            channel_names=recordings.channel_names,
             ax=ax,
         )
 
@@ -155,15 +175,16 @@ class SegmentationDisplay:
         start: int = 0,
         stop: int | None = None,
         names: dict[int, str] | None = None,
+        channel_names: Sequence[Any] | None = None,
         ax: Any = None,
     ) -> Self:
         """Plot one recording with given labels and probabilities.
 
         Parameters
         ----------
-        x : array-like of shape (T,) or (C, T)
-            The signal.
-        y_true, y_pred, proba, classes, background, sampling_rate, names
+        x : array-like of shape (T,) or (C, T), or pandas.DataFrame
+            The signal. A data frame with a channel in each column, or in each row, names the channels.
+        y_true, y_pred, proba, classes, background, sampling_rate, names, channel_names
             See `SegmentationDisplay`.
         start, stop : int, default=0, None
             The stretch to show, in samples, as in a slice: negative numbers count from the end.
@@ -177,12 +198,17 @@ class SegmentationDisplay:
         Raises
         ------
         ValueError
-            If labels and signal differ in length, the stretch is empty, or a key of `names` is not a class.
+            If labels and signal differ in length, the stretch is empty, a key of `names` is not a class, or there is
+            not one name for each channel.
         """
-        check_names(names, classes)
+        _check_names_of_labels(names, classes, y_true)
+        given = {"y_true": y_true, "y_pred": y_pred, "proba": proba}
+        if isinstance(x, pd.DataFrame):
+            x, found = _read_frame(x, next((len(value) for value in given.values() if value is not None), None))
+            channel_names = found if channel_names is None else channel_names
         x = np.atleast_2d(np.asarray(x))
         n = x.shape[1]
-        for name, value in (("y_true", y_true), ("y_pred", y_pred), ("proba", proba)):
+        for name, value in given.items():
             if value is not None and len(value) != n:
                 raise ValueError(f"{name} has {len(value)} samples, x has {n}; give one entry per sample.")
         part = slice(start, n if stop is None else stop)
@@ -201,6 +227,7 @@ class SegmentationDisplay:
             sampling_rate=sampling_rate,
             start=first,
             names=names,
+            channel_names=channel_names,
         )
         return display.plot(ax=ax)
 
@@ -216,6 +243,8 @@ class SegmentationDisplay:
         -------
         SegmentationDisplay
         """
+        names = name_classes(self.names, self._find_classes())
+        channels = self._name_channels()
         bands = [(name, y) for name, y in (("true", self.y_true), ("predicted", self.y_pred)) if y is not None]
         n_channels = len(self.x)
         heights = [max(1.6, 0.55 * n_channels)]
@@ -223,9 +252,9 @@ class SegmentationDisplay:
         heights += [1.2] if self.proba is not None else []
         self.figure_, self.axes_ = split_axes(ax, heights)
         self.ax_ = self.axes_[0]
-        self._draw_signal(self.ax_)
+        self._draw_signal(self.ax_, channels)
         if bands:
-            self._draw_bands(self.axes_[1], bands)
+            self._draw_bands(self.axes_[1], bands, names)
         if self.proba is not None:
             self._draw_probabilities(self.axes_[-1])
         rate = check_sampling_rate(self.sampling_rate)
@@ -234,15 +263,21 @@ class SegmentationDisplay:
         return self
 
     def _find_classes(self) -> np.ndarray:
-        if self.classes is not None:
-            return np.asarray(self.classes)
+        """Return `classes`, and then classes that only the labels have."""
+        given = np.empty(0, dtype=np.int64) if self.classes is None else np.asarray(self.classes)
         found = [np.unique(y) for y in (self.y_true, self.y_pred) if y is not None]
-        if self.proba is not None:
+        if self.classes is None and self.proba is not None:
             found.append(np.arange(self.proba.shape[1]))
-        classes = np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
-        return classes[classes >= 0]
+        classes = np.setdiff1d(np.concatenate(found), given) if found else np.empty(0, dtype=np.int64)
+        return np.concatenate([given, classes[classes >= 0]])
 
-    def _draw_signal(self, ax: Any) -> None:
+    def _name_channels(self) -> list[str]:
+        given = range(len(self.x)) if self.channel_names is None else self.channel_names
+        if len(given) != len(self.x):
+            raise ValueError(f"channel_names has {len(given)} names, x has {len(self.x)} channels; give one for each.")
+        return [clean_text(name, _LONGEST_CHANNEL) for name in given]
+
+    def _draw_signal(self, ax: Any, channels: list[str]) -> None:
         rate = check_sampling_rate(self.sampling_rate)
         low, high = np.nanpercentile(self.x, [0.5, 99.5], axis=1)
         spreads = np.nan_to_num(high - low)
@@ -257,11 +292,13 @@ class SegmentationDisplay:
             ax.plot((at + self.start) / rate, (values - center) / scales[c] + level, color="#333333", lw=0.7)
             levels.append(level)
         if len(self.x) > 1:
-            ax.set_yticks(levels, [str(c) for c in range(len(levels))])
+            ax.set_yticks(levels, channels, **PLAIN)
             ax.set_ylabel("channel, each scaled" if rescale else "channel")
+        elif self.channel_names is not None and isinstance(self.channel_names[0], str):
+            ax.set_ylabel(channels[0], **PLAIN)
         ax.spines[["top", "right"]].set_visible(False)
 
-    def _draw_bands(self, ax: Any, bands: list[tuple[str, np.ndarray]]) -> None:
+    def _draw_bands(self, ax: Any, bands: list[tuple[str, np.ndarray]], names: dict[int, str]) -> None:
         from matplotlib.patches import Patch
 
         rate = check_sampling_rate(self.sampling_rate)
@@ -281,19 +318,13 @@ class SegmentationDisplay:
         ax.set_ylim(-len(bands) + 0.45, 0.55)
         ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
         ax.tick_params(length=0)
-        names = self.names or {}
-        handles = [Patch(color=color, label=names.get(k, str(k))) for k, color in colors.items()]
+        handles = [Patch(color=color, label=names[k]) for k, color in colors.items()]
         if hatched:
-            handles.append(Patch(facecolor="white", edgecolor="#999999", hatch="////", label="unlabeled"))
-        self.ax_.legend(
-            handles=handles,
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=min(len(handles), 8),
-            frameon=False,
-            fontsize="small",
-            borderaxespad=0.2,
-        )
+            label = "-1" if "unlabeled" in names.values() else "unlabeled"
+            handles.append(Patch(facecolor="white", edgecolor="#999999", hatch="////", label=label))
+        labels = [str(handle.get_label()) for handle in handles]
+        options = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        add_legend(self.ax_, handles, labels, ncols=choose_columns(labels, 8, width=120), **options)
 
     def _draw_probabilities(self, ax: Any) -> None:
         rate = check_sampling_rate(self.sampling_rate)
@@ -309,6 +340,25 @@ class SegmentationDisplay:
         ax.set_ylim(-0.04, 1.04)
         ax.set_ylabel("probability")
         ax.spines[["top", "right"]].set_visible(False)
+
+
+def _check_names_of_labels(names: Any, classes: Any, y_true: Any) -> None:
+    """Raise ValueError if a key of ``names`` is neither in ``classes`` nor in ``y_true``."""
+    known = classes
+    if classes is not None and y_true is not None:
+        known = np.union1d(np.asarray(classes), np.asarray(y_true))
+        known = known[known >= 0]
+    check_names(names, known)
+
+
+def _read_frame(x: pd.DataFrame, length: int | None) -> tuple[np.ndarray, list[Any]]:
+    """Return the signal (C, T) and the names of its channels from a data frame of either orientation.
+
+    ``length`` is the number of samples; None: the longer axis is time.
+    """
+    if max(x.shape) == len(x) if length is None else len(x) == length:
+        return x.to_numpy().T, list(x.columns)
+    return x.to_numpy(), list(x.index)
 
 
 def _read_labels_of_recording(y: Any, i: int, recordings: Recordings) -> np.ndarray:

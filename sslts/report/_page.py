@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
+import html
 from collections.abc import Sequence
-from contextlib import contextmanager
-from html import escape
 from importlib.resources import files
 from typing import Any
 
 import pandas as pd
 
-INK = "#010203"  # placeholder that `make_figure` replaces by the text color of the page, light or dark
+from sslts._text import clean_lines
+from sslts.report._svg import draw_svg
+
+
+def escape(text: Any) -> str:
+    """Return text as HTML, without characters that a file or a browser can't take."""
+    return html.escape(clean_lines(text))
 
 
 def make_table(
@@ -48,35 +50,8 @@ def _format_value(value: Any, form: str) -> str:
 
 def make_figure(figure: Any, caption: str) -> str:
     """Return a Matplotlib figure as inline SVG in the colors of the page; text stays selectable."""
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-
-    text = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "sslts"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    plt.close(figure)
-    svg = text.getvalue()[text.getvalue().index("<svg") :]
-    svg = re.sub(rf"{INK}|#333333|#000000", "currentColor", svg)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1)
-    return f"<figure>{_make_ids_unique(svg)}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def _make_ids_unique(svg: str) -> str:
-    """Prefix the ids in an SVG, because all figures of a page share one namespace."""
-    prefix = f"f{hashlib.sha256(svg.encode()).hexdigest()[:10]}-"
-    svg = re.sub(r'\bid="', f'id="{prefix}', svg)
-    return re.sub(r"(url\(#|href=\"#)", rf"\g<1>{prefix}", svg)
-
-
-@contextmanager
-def draw_for_page() -> Any:
-    """Make Matplotlib draw in the text color of the page, without a window, within a ``with`` block."""
-    import matplotlib as mpl
-
-    names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    settings: dict[Any, Any] = {"backend": "Agg", **dict.fromkeys(names, INK)}
-    with mpl.rc_context(settings):
-        yield
+    svg = draw_svg(figure).replace("<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1)
+    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def make_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from sslts import metrics
 from sslts._files import check_place, replace_file
 from sslts._notices import warn
 from sslts._runs import find_runs
+from sslts._text import clean_text
 from sslts._wrapping import find_attribute, find_fitted
-from sslts.annotations import as_labels, check_names, isolate_class
+from sslts.annotations import as_labels, check_names, isolate_class, name_classes
 from sslts.decoding import predict_both
 from sslts.metrics import mean_iou_each
 from sslts.model_selection import check_groups
@@ -26,9 +26,10 @@ from sslts.plotting import (
     ReliabilityDisplay,
     SegmentationDisplay,
     TrainingHistoryDisplay,
+    detached_figures,
 )
 from sslts.recordings import Recordings, as_recordings
-from sslts.report._page import draw_for_page, make_figure, make_page, make_table
+from sslts.report._page import escape, make_figure, make_page, make_table
 
 _N_RESAMPLES = 300
 _N_RUNS = 100  # runs of labels per plot: about 50 segments and the background between them
@@ -79,8 +80,10 @@ def write_report(
     OSError
         If the folder of `path` does not exist, or `path` is a folder.
     ValueError
-        If fewer than two recordings are labeled, `groups` differs from `X` in length, or a key of `names` is not a
-        class.
+        If fewer than two recordings are labeled, `groups` differs from `X` in length, a key of `names` is not a class,
+        or two classes have one name.
+    TypeError
+        If `title` is not text.
 
     Examples
     --------
@@ -97,9 +100,11 @@ def write_report(
     'report.html'
     """
     place = check_place(path)
-    check_names(names, segmenter.classes_)
+    if not isinstance(title, str):
+        raise TypeError(f"title is a {type(title).__name__}; give a text.")
     recordings = as_recordings(X)
     truth = as_labels(y, recordings)
+    named = _name_classes(segmenter, truth, names)
     group_of = check_groups(groups, len(truth))
     kept = [i for i, labels in enumerate(truth) if (labels >= 0).any()]
     if len(kept) < 2:
@@ -110,15 +115,14 @@ def write_report(
     base = None if baseline is None else list(baseline.predict(signals))
     remark = _warn_of_different_decoders(segmenter, baseline)
     comparison = _compare_scores(segmenter, truth, predicted, base, group_of)
-    named = {int(k): (names or {}).get(int(k), f"class {k}") for k in segmenter.classes_}
-    with draw_for_page():
+    with detached_figures():
         sections = [
             ("fit", "Fitted model", _describe_fit(segmenter)),
             ("help", "Did the unlabeled recordings help?", remark + comparison),
             ("classes", "Scores of each class", _show_class_scores(segmenter, truth, predicted, named)),
             ("counts", "Counts and lengths of segments", _show_counts_and_lengths(segmenter, truth, predicted, named)),
             ("calibration", "Are the probabilities calibrated?", _show_calibration(segmenter, truth, proba)),
-            ("training", "Training", _show_training(segmenter)),
+            ("training", "Training", _show_training(segmenter, named)),
             (
                 "worst",
                 "Recordings with the lowest scores",
@@ -128,8 +132,16 @@ def write_report(
     known = sum(int((labels >= 0).sum()) for labels in truth)
     name = escape(type(segmenter).__name__)
     lead = f"<p>{name}, evaluated on {len(kept)} labeled recordings ({known:,} labeled samples).</p>"
-    replace_file(place, make_page(title, lead, sections).encode())
+    replace_file(place, make_page(clean_text(title), lead, sections).encode())
     return Path(path)
+
+
+def _name_classes(segmenter: Any, truth: list[Any], names: dict[int, str] | None) -> dict[int, str]:
+    """Return the name of each class that the segmenter knows or that is labeled."""
+    classes = np.unique(np.concatenate([segmenter.classes_, *map(np.unique, truth)]))
+    classes = classes[classes >= 0]
+    check_names(names, classes)
+    return name_classes(names, classes, "class {}")
 
 
 def _describe_fit(segmenter: Any) -> str:
@@ -160,8 +172,8 @@ def _warn_of_different_decoders(segmenter: Any, baseline: Any) -> str:
     if baseline is None or own == other or None in (own, other):
         return ""
     words = (
-        f"The segmenter uses the decoder {own!r}, the baseline {other!r}, so part of the difference may come from the "
-        "decoders. Give both the same decoder, or tune a decoder for each."
+        f"The segmenter uses the decoder {clean_text(own)}, the baseline {clean_text(other)}, so part of the "
+        "difference may come from the decoders. Give both the same decoder, or tune a decoder for each."
     )
     warn(words)
     return f"<p>{escape(words)}</p>"
@@ -277,9 +289,10 @@ def _show_calibration(segmenter: Any, truth: list[Any], proba: list[Any]) -> str
     return make_table(table, "Labeled samples", "calibration", {"": "{:.3f}"}) + make_figure(display.figure_, caption)
 
 
-def _show_training(segmenter: Any) -> str:
+def _show_training(segmenter: Any, names: dict[int, str]) -> str:
     caption = "Losses; share (mask rate) and classes of unlabeled samples whose pseudo-labels were accepted"
-    return make_figure(TrainingHistoryDisplay.from_estimator(segmenter).figure_, caption)
+    known = {k: name for k, name in names.items() if k in segmenter.classes_}
+    return make_figure(TrainingHistoryDisplay.from_estimator(segmenter, names=known).figure_, caption)
 
 
 def _show_worst_recordings(
@@ -296,6 +309,7 @@ def _show_worst_recordings(
     figures = []
     for i in np.argsort(scores)[:n_worst]:
         start, stop = _find_worst_stretch(truth[i], predicted[i])
+        shown = {*map(int, segmenter.classes_), *map(int, np.unique(truth[i]))}
         display = SegmentationDisplay.from_predictions(
             recordings.get(numbers[i]),
             y_true=truth[i],
@@ -306,7 +320,8 @@ def _show_worst_recordings(
             sampling_rate=find_attribute(segmenter, "sampling_rate"),
             start=start,
             stop=stop,
-            names=names,
+            names={k: name for k, name in names.items() if k in shown},
+            channel_names=recordings.channel_names,
         )
         caption = f"Recording {numbers[i]}, mean IoU {scores[i]:.3f}"
         if stop - start < len(truth[i]):

@@ -79,7 +79,7 @@ def test_the_page_needs_no_internet(written):
 
 
 def test_ids_do_not_depend_on_the_process():
-    run = [sys.executable, "-c", "from sslts.report import _page; print(_page._make_ids_unique('<g id=\"a\"/>'))"]
+    run = [sys.executable, "-c", "from sslts.report import _svg; print(_svg.make_ids_unique('<g id=\"a\"/>'))"]
     pages = {
         subprocess.run(
             run, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
