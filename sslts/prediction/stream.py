@@ -19,7 +19,7 @@ from sslts._wrapping import find_fitted, find_owner
 from sslts.annotations import read_statistics
 from sslts.decoding import prepare_decoder
 from sslts.prediction.parts import _find_halo, _predict_batch
-from sslts.recordings import choose_normalization, read_chunk
+from sslts.recordings import CodeWatch, choose_normalization, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
 
 _SAMPLES_TOGETHER = 1 << 16  # largest input of the network in one pass, for long chunks
@@ -129,6 +129,7 @@ class StreamSegmenter:
         self.first = 0
         self.done = 0  # samples with known probabilities
         self.growing = GrowingSegments(len(self.segmenter.classes_))
+        self.watch = CodeWatch()
 
     @property
     def seen(self) -> int:
@@ -173,6 +174,9 @@ class StreamSegmenter:
         x = read_chunk(chunk, self.segmenter.n_channels_, first=self.seen, plain=self.normalization.plain)
         if x.shape[1]:  # an empty list would change the dtype to float64
             self.x = np.concatenate([self.x, x], axis=1)
+            code = self.watch.look(self.x, self.first)
+            if code is not None:
+                warn(code.describe("chunk", "the stream", len(x)))
         tables = [self._tabulate(self.growing.push(self.growing.proba[:0], np.empty(0, dtype=np.int64)))]
         end = self.seen
         while end - self.normalization.margin - self.halo - self.done >= self.block:
