@@ -33,8 +33,8 @@ class Code(NamedTuple):
         value = f"{self.value:.0f}" if self.value == round(self.value) and abs(self.value) < 1e15 else f"{self.value!r}"
         return (
             f"{name}: {channel} has the value {value} at sample {self.first}{again}, {self.distance:.0f} standard "
-            "deviations from all its other values, which it makes look flat. If it means \"no value\", fill it first with "
-            f"sslts.preprocessing.FillGaps(missing={value})."
+            'deviations from all its other values, which it makes look flat. If it means "no value", fill it with '
+            f"sslts.preprocessing.FillGaps(missing={value}) first."
         )
 
 
@@ -46,8 +46,8 @@ def pick_samples(values: np.ndarray) -> np.ndarray:
 def pick_suspects(low: np.ndarray, high: np.ndarray, samples: np.ndarray, length: Any) -> np.ndarray:
     """Return whether channels may hold a code: their range is large for the spread of their samples.
 
-    Minimum and maximum are (...), samples (..., m); NaN stands for no sample. ``length`` is the number of samples of the
-    recordings. The spread is the smaller one of quartiles and standard deviation.
+    Minimum and maximum are (...), samples (..., m); NaN stands for no sample. ``length`` is the number of samples of
+    the recordings. The spread is the smaller one of quartiles and standard deviation.
     """
     low, high = low.astype(np.float64), high.astype(np.float64)
     wide = (high > low) & (length >= _SHORTEST)
@@ -64,7 +64,7 @@ def pick_suspects(low: np.ndarray, high: np.ndarray, samples: np.ndarray, length
         center = np.where(extreme, 0, inner).sum(-1) / known
         spread = np.sqrt(np.where(extreme, 0, (inner - center[..., None]) ** 2).sum(-1) / known)
         quartiles = np.where(quartiles > 0, quartiles, spread)
-        narrow = _FAR * np.minimum(np.where(spread > 0, spread, quartiles), quartiles)
+        narrow = _FAR / 2 * np.minimum(np.where(spread > 0, spread, quartiles), quartiles)
         return wide & ~(high - low <= narrow)
 
 
