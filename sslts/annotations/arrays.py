@@ -138,7 +138,7 @@ def check_integers(
     array([ 1, -1])
     """
     try:
-        array = np.asarray(as_real(values, place))
+        array = read_array(as_real(values, place), place)
     except (TypeError, ValueError):
         raise ValueError(f"{place} is not numeric; give one integer label per sample.") from None
     if squeeze:

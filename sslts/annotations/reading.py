@@ -243,7 +243,7 @@ def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
         y = np.asarray(y)
     if is_lazy(y) and len(y.shape) == 2:
         return iter(Rows(y))
-    if is_lazy(y):
+    if is_lazy(y) or hasattr(y, "detach"):  # not one label at a time
         y = read_array(y, name)
     if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
         raise ValueError(f"{name} is a single value ({y!r}); expected labels for every recording.")

@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import as_labels, check_names, list_labels
+from sslts.annotations import as_labels, check_labels, check_names, list_labels
 from sslts.decoding import predict_both
 from sslts.plotting._style import color_classes, split_axes, thin_curve, thin_runs
-from sslts.recordings import Recordings, as_recordings, check_sampling_rate
+from sslts.recordings import Recordings, as_recordings, check_sampling_rate, read_array
 
 _MAX_RATIO = 10  # between the ranges of two channels: on a common scale, the smaller channel would look flat
 
@@ -180,7 +180,7 @@ class SegmentationDisplay:
             If labels and signal differ in length, the stretch is empty, or a key of `names` is not a class.
         """
         check_names(names, classes)
-        x = np.atleast_2d(np.asarray(x))
+        x = np.atleast_2d(read_array(x, "x"))
         n = x.shape[1]
         for name, value in (("y_true", y_true), ("y_pred", y_pred), ("proba", proba)):
             if value is not None and len(value) != n:
@@ -193,9 +193,9 @@ class SegmentationDisplay:
             )
         display = cls(
             x[:, part],
-            y_true=None if y_true is None else np.asarray(y_true)[part],
-            y_pred=None if y_pred is None else np.asarray(y_pred)[part],
-            proba=None if proba is None else np.asarray(proba)[part],
+            y_true=None if y_true is None else check_labels(y_true, argument="y_true")[0][part],
+            y_pred=None if y_pred is None else check_labels(y_pred, argument="y_pred")[0][part],
+            proba=None if proba is None else read_array(proba, "proba")[part],
             classes=classes,
             background=background,
             sampling_rate=sampling_rate,

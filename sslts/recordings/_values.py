@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 _REAL_KINDS = "fiub"
+_IN_MEMORY = ("__dlpack__", "__arrow_c_stream__", "__arrow_c_array__")  # attributes of tensors, tables and columns
 # Exact types only: a subclass may run its own code.
 _INTEGER_TYPES = frozenset({int} | {scalar for scalar in np.sctypeDict.values() if np.dtype(scalar).kind in "iu"})
 _MISSING_TYPES = frozenset({type(None), type(pd.NA), type(np.ma.masked)})
@@ -89,7 +91,7 @@ def _read_list(items: list[Any] | tuple[Any, ...], place: str, depth: int) -> np
         return np.array(items, dtype=object) if types & _MISSING_TYPES else np.asarray(items)
     if depth == 0:
         raise ValueError(f"{place} is not an array of numbers: its lists are nested too deep.")
-    rows = [np.asarray(as_real(row, place, depth=depth - 1)) for row in items]
+    rows = [read_array(as_real(row, place, depth=depth - 1), place) for row in items]
     if len({row.shape for row in rows}) > 1:
         raise ValueError(
             f"{place} is not an array of numbers: its rows have the shapes {[row.shape for row in rows][:4]}."
@@ -107,6 +109,8 @@ def _has_numpy_dtype(item: Any) -> bool:
 
 def _to_numpy(item: Any, place: str) -> np.ndarray:
     try:
+        if hasattr(item, "get_mask") and hasattr(item, "get_data"):  # torch's masked tensors: True where valid
+            return fill_masked(np.ma.array(_to_numpy(item.get_data(), place), mask=~_to_numpy(item.get_mask(), place)))
         return fill_masked(np.asanyarray(item.detach() if hasattr(item, "detach") else item))  # it may require grad
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{place} can't be read as an array: {error}") from error
@@ -170,11 +174,12 @@ def read_array(item: Any, place: str) -> np.ndarray:
         return np.asarray(item)
     if isinstance(item, (np.ndarray, np.generic)):
         return fill_masked(np.asanyarray(item))
-    if not hasattr(item, "__array__"):  # such as a variable of a file, which hands out arrays when it is sliced
-        try:
-            item = item[:]
-        except Exception as error:
-            raise OSError(f"{place} can't be read: {error}. Check that its file is still open.") from error
+    in_memory = isinstance(item, pd.Series) or any(map(partial(hasattr, item), _IN_MEMORY))
+    try:  # slicing, not np.asarray: variables of netCDF4 and dask arrays hand out masked arrays only so
+        item = item if in_memory or not getattr(item, "shape", ()) else item[:]
+        item = item.compute() if hasattr(item, "compute") else item
+    except Exception as error:  # each library of files raises its own error
+        raise OSError(f"{place} can't be read: {error}. Check that its file is still open.") from error
     return _to_numpy(item, place)
 
 

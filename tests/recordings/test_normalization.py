@@ -79,7 +79,7 @@ class TestALargeOffset:
         for other in seen[1:]:
             np.testing.assert_array_equal(other, seen[0])
 
-    @pytest.mark.parametrize("offset", [2**53 - 500, 2**60, -(2**62), 2**63 - 5000])
+    @pytest.mark.parametrize("offset", [2**53 - 500, 2**60, -(2**62), 2**63 - 20_000])
     @pytest.mark.parametrize("normalization", ["recording", "local"])
     def test_integers_beyond_float64_lose_nothing(self, normalization, offset):
         x = np.round(980 * make((1, 2, 400))).astype(np.int64)
