@@ -253,6 +253,8 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
     >>> return_labels([np.array([3]), np.array([-1])], like=[3, 3])
     array([ 3, -1])
     """
+    if isinstance(like, pd.Series) and like.dtype == object and not is_flat(like.to_numpy()):
+        return pd.Series(labels, like.index)
     if isinstance(like, (pd.Series, pd.DataFrame)):
         flat = np.concatenate(labels)
         if isinstance(like.index, pd.MultiIndex):

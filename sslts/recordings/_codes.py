@@ -64,7 +64,7 @@ def pick_suspects(low: np.ndarray, high: np.ndarray, samples: np.ndarray, length
         center = np.where(extreme, 0, inner).sum(-1) / known
         spread = np.sqrt(np.where(extreme, 0, (inner - center[..., None]) ** 2).sum(-1) / known)
         quartiles = np.where(quartiles > 0, quartiles, spread)
-        narrow = _FAR / 2 * np.minimum(np.where(spread > 0, spread, quartiles), quartiles)
+        narrow = _FAR / 2 * np.minimum(spread, quartiles)
         return wide & ~(high - low <= narrow)
 
 
@@ -78,6 +78,7 @@ def find_code(x: np.ndarray, first: int = 0) -> Code | None:
     >>> find_code(x[None])._replace(distance=0)
     Code(value=999999.0, channel=0, first=70, samples=2, distance=0)
     """
+    x = x.astype(np.int8) if x.dtype.kind == "b" else x
     low, high = x.min(-1), x.max(-1)
     for channel in np.flatnonzero(pick_suspects(low, high, pick_samples(x), x.shape[-1])):
         found = _search_channel(x[channel], int(channel), first)
@@ -127,13 +128,12 @@ def _search_channel(x: np.ndarray, channel: int, first: int) -> Code | None:
     inner = some[(some != x.min()) & (some != x.max())]
     inner = inner if len(inner) else some
     center = float(np.median(inner))
-    spread = float(np.subtract(*np.percentile(inner, [75, 25])))
-    far = np.abs(x - center) > _FAR * spread
+    spread = min(float(np.subtract(*np.percentile(inner, [75, 25]))), float(inner.std()))
+    far = np.abs(x - center) > _FAR / 2 * spread
     near = x[~far]
     if not len(near):
         return None
-    codes = set[float]()
-    gap = dict[float, float]()
+    sides: list[tuple[float, list[float]]] = []  # gap and the values beyond it
     for side, edge, values in (
         (1, float(near.max()), x[far & (x > center)]),
         (-1, float(near.min()), x[far & (x < center)]),
@@ -141,13 +141,14 @@ def _search_channel(x: np.ndarray, channel: int, first: int) -> Code | None:
         steps = np.unique(np.append(side * values.astype(np.float64), side * edge))[-_MOST - 1 :]
         if len(steps) > 1:
             at = int(np.diff(steps).argmax()) + 1
-            gap |= dict.fromkeys((side * steps[at:]).tolist(), float(steps[at] - steps[at - 1]))
-            codes |= set((side * steps[at:]).tolist())
-    others = x[~np.isin(x, list(codes))].astype(np.float64)
-    spread = float(others.std()) if len(others) > 1 else 0.0
-    codes = {code for code in codes if gap[code] > _FAR * spread > 0}
-    if not codes:
-        return None
-    value = max(codes, key=lambda code: abs(code - center))
-    where = np.flatnonzero(x == value)
-    return Code(value, channel, first + int(where[0]), len(where), gap[value] / spread)
+            sides.append((float(steps[at] - steps[at - 1]), (side * steps[at:]).tolist()))
+    sides.sort(reverse=True)
+    for chosen in (sides, sides[:1], sides[1:]):
+        codes = [code for _, values in chosen for code in values]
+        others = x[~np.isin(x, codes)].astype(np.float64)
+        spread = float(others.std()) if len(others) > 1 else 0.0
+        if codes and min(gap for gap, _ in chosen) > _FAR * spread > 0:
+            value = max(codes, key=lambda code: abs(code - center))
+            where = np.flatnonzero(x == value)
+            return Code(value, channel, first + int(where[0]), len(where), chosen[0][0] / spread)
+    return None

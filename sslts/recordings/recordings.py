@@ -91,8 +91,8 @@ class Recordings:
         """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``.
 
         With ``exact``, return float64 if float32 can't hold every value of the source's dtype: the large offset of a
-        signal must be subtracted before values are rounded to float32. With ``relative``, integers of 64 bits that
-        begin beyond 2**52 are returned minus the first sample of their channel, because float64 would round them.
+        signal must be subtracted before values are rounded to float32. With ``relative``, channels that begin beyond
+        2**52 are returned minus their first sample, because float64 would round integers.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class Recordings:
         source = self.sources[i]
         try:
             given = read_source(source, start, stop)
-            origin = self._get_origin(i) if relative and given.dtype.kind in "iu" and given.itemsize == 8 else None
+            origin = self._get_origin(i, given if start == 0 else None) if relative and given.itemsize > 2 else None
         except Exception as error:  # files, archives and remote stores raise errors of many types
             raise OSError(
                 f"{self.name}: recording {i} could not be read at samples {start} to {stop}: {error}. Check that its "
@@ -154,10 +154,13 @@ class Recordings:
             return pd.DataFrame(np.atleast_2d(source).T, index=times, columns=list(self.channel_names))
         return source if times is None else pd.Series(source, index=times)
 
-    def _get_origin(self, i: int) -> np.ndarray:
-        """Return what `read` subtracts from integers of 64 bits: the first sample (C,) of recording ``i``, or 0."""
+    def _get_origin(self, i: int, begin: np.ndarray | None = None) -> np.ndarray:
+        """Return what `read` subtracts: the first sample of each channel of recording ``i``, or 0 if it is not large.
+
+        ``begin`` holds the first samples if they are in memory.
+        """
         if i not in self._origins:
-            first = np.asarray(read_source(self.sources[i], 0, 1))[..., 0]
+            first = (read_source(self.sources[i], 0, 1) if begin is None else begin)[..., 0]
             self._origins[i] = np.where(np.abs(first.astype(np.float64)) > 2.0**52, first, first.dtype.type(0))
         return self._origins[i]
 
@@ -324,11 +327,13 @@ def _blank(values: np.ndarray, missing: tuple[float, ...]) -> np.ndarray:
 
 
 def _subtract(values: np.ndarray, origin: np.ndarray) -> np.ndarray:
-    """Return integers of 64 bits (C, t) or (t,) minus the origin of each channel, as float64."""
+    """Return values (C, t) or (t,) minus the origin of each channel, as float64; unchanged if all origins are 0."""
     if not origin.any():
         return values
     origin = origin[..., None]
+    if values.dtype.kind == "f":
+        return (values.astype(np.result_type(values, np.float64)) - origin).astype(np.float64)
     rounded = values.astype(np.float64) - origin.astype(np.float64)
     with np.errstate(over="ignore"):
-        exact = (values - origin).view(np.int64)  # wraps around where the difference does not fit
+        exact = (values - origin).astype(np.int64)  # wraps around where the difference does not fit
     return np.where(np.abs(rounded) < 2.0**62, exact.astype(np.float64), rounded)
