@@ -8,11 +8,13 @@ class of custom transformers. The functions that estimators use for normalizatio
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import signal
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
@@ -24,6 +26,7 @@ from sslts.recordings import (
     Channels,
     NormalizedRecordings,
     Recordings,
+    as_recordings,
     measure_moments,
     read_signals,
     standardize_locally,
@@ -122,7 +125,11 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
 
     def _map_each(self, recordings: Recordings) -> Iterator[np.ndarray]:
         for i in range(len(recordings)):
-            x = recordings.read(i, missing=self._accepts_missing, exact=True)
+            x = recordings.read(i, missing=self._accepts_missing, exact=True, relative=not self._keeps_dtype)
+            if not self._accepts_missing:
+                recordings.warn_of_code(x, i, 0)
+            if self._keeps_dtype:
+                recordings.warn_of_rounding(i)
             yield self._map_recording(x, i).astype(x.dtype if self._keeps_dtype else np.float32)
 
     def _map_recording(self, x: np.ndarray, i: int) -> np.ndarray:  # noqa: ARG002 (`i` is for error messages)
@@ -150,7 +157,7 @@ class RecordingStandardizer(LengthKeeping):
     """Scale each channel of each recording to mean 0 and standard deviation 1.
 
     Scikit-learn's ``StandardScaler`` scales each time index over the recordings. This transformer scales each recording
-    over time. A constant channel becomes zero.
+    over time. A channel whose values are all equal becomes zero.
 
     Examples
     --------
@@ -167,7 +174,7 @@ class RecordingStandardizer(LengthKeeping):
 
 
 class FillGaps(LengthKeeping):
-    """Fill gaps in recordings: NaN, infinite, masked and missing values.
+    """Fill gaps in recordings: NaN, infinite, masked and missing values, and numbers that mean "no value".
 
     A gap is a run of these values in one channel.
 
@@ -179,11 +186,14 @@ class FillGaps(LengthKeeping):
         the end gets the last value before the gap.
     max_length : int or None, default=None
         Length in samples of the longest gap to fill; longer gaps become NaN. None: all gaps are filled.
+    missing : float, sequence of float or None, default=None
+        Numbers that a logger writes where it has no value, such as 999999 or -9999; they are filled like NaN.
 
     Raises
     ------
     ValueError
-        In ``transform``, if a channel of a recording has no finite value and ``max_length`` is None.
+        If `missing` is not numeric; in ``transform``, if a channel of a recording has no finite value and
+        ``max_length`` is None.
 
     Notes
     -----
@@ -201,6 +211,11 @@ class FillGaps(LengthKeeping):
     >>> FillGaps(method="hold", max_length=1).fit_transform(X)
     array([[ 0.,  0.,  2., nan, nan, nan,  6.]])
 
+    Fill the numbers that a logger writes instead of a value:
+
+    >>> FillGaps(missing=[-9999, 999999]).fit_transform([[0, -9999, 2, 999999, 4]])
+    array([[0., 1., 2., 3., 4.]])
+
     Label gaps of more than one sample -1:
 
     >>> y = np.array([[0, 0, 1, 1, 1, 1, 0]])
@@ -212,13 +227,26 @@ class FillGaps(LengthKeeping):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "method": [StrOptions({"linear", "hold"})],
         "max_length": [Interval(Integral, 1, None, closed="left"), None],
+        "missing": [Real, "array-like", None],
     }
     _accepts_missing: ClassVar[bool] = True
     _keeps_dtype: ClassVar[bool] = True
 
-    def __init__(self, *, method: str = "linear", max_length: int | None = None) -> None:
+    def __init__(
+        self, *, method: str = "linear", max_length: int | None = None, missing: float | ArrayLike | None = None
+    ) -> None:
         self.method = method
         self.max_length = max_length
+        self.missing = missing
+
+    def _read_signals(self, X: Any, fitted: Channels | None) -> Recordings:
+        if self.missing is None:
+            return super()._read_signals(X, fitted)
+        try:
+            codes = np.atleast_1d(np.asarray(self.missing, dtype=np.float64)).ravel()
+        except (TypeError, ValueError):
+            raise ValueError(f"missing={self.missing!r}; give a number, a list of numbers, or None.") from None
+        return super()._read_signals(replace(as_recordings(X), missing=tuple(codes.tolist())), fitted)
 
     def _map_recording(self, x: np.ndarray, i: int) -> np.ndarray:
         out, present = np.array(x), np.isfinite(x)
@@ -334,6 +362,9 @@ class ButterworthFilter(LengthKeeping):
         starts, ends, _ = find_runs(recordings.lengths, breaks=np.arange(0, len(recordings), size))
         for start, end in zip(starts, ends, strict=True):
             parts = [recordings.read(i, exact=True) for i in range(start, end)]
+            for i, x in zip(range(start, end), parts, strict=True):
+                recordings.warn_of_code(x, i, 0)
+                recordings.warn_of_rounding(i)
             for x, mapped in zip(parts, self._map(np.stack(parts)), strict=True):
                 yield mapped.astype(x.dtype)
 

@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from small import TINY
+from strategies import CONTAINERS, MASKED, ClosedSource
 
 from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter
-from sslts.adapters.sktime import SupervisedDetector
+from sslts.adapters.sktime import SupervisedDetector, labels_to_events
+from sslts.annotations import measure_segments
 from sslts.calibration import calibrate_counts
 from sslts.datasets import make_recordings
 from sslts.metrics import bootstrap_interval, mean_iou, mean_iou_scorer, segment_f1
@@ -26,6 +28,7 @@ from sslts.model_selection import LabeledKFold, compare_decoders, mask_labels
 from sslts.plotting import CountDisplay, SegmentationDisplay
 from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
 from sslts.report import write_report
+from sslts.segments import labels_to_segments
 
 N, T = 6, 120
 X, Y = make_recordings(N, n_samples=T, segment_length=12, random_state=0)
@@ -165,13 +168,19 @@ ENTRY_POINTS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "metric of samples": lambda model, X, y, folder: mean_iou(y, Y),
     "metric of segments": lambda model, X, y, folder: segment_f1(y, Y),
     "bootstrap": lambda model, X, y, folder: bootstrap_interval(mean_iou, y, Y, n_resamples=3),
+    "table of segments": lambda model, X, y, folder: labels_to_segments(y),
+    "lengths of segments": lambda model, X, y, folder: measure_segments(y),
+    "table of events": lambda model, X, y, folder: labels_to_events(
+        y, pd.MultiIndex.from_product([range(N), range(T)])
+    ),
     "splitter": lambda model, X, y, folder: list(LabeledKFold(2).split(X, y)),
     "mask_labels": lambda model, X, y, folder: mask_labels(y, n_labeled=2),
 }
 
 # --- the guards --------------------------------------------------------------------------------------------------
 
-LABELS_ALONE = ("metric of samples", "metric of segments", "bootstrap", "mask_labels")
+TABLES = ("table of segments", "lengths of segments", "table of events")
+LABELS_ALONE = ("metric of samples", "metric of segments", "bootstrap", "mask_labels", *TABLES)
 SIGNALS_ALONE = (
     *("predict", "predict_proba", "predict_segments", "stream", "standardizer", "filter", "gap filler"),
     "detector's predict",
@@ -181,6 +190,8 @@ FITS = ("fit", "fit of self-training", "detector's fit")
 NO_SIGNALS = Absent("no signals are passed, or none are read")
 NO_LABELS = Absent("no labels are passed")
 FIRST_FIT = Works("it is the first fit: there is nothing to compare with")
+NO_PARTNER = Absent("there are neither signals nor other labels to compare with")
+NO_MASKS = Absent("sktime takes pandas objects, which hold NaN instead of masked values")
 NO_NAMES = Absent("a chunk is an array, without names and clock")
 
 
@@ -197,6 +208,10 @@ def spoil(values, value):
     spoiled = np.array(values, dtype=object if isinstance(value, str) else float)
     spoiled[0, 17] = value
     return spoiled
+
+
+MASK = np.zeros((N, T), dtype=bool)
+MASK[:, 30:35] = True
 
 
 GUARDS = {
@@ -290,21 +305,25 @@ GUARDS = {
         at(("metric of samples", "metric of segments", "bootstrap"), Raises(ValueError, "1 recordings, y_pred has 6"))
         | {"stream": Raises(ValueError, r"chunk has shape \(\)")}
         | at(("detector's fit", "detector's predict"), Absent("a series of sktime is one recording"))
-        | at(("splitter", "mask_labels"), Works("labels of shape (n,) are one for each recording")),
+        | at(("splitter", "mask_labels"), Works("labels of shape (n,) are one for each recording"))
+        | at(TABLES, Absent("labels of shape (T,) are one recording")),
     ),
     "an empty recording": Guard(
         lambda: ([X[0][:0], *X[1:]], [Y[0][:0], *Y[1:]]),
         Raises(ValueError, "X: recording 0 has length zero .*drop it"),
         at(("metric of samples", "metric of segments", "bootstrap"), Raises(ValueError, r"\[0\] has 0 samples"))
         | {"stream": Works("a chunk may be empty")}
-        | at(("splitter", "mask_labels"), Works("a recording without samples is a recording without labels")),
+        | at(("splitter", "mask_labels"), Works("a recording without samples is a recording without labels"))
+        | at(TABLES[:2], Works("a recording without samples is one without segments"))
+        | {"table of events": Absent("the index of the Panel has samples of each recording")},
     ),
     "no recording": Guard(
         lambda: ([], []),
         Raises(ValueError, "X holds no recording .*pass at least one"),
         at(("metric of samples", "metric of segments", "bootstrap"), Raises(ValueError, "y_true has 0 recordings"))
         | at(("splitter", "mask_labels"), Raises(ValueError, "y holds no recording; pass at least one"))
-        | at(("stream", "detector's fit", "detector's predict"), Absent("one recording is passed")),
+        | at(("stream", "detector's fit", "detector's predict"), Absent("one recording is passed"))
+        | at(TABLES, Absent("an empty table is the table of no recording")),
     ),
     "NaN in labels": Guard(
         lambda: (X, spoil(Y, np.nan)),
@@ -327,7 +346,8 @@ GUARDS = {
             Raises(ValueError, r"y_true\[0\] has 119 samples, y_pred\[0\] has 120"),
         )
         | at(("calibration", "comparison of decoders"), Raises(ValueError, r"y\[0\] has 119 samples, X\[0\] has 120"))
-        | at(("splitter", "mask_labels"), Absent("no signals are read whose length could differ")),
+        | at(("splitter", "mask_labels"), Absent("no signals are read whose length could differ"))
+        | at(TABLES, NO_PARTNER),
     ),
     "labels of fewer recordings": Guard(
         lambda: (X, Y[:-1]),
@@ -339,7 +359,8 @@ GUARDS = {
         )
         | at(("calibration", "comparison of decoders"), Raises(ValueError, "y has 5 recordings, X has 6"))
         | {"detector's fit": Absent("the series is one recording")}
-        | {"mask_labels": NO_SIGNALS},
+        | {"mask_labels": NO_SIGNALS}
+        | at(TABLES, NO_PARTNER),
     ),
     "no labeled sample": Guard(
         lambda: (X, np.full_like(Y, -1)),
@@ -353,7 +374,79 @@ GUARDS = {
             "bootstrap": Raises(ValueError, "at least two recordings with labels"),
             "splitter": Raises(ValueError, "y has no labeled recording to test: every label is -1"),
             "mask_labels": Raises(ValueError, "y has no label to keep: every label is -1"),
+        }
+        | at(TABLES, Works("labels without segments give an empty table"))
+        | {"lengths of segments": Raises(ValueError, "labels has no labeled sample: every label is -1")},
+    ),
+    **{
+        f"masked values in a signal: {name}": Guard(
+            lambda name=name: (MASKED[name](X, MASK), Y),
+            Raises(ValueError, r"X: recording 0.* has 5 NaN .*FillGaps"),
+            SIGNAL
+            | at(FITS[:2], Raises(ValueError, r"X: recording \d.* has 5 NaN .*FillGaps"))
+            | at(("detector's fit", "detector's predict"), NO_MASKS)
+            | {
+                "stream": Raises(ValueError, "chunk holds 5 NaN, masked or infinite values, the first at sample 30"),
+                "gap filler": Works("it fills them"),
+            },
+        )
+        for name in ("masked array", "list of masked arrays over memory-maps", "lazy", "delayed", "sub-class")
+    },
+    **{
+        f"masked labels: {name}": Guard(
+            lambda name=name: (X, MASKED[name](Y, MASK)),
+            Raises(ValueError, r"\[0\].* holds nan at sample 30, a missing or masked value"),
+            LABEL | {"detector's fit": NO_MASKS},
+        )
+        for name in ("masked array", "list of masked arrays over memory-maps", "lazy", "delayed", "sub-class")
+    },
+    "-1 in labels of an unsigned type": Guard(
+        lambda: (X, np.where(MASK, -1, Y).astype(np.uint8)),
+        Warns("has a class 255, which is what -1 becomes in an unsigned dtype"),
+        LABEL | {"comparison of decoders": Raises(ValueError, "y has class 255, but the segmenter has the classes")},
+    ),
+    "labels in a tensor with gradient": Guard(
+        lambda: (X, CONTAINERS["tensor with gradient"](Y)),
+        Works("the values are the labels"),
+        LABEL | {"detector's fit": Absent("sktime takes pandas objects")},
+    ),
+    "a signal in a nested tensor": Guard(
+        lambda: (CONTAINERS["nested tensor"](X), Y),
+        Works("it is a list of tensors"),
+        SIGNAL | at(("detector's fit", "detector's predict"), Absent("sktime takes pandas objects")),
+    ),
+    "a closed data set as signal": Guard(
+        lambda: (ClosedSource(), Y),
+        Raises(OSError, "X can't be read: not a data set.* still open"),
+        at(LABELS_ALONE, NO_SIGNALS)
+        | {"stream": Absent("a data set of many recordings is no chunk")}
+        | at(("detector's fit", "detector's predict"), Absent("sktime takes pandas objects")),
+    ),
+    "a closed data set as labels": Guard(
+        lambda: (X, ClosedSource()),
+        Raises(OSError, "(y|y_true|labels) can't be read: not a data set.* still open"),
+        LABEL | {"detector's fit": Absent("sktime takes pandas objects")},
+    ),
+    "a number that means no value": Guard(
+        lambda: (spoil(X, 999999), Y),
+        Warns(r"X: recording 0 has the value 999999 at sample 17.*FillGaps\(missing=999999\)"),
+        SIGNAL
+        | {
+            "stream": Warns(r"chunk: the stream has the value 999999 at sample 17.*FillGaps\(missing=999999\)"),
+            "gap filler": Works("it may be there to fill it; the next step warns"),
         },
+    ),
+    "integers beyond 2**53": Guard(
+        lambda: (np.rint(1000 * X).astype(np.int64) + 2**60, Y),
+        Raises(ValueError, "with normalization=None, the largest allowed value is"),
+        SIGNAL
+        | at(FITS, Works("the first sample is subtracted before they are rounded"))
+        | {
+            "standardizer": Works("the first sample is subtracted before they are rounded"),
+            "detector's predict": Works("the first sample is subtracted before they are rounded"),
+        }
+        | at(("filter", "gap filler"), Warns(r"X: recording 0 holds integers beyond 2\*\*52, which are rounded"))
+        | {"stream": Raises(ValueError, "the largest allowed value is")},
     ),
     "labels on an index in another order": Guard(
         lambda: (as_series(X, CLOCK), [pd.Series(y, index=CLOCK)[::-1] for y in Y]),

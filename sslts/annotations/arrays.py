@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sslts._notices import warn
 from sslts.annotations.alignment import _get_single_column, _split_instances
-from sslts.recordings import as_real, is_lazy
+from sslts.recordings import as_real, is_lazy, read_array, unpack
 
 
 def check_labels(
@@ -53,19 +54,31 @@ def check_labels(
     >>> [recording.tolist() for recording in check_labels([[0, 1, 1], [2.0, -1.0]])]
     [[0, 1, 1], [2, -1]]
     """
-    lowest = -1 if unlabeled else 0
-    return [
-        check_integers(one, f"{argument}[{i}]", lowest, squeeze=single)
+    lowest, greatest = -1 if unlabeled else 0, set[int]()
+    found = [
+        check_integers(one, f"{argument}[{i}]", lowest, squeeze=single, greatest=greatest)
         for i, one in enumerate(_split_recordings(labels, argument))
     ]
+    _warn_of_unsigned_minus_one(greatest, argument)
+    return found
+
+
+def _warn_of_unsigned_minus_one(greatest: set[int], argument: str) -> None:
+    """Warn if labels hold the greatest value of their unsigned dtype: -1 becomes this number in an unsigned dtype."""
+    for top in sorted(greatest)[:1]:
+        warn(
+            f"{argument} has a class {top}, which is what -1 becomes in an unsigned dtype. If it means unlabeled, "
+            f"pass np.where({argument} == {top}, -1, {argument}.astype(int))."
+        )
 
 
 def _split_recordings(labels: Any, argument: str) -> list[Any]:
     """Return the labels of each recording, unread and unchecked."""
+    labels = unpack(labels, argument)
     if isinstance(labels, pd.Series | pd.DataFrame) and isinstance(labels.index, pd.MultiIndex):
         return _split_instances(_get_single_column(labels, argument))
     if not isinstance(labels, list | tuple):
-        array = np.asarray(labels)
+        array = read_array(labels, argument)
         if array.ndim == 3 and array.shape[1] == 1:
             array = array[:, 0]
         if array.ndim not in (1, 2):
@@ -91,7 +104,9 @@ def is_flat(labels: Any) -> bool:
     return np.ndim(labels) == 1 and not isinstance(getattr(labels, "index", None), pd.MultiIndex)
 
 
-def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool = False) -> np.ndarray:
+def check_integers(
+    values: Any, place: str, lowest: int = -1, *, squeeze: bool = False, greatest: set[int] | None = None
+) -> np.ndarray:
     """Return the labels of one recording as int64; raise if a value is not a label.
 
     Parameters
@@ -104,6 +119,8 @@ def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool =
         The smallest allowed label.
     squeeze : bool, default=False
         Whether axes of length 1 are dropped, and a single value becomes an array of one label.
+    greatest : set of int or None, default=None
+        Gets the greatest value of an unsigned dtype if a label has this value, which -1 becomes in such a dtype.
 
     Returns
     -------
@@ -121,7 +138,7 @@ def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool =
     array([ 1, -1])
     """
     try:
-        array = np.asarray(as_real(values, place))
+        array = read_array(as_real(values, place), place)
     except (TypeError, ValueError):
         raise ValueError(f"{place} is not numeric; give one integer label per sample.") from None
     if squeeze:
@@ -135,7 +152,10 @@ def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool =
             found, at = array[broken[0]], broken[0]
             missing = ", a missing or masked value" if np.isnan(found) else ""
             raise ValueError(f"{place} holds {found} at sample {at}{missing}; labels are integers (-1 = unlabeled).")
+    top = np.iinfo(array.dtype).max if array.dtype.kind == "u" else None
     array = array.astype(np.int64, copy=False)
+    if greatest is not None and top is not None and (array == top).any():
+        greatest.add(top)
     if array.size and array.min() < lowest:
         at = int(np.argmax(array < lowest))
         fix = "labels are integers >= 0, or -1 for unlabeled" if lowest < 0 else "give a class, >= 0, to every sample"
@@ -190,13 +210,16 @@ def read_labels(y: Any) -> list[np.ndarray]:
     """
     if y is None:
         raise ValueError("y is None; pass the labels, with -1 for unlabeled samples.")
-    y = read_into_memory(y)
+    y = read_into_memory(unpack(y, "y"))
     if isinstance(y, (pd.Series, pd.DataFrame)) and not isinstance(y.index, pd.MultiIndex):
         y = y.to_numpy()
     if not len(y):
         raise ValueError("y holds no recording; pass at least one.")
     if is_flat(y):
-        return list(check_integers(np.asarray(y), "y").reshape(-1, 1))
+        greatest = set[int]()
+        labels = check_integers(y, "y", greatest=greatest)
+        _warn_of_unsigned_minus_one(greatest, "y")
+        return list(labels.reshape(-1, 1))
     return check_labels(y, argument="y", single=True)
 
 
@@ -208,7 +231,8 @@ def read_into_memory(y: Any) -> Any:
     >>> read_into_memory([[0, 1]])
     [[0, 1]]
     """
-    return np.asarray(y[:]) if is_lazy(y) and not isinstance(y, np.ndarray) else y
+    y = unpack(y, "y")
+    return read_array(y, "y") if is_lazy(y) and not isinstance(y, np.ndarray) else y
 
 
 def return_labels(labels: list[np.ndarray], like: Any) -> Any:
@@ -229,13 +253,16 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
     >>> return_labels([np.array([3]), np.array([-1])], like=[3, 3])
     array([ 3, -1])
     """
+    if isinstance(like, pd.Series) and like.dtype == object and not is_flat(like.to_numpy()):
+        return pd.Series(labels, like.index)
     if isinstance(like, (pd.Series, pd.DataFrame)):
         flat = np.concatenate(labels)
         if isinstance(like.index, pd.MultiIndex):
             instances = like.index.get_level_values(0)
             flat = flat[np.argsort(np.argsort(pd.factorize(instances)[0], kind="stable"), kind="stable")]
         return type(like)(flat.reshape(np.shape(like)), like.index)
-    if is_lazy(like) or (isinstance(like, np.ndarray) and like.dtype != object):
+    tensor = hasattr(like, "__dlpack__") and not isinstance(like, np.ndarray) and not getattr(like, "is_nested", False)
+    if tensor or is_lazy(like) or (isinstance(like, np.ndarray) and like.dtype != object):
         return np.concatenate(labels).reshape(like.shape)
     if is_flat(like):
         return np.concatenate(labels)

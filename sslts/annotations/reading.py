@@ -6,17 +6,27 @@ their recordings, and `follow_index` does the same for any ``X``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sslts._notices import warn
 from sslts.annotations.alignment import _align_items, _align_rows, align_labels
-from sslts.annotations.arrays import check_integers
+from sslts.annotations.arrays import _warn_of_unsigned_minus_one, check_integers
 from sslts.annotations.runs import LabelRuns
-from sslts.recordings import Recordings, Rows, as_recordings, cut_stretches, is_lazy, is_real, is_table, read_source
+from sslts.recordings import (
+    Recordings,
+    Rows,
+    as_recordings,
+    cut_stretches,
+    is_lazy,
+    is_real,
+    is_table,
+    read_array,
+    read_source,
+    unpack,
+)
 
 
 def require_labels(y: Any, who: str) -> None:
@@ -66,12 +76,13 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     >>> [labels.tolist() for labels in as_labels([1, -1], as_recordings(np.zeros((2, 3))))]
     [[1, 1, 1], [-1, -1, -1]]
     """
+    greatest = set[int]()
     if _is_clean_array(y, recordings):
-        given, labels = y, list(y.astype(np.int64, copy=False))
+        greatest, labels = _find_greatest(y), list(y.astype(np.int64, copy=False))
     else:
         given = list_labels(y, recordings, name)
-        labels = [np.concatenate(list(parts)) for parts in _read_labels(given, recordings, name)]
-    _warn_of_unsigned_minus_one(given, labels, name)
+        labels = [np.concatenate(list(parts)) for parts in _read_labels(given, recordings, name, greatest)]
+    _warn_of_unsigned_minus_one(greatest, name)
     return labels
 
 
@@ -142,22 +153,32 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
     >>> as_label_runs([1, -1], as_recordings(np.zeros((2, 3)))).value.tolist()
     [1, -1]
     """
+    greatest = set[int]()
     if _is_clean_array(y, recordings):
-        given, runs = y, LabelRuns.from_table(y)
+        greatest, runs = _find_greatest(y), LabelRuns.from_table(y)
     else:
         given = list_labels(y, recordings, name)
-        runs = _find_label_runs(given, recordings, name)
-    _warn_of_unsigned_minus_one(given, [runs.value], name)
+        runs = _find_label_runs(given, recordings, name, greatest)
+    _warn_of_unsigned_minus_one(greatest, name)
     return runs
 
 
-def _find_label_runs(items: list[Any], recordings: Recordings, name: str) -> LabelRuns:
+def _find_greatest(y: Any) -> set[int]:
+    """Return the greatest value of an unsigned dtype if the labels hold it."""
+    top = np.iinfo(y.dtype).max if y.dtype.kind == "u" else None
+    return {top} if top is not None and y.max() == top else set()
+
+
+def _find_label_runs(items: list[Any], recordings: Recordings, name: str, greatest: set[int]) -> LabelRuns:
     """Return the runs of the given labels; faster if every recording has a single label."""
     if all(_is_single_label(item) for item in items):
         values = np.concatenate([np.ravel(item) for item in items])
         if values.dtype.kind in "iu" and values.min() >= -1:
+            greatest.update(
+                *(_find_greatest(item) for item in items if getattr(item, "dtype", np.dtype(int)).kind == "u")
+            )
             return LabelRuns.from_constants(values.astype(np.int64), recordings.lengths)
-    return LabelRuns.from_parts(_read_labels(items, recordings, name))
+    return LabelRuns.from_parts(_read_labels(items, recordings, name, greatest))
 
 
 def _is_single_label(item: Any) -> bool:
@@ -211,21 +232,9 @@ def _has_whole_numbers(y: np.ndarray) -> bool:
     return all(np.array_equal(part, np.round(part)) for part in parts)
 
 
-def _warn_of_unsigned_minus_one(items: Any, values: Sequence[np.ndarray], name: str) -> None:
-    """Warn if a class is the maximum of the labels' unsigned dtype: -1 becomes this number in an unsigned dtype."""
-    kinds = {items.dtype} if isinstance(items, np.ndarray) else {getattr(item, "dtype", None) for item in items}
-    greatest = [np.iinfo(kind).max for kind in kinds if isinstance(kind, np.dtype) and kind.kind == "u"]
-    found = [top for top in greatest if any((part == top).any() for part in values)]
-    if found:
-        warn(
-            f"{name} has a class {found[0]}, which is what -1 becomes in an unsigned dtype. If it means unlabeled, "
-            f"pass np.where({name} == {found[0]}, -1, {name}.astype(int))."
-        )
-
-
 def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
     """Return an iterator over the given labels of each recording; labels on a multi-index are reordered."""
-    y = align_labels(y, recordings, name)
+    y = align_labels(unpack(y, name), recordings, name)
     if isinstance(y, (pd.Series, pd.DataFrame)) and isinstance(y.index, pd.MultiIndex):
         return iter(align_labels(y, y, name))  # X has no index: keep the order of the labels
     if isinstance(y, (pd.Series, pd.DataFrame)):
@@ -234,25 +243,30 @@ def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
         y = np.asarray(y)
     if is_lazy(y) and len(y.shape) == 2:
         return iter(Rows(y))
+    if is_lazy(y) or hasattr(y, "detach"):  # not one label at a time
+        y = read_array(y, name)
     if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
         raise ValueError(f"{name} is a single value ({y!r}); expected labels for every recording.")
     return iter(y)
 
 
-def _read_labels(items: list[Any], recordings: Recordings, name: str) -> Iterator[Iterator[np.ndarray]]:
-    """Yield, for each recording, an iterator over its labels in stretches."""
+def _read_labels(
+    items: list[Any], recordings: Recordings, name: str, greatest: set[int]
+) -> Iterator[Iterator[np.ndarray]]:
+    """Yield, for each recording, an iterator over its labels in stretches; see `check_integers` for ``greatest``."""
     for i, item in enumerate(items):
-        yield _read_label_parts(item, i, recordings, name)
+        yield _read_label_parts(item, i, recordings, name, greatest)
 
 
-def _read_label_parts(item: Any, i: int, recordings: Recordings, name: str) -> Iterator[np.ndarray]:
+def _read_label_parts(item: Any, i: int, recordings: Recordings, name: str, greatest: set[int]) -> Iterator[np.ndarray]:
     """Yield the labels of recording ``i`` in checked stretches of int64, one stretch if they are in memory."""
     length = int(recordings.lengths[i])
     place = f"{name}[{i}] (recording {i})"
+    item = unpack(item, place)
     if not is_lazy(item):
-        item = check_integers(item, place, squeeze=True)
+        item = check_integers(item, place, squeeze=True, greatest=greatest)
     if item.shape == (1,):
-        item = np.broadcast_to(check_integers(read_source(item, 0, 1), place), length)
+        item = np.broadcast_to(check_integers(_read_part(item, 0, 1, place), place, greatest=greatest), length)
     if tuple(item.shape) != (length,):
         raise ValueError(
             f"{name}: recording {i} has labels of shape {tuple(item.shape)}, its signal has {length} samples; "
@@ -263,4 +277,14 @@ def _read_label_parts(item: Any, i: int, recordings: Recordings, name: str) -> I
         return
     for start, stop in cut_stretches(length):
         where = place if start == 0 else f"{place}, counted from sample {start},"
-        yield check_integers(read_source(item, start, stop), where)
+        yield check_integers(_read_part(item, start, stop, place), where, greatest=greatest)
+
+
+def _read_part(item: Any, start: int, stop: int, place: str) -> np.ndarray:
+    try:
+        return read_source(item, start, stop)
+    except Exception as error:  # files, archives and remote stores raise errors of many types
+        raise OSError(
+            f"{place} could not be read at samples {start} to {stop}: {error}. Check that its file still exists and is "
+            "complete."
+        ) from error

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sslts.annotations import check_labels, name_columns, spread_labels
 from sslts.metrics._tallies import warn_empty
+from sslts.recordings import read_array
 
 _N_BINS = 15
 
@@ -230,7 +231,7 @@ def _read_tables(
     single = (
         len(y_proba) > 0 and np.ndim(y_proba[0]) == 1 and len(check_labels(y_true, argument="y_true", single=True)) == 1
     )
-    tables = [np.asarray(table) for table in ([y_proba] if single else y_proba)]
+    tables = [read_array(table, f"y_proba[{i}]") for i, table in enumerate([y_proba] if single else y_proba)]
     for i, table in enumerate(tables):
         if table.ndim != 2 or table.shape[1] != tables[0].shape[1]:
             raise ValueError(f"y_proba[{i}] has shape {table.shape}; give (T, K), the probability of each class.")

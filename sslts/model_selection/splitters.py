@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sslts._notices import warn
 from sslts.annotations import read_labels
 from sslts.model_selection.groups import check_groups
+from sslts.recordings import unpack
 
 _MAX_DRAWS = 100  # attempts to draw a split in which no class is missing
 
@@ -293,6 +294,7 @@ def _count_recordings(X: Any, default: int) -> int:
     """Return the number of recordings; `default` if ``X`` is None."""
     if X is None:
         return default
+    X = unpack(X, "X")
     return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 

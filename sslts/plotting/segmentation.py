@@ -10,7 +10,7 @@ import pandas as pd
 
 from sslts._text import clean_text
 from sslts._wrapping import find_attribute
-from sslts.annotations import as_labels, check_names, list_labels, name_classes
+from sslts.annotations import as_labels, check_labels, check_names, list_labels, name_classes
 from sslts.decoding import predict_both
 from sslts.plotting._style import (
     PLAIN,
@@ -22,7 +22,7 @@ from sslts.plotting._style import (
     thin_curve,
     thin_runs,
 )
-from sslts.recordings import Recordings, as_recordings, check_sampling_rate
+from sslts.recordings import Recordings, as_recordings, check_sampling_rate, read_array
 
 _LONGEST_CHANNEL = 24  # characters
 _MAX_RATIO = 10  # between the ranges of two channels: on a common scale, the smaller channel would look flat
@@ -206,7 +206,7 @@ class SegmentationDisplay:
         if isinstance(x, pd.DataFrame):
             x, found = _read_frame(x, next((len(value) for value in given.values() if value is not None), None))
             channel_names = found if channel_names is None else channel_names
-        x = np.atleast_2d(np.asarray(x))
+        x = np.atleast_2d(read_array(x, "x"))
         n = x.shape[1]
         for name, value in given.items():
             if value is not None and len(value) != n:
@@ -219,9 +219,9 @@ class SegmentationDisplay:
             )
         display = cls(
             x[:, part],
-            y_true=None if y_true is None else np.asarray(y_true)[part],
-            y_pred=None if y_pred is None else np.asarray(y_pred)[part],
-            proba=None if proba is None else np.asarray(proba)[part],
+            y_true=None if y_true is None else check_labels(y_true, argument="y_true")[0][part],
+            y_pred=None if y_pred is None else check_labels(y_pred, argument="y_pred")[0][part],
+            proba=None if proba is None else read_array(proba, "proba")[part],
             classes=classes,
             background=background,
             sampling_rate=sampling_rate,

@@ -22,7 +22,7 @@ from sslts._wrapping import find_fitted, find_owner
 from sslts.annotations import read_statistics
 from sslts.decoding import prepare_decoder
 from sslts.prediction.parts import _find_halo, _predict_batch
-from sslts.recordings import choose_normalization, read_chunk
+from sslts.recordings import CodeWatch, choose_normalization, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
 
 _SAMPLES_TOGETHER = 1 << 16  # largest input of the network in one pass, for long chunks
@@ -138,10 +138,13 @@ class StreamSegmenter:
         self.first = 0
         self.done = 0  # samples with known probabilities
         self.growing = GrowingSegments(len(self.segmenter.classes_))
+        self.watch = CodeWatch()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # A copy has a decoding and an open segment of its own; a pickle of an earlier version has no offset.
-        self.__dict__.update({"offset": 0, **state, "_ready": list(state.get("_ready", ())), "_guard": _Guard()})
+        self.__dict__.update(
+            {"offset": 0, "watch": CodeWatch(), **state, "_ready": list(state.get("_ready", ())), "_guard": _Guard()}
+        )
         self.decoding, self.growing = copy.deepcopy(self.decoding), copy.deepcopy(self.growing)
 
     @property
@@ -210,6 +213,9 @@ class StreamSegmenter:
             self._check_start(start, x.shape[1])
             if x.shape[1]:  # an empty list would change the dtype to float64
                 self.x = np.concatenate([self.x, x], axis=1)
+                code = self.watch.look(self.x, self.offset + self.first)
+                if code is not None:
+                    warn(code.describe("chunk", "the stream", len(x)))
             end, before = self.first + self.x.shape[1], self.done
             while end - self.normalization.margin - self.halo - self.done >= self.block:
                 ready = (end - self.normalization.margin - self.halo - self.done) // self.block * self.block

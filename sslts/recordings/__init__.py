@@ -8,7 +8,8 @@ file, ``normalization.py`` prepares samples for a network, and ``results.py`` wr
 """
 
 from sslts.recordings._clocks import check_sampling_rate
-from sslts.recordings._values import as_real, is_real
+from sslts.recordings._codes import CodeWatch
+from sslts.recordings._values import as_real, is_real, read_array, unpack
 from sslts.recordings.containers import as_recordings
 from sslts.recordings.normalization import (
     AsGiven,
@@ -28,6 +29,7 @@ from sslts.recordings.sources import Rows, cut_stretches, is_lazy, is_table, rea
 __all__ = [
     "AsGiven",
     "Channels",
+    "CodeWatch",
     "Local",
     "Normalization",
     "NormalizedRecordings",
@@ -44,8 +46,10 @@ __all__ = [
     "is_real",
     "is_table",
     "measure_moments",
+    "read_array",
     "read_chunk",
     "read_signals",
     "read_source",
     "standardize_locally",
+    "unpack",
 ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 _REAL_KINDS = "fiub"
+_IN_MEMORY = ("__dlpack__", "__arrow_c_stream__", "__arrow_c_array__")  # attributes of tensors, tables and columns
 # Exact types only: a subclass may run its own code.
+_INTEGER_TYPES = frozenset({int} | {scalar for scalar in np.sctypeDict.values() if np.dtype(scalar).kind in "iu"})
+_MISSING_TYPES = frozenset({type(None), type(pd.NA), type(np.ma.masked)})
 _NUMBER_TYPES = frozenset(
-    {float, int, bool, Decimal, type(None), type(pd.NA)}
+    {float, int, bool, Decimal}
+    | _MISSING_TYPES
     | {scalar for scalar in np.sctypeDict.values() if np.dtype(scalar).kind in _REAL_KINDS}
 )
 # Limit without normalization: the sum of squares over a batch must still fit into float32.
@@ -59,6 +65,7 @@ def as_real(item: Any, place: str, *, depth: int = 2) -> Any:
     >>> as_real([1, 2, None], "X: recording 0")
     array([ 1.,  2., nan])
     """
+    item = unpack(item, place)
     if isinstance(item, (pd.Series, pd.DataFrame)):
         item = item.to_numpy()
     elif isinstance(item, (list, tuple)):
@@ -69,10 +76,8 @@ def as_real(item: Any, place: str, *, depth: int = 2) -> Any:
         raise TypeError(f"{place} is a {type(item).__name__}; expected an array of numbers.")
     if not _has_numpy_dtype(item):  # such as a tensor or a polars column
         item = _to_numpy(item, place)
-    if np.ma.isMaskedArray(item):
+    if isinstance(item, np.ndarray) and type(item) is not np.memmap:
         item = fill_masked(item)
-    elif isinstance(item, np.ndarray) and type(item) is not np.memmap:
-        item = np.asarray(item)
     if item.dtype == object:
         return read_objects(np.asarray(item), place)
     if not is_real(item.dtype):
@@ -83,10 +88,10 @@ def as_real(item: Any, place: str, *, depth: int = 2) -> Any:
 def _read_list(items: list[Any] | tuple[Any, ...], place: str, depth: int) -> np.ndarray:
     types = set(map(type, items))
     if types <= _NUMBER_TYPES:
-        return np.array(items, dtype=object) if types & {type(None), type(pd.NA)} else np.asarray(items)
+        return np.array(items, dtype=object) if types & _MISSING_TYPES else np.asarray(items)
     if depth == 0:
         raise ValueError(f"{place} is not an array of numbers: its lists are nested too deep.")
-    rows = [np.asarray(as_real(row, place, depth=depth - 1)) for row in items]
+    rows = [read_array(as_real(row, place, depth=depth - 1), place) for row in items]
     if len({row.shape for row in rows}) > 1:
         raise ValueError(
             f"{place} is not an array of numbers: its rows have the shapes {[row.shape for row in rows][:4]}."
@@ -104,9 +109,78 @@ def _has_numpy_dtype(item: Any) -> bool:
 
 def _to_numpy(item: Any, place: str) -> np.ndarray:
     try:
-        return np.asarray(item.detach() if hasattr(item, "detach") else item)  # a tensor may require grad
+        if hasattr(item, "get_mask") and hasattr(item, "get_data"):  # torch's masked tensors: True where valid
+            return fill_masked(np.ma.array(_to_numpy(item.get_data(), place), mask=~_to_numpy(item.get_mask(), place)))
+        return fill_masked(np.asanyarray(item.detach() if hasattr(item, "detach") else item))  # it may require grad
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{place} can't be read as an array: {error}") from error
+
+
+def unpack(item: Any, place: str) -> Any:
+    """Return an argument whose shape can be looked at: a nested tensor becomes a list of tensors.
+
+    Parameters
+    ----------
+    item : Any
+        An argument, or one recording of it.
+    place : str
+        Name of `item` in error messages.
+
+    Raises
+    ------
+    OSError
+        If `item` is a data set of a file that was closed.
+
+    Examples
+    --------
+    >>> unpack([1, 2], "X")
+    [1, 2]
+    """
+    if getattr(item, "is_nested", False) is True and hasattr(item, "unbind"):
+        return [part.detach() for part in item.unbind()]
+    try:
+        getattr(item, "shape", None)
+    except Exception as error:  # each library of files raises its own error
+        raise OSError(f"{place} can't be read: {error}. Check that its file is still open.") from error
+    return item
+
+
+def read_array(item: Any, place: str) -> np.ndarray:
+    """Return an array-like in memory, whatever it holds; masked values become NaN.
+
+    Parameters
+    ----------
+    item : array-like
+        An array, a tensor, a lazy array (a data set of a file), or nested lists.
+    place : str
+        Name of `item` in error messages.
+
+    Raises
+    ------
+    OSError
+        If `item` is lazy and can't be read.
+    ValueError
+        If `item` can't be converted to an array.
+
+    Examples
+    --------
+    >>> read_array(np.ma.array([1, 2], mask=[False, True]), "X")
+    array([ 1., nan])
+    """
+    if isinstance(item, (list, tuple)):
+        return np.asarray(as_real(item, place))
+    item = unpack(item, place)
+    if not hasattr(item, "dtype") or not hasattr(item, "__getitem__"):
+        return np.asarray(item)
+    if isinstance(item, (np.ndarray, np.generic)):
+        return fill_masked(np.asanyarray(item))
+    in_memory = isinstance(item, pd.Series) or any(map(partial(hasattr, item), _IN_MEMORY))
+    try:  # slicing, not np.asarray: variables of netCDF4 and dask arrays hand out masked arrays only so
+        item = item if in_memory or not getattr(item, "shape", ()) else item[:]
+        item = item.compute() if hasattr(item, "compute") else item
+    except Exception as error:  # each library of files raises its own error
+        raise OSError(f"{place} can't be read: {error}. Check that its file is still open.") from error
+    return _to_numpy(item, place)
 
 
 def as_float(values: np.ndarray) -> np.ndarray:
@@ -114,11 +188,21 @@ def as_float(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32 if np.can_cast(values.dtype, np.float32) else np.float64)
 
 
-def fill_masked(values: np.ma.MaskedArray) -> np.ndarray:
-    """Return the values with NaN in place of masked values; integers become float64 if a value is masked."""
-    if not np.ma.is_masked(values):
-        return np.asarray(values)
-    return np.ma.filled(values if values.dtype.kind in "fcO" else values.astype(np.float64), np.nan)
+def fill_masked(values: np.ndarray) -> np.ndarray:
+    """Return a plain array with NaN in place of masked values; integers become float64 if a value is masked.
+
+    Besides NumPy's masked arrays, sub-classes with the attributes ``mask`` and ``unmasked`` are masked, as in astropy.
+    """
+    if type(values) is np.ndarray:
+        return values
+    masked = np.ma.isMaskedArray(values) or (hasattr(values, "mask") and hasattr(values, "unmasked"))
+    mask = getattr(values, "mask", False) if masked else False
+    plain = np.asarray(values.data if np.ma.isMaskedArray(values) else values.view(np.ndarray))
+    if not np.any(mask):
+        return plain
+    plain = plain.astype(plain.dtype if plain.dtype.kind in "fcO" else np.float64)
+    plain[np.broadcast_to(np.asarray(mask), plain.shape)] = np.nan
+    return plain
 
 
 def read_objects(values: np.ndarray, place: str) -> np.ndarray:
@@ -136,7 +220,10 @@ def read_objects(values: np.ndarray, place: str) -> np.ndarray:
             f"{place} holds a {type(flat[at]).__name__} at {position}; the argument must be free of strings and other "
             "objects: real numbers only."
         )
-    missing = np.array([value is None or value is pd.NA for value in flat], dtype=bool)
+    missing = np.array([type(value) in _MISSING_TYPES for value in flat], dtype=bool)
+    if set(map(type, flat)) <= _INTEGER_TYPES and any(abs(int(value)) > 2**53 for value in flat):
+        with contextlib.suppress(OverflowError):  # float64 would round them
+            return np.array([int(value) for value in flat], dtype=np.int64).reshape(values.shape)
     out = np.full(len(flat), np.nan)
     try:
         out[~missing] = flat[~missing].astype(np.float64)

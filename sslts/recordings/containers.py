@@ -11,7 +11,7 @@ import pandas as pd
 from sslts._notices import warn
 from sslts._runs import find_runs
 from sslts.recordings._clocks import warn_of_gaps, warn_of_uneven_times
-from sslts.recordings._values import as_real, fill_masked, is_real
+from sslts.recordings._values import as_real, fill_masked, is_real, read_array, unpack
 from sslts.recordings.recordings import Recordings, _Container
 from sslts.recordings.sources import Rows, _find_dtype, is_lazy
 
@@ -48,6 +48,7 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
     """
     if isinstance(X, Recordings):
         return X
+    X = unpack(X, name)
     if isinstance(X, pd.DataFrame) and (isinstance(X.index, pd.MultiIndex) or _is_nested(X)):
         return _from_panel_frame(X, name)
     if isinstance(X, pd.Series) and X.dtype == object:
@@ -105,7 +106,7 @@ def _check_dense(X: Any, name: str) -> np.ndarray:
         raise TypeError(
             f"{name} is a {type(X).__name__}; expected an array (n, T) or (n, C, T), a list of arrays, or a Panel."
         )
-    if np.ma.isMaskedArray(X):
+    if np.ma.isMaskedArray(X) or (isinstance(X, np.ndarray) and hasattr(X, "unmasked")):
         X = fill_masked(X)
     elif isinstance(X, pd.DataFrame) and object in X.dtypes.to_numpy():
         X = X.to_numpy()
@@ -171,7 +172,7 @@ def _stack_cells(cells: np.ndarray, i: int, name: str) -> np.ndarray:
     lengths = [np.size(cell) for cell in cells]
     if len(set(lengths)) > 1:
         raise ValueError(f"{name}: recording {i} has channels of {lengths} samples; give all channels the same length.")
-    return np.stack([np.asarray(cell).reshape(-1) for cell in cells])
+    return np.stack([read_array(cell, f"{name}: recording {i}").reshape(-1) for cell in cells])
 
 
 def _from_list(items: list[Any], name: str) -> Recordings:
@@ -216,6 +217,7 @@ def _check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] 
 
 
 def _as_source(item: Any, i: int, name: str) -> Any:
+    item = unpack(item, f"{name}: recording {i}")
     if isinstance(item, pd.DataFrame):  # sktime's df-list has shape (T, C)
         item = item.to_numpy().T
     if not is_lazy(item):

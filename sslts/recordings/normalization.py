@@ -17,6 +17,7 @@ from scipy import ndimage
 from sslts.recordings.recordings import Recordings
 
 _STRETCH = 1 << 20  # values that are normalized at a time in a pass over a recording
+_LONG = 1 << 14  # samples of a reading that is long enough to tell a code from a signal; windows are shorter
 Moments = tuple[np.ndarray, np.ndarray]
 
 
@@ -165,7 +166,9 @@ class NormalizedRecordings:
         how, length = self.normalization, int(self.recordings.lengths[i])
         stop = length if stop is None else stop
         before, end = min(how.margin, start), min(stop + how.margin, length)
-        x = self.recordings.read(i, start - before, end, exact=not how.plain, plain=how.plain)
+        x = self.recordings.read(i, start - before, end, exact=not how.plain, plain=how.plain, relative=not how.plain)
+        if not how.measures and end - start + before >= min(length, _LONG):
+            self.recordings.warn_of_code(x, i, start - before)
         return how.apply(x, self._get_moments(i) if how.measures else None)[:, before : before + stop - start]
 
     def _get_moments(self, i: int) -> Moments:
@@ -187,8 +190,8 @@ class NormalizedRecordings:
 def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return location and scale of the channels, (C,) each, of a recording that is given in stretches (C, t).
 
-    A channel is constant if its standard deviation is within the rounding error of its values. Its scale is then
-    infinite, so that it is normalized to zeros. Sums of squares are combined as in Chan, Golub & LeVeque 1979.
+    A channel is constant if all its values are equal. Its scale is then infinite, so that it is normalized to zeros.
+    Sums of squares are combined as in Chan, Golub & LeVeque 1979.
 
     Examples
     --------
@@ -197,9 +200,10 @@ def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     >>> center.tolist(), (scale**2).round(6).tolist()
     ([4.0], [5.0])
     """
-    count, center, squares, rounding = 0, np.zeros(1), np.zeros(1), 0.0
+    count, center, squares = 0, np.zeros(1), np.zeros(1)
+    low, high = np.full(1, np.inf), np.full(1, -np.inf)
     for part in parts:
-        rounding = _get_rounding_error(part)
+        low, high = np.minimum(low, part.min(-1)), np.maximum(high, part.max(-1))
         first = part[:, 0].astype(np.float64)
         mean = first + (part - first[:, None]).mean(-1)  # exact for a constant channel
         total = count + part.shape[-1]
@@ -207,12 +211,7 @@ def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
         squares = squares + ((part - mean[:, None]) ** 2).sum(-1) + moved**2 * (count * part.shape[-1] / total)
         center, count = center + moved * (part.shape[-1] / total), total
     scale = np.sqrt(squares / count)
-    return center, np.where(scale > rounding * np.abs(center), scale, np.inf)
-
-
-def _get_rounding_error(x: np.ndarray) -> float:
-    """Return the largest relative difference of two values that can be due to rounding alone."""
-    return 1e-14 if x.dtype == np.float64 else 1e-7
+    return center, np.where((high > low) & (scale > 0), scale, np.inf)
 
 
 def _find_margin(width: int) -> int:
@@ -223,7 +222,7 @@ def _find_margin(width: int) -> int:
 def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     """Return the signal with mean 0 and standard deviation 1 over a sliding window around each sample.
 
-    At the ends of the signal the window is cut, not padded. A window without variance gives zeros.
+    At the ends of the signal the window is cut, not padded. A window of equal values gives zeros.
 
     Parameters
     ----------
@@ -241,13 +240,12 @@ def standardize_locally(x: np.ndarray, width: int) -> np.ndarray:
     >>> standardize_locally(np.array([[1.0, 1.0, 1.0, 1.0]]), 3)
     array([[0., 0., 0., 0.]], dtype=float32)
     """
-    tolerance = 10 * _get_rounding_error(x)
     size = 2 * _find_margin(width) + 1
     low, high = (
         extreme(x, size, axis=-1, mode="nearest") for extreme in (ndimage.minimum_filter1d, ndimage.maximum_filter1d)
     )
-    varies = (high - low).astype(np.float64) > tolerance * np.maximum(np.abs(low), np.abs(high))
     centered, variance = _center_locally(x, size)
+    varies = (high > low) & (variance > 0)
     return np.where(varies, centered / np.sqrt(np.where(varies, variance, 1.0)), 0.0).astype(np.float32)
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from sslts._notices import warn
+from sslts.recordings._codes import N_SAMPLES, find_code, pick_samples, pick_suspects
 from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, describe_unfit, fits_float32, measure_range
 from sslts.recordings.sources import Rows, cut_stretches, is_lazy, read_source
 
 _Container = Literal["array", "list", "panel"]
+_WIDE = (np.dtype(np.int64), np.dtype(np.uint64))
+_TOGETHER = 1 << 12  # values of each channel that are held for each recording: about a thousand recordings
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,8 @@ class Recordings:
         indices. None if no recording has an index.
     instances : pandas.Index or None
         Names of the recordings, if the container is a pandas object that names them.
+    missing : tuple of float
+        Numbers that mean that there is no value; they are read as NaN.
 
     Examples
     --------
@@ -61,6 +68,7 @@ class Recordings:
     channel_names: tuple[Any, ...] | None = None
     times: Sequence[pd.Index | None] | None = None
     instances: pd.Index | None = None
+    missing: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -78,11 +86,13 @@ class Recordings:
         missing: bool = False,
         exact: bool = False,
         plain: bool = False,
+        relative: bool = False,
     ) -> np.ndarray:
         """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``.
 
         With ``exact``, return float64 if float32 can't hold every value of the source's dtype: the large offset of a
-        signal must be subtracted before values are rounded to float32.
+        signal must be subtracted before values are rounded to float32. With ``relative``, channels that begin beyond
+        2**52 are returned minus their first sample, because float64 would round integers.
 
         Raises
         ------
@@ -97,11 +107,16 @@ class Recordings:
         source = self.sources[i]
         try:
             given = read_source(source, start, stop)
+            origin = self._get_origin(i, given if start == 0 else None) if relative and given.itemsize > 2 else None
         except Exception as error:  # files, archives and remote stores raise errors of many types
             raise OSError(
                 f"{self.name}: recording {i} could not be read at samples {start} to {stop}: {error}. Check that its "
                 "file still exists and is complete."
             ) from error
+        if self.missing:
+            given = _blank(given, self.missing)
+        if origin is not None:
+            given = _subtract(given, origin)
         with np.errstate(over="ignore"):  # values out of range raise in check_finite, or below
             part = (as_float(given) if exact else given.astype(np.float32)).reshape(self.n_channels, -1)
         if is_lazy(source):
@@ -139,15 +154,69 @@ class Recordings:
             return pd.DataFrame(np.atleast_2d(source).T, index=times, columns=list(self.channel_names))
         return source if times is None else pd.Series(source, index=times)
 
+    def _get_origin(self, i: int, begin: np.ndarray | None = None) -> np.ndarray:
+        """Return what `read` subtracts: the first sample of each channel of recording ``i``, or 0 if it is not large.
+
+        ``begin`` holds the first samples if they are in memory.
+        """
+        if i not in self._origins:
+            first = (read_source(self.sources[i], 0, 1) if begin is None else begin)[..., 0]
+            self._origins[i] = np.where(np.abs(first.astype(np.float64)) > 2.0**52, first, first.dtype.type(0))
+        return self._origins[i]
+
+    @cached_property
+    def _origins(self) -> dict[int, np.ndarray]:
+        return {}
+
+    @cached_property
+    def _warned(self) -> set[str]:
+        return set()
+
     def read_through(self, i: int) -> Iterator[np.ndarray]:
-        """Yield recording ``i`` in stretches that fit into memory, each as `read` returns it with ``exact=True``."""
+        """Yield recording ``i`` in stretches that fit into memory.
+
+        Each is as `read` returns it with ``exact=True`` and ``relative=True``.
+        """
         for start, stop in cut_stretches(int(self.lengths[i])):
-            yield self.read(i, start, stop, exact=True)
+            part = self.read(i, start, stop, exact=True, relative=True)
+            self.warn_of_code(part, i, start)
+            yield part
+
+    def warn_of_code(self, x: np.ndarray, i: int, start: int) -> None:
+        """Warn, once, if the samples (C, t) of a lazy recording hold a number that seems to mean "no value".
+
+        `check_finite` warns of recordings in memory.
+
+        Parameters
+        ----------
+        x : ndarray, shape (C, t)
+            Samples of recording ``i``, the first at sample ``start``.
+        """
+        if "code" not in self._warned and self.is_lazy(i):
+            code = find_code(x, start)
+            if code is not None:
+                self._warned.add("code")
+                warn(code.describe(self.name, f"recording {i}", self.n_channels))
+
+    def warn_of_rounding(self, i: int) -> None:
+        """Warn, once, if recording ``i`` holds integers that float64 can't hold, so that it can't be returned exactly.
+
+        Only the first sample is looked at: integers that begin within float64's range are exact for their range.
+        """
+        if "rounding" in self._warned or np.dtype(getattr(self.sources[i], "dtype", float)) not in _WIDE:
+            return
+        if self._get_origin(i).any():
+            self._warned.add("rounding")
+            warn(
+                f"{self.name}: recording {i} holds integers beyond 2**52, which are rounded to float64. Subtract a "
+                "constant from the recordings first, such as their first value."
+            )
 
     def check_finite(self, *, missing: bool = False, plain: bool = False) -> None:
         """Raise ValueError for the first recording whose values float32 can't hold; the message gives the problem.
 
-        Recordings that are not in memory are skipped: `read` checks the samples that it reads from them.
+        Warn if a recording holds a number that seems to mean "no value", unless missing values are allowed. Recordings
+        that are not in memory are skipped: `read` checks the samples that it reads from them.
 
         Parameters
         ----------
@@ -156,40 +225,58 @@ class Recordings:
         plain : bool
             Whether the network sees the values without normalization, so that their squares must fit into float32.
         """
-        for first, low, high in self._measure_ranges():
+        suspects: list[int] = []
+        for which, low, high, samples in self._measure_ranges():
             fits = fits_float32(low, high, largest=LARGEST_PLAIN) if plain else fits_float32(low, high)
             if not fits.all():
-                for i in first + np.flatnonzero(~fits.all(-1)):
+                for i in which[~fits.all(-1)]:
                     self._raise_unfit(int(i), missing)
+            if not missing:
+                suspects.extend(which[pick_suspects(low, high, samples, self.lengths[which, None]).any(-1)].tolist())
+        self._warn_of_codes(suspects)
 
-    def _measure_ranges(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield ``(first, low, high)``: minimum and maximum, (n, C) each, of n recordings beginning with ``first``.
+    def _warn_of_codes(self, suspects: list[int]) -> None:
+        """Warn of the first recording in memory that holds a code, once."""
+        for i in suspects if "code" not in self._warned else ():
+            code = find_code(np.asarray(self.sources[i][..., :]).reshape(self.n_channels, -1))
+            if code is not None:
+                self._warned.add("code")
+                warn(code.describe(self.name, f"recording {i}", self.n_channels))
+                return
 
-        Lazy recordings are skipped, and so are arrays of a small dtype that always fits into float32.
+    def _measure_ranges(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield ``(which, low, high, samples)`` of n recordings at the positions ``which``.
+
+        Minimum and maximum are (n, C), some samples of each channel (n, C, m). Lazy recordings are skipped.
         """
         if isinstance(self.sources, Rows):
             if self.is_lazy(0):
                 return
-            dtype = self.sources.array.dtype
-            if dtype.kind != "f" and dtype.itemsize < 8:
-                return
             stretches = list(cut_stretches(len(self), width=int(self.lengths[0]) * self.n_channels))
             if len(stretches) < len(self):
                 for first, last in stretches:
-                    block = np.asarray(self.sources.array[first:last])
-                    yield first, *measure_range(block.reshape(len(block), self.n_channels, -1))
+                    block = np.asarray(self.sources.array[first:last]).reshape(last - first, self.n_channels, -1)
+                    yield np.arange(first, last), *measure_range(block), pick_samples(block)
                 return
-        for i, length in enumerate(self.lengths):
-            if self.is_lazy(i):
-                continue
-            values = np.asarray(self.sources[i][..., :]).reshape(1, self.n_channels, -1)
-            ranges = [measure_range(values[..., start:stop]) for start, stop in cut_stretches(int(length))]
-            low, high = (np.stack(bounds) for bounds in zip(*ranges, strict=True))
-            yield i, low.min(0), high.max(0)
+        there = np.array([i for i in range(len(self)) if not self.is_lazy(i)], dtype=np.int64)
+        for start, stop in cut_stretches(len(there), width=_TOGETHER * self.n_channels):
+            yield self._measure_each(there[start:stop])
+
+    def _measure_each(self, which: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the same for recordings that are measured one by one; samples end with NaN."""
+        low, high = np.empty((2, len(which), self.n_channels))
+        samples = np.full((len(which), self.n_channels, N_SAMPLES), np.nan)
+        for row, i in enumerate(which.tolist()):
+            values = np.asarray(self.sources[i][..., :]).reshape(self.n_channels, -1)
+            low[row], high[row] = measure_range(values)
+            some = pick_samples(values)
+            samples[row, :, : some.shape[-1]] = some
+        return which, low, high, samples
 
     def _raise_unfit(self, i: int, missing: bool) -> None:
         """Raise ValueError that describes recording ``i``, unless its only defects are allowed missing values."""
         values = np.asarray(self.sources[i][..., :], dtype=np.float64).reshape(self.n_channels, -1)
+        values = _blank(values, self.missing)
         if missing:
             values = np.where(np.isfinite(values), values, 0.0)
             if fits_float32(*measure_range(values)).all():
@@ -226,3 +313,27 @@ class Recordings:
     def pack(self, arrays: Sequence[np.ndarray]) -> Any:
         """Return one result per recording in the same kind of container that the user passed."""
         return np.stack(arrays) if self.packs_to_array() else list(arrays)
+
+
+def _blank(values: np.ndarray, missing: tuple[float, ...]) -> np.ndarray:
+    """Return values as float with NaN in place of the given numbers, also as float32 rounds them."""
+    if not missing:
+        return values
+    values = as_float(values)
+    with np.errstate(over="ignore"):
+        rounded = np.asarray(missing, dtype=np.float32).astype(np.float64)
+    gone = np.isin(values, np.concatenate([np.asarray(missing, dtype=np.float64), rounded]))
+    return np.where(gone, values.dtype.type(np.nan), values)
+
+
+def _subtract(values: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Return values (C, t) or (t,) minus the origin of each channel, as float64; unchanged if all origins are 0."""
+    if not origin.any():
+        return values
+    origin = origin[..., None]
+    if values.dtype.kind == "f":
+        return (values.astype(np.result_type(values, np.float64)) - origin).astype(np.float64)
+    rounded = values.astype(np.float64) - origin.astype(np.float64)
+    with np.errstate(over="ignore"):
+        exact = (values - origin).astype(np.int64)  # wraps around where the difference does not fit
+    return np.where(np.abs(rounded) < 2.0**62, exact.astype(np.float64), rounded)

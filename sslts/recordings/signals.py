@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sslts.recordings._clocks import warn_of_other_rate
-from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit
+from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit, read_array, unpack
 from sslts.recordings.containers import _check_channel_names, as_recordings
 from sslts.recordings.recordings import Recordings
 
@@ -122,8 +122,8 @@ def read_chunk(chunk: ArrayLike, n_channels: int, *, first: int, plain: bool = F
     >>> read_chunk([1.0, 2.0], n_channels=1, first=100).shape
     (1, 2)
     """
-    known = isinstance(chunk, (list, tuple, np.ma.MaskedArray))  # other types may be buffers of numbers
-    x = np.asarray(as_real(chunk if known else np.asarray(chunk), "chunk"))
+    chunk = unpack(chunk, "chunk")
+    x = np.asarray(as_real(chunk if isinstance(chunk, (list, tuple)) else read_array(chunk, "chunk"), "chunk"))
     x = x[None] if x.ndim == 1 and n_channels == 1 else x
     if x.ndim != 2 or len(x) != n_channels:
         raise ValueError(f"chunk has shape {x.shape}; pass ({n_channels}, t), time last.")
@@ -132,6 +132,11 @@ def read_chunk(chunk: ArrayLike, n_channels: int, *, first: int, plain: bool = F
         at = first + int(broken.any(axis=0).argmax())
         raise ValueError(
             f"chunk holds {int(broken.sum())} NaN, masked or infinite values, the first at sample {at}; fill them."
+        )
+    if x.dtype.kind in "iu" and x.dtype.itemsize == 8 and not plain and (np.abs(x.astype(np.float64)) > 2.0**53).any():
+        raise ValueError(
+            f"chunk, beginning at sample {first}, holds integers beyond 2**53, which float64 would round; subtract a "
+            "constant from chunks and location."
         )
     with np.errstate(over="ignore"):  # values that are too large raise below
         x = as_float(x)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sslts.recordings._values import read_array
+
 _READ_SAMPLES = 1 << 22  # samples in memory at a time in a pass over a recording
 
 
@@ -82,7 +84,7 @@ def _find_dtype(source: Any) -> np.dtype:
 
 
 def read_source(source: Any, start: int, stop: int) -> np.ndarray:
-    """Return samples ``start:stop`` of one recording, time last, in the source's own dtype.
+    """Return samples ``start:stop`` of one recording, time last, in the source's own dtype; masked values become NaN.
 
     Raises
     ------
@@ -96,7 +98,7 @@ def read_source(source: Any, start: int, stop: int) -> np.ndarray:
            [4, 5]])
     """
     wanted = (*source.shape[:-1], stop - start)
-    part = np.asarray(source[start:stop] if len(wanted) == 1 else source[:, start:stop])
+    part = read_array(source[start:stop] if len(wanted) == 1 else source[:, start:stop], "it")
     if part.shape != wanted:
         raise OSError(
             f"the source returned shape {part.shape} instead of {wanted}, so the source has changed since it was passed"

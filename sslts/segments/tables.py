@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from sslts._runs import expand_ranges, find_runs
 from sslts.annotations import check_labels, name_columns
-from sslts.recordings import check_sampling_rate
+from sslts.recordings import check_sampling_rate, read_array
 
 
 def labels_to_segments(
@@ -121,7 +121,7 @@ def _pick_probabilities(
         raise ValueError(
             f"proba has {len(proba)} recordings, but labels has {len(recordings)}; give one (T, K) array per recording."
         )
-    probabilities = [np.asarray(one) for one in proba]
+    probabilities = [read_array(one, f"proba[{i}]") for i, one in enumerate(proba)]
     if probabilities[0].ndim != 2:
         raise ValueError(f"proba[0] has shape {probabilities[0].shape}; give a (T, K) array per recording.")
     ids = name_columns(classes, probabilities[0].shape[1], "proba")

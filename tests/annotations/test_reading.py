@@ -21,6 +21,7 @@ from hostile import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import ClosedSource
 
 from sslts.annotations import as_label_runs, as_labels, require_labels
 from sslts.recordings import as_recordings
@@ -219,6 +220,12 @@ class TestLabels:
         assert fitted.classes_.tolist() == [0, 7, 255]
         assert set(np.unique(fitted.predict(X))) <= {0, 7, 255}
         assert fitted.predict_proba(X).shape == (4, 40, 3)
+
+    def test_labels_in_a_closed_file(self):
+        """Row: labels in a closed file"""
+        for labels in (ClosedSource(), [*Y[:3], ClosedSource()]):
+            with pytest.raises(OSError, match=ROWS["labels in a closed file"][1][0]):
+                make_segmenter().fit(X, labels)
 
     def test_minus_one_in_an_unsigned_dtype(self):
         """Row: a class that is the greatest value of an unsigned type, such as 255 of uint8"""

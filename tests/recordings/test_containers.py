@@ -24,12 +24,15 @@ from hostile import (
     put_on_index,
     read_rows,
 )
+from strategies import CONTAINERS, MASKED, ClosedSource
 
 from sslts.preprocessing import FillGaps
 from sslts.recordings import as_recordings
 
 ROWS = read_rows("X")
 PLAIN = "values above 1e12 with `normalization=None`"
+LAZY_MASK = "masked values of a file, a memory-map or a delayed array"
+NO_VALUE = "one value, such as 999999, far from all others of its recording"
 ONE_CELL = "recordings so short that a batch of one window is a single cell of the network"
 
 
@@ -75,6 +78,7 @@ SAME = {
         torch.tensor(X, requires_grad=True),
         [torch.tensor(x, requires_grad=True) for x in X],
     ],
+    "nested tensors": lambda: [torch.nested.nested_tensor([torch.tensor(x) for x in X], layout=torch.jagged)],
     "a data frame, a row for each recording": lambda: [pd.DataFrame(X)],
     "an array in each cell of a Series or a data frame": lambda: [
         pd.Series(list(X)),
@@ -103,7 +107,8 @@ FINITE = {
     "integers": lambda: ((X * 9).astype(np.int32), Y),
     "booleans": lambda: (X > 0, Y),
     "float64 or integers with a large offset": lambda: ((X * 1000).astype(np.int64) + 10**12, Y),
-    "constant recordings": lambda: (np.full((4, 40), 7e8), Y),
+    "integers beyond 2**53": lambda: ((X * 1000).astype(np.int64) + 2**60, Y),
+    "constant recordings, whose values are all equal": lambda: (np.full((4, 40), 7e8), Y),
     "recordings of one sample": lambda: (X[:, :1], Y[:, :1]),
     "recordings shorter than a window": lambda: (
         [x[: 3 + i] for i, x in enumerate(X)],
@@ -175,6 +180,30 @@ def test_values_that_the_network_cannot_square(tmp_path):
                 use(large)
         assert np.isfinite(make_segmenter().fit(large, Y).predict_proba(large)).all()
     assert np.isfinite(make_segmenter().fit(X * 1e14, Y).predict_proba(X * 1e14)).all()
+
+
+def test_masked_values_of_a_file():
+    """Row: masked values of a file, a memory-map or a delayed array"""
+    mask = spoil(99) == 99
+    for name in ("lazy", "list of lazy", "delayed", "list of masked arrays over memory-maps"):
+        with pytest.raises(ValueError, match=re.escape(ROWS[LAZY_MASK][1][0])):
+            make_segmenter(max_steps=50).fit(MASKED[name](X, mask), Y)
+
+
+def test_a_closed_file():
+    """Row: a data set of a closed file"""
+    for held in (ClosedSource(), [X[0], ClosedSource(), *X[2:]]):
+        with pytest.raises(OSError, match=ROWS["a data set of a closed file"][1][0]):
+            make_segmenter().fit(held, Y)
+
+
+def test_a_number_that_means_no_value():
+    """Row: one value, such as 999999, far from all others of its recording"""
+    spoiled = X.copy()
+    spoiled[1, 3] = 999999
+    for held in (spoiled, list(spoiled), pd.DataFrame(spoiled), CONTAINERS["lazy"](spoiled)):
+        with pytest.warns(UserWarning, match=ROWS[NO_VALUE][1][0]):
+            make_segmenter().fit(X, Y).predict(held)
 
 
 def test_a_single_cell_is_refused():
@@ -352,5 +381,11 @@ class TestTables:
 
 
 def test_every_row_is_a_test():
-    documented = list_documented_rows(*vars(TestTables).values(), TestVeryManyRecordings)
+    documented = list_documented_rows(
+        *vars(TestTables).values(),
+        TestVeryManyRecordings,
+        test_masked_values_of_a_file,
+        test_a_closed_file,
+        test_a_number_that_means_no_value,
+    )
     assert {*SAME, *FINITE, *REFUSED, ONE_CELL, PLAIN} | documented == set(ROWS)

@@ -67,10 +67,36 @@ class TestALargeOffset:
         x = np.full((1, 400), 0.1 + 1e7, dtype=dtype)
         assert not NormalizedRecordings(as_recordings(x), normalization, width=50).read(0).any()
 
-    def test_rounding_errors_of_a_constant_give_zeros(self):
-        x = np.array([[1e8, 1e8 + 8, 1e8 + 16]], dtype=np.float32)  # adjacent numbers of float32
-        for normalization in ("recording", "local"):
-            assert not NormalizedRecordings(as_recordings(x), normalization, width=50).read(0).any()
+    @pytest.mark.parametrize("normalization", ["recording", "local"])
+    def test_only_equal_values_are_constant_in_every_dtype(self, normalization):
+        x = np.full(1000, 1e8)
+        x[500:504] += 8  # the neighboring number of float32
+        seen = [
+            NormalizedRecordings(as_recordings(x[None].astype(dtype)), normalization, width=50).read(0)
+            for dtype in (np.float64, np.float32, np.int64, np.uint64, np.int32, np.longdouble, object)
+        ]
+        assert seen[0].max() > 3
+        for other in seen[1:]:
+            np.testing.assert_array_equal(other, seen[0])
+
+    @pytest.mark.parametrize("offset", [2**53 - 500, 2**60, -(2**62), 2**63 - 20_000])
+    @pytest.mark.parametrize("normalization", ["recording", "local"])
+    def test_integers_beyond_float64_lose_nothing(self, normalization, offset):
+        x = np.round(980 * make((1, 2, 400))).astype(np.int64)
+        first = x[..., :1]
+        moved = offset + x
+        held = [moved, list(moved), moved.tolist(), moved.astype(object)]
+        for container in [*held, moved.astype(np.uint64)] if offset > 0 else held:
+            seen, wanted = (
+                NormalizedRecordings(as_recordings(one), normalization, width=50) for one in (container, x - first)
+            )
+            np.testing.assert_allclose(seen.read(0), wanted.read(0), atol=1e-6)
+            np.testing.assert_array_equal(seen.read(0, 100, 200), seen.read(0)[:, 100:200])
+
+    def test_integers_that_span_all_of_int64(self):
+        x = np.array([[-(2**63), 2**63 - 1] * 20])
+        seen = NormalizedRecordings(as_recordings(x), "recording").read(0)
+        np.testing.assert_allclose(seen, [[-1, 1] * 20])
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_distant_samples_do_not_matter(self, dtype):
