@@ -19,7 +19,7 @@ from sslts._wrapping import find_fitted, find_owner
 from sslts.annotations import read_statistics
 from sslts.decoding import prepare_decoder
 from sslts.prediction.parts import _find_halo, _predict_batch
-from sslts.recordings import choose_normalization, read_chunk
+from sslts.recordings import Channels, choose_normalization, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
 
 _SAMPLES_TOGETHER = 1 << 16  # largest input of the network in one pass, for long chunks
@@ -156,8 +156,8 @@ class StreamSegmenter:
 
         Parameters
         ----------
-        chunk : array-like of shape (t,) or (C, t)
-            Any number of samples, including zero.
+        chunk : array-like of shape (t,) or (C, t), or table of t rows
+            Any number of samples, including zero. The columns of a table are channels, with the names of the fit.
 
         Returns
         -------
@@ -170,7 +170,15 @@ class StreamSegmenter:
             If the chunk has a different number of channels, is not numeric, or contains values that are masked, NaN,
             infinite or too large for float32. The chunk is ignored in this case, and the stream can continue.
         """
-        x = read_chunk(chunk, self.segmenter.n_channels_, first=self.seen, plain=self.normalization.plain)
+        segmenter = self.segmenter
+        x = read_chunk(
+            chunk,
+            segmenter.n_channels_,
+            first=self.seen,
+            plain=self.normalization.plain,
+            fitted=Channels(segmenter.n_channels_, segmenter.channel_names_, type(segmenter).__name__),
+            sampling_rate=segmenter.sampling_rate,
+        )
         if x.shape[1]:  # an empty list would change the dtype to float64
             self.x = np.concatenate([self.x, x], axis=1)
         tables = [self._tabulate(self.growing.push(self.growing.proba[:0], np.empty(0, dtype=np.int64)))]

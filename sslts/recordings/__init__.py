@@ -4,10 +4,12 @@ Every entry point reads signals with `read_signals`, which also checks them. `as
 `Recordings`, a collection of signals that are read one stretch at a time. Time is the last axis everywhere.
 
 ``containers.py`` reads each kind of container, ``sources.py`` reads the samples of one recording from memory or from a
-file, ``normalization.py`` prepares samples for a network, and ``results.py`` writes results.
+file, ``normalization.py`` prepares samples for a network, ``results.py`` writes results, and ``returning.py`` puts
+transformed signals back into the user's kind of container.
 """
 
-from sslts.recordings._clocks import check_sampling_rate
+from sslts.recordings._clocks import PositiveNumber, check_sampling_rate
+from sslts.recordings._foreign import adopt, adopt_labels, find_order, is_clock, is_data_array
 from sslts.recordings._values import as_real, is_real
 from sslts.recordings.containers import as_recordings
 from sslts.recordings.normalization import (
@@ -22,6 +24,7 @@ from sslts.recordings.normalization import (
 )
 from sslts.recordings.recordings import Recordings
 from sslts.recordings.results import Output
+from sslts.recordings.returning import return_signals
 from sslts.recordings.signals import Channels, read_chunk, read_signals
 from sslts.recordings.sources import Rows, cut_stretches, is_lazy, is_table, read_source
 
@@ -32,14 +35,20 @@ __all__ = [
     "Normalization",
     "NormalizedRecordings",
     "Output",
+    "PositiveNumber",
     "Recordings",
     "Rows",
     "WholeRecording",
+    "adopt",
+    "adopt_labels",
     "as_real",
     "as_recordings",
     "check_sampling_rate",
     "choose_normalization",
     "cut_stretches",
+    "find_order",
+    "is_clock",
+    "is_data_array",
     "is_lazy",
     "is_real",
     "is_table",
@@ -47,5 +56,6 @@ __all__ = [
     "read_chunk",
     "read_signals",
     "read_source",
+    "return_signals",
     "standardize_locally",
 ]

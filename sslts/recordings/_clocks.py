@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils._param_validation import Interval
 
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 
 RATE_TOLERANCE = 0.02  # relative; real clocks are rounded and run slightly fast or slow
 
@@ -34,43 +37,92 @@ def warn_of_gaps(index: pd.MultiIndex, name: str) -> None:
 
 
 def warn_of_uneven_times(times: Sequence[pd.Index | None], name: str) -> None:
-    """Warn about the first recording whose time stamps skip samples, repeat or run backwards."""
+    """Warn about the first recording whose times skip samples, repeat or run backwards.
+
+    Times are dates, durations, periods, or numbers other than the default index.
+    """
     for i, index in enumerate(times):
-        if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or index.freq is not None or len(index) < 3:
+        if i and index is times[i - 1]:
+            continue  # a table has one clock for all its recordings
+        steps = _measure_steps(index)
+        if steps is None or len(steps) < 2:
             continue
-        step = np.diff(index.asi8)
-        odd = np.flatnonzero((step <= 0) | (step > 1.5 * np.median(step)))
+        odd = np.flatnonzero((steps <= 0) | (steps > 1.5 * np.median(steps)))
         if len(odd):
             at = int(odd[0]) + 1
-            problem = "is not later than" if step[at - 1] <= 0 else "leaves a gap after"
+            assert index is not None
+            problem = "is not later than" if steps[at - 1] <= 0 else "leaves a gap after"
+            who = name if len(times) == 1 and name == "chunk" else f"{name}: recording {i}"
             warn(
-                f"{name}: recording {i} has uneven times: sample {at} ({index[at]}) {problem} the sample before it. "
+                f"{who} has uneven times: sample {at} ({index[at]}) {problem} the sample before it. "
                 "Its rows are treated as evenly spaced. Sort the recording, cut it there, or insert the missing times "
                 "with NaN and fill them with FillGaps."
             )
             return
 
 
+def _measure_steps(index: pd.Index | None) -> np.ndarray | None:
+    """Return the distances between times; None if the index is no clock, or is known to be even."""
+    if index is None or (isinstance(index, pd.RangeIndex) and index.step > 0):
+        return None
+    if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        return None if index.freq is not None and index.freq.n > 0 else np.diff(index.asi8)
+    if isinstance(index, pd.PeriodIndex):
+        return np.diff(index.asi8)
+    if isinstance(index, pd.MultiIndex) or not isinstance(index.dtype, np.dtype) or index.dtype.kind not in "iuf":
+        return None
+    return np.diff(index.to_numpy().astype(np.float64))
+
+
+def _measure_seconds(index: pd.Index | None) -> np.ndarray | None:
+    """Return the seconds between times; None if they have no unit."""
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 2:
+        return None
+    return np.asarray(index[1:] - index[:-1], dtype="timedelta64[ns]") / np.timedelta64(1, "s")
+
+
 def warn_of_other_rate(times: Sequence[pd.Index | None] | None, sampling_rate: float | None, name: str) -> None:
     """Warn about the first recording whose time stamps disagree with ``sampling_rate``.
 
-    Only time stamps and durations are compared, because plain numbers have no unit.
+    Only dates, durations and periods are compared, because plain numbers have no unit.
     """
     if times is None or sampling_rate is None:
         return
+    wanted = float(sampling_rate)
     for i, index in enumerate(times):
-        if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 2:
+        step = None if i and index is times[i - 1] else _measure_seconds(index)
+        if step is None:
             continue
-        step = np.asarray(index[1:] - index[:-1], dtype="timedelta64[ns]") / np.timedelta64(1, "s")
         # A gap distorts the mean, rounding to whole milliseconds distorts the median: one match is enough.
         rates = [1 / seconds for seconds in (float(step.mean()), float(np.median(step))) if seconds > 0]
-        if rates and not any(math.isclose(rate, sampling_rate, rel_tol=RATE_TOLERANCE) for rate in rates):
+        if rates and not any(math.isclose(rate, wanted, rel_tol=RATE_TOLERANCE) for rate in rates):
+            who = name if len(times) == 1 and name == "chunk" else f"{name}: recording {i}"
             warn(
-                f"{name}: recording {i} has times {1 / rates[-1]:g} s apart, {rates[-1]:g} samples per second, but "
-                f"sampling_rate={sampling_rate:g}: its times and durations in seconds will be wrong. Pass the "
+                f"{who} has times {1 / rates[-1]:g} s apart, {rates[-1]:g} samples per second, but "
+                f"sampling_rate={wanted:g}: its times and durations in seconds will be wrong. Pass the "
                 "sampling rate of the recordings, or resample them."
             )
             return
+
+
+class PositiveNumber(Interval):
+    """Constraint of a parameter that is a positive, finite number of any type, such as a fraction.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from sslts.recordings import PositiveNumber
+    >>> PositiveNumber().is_satisfied_by(Fraction(30000, 1001)), PositiveNumber().is_satisfied_by(0)
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Real, 0, None, closed="neither")
+
+    def __contains__(self, value: Any) -> bool:
+        return super().__contains__(float(value))
 
 
 def check_sampling_rate(sampling_rate: float | None) -> float:
@@ -99,6 +151,6 @@ def check_sampling_rate(sampling_rate: float | None) -> float:
     """
     if sampling_rate is None:
         return 1.0
-    if not 0 < sampling_rate < np.inf:
-        raise ValueError(f"sampling_rate={sampling_rate!r}; give samples per second, a positive number, or None.")
+    if not isinstance(sampling_rate, (Real, np.number)) or not 0 < float(sampling_rate) < np.inf:
+        raise ValueError(f"sampling_rate={shorten(sampling_rate)}; give samples per second, a positive number, or None.")
     return float(sampling_rate)
