@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import warn
-from sslts.recordings import Recordings, is_clock
+from sslts.recordings import is_clock
 
 
 def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
@@ -197,6 +197,38 @@ def follow_order(labels: Any, wanted: pd.Index | None, argument: str, of: str) -
             return order_labels(labels, wanted, argument)
     _warn_of_lost_order(own, argument, of)
     return labels
+
+
+def check_order(y: Any, X: Any) -> None:
+    """Raise ValueError if tables of recordings and labels have their rows in different orders.
+
+    Splitters and searches take rows of both by position.
+
+    Parameters
+    ----------
+    y, X : object
+        Labels and recordings; only pandas objects with a row for each recording are compared.
+
+    Examples
+    --------
+    >>> check_order(pd.Series([0, 1], [0, 1]), pd.DataFrame([[0.0], [1.0]], [1, 0]))
+    Traceback (most recent call last):
+    ...
+    ValueError: y has its rows in another order than X, and splits take rows by position; pass y.loc[X.index].
+    """
+    if not all(isinstance(one, (pd.Series, pd.DataFrame)) for one in (y, X)):
+        return
+    own, wanted = y.index, X.index
+    if isinstance(own, pd.MultiIndex) or isinstance(wanted, pd.MultiIndex) or len(own) != len(wanted):
+        return
+    if own.equals(wanted):
+        return
+    if own.isin(wanted).all():
+        raise ValueError(
+            "y has its rows in another order than X, and splits take rows by position; pass y.loc[X.index]."
+        )
+    if not (is_default_index(own) or is_default_index(wanted)):
+        raise ValueError("y has another index than X, and splits take rows by position; give both the same index.")
 
 
 def _warn_of_lost_order(own: pd.Index, argument: str, of: str) -> None:

@@ -130,7 +130,9 @@ def check_integers(values: Any, place: str, lowest: int = -1, *, squeeze: bool =
     if squeeze:
         array = np.atleast_1d(np.squeeze(array))
     if array.ndim != 1:
-        raise ValueError(f"{place} has shape {array.shape}; give one label per sample: a (T,) array.{_hint_axis(array)}")
+        raise ValueError(
+            f"{place} has shape {array.shape}; give one label per sample: a (T,) array.{_hint_axis(array)}"
+        )
     if array.dtype.kind == "f" or array.dtype == np.uint64:
         whole = np.isfinite(array) & (array == np.round(array))
         broken = np.flatnonzero(~whole | (array >= 2**63) | (array < -(2.0**63)))
@@ -199,7 +201,9 @@ def name_columns(classes: ArrayLike | None, n_columns: int, argument: str) -> np
     """
     ids = np.arange(n_columns) if classes is None else np.asarray(classes)
     if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
-        raise ValueError(f"classes={shorten(ids.tolist())}; give {n_columns} distinct classes, one per column of {argument}.")
+        raise ValueError(
+            f"classes={shorten(ids.tolist())}; give {n_columns} distinct classes, one per column of {argument}."
+        )
     return ids
 
 

@@ -8,9 +8,9 @@ file, ``normalization.py`` prepares samples for a network, ``results.py`` writes
 transformed signals back into the user's kind of container.
 """
 
-from sslts.recordings._clocks import PositiveNumber, check_sampling_rate
+from sslts.recordings._clocks import PositiveNumber, check_sampling_rate, to_samples
 from sslts.recordings._foreign import adopt, adopt_labels, find_order, is_clock, is_data_array
-from sslts.recordings._values import as_real, is_real
+from sslts.recordings._values import as_real, find_padding, is_real
 from sslts.recordings.containers import as_recordings
 from sslts.recordings.normalization import (
     AsGiven,
@@ -47,6 +47,7 @@ __all__ = [
     "choose_normalization",
     "cut_stretches",
     "find_order",
+    "find_padding",
     "is_clock",
     "is_data_array",
     "is_lazy",
@@ -58,4 +59,5 @@ __all__ = [
     "read_source",
     "return_signals",
     "standardize_locally",
+    "to_samples",
 ]

@@ -152,5 +152,50 @@ def check_sampling_rate(sampling_rate: float | None) -> float:
     if sampling_rate is None:
         return 1.0
     if not isinstance(sampling_rate, (Real, np.number)) or not 0 < float(sampling_rate) < np.inf:
-        raise ValueError(f"sampling_rate={shorten(sampling_rate)}; give samples per second, a positive number, or None.")
+        raise ValueError(
+            f"sampling_rate={shorten(sampling_rate)}; give samples per second, a positive number, or None."
+        )
     return float(sampling_rate)
+
+
+_ROUNDING = 1e-9  # relative; 0.3 s at 100 samples per second are 30 samples, not 30.000000000000004
+
+
+def to_samples(value: float, sampling_rate: float | None, name: str, *, edge: str = "none") -> float:
+    """Return a length in samples, from seconds if there is a sampling rate.
+
+    Parameters
+    ----------
+    value : float
+        Samples, or seconds with `sampling_rate`.
+    sampling_rate : float or None
+        Samples per second.
+    name : str
+        Name of the argument, for the warning that samples are not whole: the length may be in seconds.
+    edge : {"none", "least", "most"}, default="none"
+        How seconds become whole samples: rounded; rounded up, for a least length; rounded down, for a largest length.
+
+    Raises
+    ------
+    ValueError
+        If `sampling_rate` is not a positive number.
+
+    Examples
+    --------
+    >>> from sslts.recordings import to_samples
+    >>> to_samples(0.3, 100, "min_length", edge="least"), to_samples(3, None, "min_length")
+    (30, 3)
+    """
+    rate = check_sampling_rate(sampling_rate)
+    if sampling_rate is None:
+        if math.isfinite(value) and value != round(value):
+            warn(
+                f"{name}={float(value):g} is not a whole number of samples. If it is in seconds, pass sampling_rate too."
+            )
+        return value
+    scaled = float(value) * rate
+    if not math.isfinite(scaled):
+        return scaled
+    if edge == "least":
+        return math.ceil(scaled - abs(scaled) * _ROUNDING)
+    return math.floor(scaled + abs(scaled) * _ROUNDING) if edge == "most" else round(scaled)

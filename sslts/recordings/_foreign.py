@@ -105,7 +105,9 @@ def find_dimensions(array: Any, place: str, *, recordings: bool, channels: bool 
     rest = [name for name in dims if name != time]
     if not recordings:
         if rest and _matches(_RECORDING, rest[0]):
-            raise ValueError(f"{place} has the dimensions {dims}, so it holds several recordings; pass it without a list.")
+            raise ValueError(
+                f"{place} has the dimensions {dims}, so it holds several recordings; pass it without a list."
+            )
         return Dimensions(None, rest[0] if rest else None, time)
     if len(rest) == 1:
         if channels and _matches(_CHANNEL, rest[0]):
@@ -234,10 +236,12 @@ def adopt_labels(labels: Any, name: str = "y", *, single: bool = False) -> Any:
     >>> adopt_labels([[0, 1]])
     [[0, 1]]
     """
-    if isinstance(labels, dict):
+    if isinstance(labels, dict) and not hasattr(labels, "shape"):
         raise ValueError(f"{name} is a dictionary; pass a list in the order of the recordings: list({name}.values()).")
     if not single and isinstance(labels, (list, tuple)):
-        return labels if not any(map(find_library, labels)) else [adopt_labels(one, name, single=True) for one in labels]
+        return (
+            labels if not any(map(find_library, labels)) else [adopt_labels(one, name, single=True) for one in labels]
+        )
     if not is_data_array(labels):
         return adopt(labels)
     dimensions = find_dimensions(labels, name, recordings=not single, channels=False)

@@ -165,6 +165,12 @@ def find_padding(values: np.ndarray) -> tuple[int, int] | None:
     """Return the stretch ``(start, end)`` with values if a recording (C, T) is padded with NaN; else None.
 
     It is padded if some samples at its ends, and no others, are NaN in all channels.
+
+    Examples
+    --------
+    >>> from sslts.recordings import find_padding
+    >>> find_padding(np.array([[1.0, 2.0, np.nan]]))
+    (0, 2)
     """
     known = ~np.isnan(values).all(axis=0)
     if known.all() or not known.any():

@@ -11,7 +11,15 @@ import pandas as pd
 from sslts._notices import shorten, warn
 from sslts._runs import find_runs
 from sslts.recordings._clocks import warn_of_gaps, warn_of_uneven_times
-from sslts.recordings._foreign import adopt, arrange, find_coordinate, find_dimensions, find_library, is_clock, is_data_array
+from sslts.recordings._foreign import (
+    adopt,
+    arrange,
+    find_coordinate,
+    find_dimensions,
+    find_library,
+    is_clock,
+    is_data_array,
+)
 from sslts.recordings._values import as_real, fill_masked, is_real
 from sslts.recordings.recordings import Recordings, _Container
 from sslts.recordings.sources import Rows, _find_dtype, is_lazy
@@ -73,7 +81,7 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
 
 def _check_kind(X: Any, name: str) -> None:
     """Raise TypeError with a fix for containers whose parts have names, but no order."""
-    if isinstance(X, dict):
+    if isinstance(X, dict) and not hasattr(X, "shape"):  # some sparse matrices are dictionaries
         raise TypeError(
             f"{name} is a dictionary; expected an array (n, T) or (n, C, T), a list of arrays, or a Panel: pass "
             f"list({name}.values()), with the labels in the same order."

@@ -9,7 +9,15 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, describe_unfit, find_padding, fits_float32, measure_range
+from sslts.recordings._values import (
+    LARGEST,
+    LARGEST_PLAIN,
+    as_float,
+    describe_unfit,
+    find_padding,
+    fits_float32,
+    measure_range,
+)
 from sslts.recordings.sources import Rows, cut_stretches, is_lazy, read_source
 
 _Container = Literal["array", "list", "panel"]

@@ -20,6 +20,7 @@ from sslts.annotations import (
     require_labels,
     share_classes,
     summarize_signal,
+    warn_of_columns,
     warn_of_lost_background,
 )
 from sslts.recordings import Channels, Recordings, read_signals
@@ -119,6 +120,7 @@ def read_problem(
     labels = as_label_runs(y, recordings)
     classes = find_classes(labels.value)
     warn_of_lost_background(labels, classes, background)
+    warn_of_columns(recordings, labels)
     statistics = measure_runs(labels, classes=classes.tolist(), background=background)
     return Problem(
         recordings=recordings,
@@ -142,6 +144,7 @@ def _read_pool(X: Any, y: Any, name: str, recordings: Recordings, classes: np.nd
             f"{name}[1] has class {unknown[0]}, which y does not have ({classes.tolist()}); set its samples to -1, or "
             "label an occurrence in y."
         )
+    warn_of_columns(own, labels)
     if not labels.labeled.any():
         raise ValueError(f"{name}[1] has no labeled sample; label a recording, or leave {name} out.")
     return Pool(own, labels)

@@ -71,9 +71,9 @@ class ModelStart(Start):
         model, here, there = f"{self.name}: the model to start from", sampling_rate, self.sampling_rate
         if here and there and not math.isclose(here, there, rel_tol=0.01):
             warn(
-                f"{model} was fitted with sampling_rate={there:g}, this fit has {here:g}, so the patterns differ in "
-                "length (in samples). Resample the recordings, for example with scipy.signal.resample_poly, or start "
-                f"from a model fitted with sampling_rate={here:g}."
+                f"{model} was fitted with sampling_rate={float(there):g}, this fit has {float(here):g}, so the "
+                "patterns differ in length (in samples). Resample the recordings, for example with "
+                f"scipy.signal.resample_poly, or start from a model fitted with sampling_rate={float(here):g}."
             )
         if normalization != self.normalization:
             warn(

@@ -106,7 +106,7 @@ def make_table(
     """
     table = {"recording": recording, "start": start, "end": end, "length": end - start, "label": label, "score": score}
     if sampling_rate is not None:
-        rate = sampling_rate
+        rate = float(sampling_rate)
         table |= {"start_time": start / rate, "end_time": end / rate, "duration": (end - start) / rate}
     return pd.DataFrame(table)
 
