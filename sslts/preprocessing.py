@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,7 +23,6 @@ from sslts._runs import expand_ranges, find_runs
 from sslts.recordings import (
     Channels,
     NormalizedRecordings,
-    PositiveNumber,
     Recordings,
     find_padding,
     measure_moments,
@@ -37,12 +36,31 @@ __all__ = [
     "FillGaps",
     "LengthKeeping",
     "NormalizedRecordings",
+    "PositiveNumber",
     "RecordingStandardizer",
     "measure_moments",
     "standardize_locally",
 ]
 
 _SAMPLES_TOGETHER = 2**18  # samples filtered in one call: 2 MiB of float64
+
+
+class PositiveNumber(Interval):
+    """Constraint of a parameter that is a positive, finite number of any type, such as a fraction.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from sslts.preprocessing import PositiveNumber
+    >>> PositiveNumber().is_satisfied_by(Fraction(30000, 1001)), PositiveNumber().is_satisfied_by(0)
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Real, 0, None, closed="neither")
+
+    def __contains__(self, value: Any) -> bool:
+        return super().__contains__(float(value))
 
 
 class LengthKeeping(TransformerMixin, BaseEstimator):

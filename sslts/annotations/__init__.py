@@ -30,7 +30,7 @@ measures segments.
 
 from sslts.annotations.alignment import (
     align_labels,
-    check_order,
+    check_same_rows,
     follow_order,
     is_default_index,
     order_labels,
@@ -76,7 +76,7 @@ __all__ = [
     "check_integers",
     "check_labels",
     "check_names",
-    "check_order",
+    "check_same_rows",
     "find_classes",
     "follow_index",
     "follow_order",

@@ -199,7 +199,7 @@ def follow_order(labels: Any, wanted: pd.Index | None, argument: str, of: str) -
     return labels
 
 
-def check_order(y: Any, X: Any) -> None:
+def check_same_rows(y: Any, X: Any) -> None:
     """Raise ValueError if tables of recordings and labels have their rows in different orders.
 
     Splitters and searches take rows of both by position.
@@ -211,7 +211,7 @@ def check_order(y: Any, X: Any) -> None:
 
     Examples
     --------
-    >>> check_order(pd.Series([0, 1], [0, 1]), pd.DataFrame([[0.0], [1.0]], [1, 0]))
+    >>> check_same_rows(pd.Series([0, 1], [0, 1]), pd.DataFrame([[0.0], [1.0]], [1, 0]))
     Traceback (most recent call last):
     ...
     ValueError: y has its rows in another order than X, and splits take rows by position; pass y.loc[X.index].

@@ -161,12 +161,12 @@ def _hint_axis(array: np.ndarray, name: str = "labels") -> str:
     return ""
 
 
-def hint_epochs(n_labels: int, length: int) -> str:
+def _hint_epochs(n_labels: int, length: int) -> str:
     """Return how to spread one label per epoch over samples, for the end of a message; else an empty text.
 
     Examples
     --------
-    >>> hint_epochs(40, 40)
+    >>> _hint_epochs(40, 40)
     ''
     """
     if not 1 < n_labels <= length // 2:

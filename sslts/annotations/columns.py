@@ -27,13 +27,13 @@ def warn_of_columns(recordings: Recordings, labels: LabelRuns) -> None:
     >>> x = np.random.default_rng(0).normal(size=(2, 50))
     >>> warn_of_columns(as_recordings(x), LabelRuns.from_table(np.array([[0] * 25 + [1] * 25] * 2)))
     """
-    for c in find_label_channels(recordings, labels):
+    for c in _find_label_channels(recordings, labels):
         warn(
             f"{recordings.name}: {_describe(recordings, c)} has one value for each class of the labels, so it seems to "
             "hold the labels. A model learns to copy it, and fails on recordings that are not annotated. "
             f"{_fix(recordings, c)}"
         )
-    for c in find_clock_channels(recordings):
+    for c in _find_clock_channels(recordings):
         warn(
             f"{recordings.name}: {_describe(recordings, c)} rises evenly from the first sample to the last, so it "
             f"seems to be a clock or a counter, not a signal. {_fix(recordings, c)}"
@@ -58,7 +58,7 @@ def _fix(recordings: Recordings, c: int) -> str:
     return f"Drop it, here and in predict: np.delete({what}, {c}, axis={axis})."
 
 
-def find_label_channels(recordings: Recordings, labels: LabelRuns) -> list[int]:
+def _find_label_channels(recordings: Recordings, labels: LabelRuns) -> list[int]:
     """Return the channels that have one value for each class, on all labeled samples."""
     runs = np.flatnonzero(labels.value >= 0)
     classes, first = np.unique(labels.value[runs], return_index=True)
@@ -82,7 +82,7 @@ def find_label_channels(recordings: Recordings, labels: LabelRuns) -> list[int]:
     return np.flatnonzero(suspects).tolist()
 
 
-def find_clock_channels(recordings: Recordings) -> list[int]:
+def _find_clock_channels(recordings: Recordings) -> list[int]:
     """Return the channels that rise evenly in every recording; a single channel is never a clock."""
     if recordings.n_channels < 2 or recordings.lengths.min() < _FEWEST_SAMPLES:
         return []

@@ -20,7 +20,7 @@ from sslts.annotations.alignment import (
     follow_order,
     sort_times,
 )
-from sslts.annotations.arrays import check_labels, hint_epochs, is_flat
+from sslts.annotations.arrays import _hint_epochs, check_labels, is_flat
 from sslts.recordings import adopt_labels
 
 
@@ -140,6 +140,6 @@ def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", o
         if one.size not in (1, length):
             raise ValueError(
                 f"{argument}[{i}] has {one.size} samples, {of}[{i}] has {length}; give one label per sample."
-                f"{hint_epochs(one.size, length)}"
+                f"{_hint_epochs(one.size, length)}"
             )
     return [np.broadcast_to(one, length) for one, length in zip(found, lengths, strict=True)]

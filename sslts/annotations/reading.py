@@ -21,7 +21,7 @@ from sslts.annotations.alignment import (
     align_labels,
     follow_order,
 )
-from sslts.annotations.arrays import check_integers, hint_epochs
+from sslts.annotations.arrays import _hint_epochs, check_integers
 from sslts.annotations.runs import LabelRuns
 from sslts.recordings import (
     Recordings,
@@ -281,7 +281,7 @@ def _read_label_parts(item: Any, i: int, recordings: Recordings, name: str) -> I
         raise ValueError(
             f"{name}: recording {i} has labels of shape {tuple(item.shape)}, its signal has {length} samples; "
             f"give one label per sample, or one for the whole recording."
-            f"{recordings.hint_axes(item.shape[0]) or hint_epochs(item.shape[0], length)}"
+            f"{recordings.hint_axes(item.shape[0]) or _hint_epochs(item.shape[0], length)}"
         )
     if not is_lazy(item):
         yield item

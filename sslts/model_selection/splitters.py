@@ -14,7 +14,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
 from sslts._notices import warn
-from sslts.annotations import check_order, read_labels
+from sslts.annotations import check_same_rows, read_labels
 from sslts.model_selection.groups import check_groups
 
 _MAX_DRAWS = 100  # attempts to draw a split in which no class is missing
@@ -286,7 +286,7 @@ def _check_container(X: Any, y: Any) -> Any:
                 "Convert it first, such as with sktime.datatypes.convert_to(X, 'numpy3D') or 'df-list', and pass "
                 "labels as an (n, T) array or a list of (T_i,)."
             )
-    check_order(y, X)
+    check_same_rows(y, X)
     return y
 
 

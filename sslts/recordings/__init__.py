@@ -8,7 +8,7 @@ file, ``normalization.py`` prepares samples for a network, ``results.py`` writes
 transformed signals back into the user's kind of container.
 """
 
-from sslts.recordings._clocks import PositiveNumber, check_sampling_rate, to_samples
+from sslts.recordings._clocks import check_sampling_rate, to_samples
 from sslts.recordings._foreign import adopt, adopt_labels, find_order, is_clock, is_data_array
 from sslts.recordings._values import as_real, find_padding, is_real
 from sslts.recordings.containers import as_recordings
@@ -35,7 +35,6 @@ __all__ = [
     "Normalization",
     "NormalizedRecordings",
     "Output",
-    "PositiveNumber",
     "Recordings",
     "Rows",
     "WholeRecording",

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils._param_validation import Interval
 
 from sslts._notices import shorten, warn
 
@@ -107,24 +105,6 @@ def warn_of_other_rate(times: Sequence[pd.Index | None] | None, sampling_rate: f
             return
 
 
-class PositiveNumber(Interval):
-    """Constraint of a parameter that is a positive, finite number of any type, such as a fraction.
-
-    Examples
-    --------
-    >>> from fractions import Fraction
-    >>> from sslts.recordings import PositiveNumber
-    >>> PositiveNumber().is_satisfied_by(Fraction(30000, 1001)), PositiveNumber().is_satisfied_by(0)
-    (True, False)
-    """
-
-    def __init__(self) -> None:
-        super().__init__(Real, 0, None, closed="neither")
-
-    def __contains__(self, value: Any) -> bool:
-        return super().__contains__(float(value))
-
-
 def check_sampling_rate(sampling_rate: float | None) -> float:
     """Return the samples per unit of time: `sampling_rate`, or 1 if it is None.
 
@@ -190,7 +170,8 @@ def to_samples(value: float, sampling_rate: float | None, name: str, *, edge: st
     if sampling_rate is None:
         if math.isfinite(value) and value != round(value):
             warn(
-                f"{name}={float(value):g} is not a whole number of samples. If it is in seconds, pass sampling_rate too."
+                f"{name}={float(value):g} is not a whole number of samples. If it is in seconds, pass sampling_rate "
+                "too."
             )
         return value
     scaled = float(value) * rate

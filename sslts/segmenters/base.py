@@ -25,8 +25,9 @@ from sslts.decoding import Argmax, Decoder
 from sslts.losses import CrossEntropy, LabeledLoss
 from sslts.networks import Network, UNet
 from sslts.persistence import Checkpoint, open_checkpoint
+from sslts.preprocessing import PositiveNumber
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
-from sslts.recordings import NormalizedRecordings, PositiveNumber, choose_normalization
+from sslts.recordings import NormalizedRecordings, choose_normalization
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
 from sslts.segmenters._problem import Problem, read_problem
