@@ -150,15 +150,21 @@ def _group_instances(labels: pd.Series) -> list[tuple[Any, pd.Series]]:
 
 def _align_items(items: list[Any], times: Sequence[pd.Index | None] | None, name: str) -> Iterator[Any]:
     """Yield the labels of each recording without an index, in the order of its times."""
+    warned = False
     for i, item in enumerate(items):
         own = getattr(item, "index", None)
-        if isinstance(own, pd.Index):
+        if not isinstance(own, pd.Index):
+            yield item
+            continue
+        if len(own) > 1:  # one label for all samples has no order
             wanted = None if times is None else times[i]
             place = f"{name}[{i}] (recording {i})"
-            if len(own) > 1:  # one label for all samples has no order
-                item = follow_order(item, wanted, place, "its signal")
-            item = item.to_numpy()
-        yield item
+            if _tells_order(own, wanted):
+                assert wanted is not None
+                item = order_labels(item, wanted, place)
+            else:
+                warned = warned or _warn_of_lost_order(own, place, "its recording")
+        yield item.to_numpy()
 
 
 def follow_order(labels: Any, wanted: pd.Index | None, argument: str, of: str) -> Any:
@@ -186,17 +192,20 @@ def follow_order(labels: Any, wanted: pd.Index | None, argument: str, of: str) -
     >>> follow_order(pd.Series([1, 2], [5, 4]), pd.Index([4, 5]), "y", "X").tolist()
     [2, 1]
     """
-    own = labels.index
-    if wanted is not None and len(own) == len(wanted):
-        if own.equals(wanted):
-            return labels
-        shared = own.isin(wanted)
-        if shared.all():
-            return order_labels(labels, wanted, argument)
-        if not (is_default_index(own) or is_default_index(wanted)):
-            return order_labels(labels, wanted, argument)
-    _warn_of_lost_order(own, argument, of)
+    if _tells_order(labels.index, wanted):
+        assert wanted is not None
+        return order_labels(labels, wanted, argument)
+    _warn_of_lost_order(labels.index, argument, of)
     return labels
+
+
+def _tells_order(own: pd.Index, wanted: pd.Index | None) -> bool:
+    """Return whether the index of labels tells to which entries of another index they belong."""
+    if wanted is None or len(own) != len(wanted):
+        return False
+    if own.equals(wanted) or not (is_default_index(own) or is_default_index(wanted)):
+        return True
+    return bool(own.isin(wanted).all())
 
 
 def check_same_rows(y: Any, X: Any) -> None:
@@ -231,14 +240,15 @@ def check_same_rows(y: Any, X: Any) -> None:
         raise ValueError("y has another index than X, and splits take rows by position; give both the same index.")
 
 
-def _warn_of_lost_order(own: pd.Index, argument: str, of: str) -> None:
-    """Warn if labels go by position although their own index is not in order."""
+def _warn_of_lost_order(own: pd.Index, argument: str, of: str) -> bool:
+    """Warn if labels go by position although their own index is not in order; return whether it is so."""
     if isinstance(own, pd.MultiIndex) or len(own) < 2 or own.is_monotonic_increasing or not own.is_unique:
-        return
+        return False
     warn(
         f"{argument} has an index that is not in order, and {of} has no such index to follow: labels are taken by "
         "position. If that is right, pass them without the index, as an array."
     )
+    return True
 
 
 def is_default_index(index: pd.Index) -> bool:
@@ -255,7 +265,7 @@ def is_default_index(index: pd.Index) -> bool:
 def _list_rows(y: pd.Series | pd.DataFrame, times: pd.Index | None) -> list[Any]:
     """Return the labels of each row of a table; with the columns as index if these tell an order of samples."""
     values = y.to_numpy()
-    if values.ndim == 1 or values.shape[1] < 2 or _goes_by_position(y.columns, times):
+    if isinstance(y, pd.Series) or len(y.columns) < 2 or _goes_by_position(y.columns, times):
         return list(values)
     return [pd.Series(row, y.columns) for row in values]
 

@@ -81,8 +81,9 @@ def _align_like(y_true: Any, y_pred: Any, name: str) -> Any:
         rows = y_pred.index if isinstance(y_pred, pandas) and not isinstance(y_pred.index, pd.MultiIndex) else None
         y_true = follow_order(y_true, rows, "y_true", name)
         times = _list_times(y_pred)
-        rows = _list_rows(y_true, times[0] if times else None)
-        return list(_align_items(rows, times, "y_true")) if any(isinstance(row, pd.Series) for row in rows) else y_true
+        items = _list_rows(y_true, times[0] if times else None)
+        known = any(isinstance(item, pd.Series) for item in items)
+        return list(_align_items(items, times, "y_true")) if known else y_true
     if isinstance(y_true, (list, tuple)) and any(isinstance(one, pandas) for one in y_true):
         times = _list_times(y_pred)
         if times is None or len(times) == len(y_true):

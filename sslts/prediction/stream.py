@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sslts._fingerprints import digest_arrays, list_weights, strip_addresses
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 from sslts._wrapping import find_fitted, find_owner
 from sslts.annotations import read_statistics
 from sslts.decoding import prepare_decoder
@@ -94,7 +94,7 @@ class StreamSegmenter:
             )
         self.stride, self.halo = int(stride), _find_halo(stride, reach)
         if block is not None and (not isinstance(block, Integral) or block < 1):
-            raise ValueError(f"block={block!r}; pass a whole number of samples, 1 or more.")
+            raise ValueError(f"block={shorten(block)}; pass a whole number of samples, 1 or more.")
         self.block = -(-int(block or self.halo) // self.stride) * self.stride
         self.normalization = choose_normalization(segmenter.normalization_, segmenter.window_length_)
         self.location, self.scale = self._read_moments(location, scale)
@@ -116,10 +116,12 @@ class StreamSegmenter:
             values = np.asarray((0.0 if name == "location" else 1.0) if value is None else value, dtype=np.float64)
             known = value is None or values.size == n_channels
             if values.ndim > 1 or not known or not np.isfinite(values).all():
-                raise ValueError(f"{name}={value!r}; pass one finite number per channel ({n_channels} channels).")
+                raise ValueError(
+                    f"{name}={shorten(value)}; pass one finite number per channel ({n_channels} channels)."
+                )
             moments.append(np.broadcast_to(values, n_channels))
         if (moments[1] <= 0).any():
-            raise ValueError(f"scale={scale!r}; pass numbers above 0.")
+            raise ValueError(f"scale={shorten(scale)}; pass numbers above 0.")
         return moments[0], moments[1]
 
     def _begin(self) -> None:

@@ -24,7 +24,7 @@ _RECORDING = re.compile(
 
 
 @lru_cache(maxsize=256)
-def _find_library_of_type(kind: type) -> str:
+def _find_library_of_type(kind: Any) -> str:
     names = (base.__module__.partition(".")[0] for base in kind.__mro__)
     return next((name for name in names if name in _LIBRARIES), "")
 
@@ -37,7 +37,8 @@ def find_library(item: Any) -> str:
     >>> find_library(np.zeros(3))
     ''
     """
-    return _find_library_of_type(type(item))
+    kind: Any = type(item)
+    return _find_library_of_type(kind)
 
 
 def adopt(item: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
+from sslts._notices import shorten
 from sslts.annotations import (
     LabelRuns,
     SegmentStatistics,
@@ -141,8 +142,8 @@ def _read_pool(X: Any, y: Any, name: str, recordings: Recordings, classes: np.nd
     unknown = sorted(set(labels.value.tolist()) - {-1, *classes.tolist()})
     if unknown:
         raise ValueError(
-            f"{name}[1] has class {unknown[0]}, which y does not have ({classes.tolist()}); set its samples to -1, or "
-            "label an occurrence in y."
+            f"{name}[1] has class {unknown[0]}, which y does not have ({shorten(classes.tolist())}); set its samples "
+            "to -1, or label an occurrence in y."
         )
     warn_of_columns(own, labels)
     if not labels.labeled.any():

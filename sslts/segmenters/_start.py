@@ -12,7 +12,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 from sslts._wrapping import find_fitted
 from sslts.annotations import SignalSummary
 from sslts.networks import Network
@@ -83,7 +83,7 @@ class ModelStart(Start):
         lost = sorted(set(self.classes.tolist()) - set(classes.tolist()))
         if lost:
             warn(
-                f"{model} knows the classes {self.classes.tolist()}, y has {classes.tolist()}: "
+                f"{model} knows the classes {shorten(self.classes.tolist())}, y has {shorten(classes.tolist())}: "
                 f"{', '.join(map(str, lost))} will no longer be predicted. Add labeled recordings that contain the "
                 "missing classes, such as some of the model's own recordings."
             )

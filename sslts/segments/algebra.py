@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 import pandas as pd
 
+from sslts._notices import shorten
 from sslts.recordings import to_samples
 from sslts.segments.tables import _check_rows, _read_columns
 
@@ -41,7 +42,7 @@ def merge_segments(segments: pd.DataFrame, max_gap: float = 0, *, sampling_rate:
     1      8    9       1
     """
     if max_gap < 0:
-        raise ValueError(f"max_gap={max_gap!r}; give a number of samples, 0 or more.")
+        raise ValueError(f"max_gap={shorten(max_gap)}; give a number of samples, 0 or more.")
     max_gap = to_samples(max_gap, sampling_rate, "max_gap", edge="most")
     table = _sort_segments(segments)
     recording, start, end, label = _read_columns(table)
@@ -154,7 +155,7 @@ def clip_segments(
     1      4    5       1
     """
     if end < start:
-        raise ValueError(f"end={end!r} is before start={start!r}; give an end at or after start.")
+        raise ValueError(f"end={shorten(end)} is before start={shorten(start)}; give an end at or after start.")
     start, end = to_samples(start, sampling_rate, "start"), to_samples(end, sampling_rate, "end")
     _, first, last, _ = _read_columns(segments)
     keep = np.maximum(first, start) < np.minimum(last, end)
@@ -217,7 +218,7 @@ def _list_offsets(recording: np.ndarray, offset: int | Sequence[int] | Mapping[i
         raise ValueError(f"offset has no entry for recording {missing[0]}; give one offset per recording.")
     for i in np.unique(recording).tolist():
         if not float(offsets[i]).is_integer():  # also catches NaN
-            raise ValueError(f"offset={offsets[i]!r} for recording {i}; give a whole number of samples.")
+            raise ValueError(f"offset={shorten(offsets[i])} for recording {i}; give a whole number of samples.")
     return np.array([offsets[i] for i in recording.tolist()], dtype=np.int64)
 
 

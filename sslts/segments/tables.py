@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sslts._notices import shorten
 from sslts._runs import expand_ranges, find_runs
 from sslts.annotations import check_labels, name_columns
 from sslts.recordings import check_sampling_rate
@@ -187,7 +188,7 @@ def segments_to_labels(
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     if sizes.ndim != 1 or (sizes < 0).any():
-        raise ValueError(f"lengths={lengths!r}; give one number of samples (>= 0) per recording.")
+        raise ValueError(f"lengths={shorten(lengths)}; give one number of samples (>= 0) per recording.")
     columns = _read_columns(segments)
     _check_rows(segments, columns, sizes, apart=overlap is None)
     recording, start, end, label = columns

@@ -354,3 +354,64 @@ class TestTables:
 def test_every_row_is_a_test():
     documented = list_documented_rows(*vars(TestTables).values(), TestVeryManyRecordings)
     assert {*SAME, *FINITE, *REFUSED, ONE_CELL, PLAIN} | documented == set(ROWS)
+
+
+class TestFixes:
+    """Containers that can't be read name the line that mends them, and the line works."""
+
+    @pytest.mark.parametrize("n_channels", [3, 5, 12])
+    @pytest.mark.parametrize("kind", ["array", "list", "frames"])
+    def test_time_first(self, n_channels, kind):
+        values = RNG.normal(size=(4, 400, n_channels))
+        given = {"array": values, "list": list(values), "frames": [pd.DataFrame(x.T) for x in values]}[kind]
+        fix = {"array": r"X\.transpose\(0, 2, 1\)", "list": r"recording\.T", "frames": r"table\.T"}[kind]
+        with pytest.warns(UserWarning, match=f"taken as 400 channels of {n_channels} samples.*{fix}"):
+            make_segmenter().fit(given, [0, 1, 0, 1])
+
+    def test_time_first_in_a_ragged_list(self):
+        with pytest.raises(ValueError, match=r"recording 1 has 350 channels, .*if it is the first, pass recording\.T"):
+            as_recordings([np.zeros((400, 3)), np.zeros((350, 3))])
+
+    def test_an_axis_of_one_channel(self):
+        with pytest.raises(ValueError, match=r"time must be the last axis: pass X\[\.\.\., 0\]"):
+            make_segmenter().fit(X[..., None], Y)
+
+    def test_a_dictionary(self):
+        with pytest.raises(TypeError, match=r"X is a dictionary; .*pass list\(X\.values\(\)\)") as caught:
+            as_recordings(dict(enumerate(X)))
+        assert len(str(caught.value)) < 300
+
+    def test_three_levels(self):
+        index = pd.MultiIndex.from_product([["a", "b"], range(2), range(40)])
+        frame = pd.DataFrame({"x": X.ravel()}, index)
+        with pytest.raises(
+            ValueError, match=r"3 levels, expected \(instance, time\)\. Join the outer levels"
+        ) as caught:
+            as_recordings(frame)
+        names = {"X": frame, "pd": pd}
+        exec(re.search(r"X\.index = .*\]\)", str(caught.value))[0], names)
+        assert as_recordings(names["X"]).lengths.tolist() == [40] * 4
+
+    @pytest.mark.parametrize("n_channels", [1, 2])
+    @pytest.mark.parametrize("frame", [False, True])
+    def test_padded_rows(self, n_channels, frame):
+        ends = [40, 25, 30, 40]
+        x = np.where(np.arange(40) < np.array(ends)[:, None], X, np.nan)
+        if n_channels == 2:
+            x = np.stack([x, -x], axis=1)
+        given = pd.DataFrame(x) if frame and n_channels == 1 else x
+        with pytest.raises(ValueError, match="recording 1 has .*looks padded. Pass a list: ") as caught:
+            make_segmenter().fit(given, Y)
+        names = {"X": given, "y": Y, "np": np}
+        exec(re.search(r"Pass a list: (.*)\. Fill gaps", str(caught.value))[1], names)
+        signals, labels = list(names["X"]), list(names["y"])
+        assert as_recordings(signals).lengths.tolist() == ends
+        assert [len(one) for one in labels] == ends
+        with pytest.raises(ValueError, match=r"recording 1 .*looks padded. Cut it, .*recording\[\.\.\., 0:25\]"):
+            as_recordings(list(x)).check_finite()
+
+    def test_gaps_are_not_padding(self):
+        x = spoil(np.nan)
+        x[1, 30:] = np.nan
+        with pytest.raises(ValueError, match="recording 1 has 11 NaN and 0 infinite values. Fill them"):
+            make_segmenter().fit(x, Y)
