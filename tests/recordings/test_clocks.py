@@ -118,6 +118,10 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", CLOCKS)
 def test_gaps_and_rates_on_every_index_of_every_container(kind, place):
+    if kind in ("seconds", "durations") and place == "multi-index":
+        pytest.skip("sktime refuses this index")
+    if kind in ("seconds", "durations") and place == "multi-index":
+        pytest.skip("sktime accepts no such index")
     whole, torn = CLOCKS[kind][:100], CLOCKS[kind].delete(range(40, 50))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -131,13 +135,9 @@ def test_gaps_and_rates_on_every_index_of_every_container(kind, place):
 
 def test_a_fraction_is_a_rate():
     X, y = make_recordings(4, n_samples=200, random_state=0)
-    rates = {
-        rate: FixMatchSegmenter(network=UNet(width=4, depth=1), max_steps=2, random_state=0, sampling_rate=rate).fit(
-            X, y
-        )
-        for rate in (Fraction(30000, 1001), 30000 / 1001)
-    }
-    tables = [fitted.predict_segments(X) for fitted in rates.values()]
+    params = {"network": UNet(width=4, depth=1), "max_steps": 2, "random_state": 0}
+    rates = (Fraction(30000, 1001), 30000 / 1001)
+    tables = [FixMatchSegmenter(sampling_rate=rate, **params).fit(X, y).predict_segments(X) for rate in rates]
     pd.testing.assert_frame_equal(*tables)
     assert check_sampling_rate(Fraction(1, 2)) == 0.5
     with pytest.raises(ValueError, match="'sampling_rate' parameter"):

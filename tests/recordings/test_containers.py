@@ -125,6 +125,14 @@ REFUSED = {
     ],
     "NaN": lambda: [(spoil(np.nan), Y), (list(spoil(np.nan, np.float16)), Y)],
     "infinite values": lambda: [(spoil(np.inf), Y), (spoil(-np.inf, np.float32), Y)],
+    "NaN only at the ends of rows": lambda: [(np.where(np.arange(40) < [[40], [30], [20], [40]], X, np.nan), Y)],
+    "a Panel on an index of three levels": lambda: [
+        (pd.DataFrame({"x": X.ravel()}, pd.MultiIndex.from_product([[0, 1], [0, 1], range(40)])), Y)
+    ],
+    "a column of dates in a table of signals": lambda: [([pd.DataFrame({"x": x, "at": TIMES}) for x in X], Y)],
+    "a `DataArray` whose dimensions leave open where time is": lambda: [
+        (pytest.importorskip("xarray").DataArray(X.T, dims=("time", "sample")), Y)
+    ],
     "masked values": lambda: [(np.ma.masked_equal(spoil(99), 99), Y), (list(np.ma.masked_equal(spoil(99), 99)), Y)],
     "pandas' NA, or None": lambda: [
         (pd.DataFrame(spoil(np.nan)).astype("Float64"), Y),
@@ -340,6 +348,36 @@ class TestTables:
         """Row: an array (n, T, C) of few channels, whose last axis is not time"""
         with pytest.warns(UserWarning, match=r"500 channels of 2 samples.*pass X\.transpose\(0, 2, 1\)"):
             as_recordings(RNG.normal(size=(4, 500, 2)))
+
+    def test_channels_on_the_last_axis_in_a_list(self):
+        """Row: a list of recordings (T, C)"""
+        message = re.escape(ROWS["a list of recordings (T, C)"][1][0])
+        with pytest.warns(UserWarning, match=f"X: {message}.*recording.T"):
+            make_segmenter().fit(list(RNG.normal(size=(4, 400, 3))), [0, 1, 0, 1])
+
+    def test_dimensions(self, wanted):
+        """Row: an xarray `DataArray`"""
+        signals = pytest.importorskip("xarray").DataArray(X.T, dims=("time", "trial"))
+        np.testing.assert_array_equal(make_segmenter().fit(signals, Y).predict_proba(signals), wanted)
+
+    def test_columns(self, wanted):
+        """Row: tables and columns of polars and Arrow"""
+        polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+        for make in (lambda x: polars.DataFrame({"a": x}), pyarrow.array, lambda x: pyarrow.table({"a": x})):
+            found = make_segmenter().fit([make(x) for x in X], Y).predict_proba([make(x) for x in X])
+            np.testing.assert_array_equal(np.stack(found), wanted)
+
+    def test_a_channel_of_labels(self):
+        """Row: a channel that has one value for each class of `y`"""
+        message = ROWS["a channel that has one value for each class of `y`"][1][0]
+        with pytest.warns(UserWarning, match=f"channel 1 {message}"):
+            make_segmenter().fit(np.stack([X, Y], axis=1), Y)
+
+    def test_a_channel_of_times(self):
+        """Row: a channel that rises evenly, beside others"""
+        message = ROWS["a channel that rises evenly, beside others"][1][0]
+        with pytest.warns(UserWarning, match=f"channel 1 {message}"):
+            make_segmenter().fit(np.stack([X, np.tile(np.arange(40.0), (4, 1))], axis=1), Y)
 
     def test_cells_of_several_channels(self):
         frame = pd.DataFrame({"a": list(X), "b": list(-X)})
