@@ -1,8 +1,8 @@
 """Scikit-learn transformers that keep the length of recordings.
 
-The transformers accept every container of recordings that the estimators accept, and return the same kind of container
-(for a Panel container, an array if the recordings are equally long, otherwise a list). `LengthKeeping` is the base
-class of custom transformers. The functions that estimators use for normalization are available here too.
+The transformers accept every container of recordings that the estimators accept, and return the same kind of container,
+with its index, its clock and its names, so that labels on an index keep their order in a pipeline. `LengthKeeping` is
+the base class of custom transformers. The functions that estimators use for normalization are available here too.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from sslts.recordings import (
     NormalizedRecordings,
     Recordings,
     as_recordings,
+    find_padding,
     measure_moments,
     read_signals,
+    return_signals,
     standardize_locally,
 )
 
@@ -37,12 +39,31 @@ __all__ = [
     "FillGaps",
     "LengthKeeping",
     "NormalizedRecordings",
+    "PositiveNumber",
     "RecordingStandardizer",
     "measure_moments",
     "standardize_locally",
 ]
 
 _SAMPLES_TOGETHER = 2**18  # samples filtered in one call: 2 MiB of float64
+
+
+class PositiveNumber(Interval):
+    """Constraint of a parameter that is a positive, finite number of any type, such as a fraction.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> from sslts.preprocessing import PositiveNumber
+    >>> PositiveNumber().is_satisfied_by(Fraction(30000, 1001)), PositiveNumber().is_satisfied_by(0)
+    (True, False)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Real, 0, None, closed="neither")
+
+    def __contains__(self, value: Any) -> bool:
+        return super().__contains__(float(value))
 
 
 class LengthKeeping(TransformerMixin, BaseEstimator):
@@ -95,11 +116,13 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray or list of ndarray
-            An array for an array, a list for a list. A Panel container gives an array ``(n, C, T)`` if the lengths are
-            equal, otherwise a list of ``(C, T_i)``. Equally long nested lists of numbers give an array, as in
-            scikit-learn. The output is float32. Transformers that keep the offset of signals return float64 if float32
-            can't represent the input's type exactly, so that a large offset costs no precision.
+        ndarray, list, DataFrame, Series, DataArray or Recordings
+            The kind of container that was passed, with its index, clock and names: a data frame for a data frame, a
+            list of Series for a list of Series, a Panel for a Panel. Other arrays, such as tensors and zarr arrays,
+            become NumPy arrays; equally long nested lists of numbers give an array, as in scikit-learn. There is no
+            ``set_output``: to get a data frame, pass a data frame. The output is float32.
+            Transformers that keep the offset of signals return float64 if float32 can't represent the input's type
+            exactly, so that a large offset costs no precision.
 
         Raises
         ------
@@ -117,7 +140,7 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
         for x, source in zip(self._map_each(recordings), recordings.sources, strict=True):
             flat = recordings.container != "panel" and len(source.shape) == 1
             out.append(x[0] if flat else x)
-        return np.stack(out) if _is_nested_list(X) and recordings.has_equal_lengths() else recordings.pack(out)
+        return return_signals(out, recordings, X)
 
     def _read_signals(self, X: Any, fitted: Channels | None) -> Recordings:
         rate = getattr(self, "sampling_rate", None)
@@ -146,11 +169,6 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
         assert tags.transformer_tags is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"] if self._keeps_dtype else ["float32"]
         return tags
-
-
-def _is_nested_list(X: Any) -> bool:
-    """Return whether ``X`` is a list of lists or tuples."""
-    return isinstance(X, (list, tuple)) and all(isinstance(x, (list, tuple)) for x in X)
 
 
 class RecordingStandardizer(LengthKeeping):
@@ -197,6 +215,9 @@ class FillGaps(LengthKeeping):
 
     Notes
     -----
+    An array whose rows are padded with NaN at their ends is not a recording with gaps: pass a list without the padding;
+    a warning shows how.
+
     A line through a long gap is not signal. Fill long gaps so that the recording can be used, and label them ``-1`` so
     that nothing is learned from them: see the example.
 
@@ -248,6 +269,11 @@ class FillGaps(LengthKeeping):
             raise ValueError(f"missing={self.missing!r}; give a number, a list of numbers, or None.") from None
         return super()._read_signals(replace(as_recordings(X), missing=tuple(codes.tolist())), fitted)
 
+    def _map_each(self, recordings: Recordings) -> Iterator[np.ndarray]:
+        if self.max_length is None:
+            _warn_of_padding(recordings)
+        return super()._map_each(recordings)
+
     def _map_recording(self, x: np.ndarray, i: int) -> np.ndarray:
         out, present = np.array(x), np.isfinite(x)
         missing = 1 - present.mean()
@@ -270,6 +296,28 @@ class FillGaps(LengthKeeping):
                 stay = ~values & (ends - starts > self.max_length)
                 out[c, expand_ranges(starts[stay], (ends - starts)[stay])] = np.nan
         return out
+
+
+def _warn_of_padding(recordings: Recordings) -> None:
+    """Warn if an array looks padded: NaN only at the ends of rows, which are of different lengths."""
+    if recordings.container != "array" or recordings.is_lazy(0):
+        return
+    found = []
+    for i in range(len(recordings)):
+        values = np.atleast_2d(recordings.get(i))
+        if values.dtype.kind != "f":
+            return
+        kept = find_padding(values)
+        if kept is None and np.isnan(values).any():
+            return
+        found.append(kept)
+    padded = [i for i, kept in enumerate(found) if kept is not None]
+    if len({found[i] for i in padded}) > 1:
+        warn(
+            f"{recordings.name}: recording {padded[0]}, like {len(padded) - 1} others, has NaN values at its ends "
+            "only, so it looks padded, and the filled values are no signal. "
+            f"{recordings.hint_padding(*(found[padded[0]] or (0, 0)))}"
+        )
 
 
 def _fill_channel(channel: np.ndarray, known: np.ndarray, method: str) -> np.ndarray:
@@ -306,9 +354,9 @@ class ButterworthFilter(LengthKeeping):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "low": [Interval(Real, 0, None, closed="neither"), None],
-        "high": [Interval(Real, 0, None, closed="neither"), None],
-        "sampling_rate": [Interval(Real, 0, None, closed="neither")],
+        "low": [PositiveNumber(), None],
+        "high": [PositiveNumber(), None],
+        "sampling_rate": [PositiveNumber()],
         "order": [Interval(Integral, 1, 20, closed="both")],
     }
 
@@ -352,10 +400,6 @@ class ButterworthFilter(LengthKeeping):
             raise ValueError(f"low={self.low} is not below high={self.high}; give low < high.")
         return super().fit(X, y)
 
-    def _read_signals(self, X: Any, fitted: Channels | None) -> Recordings:
-        rate = getattr(self, "sampling_rate", None)
-        return read_signals(X, fitted=fitted, sampling_rate=rate, missing=self._accepts_missing)
-
     def _map_each(self, recordings: Recordings) -> Iterator[np.ndarray]:
         """Yield the filtered recordings; neighbors of equal length are filtered in one call, with equal results."""
         size = max(_SAMPLES_TOGETHER // (recordings.n_channels * int(recordings.lengths.max())), 1)
@@ -379,6 +423,7 @@ class ButterworthFilter(LengthKeeping):
 @lru_cache(maxsize=8)  # designing a filter takes longer than filtering a short recording
 def _design_filter(low: float | None, high: float | None, sampling_rate: float, order: int) -> np.ndarray:
     """Return the second-order sections of a Butterworth filter."""
-    edges = [edge for edge in (low, high) if edge is not None]
+    edges = [float(edge) for edge in (low, high) if edge is not None]
     kind = "bandpass" if len(edges) == 2 else "highpass" if high is None else "lowpass"
-    return signal.butter(order, edges if len(edges) == 2 else edges[0], kind, fs=sampling_rate, output="sos")
+    rate = float(sampling_rate)
+    return signal.butter(order, edges if len(edges) == 2 else edges[0], kind, fs=rate, output="sos")

@@ -111,6 +111,7 @@ def as_series(values, index):
 
 
 CLOCK = pd.date_range("2026-01-01", periods=T, freq="10ms")  # 100 samples a second
+TORN = pd.date_range("2026-01-01", periods=T + 50, freq="10ms").delete(range(40, 90))
 FITTED_ON = {"arrays": X, "two channels": X2, "frames": as_frames(X2), "clock": as_series(X, CLOCK)}
 
 
@@ -132,8 +133,7 @@ def models():
 
 
 def push(model, X, y):
-    first = next(iter(X))
-    StreamSegmenter(model).push(first.to_numpy().T if hasattr(first, "to_numpy") else first)
+    StreamSegmenter(model).push(next(iter(X.to_numpy() if isinstance(X, pd.DataFrame) else X)))
 
 
 def ask_detector(model, X, y, method):
@@ -189,6 +189,7 @@ FITS = ("fit", "fit of self-training", "detector's fit")
 
 NO_SIGNALS = Absent("no signals are passed, or none are read")
 NO_LABELS = Absent("no labels are passed")
+ONE_ITEM = Absent("one recording is passed, without the container")
 FIRST_FIT = Works("it is the first fit: there is nothing to compare with")
 NO_PARTNER = Absent("there are neither signals nor other labels to compare with")
 NO_MASKS = Absent("sktime takes pandas objects, which hold NaN instead of masked values")
@@ -260,13 +261,17 @@ GUARDS = {
         Raises(
             ValueError, r"channels \['gyro', 'acc'\], .* was fitted on \['acc', 'gyro'\]; pass them in the same order"
         ),
-        SIGNAL | at(FITS, FIRST_FIT) | {"stream": NO_NAMES},
+        SIGNAL
+        | at(FITS, FIRST_FIT)
+        | {"stream": Raises(ValueError, r"chunk has the channels \['gyro', 'acc'\], .*in the same order")},
         fitted="frames",
     ),
     "channels of other names": Guard(
         lambda: (as_frames(X2, ("acc", "temperature")), Y),
         Raises(ValueError, r"\['acc', 'temperature'\], .* was fitted on \['acc', 'gyro'\]; .*rename them"),
-        SIGNAL | at(FITS, FIRST_FIT) | {"stream": NO_NAMES},
+        SIGNAL
+        | at(FITS, FIRST_FIT)
+        | {"stream": Raises(ValueError, r"chunk has the channels \['acc', 'temperature'\], .*rename them")},
         fitted="frames",
     ),
     "channels that differ between recordings": Guard(
@@ -281,21 +286,73 @@ GUARDS = {
         lambda: (as_series(X, pd.date_range("2026-01-01", periods=T, freq="4ms")), Y),
         Warns("X: recording 0 has times .*250 samples per second, but sampling_rate=100"),
         SIGNAL
-        | {"stream": NO_NAMES}
+        | {"stream": Warns("chunk has times .*250 samples per second, but sampling_rate=100")}
         | at(("standardizer", "gap filler"), Works("it has no sampling rate to compare with")),
         fitted="clock",
     ),
     "a clock with a gap": Guard(
         lambda: (as_series(X, pd.date_range("2026-01-01", periods=T + 50, freq="10ms").delete(range(40, 90))), Y),
         Warns("X: recording 0 has uneven times: sample 40 .* leaves a gap"),
-        SIGNAL | {"stream": NO_NAMES},
+        SIGNAL | {"stream": Warns("chunk has uneven times: sample 40 .* leaves a gap")},
         fitted="clock",
+    ),
+    "a clock of periods with a gap": Guard(
+        lambda: (as_series(X, TORN.to_period("10ms")), Y),
+        Warns("X: recording 0 has uneven times: sample 40 .* leaves a gap"),
+        SIGNAL
+        | {"stream": Warns("chunk has uneven times: sample 40 .* leaves a gap")}
+        | at(("detector's fit", "detector's predict"), Warns("uneven times: sample 40")),
+        fitted="clock",
+    ),
+    "a Panel whose clock has a gap": Guard(
+        lambda: (pd.DataFrame({"v": X.ravel()}, pd.MultiIndex.from_product([range(N), TORN])), Y),
+        Warns("X: recording 0 has uneven times: sample 40 .* leaves a gap"),
+        SIGNAL
+        | {"stream": ONE_ITEM}
+        | {"splitter": NO_SIGNALS}
+        | at(("detector's fit", "detector's predict"), Absent("the series of the test is one recording")),
+        fitted="clock",
+    ),
+    "time first in a list": Guard(
+        lambda: (list(np.zeros((N, 120, 3)) + X[:, :, None]), [0, 1] * 3),
+        Raises(ValueError, "X has 120 channels, .* was fitted with 1"),
+        SIGNAL
+        | at(("fit", "fit of self-training"), Warns("X: recording 0 is taken as 120 channels of 3 samples"))
+        | {"stream": Raises(ValueError, r"chunk has shape \(120, 3\); pass \(1, t\), time last")}
+        | {"report": Raises(ValueError, "fitted with 1")}
+        | at(("detector's fit", "detector's predict"), Absent("time runs down the rows of sktime's series")),
+    ),
+    "padded rows": Guard(
+        lambda: (np.where(np.arange(T) < 100 - 10 * np.arange(N)[:, None] % 30, X, np.nan), Y),
+        Raises(ValueError, "X: recording 0 .* all at its ends, so it looks padded.*"),
+        SIGNAL
+        | {
+            "stream": Raises(ValueError, "chunk holds 20 NaN"),
+            "gap filler": Warns("X: recording 0, like 5 others, .* looks padded"),
+        },
+    ),
+    "a dictionary of recordings": Guard(
+        lambda: (dict(enumerate(X)), Y),
+        Raises(TypeError, r"X is a dictionary; .*pass list\(X\.values\(\)\)"),
+        SIGNAL | at(("stream", "detector's fit", "detector's predict"), ONE_ITEM),
+    ),
+    "a channel of labels": Guard(
+        lambda: (np.stack([X, Y], axis=1), Y),
+        Works("only a fit compares signals with labels"),
+        SIGNAL | at(FITS, Warns("X: channel 1 has one value for each class of the labels")),
+        fitted="two channels",
+    ),
+    "a channel of times": Guard(
+        lambda: (np.stack([X, np.tile(np.arange(T) / 100, (N, 1))], axis=1), Y),
+        Works("what a fit warned of is not said again"),
+        SIGNAL | at(FITS, Warns("X: channel 1 rises evenly")),
+        fitted="two channels",
     ),
     "a clock that runs backwards": Guard(
         lambda: (as_series(X, CLOCK[[1, 0, *range(2, T)]]), Y),
         Warns("X: recording 0 has uneven times: sample 1 .* is not later"),
         SIGNAL
-        | {"stream": NO_NAMES}
+        | {"stream": Warns("chunk has uneven times: sample 1 .* is not later")}
         | at(("detector's fit", "detector's predict"), Raises(TypeError, "must be in an sktime compatible format")),
         fitted="clock",
     ),
@@ -447,6 +504,35 @@ GUARDS = {
         }
         | at(("filter", "gap filler"), Warns(r"X: recording 0 holds integers beyond 2\*\*52, which are rounded"))
         | {"stream": Raises(ValueError, "the largest allowed value is")},
+    ),
+    "one-hot labels": Guard(
+        lambda: (X, np.eye(2, dtype=int)[Y]),
+        Raises(ValueError, r"one-hot labels, pass (labels|y|y_true)\.argmax\(-1\)"),
+        LABEL,
+    ),
+    "labels in a dictionary": Guard(
+        lambda: (X, dict(enumerate(Y))),
+        Raises(ValueError, r"(y|y_true) is a dictionary; .*list\((y|y_true)\.values\(\)\)"),
+        LABEL | {"detector's fit": ONE_ITEM},
+    ),
+    "one label for each epoch": Guard(
+        lambda: (list(X), [[0, 1, 0, 1]] * N),
+        Raises(ValueError, "epoch of m samples, pass np.pad"),
+        LABEL
+        | at(("splitter", "mask_labels"), NO_SIGNALS)
+        | {"detector's fit": Raises(ValueError, "epoch of m samples, pass np.pad")},
+    ),
+    "rows of labels in another order": Guard(
+        lambda: (pd.DataFrame(X, list("abcdef")), pd.DataFrame(Y, list("abcdef")).iloc[[3, 0, 5, 1, 4, 2]]),
+        Works("labels are put in the order of the names"),
+        LABEL
+        | at(LABELS_ALONE[:3], Warns("y_true has an index that is not in order"))
+        | {
+            "mask_labels": Works("the table that is returned has the same index"),
+            "splitter": Raises(ValueError, r"another order than X, .*pass y\.loc\[X\.index\]"),
+            "detector's fit": ONE_ITEM,
+            "detector's predict": ONE_ITEM,
+        },
     ),
     "labels on an index in another order": Guard(
         lambda: (as_series(X, CLOCK), [pd.Series(y, index=CLOCK)[::-1] for y in Y]),

@@ -1,14 +1,21 @@
 """Transformers keep the length of recordings and the kind of container."""
 
+import warnings
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
+from sslts import SupervisedSegmenter
+from sslts.datasets import make_recordings
 from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
+from sslts.recordings import as_recordings
 
 TRANSFORMERS = [
     RecordingStandardizer(),
@@ -20,6 +27,107 @@ TRANSFORMERS = [
 
 def make(shape, seed=0):
     return np.random.default_rng(seed).normal(3, 2, size=shape)
+
+
+CLOCK = pd.date_range("2026-01-01", periods=80, freq="10ms", tz="UTC")
+NAMES = ["force", "speed"]
+
+
+def make_rows(names):
+    index = pd.MultiIndex.from_product([names, CLOCK[:40]], names=["file", "time"])
+    return pd.DataFrame(make((80, 2)), index, NAMES)
+
+
+def make_data_array():
+    xarray = pytest.importorskip("xarray")
+    dims = ("time", "trial", "channel")
+    return xarray.DataArray(make((80, 2, 2)), dims=dims, coords={"time": CLOCK.tz_localize(None), "channel": NAMES})
+
+
+CONTAINERS = {
+    "frame": lambda: pd.DataFrame(make((2, 80)), index=["b", "a"], columns=CLOCK),
+    "list of Series": lambda: [pd.Series(make(80), CLOCK, name="v"), pd.Series(make(60), CLOCK[:60])],
+    "list of frames": lambda: [pd.DataFrame(make((size, 2)), CLOCK[:size], NAMES) for size in (80, 80)],
+    "ragged frames": lambda: [pd.DataFrame(make((size, 2)), CLOCK[:size], NAMES) for size in (80, 60)],
+    "multi-index": lambda: make_rows(["b", "a"]),
+    "rows of instances mixed": lambda: make_rows(["b", "a"]).iloc[np.arange(80).reshape(2, 40).T.ravel()],
+    "nested": lambda: pd.DataFrame({name: [pd.Series(make(80), CLOCK)] * 2 for name in NAMES}, index=["b", "a"]),
+    "cells": lambda: pd.DataFrame({name: [make(80), make(60)] for name in NAMES}, index=["b", "a"]),
+    "objects": lambda: pd.Series([make(80), make(60)], index=["b", "a"], name="v"),
+    "recordings": lambda: as_recordings([pd.Series(make(80), CLOCK), pd.Series(make(60), CLOCK[:60])]),
+    "xarray": make_data_array,
+    "list of xarray": lambda: [make_data_array().isel(trial=i, drop=True) for i in range(2)],
+    "polars": lambda: [pytest.importorskip("polars").DataFrame(dict(zip(NAMES, make((2, 80)), strict=True)))] * 2,
+    "Arrow": lambda: [pytest.importorskip("pyarrow").table(dict(zip(NAMES, make((2, 80)), strict=True)))] * 2,
+    "columns of Arrow": lambda: [pytest.importorskip("pyarrow").array(make(80))] * 2,
+}
+
+
+def check_same_container(out, given):
+    """Check that type, index, names and clock are those of the given container."""
+    if not type(given).__module__.startswith("pyarrow"):  # which has a class for each type of number
+        assert type(out) is type(given)
+    if isinstance(given, list):
+        for one, other in zip(out, given, strict=True):
+            check_same_container(one, other)
+    elif isinstance(given, pd.DataFrame):
+        pd.testing.assert_index_equal(out.index, given.index)
+        pd.testing.assert_index_equal(out.columns, given.columns)
+        if isinstance(given.iloc[0, 0], (pd.Series, np.ndarray)):
+            for one, other in zip(out.to_numpy().ravel(), given.to_numpy().ravel(), strict=True):
+                check_same_container(one, other)
+    elif isinstance(given, pd.Series):
+        pd.testing.assert_index_equal(out.index, given.index)
+        assert out.name == given.name
+    elif type(given).__module__.startswith("xarray"):
+        assert out.dims == given.dims
+        assert out.coords.equals(given.coords)
+    elif hasattr(given, "column_names"):
+        assert out.column_names == given.column_names
+    elif hasattr(given, "iter_columns"):
+        assert out.columns == given.columns
+
+
+@pytest.mark.parametrize("index", [list("abcdef"), range(6)], ids=["names", "default"])
+def test_labels_on_an_index_keep_their_order_behind_transformers(index):
+    X, y = make_recordings(6, n_samples=200, random_state=0)
+    signals, labels = pd.DataFrame(X, index), pd.DataFrame(y, index)
+    if index == range(6):
+        signals, labels = signals.reset_index(drop=True), labels.reset_index(drop=True)
+    other = labels.iloc[[3, 0, 5, 1, 4, 2]][labels.columns[::-1]]
+    pipeline = make_pipeline(
+        FillGaps(),
+        ButterworthFilter(high=0.4),
+        RecordingStandardizer(),
+        SupervisedSegmenter(max_steps=2, random_state=0),
+    )
+    wanted = clone(pipeline).fit(X, y)
+    np.testing.assert_array_equal(pipeline.fit(signals, other).predict_proba(X), wanted.predict_proba(X))
+    assert pipeline.score(signals, other) == wanted.score(X, y)
+
+
+def test_the_clock_is_compared_behind_a_transformer():
+    X, y = make_recordings(2, n_samples=80, segment_length=12, random_state=0)
+    pipeline = make_pipeline(FillGaps(), SupervisedSegmenter(max_steps=1, sampling_rate=50))
+    with pytest.warns(UserWarning, match="100 samples per second, but sampling_rate=50"):
+        pipeline.fit([pd.Series(x, CLOCK) for x in X], list(y))
+
+
+def test_an_array_with_padded_rows_is_warned_of():
+    x = make((3, 60))
+    x[0, 40:] = x[2, 50:] = np.nan
+    with pytest.warns(UserWarning, match=r"recording 0, like 1 others, .*looks padded.* Pass a list: k = ~np.isnan"):
+        FillGaps().fit_transform(x)
+    x[1, 10] = np.nan  # a gap within a row
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FillGaps().fit_transform(x)
+
+
+def test_rates_and_cutoffs_may_be_fractions():
+    x = make((2, 300))
+    exact = ButterworthFilter(high=Fraction(10), sampling_rate=Fraction(30000, 1001)).fit_transform(x)
+    np.testing.assert_allclose(exact, ButterworthFilter(high=10, sampling_rate=30000 / 1001).fit_transform(x))
 
 
 @pytest.mark.parametrize("transformer", TRANSFORMERS, ids=repr)
@@ -36,9 +144,14 @@ class TestEveryTransformer:
         X = [make((2, 80)), make((2, 120))]
         assert [x.shape for x in clone(transformer).fit_transform(X)] == [(2, 80), (2, 120)]
 
-    def test_panel_in_array_out(self, transformer):
-        out = clone(transformer).fit_transform([pd.DataFrame(make((80, 2))), pd.DataFrame(make((80, 2)))])
-        assert out.shape == (2, 2, 80)
+    @pytest.mark.parametrize("kind", CONTAINERS)
+    def test_the_container_its_index_and_its_names_stay(self, transformer, kind):
+        given = CONTAINERS[kind]()
+        out = clone(transformer).fit_transform(given)
+        check_same_container(out, given)
+        wanted = clone(transformer).fit_transform([as_recordings(given).read(i) for i in range(2)])
+        for i, one in enumerate(wanted):
+            np.testing.assert_allclose(as_recordings(out).read(i), one, rtol=1e-5, atol=1e-5)
 
     def test_each_recording_is_transformed_separately(self, transformer):
         X = make((4, 120))
@@ -98,14 +211,14 @@ class TestFillGaps:
             "channels": (np.stack([x, x])[None], [[[0, 1, 2, 3]] * 2]),
             "list": ([x, x], [[0, 1, 2, 3]] * 2),
             "ragged": ([x, x[:3]], [[0, 1, 2, 3], [0, 1, 2]]),
-            "panel": ([pd.DataFrame(x)], [[[0, 1, 2, 3]]]),
+            "panel": ([pd.DataFrame(x)], [[[0], [1], [2], [3]]]),
             "masked": (np.ma.masked_invalid(x[None]), [[0, 1, 2, 3]]),
             "frame": (pd.DataFrame(x[None]).convert_dtypes(), [[0, 1, 2, 3]]),
             "objects": (np.array([[0, None, pd.NA, 3]], dtype=object), [[0, 1, 2, 3]]),
         }[kind]
         out = FillGaps().fit_transform(X)
-        assert type(out) is (list if kind in ("list", "ragged") else np.ndarray)
-        for got, want in zip(out, wanted, strict=True):
+        assert type(out) is {"list": list, "ragged": list, "panel": list, "frame": pd.DataFrame}.get(kind, np.ndarray)
+        for got, want in zip(out.to_numpy() if kind == "frame" else out, wanted, strict=True):
             np.testing.assert_array_equal(got, want)
 
     @given(

@@ -24,10 +24,18 @@ only reads a lazy array. `name_columns` returns the class of each column of prob
 
 ``reading.py`` reads labels of recordings, ``arrays.py`` labels without recordings, ``alignment.py`` reorders labels on
 a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py`` holds labels as runs of equal labels,
-``classes.py`` finds and weighs classes, and ``statistics.py`` measures segments.
+``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no signal, and ``statistics.py``
+measures segments.
 """
 
-from sslts.annotations.alignment import align_labels, is_default_index, order_labels, sort_times
+from sslts.annotations.alignment import (
+    align_labels,
+    check_same_rows,
+    follow_order,
+    is_default_index,
+    order_labels,
+    sort_times,
+)
 from sslts.annotations.arrays import (
     check_integers,
     check_labels,
@@ -46,6 +54,7 @@ from sslts.annotations.classes import (
     warn_of_lost_background,
     weigh_classes,
 )
+from sslts.annotations.columns import warn_of_columns
 from sslts.annotations.pairing import pair_labels, pool_labels, spread_labels
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
 from sslts.annotations.runs import LabelRuns
@@ -68,8 +77,10 @@ __all__ = [
     "check_integers",
     "check_labels",
     "check_names",
+    "check_same_rows",
     "find_classes",
     "follow_index",
+    "follow_order",
     "is_default_index",
     "is_flat",
     "isolate_class",
@@ -90,6 +101,7 @@ __all__ = [
     "sort_times",
     "spread_labels",
     "summarize_signal",
+    "warn_of_columns",
     "warn_of_lost_background",
     "weigh_classes",
 ]

@@ -6,13 +6,14 @@ of the labels. Labels are moved, but neither read nor checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sslts.recordings import Recordings
+from sslts._notices import warn
+from sslts.recordings import is_clock
 
 
 def align_labels(y: Any, X: Any, argument: str = "y") -> Any:
@@ -137,25 +138,117 @@ def _get_single_column(labels: pd.Series | pd.DataFrame, argument: str) -> pd.Se
 
 def _split_instances(labels: pd.Series) -> list[np.ndarray]:
     """Return one array per instance, in the order in which the instances first appear."""
+    return [part.to_numpy() for _, part in _group_instances(labels)]
+
+
+def _group_instances(labels: pd.Series) -> list[tuple[Any, pd.Series]]:
+    """Return the name and the labels of each instance, in the order in which the instances first appear."""
     assert isinstance(labels.index, pd.MultiIndex)
-    instance = labels.index.droplevel(-1)
-    return [part.to_numpy() for _, part in labels.groupby(instance, sort=False, dropna=False)]
+    groups = labels.groupby(labels.index.droplevel(-1), sort=False, dropna=False)
+    return [(name, part.set_axis(part.index.get_level_values(-1))) for name, part in groups]
 
 
-def _align_items(items: list[Any], recordings: Recordings, name: str) -> Iterator[Any]:
-    """Yield the labels of each recording, reordered to its times if both have an index that identifies samples."""
-    for i, (item, times) in enumerate(zip(items, recordings.times or (), strict=True)):
+def _align_items(items: list[Any], times: Sequence[pd.Index | None] | None, name: str) -> Iterator[Any]:
+    """Yield the labels of each recording without an index, in the order of its times."""
+    warned = False
+    for i, item in enumerate(items):
         own = getattr(item, "index", None)
-        if isinstance(own, pd.Index) and times is not None and _identifies_samples(own, times):
-            item = order_labels(item, times, f"{name}[{i}] (recording {i})")
-        yield item
+        if not isinstance(own, pd.Index):
+            yield item
+            continue
+        if len(own) > 1:  # one label for all samples has no order
+            wanted = None if times is None else times[i]
+            place = f"{name}[{i}] (recording {i})"
+            if _tells_order(own, wanted):
+                assert wanted is not None
+                item = order_labels(item, wanted, place)
+            else:
+                warned = warned or _warn_of_lost_order(own, place, "its recording")
+        yield item.to_numpy()
 
 
-def _identifies_samples(own: pd.Index, times: pd.Index) -> bool:
-    """Return whether the index of labels tells to which samples of a recording they belong."""
-    if len(own) != len(times) or len(own) == 1:  # one label for all samples, or a wrong length, which raises later
+def follow_order(labels: Any, wanted: pd.Index | None, argument: str, of: str) -> Any:
+    """Return pandas labels in the order of an index, if their own index says which label belongs to which entry.
+
+    Labels go by position if one of the two indices is the default index and they do not name the same entries, or if
+    their lengths differ. A warning says so if the labels' own index is not in order.
+
+    Parameters
+    ----------
+    labels : Series or DataFrame
+        Labels, on their own index.
+    wanted : Index or None
+        Index of the samples or of the recordings; None if they have no index.
+    argument, of : str
+        Names, in messages, of the labels and of the object with the index ``wanted``.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, or given twice.
+
+    Examples
+    --------
+    >>> follow_order(pd.Series([1, 2], [5, 4]), pd.Index([4, 5]), "y", "X").tolist()
+    [2, 1]
+    """
+    if _tells_order(labels.index, wanted):
+        assert wanted is not None
+        return order_labels(labels, wanted, argument)
+    _warn_of_lost_order(labels.index, argument, of)
+    return labels
+
+
+def _tells_order(own: pd.Index, wanted: pd.Index | None) -> bool:
+    """Return whether the index of labels tells to which entries of another index they belong."""
+    if wanted is None or len(own) != len(wanted):
         return False
-    return not (is_default_index(own) or is_default_index(times)) or bool(own.isin(times).all())
+    if own.equals(wanted) or not (is_default_index(own) or is_default_index(wanted)):
+        return True
+    return bool(own.isin(wanted).all())
+
+
+def check_same_rows(y: Any, X: Any) -> None:
+    """Raise ValueError if tables of recordings and labels have their rows in different orders.
+
+    Splitters and searches take rows of both by position.
+
+    Parameters
+    ----------
+    y, X : object
+        Labels and recordings; only pandas objects with a row for each recording are compared.
+
+    Examples
+    --------
+    >>> check_same_rows(pd.Series([0, 1], [0, 1]), pd.DataFrame([[0.0], [1.0]], [1, 0]))
+    Traceback (most recent call last):
+    ...
+    ValueError: y has its rows in another order than X, and splits take rows by position; pass y.loc[X.index].
+    """
+    if not all(isinstance(one, (pd.Series, pd.DataFrame)) for one in (y, X)):
+        return
+    own, wanted = y.index, X.index
+    if isinstance(own, pd.MultiIndex) or isinstance(wanted, pd.MultiIndex) or len(own) != len(wanted):
+        return
+    if own.equals(wanted):
+        return
+    if own.isin(wanted).all():
+        raise ValueError(
+            "y has its rows in another order than X, and splits take rows by position; pass y.loc[X.index]."
+        )
+    if not (is_default_index(own) or is_default_index(wanted)):
+        raise ValueError("y has another index than X, and splits take rows by position; give both the same index.")
+
+
+def _warn_of_lost_order(own: pd.Index, argument: str, of: str) -> bool:
+    """Warn if labels go by position although their own index is not in order; return whether it is so."""
+    if isinstance(own, pd.MultiIndex) or len(own) < 2 or own.is_monotonic_increasing or not own.is_unique:
+        return False
+    warn(
+        f"{argument} has an index that is not in order, and {of} has no such index to follow: labels are taken by "
+        "position. If that is right, pass them without the index, as an array."
+    )
+    return True
 
 
 def is_default_index(index: pd.Index) -> bool:
@@ -169,8 +262,21 @@ def is_default_index(index: pd.Index) -> bool:
     return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
 
 
-def _align_rows(y: pd.Series | pd.DataFrame, instances: pd.Index | None, name: str) -> pd.Series | pd.DataFrame:
-    """Return labels with one row per recording in the order of the recordings' names; unnamed rows unchanged."""
-    if instances is None or len(y) != len(instances) or is_default_index(y.index) or is_default_index(instances):
-        return y
-    return order_labels(y, instances, name)
+def _list_rows(y: pd.Series | pd.DataFrame, times: pd.Index | None) -> list[Any]:
+    """Return the labels of each row of a table; with the columns as index if these tell an order of samples."""
+    values = y.to_numpy()
+    if isinstance(y, pd.Series) or len(y.columns) < 2 or _goes_by_position(y.columns, times):
+        return list(values)
+    return [pd.Series(row, y.columns) for row in values]
+
+
+def _goes_by_position(columns: pd.Index, times: pd.Index | None) -> bool:
+    """Return whether columns name no sample of the recordings: they are the same, or texts that say something else."""
+    if times is not None:
+        return columns.equals(times) or not (columns.isin(times).any() or _counts(columns))
+    return not _counts(columns)
+
+
+def _counts(index: pd.Index) -> bool:
+    """Return whether an index holds numbers or times, which have an order."""
+    return is_clock(index) or (isinstance(index.dtype, np.dtype) and index.dtype.kind in "iuf")

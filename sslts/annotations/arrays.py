@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 from sslts.annotations.alignment import _get_single_column, _split_instances
-from sslts.recordings import as_real, is_lazy, read_array, unpack
+from sslts.recordings import adopt_labels, as_real, find_order, is_data_array, is_lazy, read_array, unpack
 
 
 def check_labels(
@@ -74,7 +74,7 @@ def _warn_of_unsigned_minus_one(greatest: set[int], argument: str) -> None:
 
 def _split_recordings(labels: Any, argument: str) -> list[Any]:
     """Return the labels of each recording, unread and unchecked."""
-    labels = unpack(labels, argument)
+    labels = adopt_labels(unpack(labels, argument), argument)
     if isinstance(labels, pd.Series | pd.DataFrame) and isinstance(labels.index, pd.MultiIndex):
         return _split_instances(_get_single_column(labels, argument))
     if not isinstance(labels, list | tuple):
@@ -84,6 +84,7 @@ def _split_recordings(labels: Any, argument: str) -> list[Any]:
         if array.ndim not in (1, 2):
             raise ValueError(
                 f"{argument} has shape {array.shape}; give an (n, T) array, a list of (T_i,) arrays, or one (T,) array."
+                f"{_hint_axis(array, argument)}"
             )
         if array.ndim == 2 or array.dtype != object:
             return list(np.atleast_2d(array))
@@ -144,7 +145,9 @@ def check_integers(
     if squeeze:
         array = np.atleast_1d(np.squeeze(array))
     if array.ndim != 1:
-        raise ValueError(f"{place} has shape {array.shape}; give one label per sample: a (T,) array.")
+        raise ValueError(
+            f"{place} has shape {array.shape}; give one label per sample: a (T,) array.{_hint_axis(array)}"
+        )
     if array.dtype.kind == "f" or array.dtype == np.uint64:
         whole = np.isfinite(array) & (array == np.round(array))
         broken = np.flatnonzero(~whole | (array >= 2**63) | (array < -(2.0**63)))
@@ -161,6 +164,35 @@ def check_integers(
         fix = "labels are integers >= 0, or -1 for unlabeled" if lowest < 0 else "give a class, >= 0, to every sample"
         raise ValueError(f"{place} holds {array[at]} at sample {at}; {fix}.")
     return array
+
+
+def _hint_axis(array: np.ndarray, name: str = "labels") -> str:
+    """Return how to make dense labels of an array with one more axis, for the end of a message."""
+    if array.ndim > 1 and array.shape[-1] == 1:
+        return f" Drop its last axis: {name}[..., 0]."
+    if array.ndim < 2 or not array.size or array.dtype.kind not in "biuf":
+        return ""
+    for axis in (-1, -2):
+        if np.allclose(array.sum(axis), 1) and array.min() >= 0:
+            what = "one-hot labels" if np.isin(array, (0, 1)).all() else "probabilities"
+            return f" For {what}, pass {name}.argmax({axis})."
+    return ""
+
+
+def _hint_epochs(n_labels: int, length: int) -> str:
+    """Return how to spread one label per epoch over samples, for the end of a message; else an empty text.
+
+    Examples
+    --------
+    >>> _hint_epochs(40, 40)
+    ''
+    """
+    if not 1 < n_labels <= length // 2:
+        return ""
+    return (
+        f" If each label stands for an epoch of m samples, pass np.pad(np.repeat(labels, m), (0, {length} - "
+        f"{n_labels} * m), constant_values=-1), which leaves the rest unlabeled."
+    )
 
 
 def name_columns(classes: ArrayLike | None, n_columns: int, argument: str) -> np.ndarray:
@@ -187,7 +219,9 @@ def name_columns(classes: ArrayLike | None, n_columns: int, argument: str) -> np
     """
     ids = np.arange(n_columns) if classes is None else np.asarray(classes)
     if ids.shape != (n_columns,) or np.unique(ids).size != ids.size:
-        raise ValueError(f"classes={ids.tolist()}; give {n_columns} distinct classes, one per column of {argument}.")
+        raise ValueError(
+            f"classes={shorten(ids.tolist())}; give {n_columns} distinct classes, one per column of {argument}."
+        )
     return ids
 
 
@@ -210,7 +244,7 @@ def read_labels(y: Any) -> list[np.ndarray]:
     """
     if y is None:
         raise ValueError("y is None; pass the labels, with -1 for unlabeled samples.")
-    y = read_into_memory(unpack(y, "y"))
+    y = read_into_memory(adopt_labels(unpack(y, "y")))
     if isinstance(y, (pd.Series, pd.DataFrame)) and not isinstance(y.index, pd.MultiIndex):
         y = y.to_numpy()
     if not len(y):
@@ -253,6 +287,10 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
     >>> return_labels([np.array([3]), np.array([-1])], like=[3, 3])
     array([ 3, -1])
     """
+    if is_data_array(like):
+        turned = like if like.ndim < 2 else like.transpose(*find_order(like))
+        return turned.copy(data=np.concatenate(labels).reshape(turned.shape)).transpose(*like.dims)
+    like = adopt_labels(like)
     if isinstance(like, pd.Series) and like.dtype == object and not is_flat(like.to_numpy()):
         return pd.Series(labels, like.index)
     if isinstance(like, (pd.Series, pd.DataFrame)):

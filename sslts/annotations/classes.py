@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 from sslts._text import clean_text
 from sslts.annotations.runs import LabelRuns
 
@@ -66,8 +66,8 @@ def warn_of_lost_background(labels: LabelRuns, classes: np.ndarray, background: 
     if not (touch | whole).any():
         warn(
             f"y has no sample of the background={background}, and the samples around each labeled segment are "
-            f"unlabeled: every sample will be predicted as one of {classes.tolist()}. Label samples between the "
-            f"segments as {background}, or pass background=None if every sample belongs to a class."
+            f"unlabeled: every sample will be predicted as one of {shorten(classes.tolist())}. Label samples between "
+            f"the segments as {background}, or pass background=None if every sample belongs to a class."
         )
 
 
@@ -102,7 +102,9 @@ def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) ->
     if isinstance(class_weight, dict):
         unknown = sorted(set(class_weight) - set(classes.tolist()), key=repr)
         if unknown:
-            raise ValueError(f"class_weight names class {unknown[0]!r}, but y has only the classes {classes.tolist()}.")
+            raise ValueError(
+                f"class_weight names class {unknown[0]!r}, but y has only the classes {shorten(classes.tolist())}."
+            )
         for k, weight in class_weight.items():
             if not 0 <= weight < np.inf:
                 raise ValueError(f"class_weight={{{k}: {weight!r}}}; give a finite weight of 0 or more for each class.")

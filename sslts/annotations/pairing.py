@@ -10,9 +10,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from sslts.annotations.alignment import align_labels, sort_times
-from sslts.annotations.arrays import check_labels, is_flat
+from sslts.annotations.alignment import (
+    _align_items,
+    _group_instances,
+    _list_rows,
+    align_labels,
+    follow_order,
+    sort_times,
+)
+from sslts.annotations.arrays import _hint_epochs, check_labels, is_flat
+from sslts.recordings import adopt_labels
 
 
 def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -40,7 +49,7 @@ def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.nd
 def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return true labels and predicted labels, each as a list with one array per recording.
 
-    If both are on a multi-index ``(instance, time)``, the truth is reordered to the index of the prediction.
+    If both are on an index, the truth is reordered to the index of the prediction.
 
     Raises
     ------
@@ -54,10 +63,43 @@ def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list
     >>> [one.tolist() for one in true], [one.tolist() for one in pred]
     ([[0, 1], [-1]], [[0, 0], [1]])
     """
-    y_pred = sort_times(y_pred)
-    y_true = align_labels(y_true, y_pred, "y_true")
+    y_true, y_pred = adopt_labels(y_true, "y_true"), sort_times(adopt_labels(y_pred, name))
+    y_true = _align_like(align_labels(y_true, y_pred, "y_true"), y_pred, name)
     pred = check_labels(y_pred, argument=name, unlabeled=False)
     return spread_labels(y_true, [one.size for one in pred], argument="y_true", of=name), pred
+
+
+def _align_like(y_true: Any, y_pred: Any, name: str) -> Any:
+    """Return true labels in the order of the recordings and samples of predictions, if both are on an index.
+
+    Labels without an index are returned unchanged, and so are labels of which only the number tells what they are.
+    """
+    pandas = (pd.Series, pd.DataFrame)
+    if isinstance(y_true, pandas):
+        if isinstance(y_true.index, pd.MultiIndex):
+            return y_true
+        rows = y_pred.index if isinstance(y_pred, pandas) and not isinstance(y_pred.index, pd.MultiIndex) else None
+        y_true = follow_order(y_true, rows, "y_true", name)
+        times = _list_times(y_pred)
+        items = _list_rows(y_true, times[0] if times else None)
+        known = any(isinstance(item, pd.Series) for item in items)
+        return list(_align_items(items, times, "y_true")) if known else y_true
+    if isinstance(y_true, (list, tuple)) and any(isinstance(one, pandas) for one in y_true):
+        times = _list_times(y_pred)
+        if times is None or len(times) == len(y_true):
+            return list(_align_items(list(y_true), times, "y_true"))
+    return y_true
+
+
+def _list_times(labels: Any) -> list[pd.Index | None] | None:
+    """Return the index of the samples of each recording; None if no recording has one."""
+    if isinstance(labels, pd.Series) and isinstance(labels.index, pd.MultiIndex):
+        return [part.index for _, part in _group_instances(labels)]
+    if isinstance(labels, pd.DataFrame):
+        return [labels.columns] * len(labels) if labels.shape[1] > 1 else None
+    if isinstance(labels, (list, tuple)):
+        return [one.index if isinstance(one, (pd.Series, pd.DataFrame)) else None for one in labels]
+    return None
 
 
 def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", of: str = "X") -> list[np.ndarray]:
@@ -99,5 +141,6 @@ def spread_labels(labels: Any, lengths: Sequence[int], *, argument: str = "y", o
         if one.size not in (1, length):
             raise ValueError(
                 f"{argument}[{i}] has {one.size} samples, {of}[{i}] has {length}; give one label per sample."
+                f"{_hint_epochs(one.size, length)}"
             )
     return [np.broadcast_to(one, length) for one, length in zip(found, lengths, strict=True)]

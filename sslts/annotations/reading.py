@@ -12,12 +12,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.annotations.alignment import _align_items, _align_rows, align_labels
-from sslts.annotations.arrays import _warn_of_unsigned_minus_one, check_integers
+from sslts._notices import shorten
+from sslts.annotations.alignment import (
+    _align_items,
+    _get_single_column,
+    _group_instances,
+    _list_rows,
+    align_labels,
+    follow_order,
+)
+from sslts.annotations.arrays import _hint_epochs, _warn_of_unsigned_minus_one, check_integers
 from sslts.annotations.runs import LabelRuns
 from sslts.recordings import (
     Recordings,
     Rows,
+    adopt_labels,
     as_recordings,
     cut_stretches,
     is_lazy,
@@ -115,6 +124,7 @@ def follow_index(y: Any, X: Any, *, name: str = "y") -> Any:
     >>> [labels.tolist() for labels in follow_index([pd.Series([3, 1, 2], index=[30, 10, 20])], X)]
     [[1, 2, 3]]
     """
+    y = adopt_labels(y, name)
     indexed = (pd.Series, pd.DataFrame)
     items = y if isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object) else ()
     if not isinstance(y, indexed) and not any(isinstance(item, indexed) for item in items):
@@ -210,7 +220,7 @@ def list_labels(y: Any, recordings: Recordings, name: str = "y") -> list[Any]:
             f"Found input variables with inconsistent numbers of samples: X has {len(recordings)} recordings, "
             f"{name} has {len(items)}; pass one entry of {name} per recording."
         )
-    return items if recordings.times is None else list(_align_items(items, recordings, name))
+    return list(_align_items(items, recordings.times, name))
 
 
 def _is_clean_array(y: Any, recordings: Recordings) -> bool:
@@ -233,12 +243,18 @@ def _has_whole_numbers(y: np.ndarray) -> bool:
 
 
 def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
-    """Return an iterator over the given labels of each recording; labels on a multi-index are reordered."""
-    y = align_labels(unpack(y, name), recordings, name)
+    """Return an iterator over the given labels of each recording, in the order of the recordings."""
+    y = align_labels(adopt_labels(unpack(y, name), name), recordings, name)
     if isinstance(y, (pd.Series, pd.DataFrame)) and isinstance(y.index, pd.MultiIndex):
-        return iter(align_labels(y, y, name))  # X has no index: keep the order of the labels
+        names, parts = zip(*_group_instances(_get_single_column(y, name)), strict=True)
+        if recordings.instances is None or len(parts) != len(recordings):
+            return iter(parts)
+        numbers = pd.Series(range(len(parts)), pd.Index(names, tupleize_cols=False))
+        return iter([parts[k] for k in follow_order(numbers, recordings.instances, name, recordings.name)])
     if isinstance(y, (pd.Series, pd.DataFrame)):
-        y = _align_rows(y, recordings.instances, name).to_numpy()
+        if len(y) == len(recordings):
+            y = follow_order(y, recordings.instances, name, recordings.name)
+        return iter(_list_rows(y, None if recordings.times is None else recordings.times[0]))
     if is_table(y):
         y = np.asarray(y)
     if is_lazy(y) and len(y.shape) == 2:
@@ -246,7 +262,7 @@ def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
     if is_lazy(y) or hasattr(y, "detach"):  # not one label at a time
         y = read_array(y, name)
     if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
-        raise ValueError(f"{name} is a single value ({y!r}); expected labels for every recording.")
+        raise ValueError(f"{name} is a single value ({shorten(y)}); expected labels for every recording.")
     return iter(y)
 
 
@@ -270,7 +286,8 @@ def _read_label_parts(item: Any, i: int, recordings: Recordings, name: str, grea
     if tuple(item.shape) != (length,):
         raise ValueError(
             f"{name}: recording {i} has labels of shape {tuple(item.shape)}, its signal has {length} samples; "
-            f"give one label per sample, or one for the whole recording.{recordings.hint_axes(item.shape[0])}"
+            f"give one label per sample, or one for the whole recording."
+            f"{recordings.hint_axes(item.shape[0]) or _hint_epochs(item.shape[0], length)}"
         )
     if not is_lazy(item):
         yield item

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sslts._notices import shorten
 from sslts._wrapping import find_attribute
 from sslts.annotations.arrays import check_labels
 from sslts.annotations.runs import LabelRuns
@@ -63,7 +64,7 @@ class SegmentStatistics:
         unknown = sorted(set(classes) - set(self.classes), key=repr)
         if unknown:
             raise ValueError(
-                f"{argument} names class {unknown[0]!r}, which is not one of the classes {list(self.classes)}."
+                f"{argument} names class {unknown[0]!r}, which is not one of the classes {shorten(list(self.classes))}."
             )
 
 
@@ -136,11 +137,12 @@ def measure_runs(
     if not known.size:
         raise ValueError("labels has no labeled sample: every label is -1, so there is no segment to measure.")
     if not np.array_equal(known, np.unique(known)):
-        raise ValueError(f"classes={known.tolist()}; give them sorted, each once.")
+        raise ValueError(f"classes={shorten(known.tolist())}; give them sorted, each once.")
     unknown = np.setdiff1d(values[labeled], known)
     if unknown.size:
         raise ValueError(
-            f"labels has label {unknown[0]}, which is not in classes={known.tolist()}; add it, or set the label to -1."
+            f"labels has label {unknown[0]}, which is not in classes={shorten(known.tolist())}; add it, or "
+            "set the label to -1."
         )
     before, after = labels.neighbors
     whole = labeled & (before >= 0) & (after >= 0)

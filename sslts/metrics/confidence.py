@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sslts._notices import shorten
 from sslts.annotations import check_labels, name_columns, spread_labels
 from sslts.metrics._tallies import warn_empty
 from sslts.recordings import read_array
@@ -93,7 +94,7 @@ def read_confidence(
     """
     truth, tables, ids = _read_tables(y_true, y_proba, classes)
     if label is not None and label not in ids:
-        raise ValueError(f"label={label!r} has no column in y_proba; give one of its classes {ids.tolist()}.")
+        raise ValueError(f"label={label!r} has no column in y_proba; give one of its classes {shorten(ids.tolist())}.")
     confidence, right = [np.empty(0)], [np.empty(0, dtype=bool)]
     for labels, table in zip(truth, tables, strict=True):
         at = np.flatnonzero(labels >= 0)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sslts.metrics._matching import Comparison, compare, match_events, match_segments, overlap_segments
 from sslts.metrics._tallies import Tally, average_f1, count_per_recording, tallied, warn_empty
+from sslts.recordings import to_samples
 
 
 def _tally_segment_f1(
@@ -90,13 +91,18 @@ def _tally_event_f1(
     background: int | None,
     average: str | None,
     zero_division: float,
+    sampling_rate: float | None,
 ) -> Tally:
     """Return the tally of `event_f1`; raise if a tolerance is negative."""
     for name, value in (("onset_tolerance", onset_tolerance), ("offset_tolerance", offset_tolerance)):
         if value is not None and not value >= 0:
             raise ValueError(f"{name}={value!r}; give a number of samples, 0 or more.")
+    onset = to_samples(onset_tolerance, sampling_rate, "onset_tolerance", edge="most")
+    offset = offset_tolerance
+    if offset is not None:
+        offset = to_samples(offset, sampling_rate, "offset_tolerance", edge="most")
     found = compare(y_true, y_pred, background)
-    hits, _ = match_events(found.true, found.pred, onset_tolerance, offset_tolerance)
+    hits, _ = match_events(found.true, found.pred, onset, offset)
     return _tally_hits(found, hits, average, zero_division)
 
 
@@ -110,6 +116,7 @@ def event_f1(
     background: int | None = 0,
     average: str | None = "macro",
     zero_division: float = 1.0,
+    sampling_rate: float | None = None,
 ) -> float | pd.Series:
     """Return the F1 of events: a true segment is found if a predicted segment of its class starts close enough.
 
@@ -127,6 +134,8 @@ def event_f1(
         "macro": mean of the F1 of each class. "micro": one F1 over the events of all classes. None: one F1 per class.
     zero_division : float, default=1.0
         Result if truth and prediction have no event.
+    sampling_rate : float or None, default=None
+        Samples per second; tolerances are then in seconds. None: in samples.
 
     Returns
     -------
@@ -163,6 +172,7 @@ def event_f1(
         background=background,
         average=average,
         zero_division=zero_division,
+        sampling_rate=sampling_rate,
     ).score()
 
 

@@ -85,7 +85,9 @@ class SegmentationScorer:
         return self.sign * float(self.function(*pair, **options))
 
 
-def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None = None) -> SegmentationScorer:
+def make_event_f1_scorer(
+    onset_tolerance: float, offset_tolerance: float | None = None, *, sampling_rate: float | None = None
+) -> SegmentationScorer:
     """Return a scorer of `event_f1` with the given tolerances.
 
     Parameters
@@ -94,6 +96,8 @@ def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None 
         Largest distance between the starts of a pair, in samples, 0 or more.
     offset_tolerance : float or None, default=None
         Largest distance between the ends of a pair, in samples, 0 or more. None: ends do not matter.
+    sampling_rate : float or None, default=None
+        Samples per second; tolerances are then in seconds. None: in samples.
 
     Returns
     -------
@@ -105,8 +109,9 @@ def make_event_f1_scorer(onset_tolerance: float, offset_tolerance: float | None 
     >>> make_event_f1_scorer(5)
     SegmentationScorer(event_f1(onset_tolerance=5, offset_tolerance=None))
     """
-    name = f"event_f1(onset_tolerance={onset_tolerance!r}, offset_tolerance={offset_tolerance!r})"
-    return SegmentationScorer(_EventF1(onset_tolerance, offset_tolerance), name=name)
+    rate = "" if sampling_rate is None else f", sampling_rate={sampling_rate!r}"
+    name = f"event_f1(onset_tolerance={onset_tolerance!r}, offset_tolerance={offset_tolerance!r}{rate})"
+    return SegmentationScorer(_EventF1(onset_tolerance, offset_tolerance, sampling_rate), name=name)
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,7 @@ class _EventF1:
 
     onset_tolerance: float
     offset_tolerance: float | None
+    sampling_rate: float | None = None
 
     def __call__(self, y_true: Any, y_pred: Any, *, background: int | None = 0) -> Any:
         return event_f1(
@@ -122,6 +128,7 @@ class _EventF1:
             y_pred,
             onset_tolerance=self.onset_tolerance,
             offset_tolerance=self.offset_tolerance,
+            sampling_rate=self.sampling_rate,
             background=background,
         )
 

@@ -19,7 +19,7 @@ from sklearn.utils import _safe_indexing
 
 from sslts._fingerprints import describe_estimator, describe_scoring, fingerprint
 from sslts._wrapping import check_completed
-from sslts.annotations import read_into_memory, read_labels
+from sslts.annotations import check_same_rows, read_into_memory, read_labels
 from sslts.model_selection._curve_file import COLUMNS, KEY, CurveFile
 from sslts.model_selection.groups import check_groups
 from sslts.model_selection.masking import mask_labels
@@ -127,6 +127,7 @@ def label_efficiency_curve(
             "or make_scorer of a named function."
         )
     y = read_into_memory(y)
+    check_same_rows(y, X)
     group_of = check_groups(groups, len(read_labels(y)))
     splits = list(_make_splitter(cv, random_state).split(X, y, groups))
     seeds = np.random.default_rng(random_state).integers(2**31 - 1, size=len(splits)).tolist()

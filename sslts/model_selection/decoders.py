@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sslts import metrics
+from sslts._notices import shorten
 from sslts._wrapping import find_attribute
 from sslts.annotations import SegmentStatistics, follow_index, isolate_class, read_statistics, spread_labels
 from sslts.decoding import Argmax, Decoder, DurationViterbi, Hysteresis, decode_as
@@ -213,8 +214,8 @@ def _read_truth(segmenter: Any, y: Any, probas: Sequence[np.ndarray]) -> list[np
     unknown = np.setdiff1d(found[found >= 0], segmenter.classes_)
     if unknown.size:
         raise ValueError(
-            f"y has class {unknown[0]}, but the segmenter has the classes {segmenter.classes_.tolist()}; set other "
-            "labels to -1."
+            f"y has class {unknown[0]}, but the segmenter has the classes {shorten(segmenter.classes_.tolist())}; set "
+            "other labels to -1."
         )
     return truth
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
 from sslts._notices import warn
-from sslts.annotations import read_labels
+from sslts.annotations import check_same_rows, read_labels
 from sslts.model_selection.groups import check_groups
 from sslts.recordings import unpack
 
@@ -279,7 +279,7 @@ def _read_events(y: Any) -> Any:
 
 
 def _check_container(X: Any, y: Any) -> Any:
-    """Return ``y``; raise if ``X`` or ``y`` has one row per sample."""
+    """Return ``y``; raise if ``X`` or ``y`` has one row per sample, or the two are in different orders."""
     for name, value in (("X", X), ("y", y)):
         if isinstance(value, (pd.DataFrame, pd.Series)) and isinstance(value.index, pd.MultiIndex):
             raise ValueError(
@@ -287,6 +287,7 @@ def _check_container(X: Any, y: Any) -> Any:
                 "Convert it first, such as with sktime.datatypes.convert_to(X, 'numpy3D') or 'df-list', and pass "
                 "labels as an (n, T) array or a list of (T_i,)."
             )
+    check_same_rows(y, X)
     return y
 
 

@@ -13,6 +13,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
 from importlib import import_module
 from numbers import Integral
 from typing import Any
@@ -175,6 +176,7 @@ class Encoder:
 _ENCODERS: list[tuple[Any, Callable[[Encoder, Any, str], Any]]] = [
     (np.generic, lambda _self, x, _path: {"$": "scalar", "dtype": x.dtype.str, "value": _spell(x.item())}),
     (float, lambda _self, x, _path: {"$": "float", "value": repr(x)}),
+    (Fraction, lambda _self, x, _path: {"$": "fraction", "value": [x.numerator, x.denominator]}),
     (tuple, lambda self, x, path: {"$": "tuple", "items": self._encode_items(x, path)}),
     (list, Encoder._encode_list),
     ((set, frozenset), lambda self, x, path: {"$": "set", "items": self._encode_items(sorted(x, key=repr), path)}),
@@ -364,6 +366,7 @@ class Decoder:
 _DECODERS: dict[str, Callable[[Decoder, dict[str, Any]], Any]] = {
     "scalar": Decoder._decode_scalar,
     "float": lambda _, coded: float(coded["value"]),
+    "fraction": lambda _, coded: Fraction(*map(int, coded["value"])),
     "tuple": lambda self, coded: tuple(self.decode(one) for one in coded["items"]),
     "set": lambda self, coded: {self.decode(one) for one in coded["items"]},
     "dict": lambda self, coded: {self.decode(key): self.decode(one) for key, one in coded["items"]},

@@ -16,13 +16,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sslts._fingerprints import digest_arrays, list_weights, strip_addresses
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 from sslts._states import LAST_SAMPLE, read_numbers, read_whole
 from sslts._wrapping import find_fitted, find_owner
 from sslts.annotations import read_statistics
 from sslts.decoding import prepare_decoder
 from sslts.prediction.parts import _find_halo, _predict_batch
-from sslts.recordings import CodeWatch, choose_normalization, read_chunk
+from sslts.recordings import Channels, CodeWatch, choose_normalization, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
 
 _SAMPLES_TOGETHER = 1 << 16  # largest input of the network in one pass, for long chunks
@@ -100,7 +100,7 @@ class StreamSegmenter:
             )
         self.stride, self.halo = int(stride), _find_halo(stride, reach)
         if block is not None and (isinstance(block, bool) or not isinstance(block, Integral) or block < 1):
-            raise ValueError(f"block={block!r}; pass a whole number of samples, 1 or more.")
+            raise ValueError(f"block={shorten(block)}; pass a whole number of samples, 1 or more.")
         self.block = -(-int(block or self.halo) // self.stride) * self.stride
         self.normalization = choose_normalization(segmenter.normalization_, segmenter.window_length_)
         self.location, self.scale = self._read_moments(location, scale)
@@ -124,10 +124,12 @@ class StreamSegmenter:
             values = np.asarray((0.0 if name == "location" else 1.0) if value is None else value, dtype=np.float64)
             known = value is None or values.size == n_channels
             if values.ndim > 1 or not known or not np.isfinite(values).all():
-                raise ValueError(f"{name}={value!r}; pass one finite number per channel ({n_channels} channels).")
+                raise ValueError(
+                    f"{name}={shorten(value)}; pass one finite number per channel ({n_channels} channels)."
+                )
             moments.append(np.broadcast_to(values, n_channels))
         if (moments[1] <= 0).any():
-            raise ValueError(f"scale={scale!r}; pass numbers above 0.")
+            raise ValueError(f"scale={shorten(scale)}; pass numbers above 0.")
         return moments[0], moments[1]
 
     def _begin(self, offset: int = 0) -> None:
@@ -173,8 +175,8 @@ class StreamSegmenter:
 
         Parameters
         ----------
-        chunk : array-like of shape (t,) or (C, t)
-            Any number of samples, including zero.
+        chunk : array-like of shape (t,) or (C, t), or table of t rows
+            Any number of samples, including zero. The columns of a table are channels, with the names of the fit.
         start : int or None, default=None
             Position of the chunk's first sample in the stream, which has to be `seen`: a chunk that was delivered
             twice, late or after a loss is refused. None: the chunk is taken as the next one.
@@ -209,7 +211,7 @@ class StreamSegmenter:
         """
         with self._guard:
             start = self.seen if start is None else _read_count("start", start)
-            x = read_chunk(chunk, self.segmenter.n_channels_, first=start, plain=self.normalization.plain)
+            x = self._read(chunk, start)
             self._check_start(start, x.shape[1])
             if x.shape[1]:  # an empty list would change the dtype to float64
                 self.x = np.concatenate([self.x, x], axis=1)
@@ -224,6 +226,18 @@ class StreamSegmenter:
             if self.done > before:
                 self.x = self.x.copy()  # a view would keep all samples in memory
             return self._take_ready()
+
+    def _read(self, chunk: ArrayLike, start: int) -> np.ndarray:
+        """Return a chunk (C, t) whose first sample is at ``start``; raise if it is not of the fitted channels."""
+        segmenter = self.segmenter
+        return read_chunk(
+            chunk,
+            segmenter.n_channels_,
+            first=start,
+            plain=self.normalization.plain,
+            fitted=Channels(segmenter.n_channels_, segmenter.channel_names_, type(segmenter).__name__),
+            sampling_rate=segmenter.sampling_rate,
+        )
 
     def _check_start(self, start: int, size: int) -> None:
         """Raise ValueError if a chunk of ``size`` samples that begins at sample ``start`` is not the next one."""

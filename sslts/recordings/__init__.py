@@ -4,12 +4,14 @@ Every entry point reads signals with `read_signals`, which also checks them. `as
 `Recordings`, a collection of signals that are read one stretch at a time. Time is the last axis everywhere.
 
 ``containers.py`` reads each kind of container, ``sources.py`` reads the samples of one recording from memory or from a
-file, ``normalization.py`` prepares samples for a network, and ``results.py`` writes results.
+file, ``normalization.py`` prepares samples for a network, ``results.py`` writes results, and ``returning.py`` puts
+transformed signals back into the user's kind of container.
 """
 
-from sslts.recordings._clocks import check_sampling_rate
+from sslts.recordings._clocks import check_sampling_rate, to_samples
 from sslts.recordings._codes import CodeWatch
-from sslts.recordings._values import as_real, is_real, read_array, unpack
+from sslts.recordings._foreign import adopt, adopt_labels, find_order, is_clock, is_data_array
+from sslts.recordings._values import as_real, find_padding, is_real, read_array, unpack
 from sslts.recordings.containers import as_recordings
 from sslts.recordings.normalization import (
     AsGiven,
@@ -23,6 +25,7 @@ from sslts.recordings.normalization import (
 )
 from sslts.recordings.recordings import Recordings
 from sslts.recordings.results import Output
+from sslts.recordings.returning import return_signals
 from sslts.recordings.signals import Channels, read_chunk, read_signals
 from sslts.recordings.sources import Rows, cut_stretches, is_lazy, is_table, read_source
 
@@ -37,11 +40,17 @@ __all__ = [
     "Recordings",
     "Rows",
     "WholeRecording",
+    "adopt",
+    "adopt_labels",
     "as_real",
     "as_recordings",
     "check_sampling_rate",
     "choose_normalization",
     "cut_stretches",
+    "find_order",
+    "find_padding",
+    "is_clock",
+    "is_data_array",
     "is_lazy",
     "is_real",
     "is_table",
@@ -50,6 +59,8 @@ __all__ = [
     "read_chunk",
     "read_signals",
     "read_source",
+    "return_signals",
     "standardize_locally",
+    "to_samples",
     "unpack",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 
 RATE_TOLERANCE = 0.02  # relative; real clocks are rounded and run slightly fast or slow
 
@@ -34,40 +35,71 @@ def warn_of_gaps(index: pd.MultiIndex, name: str) -> None:
 
 
 def warn_of_uneven_times(times: Sequence[pd.Index | None], name: str) -> None:
-    """Warn about the first recording whose time stamps skip samples, repeat or run backwards."""
+    """Warn about the first recording whose times skip samples, repeat or run backwards.
+
+    Times are dates, durations, periods, or numbers other than the default index.
+    """
     for i, index in enumerate(times):
-        if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or index.freq is not None or len(index) < 3:
+        if i and index is times[i - 1]:
+            continue  # a table has one clock for all its recordings
+        steps = _measure_steps(index)
+        if steps is None or len(steps) < 2:
             continue
-        step = np.diff(index.asi8)
-        odd = np.flatnonzero((step <= 0) | (step > 1.5 * np.median(step)))
+        odd = np.flatnonzero((steps <= 0) | (steps > 1.5 * np.median(steps)))
         if len(odd):
             at = int(odd[0]) + 1
-            problem = "is not later than" if step[at - 1] <= 0 else "leaves a gap after"
+            assert index is not None
+            problem = "is not later than" if steps[at - 1] <= 0 else "leaves a gap after"
+            who = name if len(times) == 1 and name == "chunk" else f"{name}: recording {i}"
             warn(
-                f"{name}: recording {i} has uneven times: sample {at} ({index[at]}) {problem} the sample before it. "
+                f"{who} has uneven times: sample {at} ({index[at]}) {problem} the sample before it. "
                 "Its rows are treated as evenly spaced. Sort the recording, cut it there, or insert the missing times "
                 "with NaN and fill them with FillGaps."
             )
             return
 
 
+def _measure_steps(index: pd.Index | None) -> np.ndarray | None:
+    """Return the distances between times; None if the index is no clock, or is known to be even."""
+    if index is None or (isinstance(index, pd.RangeIndex) and index.step > 0):
+        return None
+    if isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)):
+        return None if index.freq is not None and index.freq.n > 0 else np.diff(index.asi8)
+    if isinstance(index, pd.PeriodIndex):
+        return np.diff(index.asi8)
+    if isinstance(index, pd.MultiIndex) or not isinstance(index.dtype, np.dtype) or index.dtype.kind not in "iuf":
+        return None
+    return np.diff(index.to_numpy().astype(np.float64))
+
+
+def _measure_seconds(index: pd.Index | None) -> np.ndarray | None:
+    """Return the seconds between times; None if they have no unit."""
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 2:
+        return None
+    return np.asarray(index[1:] - index[:-1], dtype="timedelta64[ns]") / np.timedelta64(1, "s")
+
+
 def warn_of_other_rate(times: Sequence[pd.Index | None] | None, sampling_rate: float | None, name: str) -> None:
     """Warn about the first recording whose time stamps disagree with ``sampling_rate``.
 
-    Only time stamps and durations are compared, because plain numbers have no unit.
+    Only dates, durations and periods are compared, because plain numbers have no unit.
     """
     if times is None or sampling_rate is None:
         return
+    wanted = float(sampling_rate)
     for i, index in enumerate(times):
-        if not isinstance(index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(index) < 2:
+        step = None if i and index is times[i - 1] else _measure_seconds(index)
+        if step is None:
             continue
-        step = np.asarray(index[1:] - index[:-1], dtype="timedelta64[ns]") / np.timedelta64(1, "s")
         # A gap distorts the mean, rounding to whole milliseconds distorts the median: one match is enough.
         rates = [1 / seconds for seconds in (float(step.mean()), float(np.median(step))) if seconds > 0]
-        if rates and not any(math.isclose(rate, sampling_rate, rel_tol=RATE_TOLERANCE) for rate in rates):
+        if rates and not any(math.isclose(rate, wanted, rel_tol=RATE_TOLERANCE) for rate in rates):
+            who = name if len(times) == 1 and name == "chunk" else f"{name}: recording {i}"
             warn(
-                f"{name}: recording {i} has times {1 / rates[-1]:g} s apart, {rates[-1]:g} samples per second, but "
-                f"sampling_rate={sampling_rate:g}: its times and durations in seconds will be wrong. Pass the "
+                f"{who} has times {1 / rates[-1]:g} s apart, {rates[-1]:g} samples per second, but "
+                f"sampling_rate={wanted:g}: its times and durations in seconds will be wrong. Pass the "
                 "sampling rate of the recordings, or resample them."
             )
             return
@@ -99,6 +131,52 @@ def check_sampling_rate(sampling_rate: float | None) -> float:
     """
     if sampling_rate is None:
         return 1.0
-    if not 0 < sampling_rate < np.inf:
-        raise ValueError(f"sampling_rate={sampling_rate!r}; give samples per second, a positive number, or None.")
+    if not isinstance(sampling_rate, (Real, np.number)) or not 0 < float(sampling_rate) < np.inf:
+        raise ValueError(
+            f"sampling_rate={shorten(sampling_rate)}; give samples per second, a positive number, or None."
+        )
     return float(sampling_rate)
+
+
+_ROUNDING = 1e-9  # relative; 0.3 s at 100 samples per second are 30 samples, not 30.000000000000004
+
+
+def to_samples(value: float, sampling_rate: float | None, name: str, *, edge: str = "none") -> float:
+    """Return a length in samples, from seconds if there is a sampling rate.
+
+    Parameters
+    ----------
+    value : float
+        Samples, or seconds with `sampling_rate`.
+    sampling_rate : float or None
+        Samples per second.
+    name : str
+        Name of the argument, for the warning that samples are not whole: the length may be in seconds.
+    edge : {"none", "least", "most"}, default="none"
+        How seconds become whole samples: rounded; rounded up, for a least length; rounded down, for a largest length.
+
+    Raises
+    ------
+    ValueError
+        If `sampling_rate` is not a positive number.
+
+    Examples
+    --------
+    >>> from sslts.recordings import to_samples
+    >>> to_samples(0.3, 100, "min_length", edge="least"), to_samples(3, None, "min_length")
+    (30, 3)
+    """
+    rate = check_sampling_rate(sampling_rate)
+    if sampling_rate is None:
+        if math.isfinite(value) and value != round(value):
+            warn(
+                f"{name}={float(value):g} is not a whole number of samples. If it is in seconds, pass sampling_rate "
+                "too."
+            )
+        return value
+    scaled = float(value) * rate
+    if not math.isfinite(scaled):
+        return scaled
+    if edge == "least":
+        return math.ceil(scaled - abs(scaled) * _ROUNDING)
+    return math.floor(scaled + abs(scaled) * _ROUNDING) if edge == "most" else round(scaled)

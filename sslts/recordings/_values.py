@@ -248,6 +248,24 @@ def fits_float32(low: np.ndarray, high: np.ndarray, *, largest: float = LARGEST)
     return (peak <= largest) & ~((peak > 0) & (peak < _SMALLEST))
 
 
+def find_padding(values: np.ndarray) -> tuple[int, int] | None:
+    """Return the stretch ``(start, end)`` with values if a recording (C, T) is padded with NaN; else None.
+
+    It is padded if some samples at its ends, and no others, are NaN in all channels.
+
+    Examples
+    --------
+    >>> from sslts.recordings import find_padding
+    >>> find_padding(np.array([[1.0, 2.0, np.nan]]))
+    (0, 2)
+    """
+    known = ~np.isnan(values).all(axis=0)
+    if known.all() or not known.any():
+        return None
+    start, end = int(known.argmax()), len(known) - int(known[::-1].argmax())
+    return (start, end) if np.isfinite(values[:, start:end]).all() else None
+
+
 def describe_unfit(values: np.ndarray) -> str:
     """Return the end of an error message for values (C, T) that float32 can't hold: the problem and the fix."""
     nan, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())

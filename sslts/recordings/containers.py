@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 from sslts._runs import find_runs
 from sslts.recordings._clocks import warn_of_gaps, warn_of_uneven_times
+from sslts.recordings._foreign import (
+    adopt,
+    arrange,
+    find_coordinate,
+    find_dimensions,
+    find_library,
+    is_clock,
+    is_data_array,
+)
 from sslts.recordings._values import as_real, fill_masked, is_real, read_array, unpack
 from sslts.recordings.recordings import Recordings, _Container
 from sslts.recordings.sources import Rows, _find_dtype, is_lazy
@@ -25,8 +34,9 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
     Parameters
     ----------
     X : array-like
-        ``(n, T)`` or ``(n, C, T)`` array (NumPy, memory-mapped, zarr); list or object array of ``(T_i,)`` or
-        ``(C, T_i)``; sktime Panel (``pd-multiindex``, ``df-list``, ``nested_univ``).
+        ``(n, T)`` or ``(n, C, T)`` array (NumPy, memory-mapped, zarr, xarray); list or object array of ``(T_i,)`` or
+        ``(C, T_i)``; sktime Panel (``pd-multiindex``, ``df-list``, ``nested_univ``). The dimensions of xarray are read
+        by their names. Tables of polars and Arrow are read as those of pandas.
     name : str
         Name of the argument in error messages.
 
@@ -49,6 +59,10 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
     if isinstance(X, Recordings):
         return X
     X = unpack(X, name)
+    _check_kind(X, name)
+    X = adopt(X)
+    if is_data_array(X):
+        return _from_data_array(X, name)
     if isinstance(X, pd.DataFrame) and (isinstance(X.index, pd.MultiIndex) or _is_nested(X)):
         return _from_panel_frame(X, name)
     if isinstance(X, pd.Series) and X.dtype == object:
@@ -57,8 +71,47 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
         return _from_list(list(X), name)
     _check_not_flat(X, name)
     recordings = _from_array(X if not isinstance(X, np.ndarray) and is_lazy(X) else _check_dense(X, name), name)
+    if isinstance(X, pd.DataFrame):
+        recordings = replace(recordings, instances=X.index, times=[X.columns] * len(X))
+        _warn_of_swapped_axes(X, recordings)
+        warn_of_uneven_times([X.columns], name)
+        return recordings
     _warn_of_swapped_axes(X, recordings)
-    return replace(recordings, instances=X.index) if isinstance(X, pd.DataFrame) else recordings
+    return recordings
+
+
+def _check_kind(X: Any, name: str) -> None:
+    """Raise TypeError with a fix for containers whose parts have names, but no order."""
+    if isinstance(X, dict) and not hasattr(X, "shape"):  # some sparse matrices are dictionaries
+        raise TypeError(
+            f"{name} is a dictionary; expected an array (n, T) or (n, C, T), a list of arrays, or a Panel: pass "
+            f"list({name}.values()), with the labels in the same order."
+        )
+    if find_library(X) == "xarray" and not is_data_array(X):
+        raise TypeError(
+            f"{name} is a {type(X).__name__}; expected an array (n, T) or (n, C, T), a list of arrays, or a Panel: "
+            f'pass one of its variables, or {name}.to_dataarray("channel").'
+        )
+
+
+def _from_data_array(X: Any, name: str) -> Recordings:
+    """Return the recordings of a ``DataArray``, whose dimensions are read by their names."""
+    _check_not_flat(X, name)
+    dimensions = find_dimensions(X, name, recordings=True)
+    values = arrange(X, dimensions)
+    recordings = _from_array(_check_dense(values, name) if isinstance(values, np.ndarray) else values, name)
+    if dimensions is None:
+        return recordings
+    _warn_of_swapped_axes(values, recordings)
+    times = find_coordinate(X, dimensions.time)
+    warn_of_uneven_times([times], name)
+    channels = find_coordinate(X, dimensions.channel)
+    return replace(
+        recordings,
+        instances=find_coordinate(X, dimensions.recording),
+        times=None if times is None else [times] * len(recordings),
+        channel_names=None if channels is None else tuple(channels.tolist()),
+    )
 
 
 def _check_not_flat(X: Any, name: str) -> None:
@@ -78,12 +131,12 @@ def _warn_of_swapped_axes(X: Any, recordings: Recordings) -> None:
     """Warn if time seems not to be the last axis, judging by the index or the shape of ``X``."""
     n, length = len(recordings), int(recordings.lengths[0])
     n_channels = recordings.n_channels
-    if length < _FEW_COLUMNS and n_channels >= _FEW_COLUMNS * length:
+    if n_channels >= _FEW_COLUMNS * length:
         warn(
             f"{recordings.name} has shape {tuple(X.shape)}: each recording is taken as {n_channels} channels of "
             f"{length} sample{'s' * (length > 1)}.{recordings.hint_axes(n_channels) or ' Time is the last axis.'}"
         )
-    timed = isinstance(getattr(X, "index", None), (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex))
+    timed = is_clock(getattr(X, "index", None))
     flat = len(recordings.sources[0].shape) == 1
     if timed or (flat and length < _FEW_COLUMNS and n >= _FEW_COLUMNS * length):
         name = recordings.name
@@ -93,6 +146,19 @@ def _warn_of_swapped_axes(X: Any, recordings: Recordings) -> None:
             f"{name} {what}: its {n} rows are taken as {n} recordings of {length} sample{'s' * (length > 1)}. If the "
             f"rows are the samples of one recording, pass {single}, with its labels in a list too."
         )
+
+
+def _warn_of_swapped_recordings(recordings: Recordings) -> None:
+    """Warn if the recordings of a list have far more channels than samples."""
+    n_channels, longest = recordings.n_channels, int(recordings.lengths.max())
+    if n_channels < _FEW_COLUMNS * longest:
+        return
+    what = f"{n_channels} channels of {longest} sample{'s' * (longest > 1)}"
+    if recordings.container == "panel":
+        fix = " Time runs down the rows of a table: pass table.T for each recording."
+    else:
+        fix = recordings.hint_axes(n_channels) or " Time is the last axis."
+    warn(f"{recordings.name}: recording 0 is taken as {what}.{fix}")
 
 
 def _is_nested(X: pd.DataFrame) -> bool:
@@ -147,6 +213,12 @@ def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Record
     """
     from sktime.datatypes import check_raise
 
+    if index.nlevels != 2:
+        raise ValueError(
+            f"{name} has an index of {index.nlevels} levels, expected (instance, time). Join the outer levels: "
+            f"{name}.index = pd.MultiIndex.from_arrays([{name}.index.droplevel(-1).map(str), "
+            f"{name}.index.get_level_values(-1)]), and the same for the labels."
+        )
     warn_of_gaps(index, name)
     check_raise(X, "pd-multiindex", "Panel", var_name=name)
     instance = np.asarray(index.get_level_values(0).factorize(use_na_sentinel=False)[0])
@@ -158,12 +230,15 @@ def _from_multiindex(X: pd.DataFrame, index: pd.MultiIndex, name: str) -> Record
     values, times = X.to_numpy().T, index.get_level_values(-1)
     recordings = _from_list([values[:, cut] for cut in cuts], name)
     columns = tuple(X.columns)
+    clocks = [times[cut] for cut in cuts]
+    if times.dtype.kind not in "iu":  # `warn_of_gaps` looks at integers
+        warn_of_uneven_times(clocks, name)
     return replace(
         recordings,
         container="panel",
         index=index,
         channel_names=columns,
-        times=[times[cut] for cut in cuts],
+        times=clocks,
         instances=index.droplevel(-1).unique(),
     )
 
@@ -178,24 +253,59 @@ def _stack_cells(cells: np.ndarray, i: int, name: str) -> np.ndarray:
 def _from_list(items: list[Any], name: str) -> Recordings:
     if not items:
         raise ValueError(f"{name} holds no recording (0 sample(s)); pass at least one.")
+    items = [adopt(item) for item in items] if any(map(find_library, items)) else items
     container: _Container = "panel" if isinstance(items[0], pd.DataFrame) else "list"
-    names = tuple(items[0].columns) if container == "panel" else None
-    for i, item in enumerate(items):
-        if names is not None and isinstance(item, pd.DataFrame):
-            _check_channel_names(tuple(item.columns), names, f"{name}: recording {i}", "recording 0 has")
-    sources = [_as_source(item, i, name) for i, item in enumerate(items)]
+    described = [_describe_item(item, f"{name}: recording {i}") for i, item in enumerate(items)]
+    names = described[0].names
+    for i, item in enumerate(described):
+        if names is not None and item.names is not None:
+            _check_channel_names(item.names, names, f"{name}: recording {i}", "recording 0 has")
+    sources = [_as_source(item.source, i, name) for i, item in enumerate(described)]
     channels = [1 if len(source.shape) == 1 else int(source.shape[0]) for source in sources]
     for i, count in enumerate(channels):
         if count != channels[0]:
+            same = len({source.shape[-1] for source in sources}) == 1
             raise ValueError(
                 f"{name}: recording {i} has {count} channels, recording 0 has {channels[0]}; "
                 "give every recording the same channels."
+                + (" Time is the last axis: if it is the first, pass recording.T for each recording." if same else "")
             )
     lengths = np.array([source.shape[-1] for source in sources], dtype=np.int64)
-    times = [item.index if isinstance(item, (pd.Series, pd.DataFrame)) else None for item in items]
+    times = [item.times for item in described]
     known = times if any(index is not None for index in times) else None
     warn_of_uneven_times(times, name)
-    return Recordings(sources, lengths, channels[0], container, name=name, channel_names=names, times=known)
+    recordings = Recordings(sources, lengths, channels[0], container, name=name, channel_names=names, times=known)
+    _warn_of_swapped_recordings(recordings)
+    return recordings
+
+
+class _Item(NamedTuple):
+    """One recording of a list, with time last; names of its channels, and its clock."""
+
+    source: Any
+    names: tuple[Any, ...] | None = None
+    times: pd.Index | None = None
+
+
+def _describe_item(item: Any, place: str) -> _Item:
+    if isinstance(item, pd.DataFrame):  # sktime's df-list has shape (T, C)
+        clocks = [column for column, dtype in item.dtypes.items() if getattr(dtype, "kind", "") in "mM"]
+        if clocks and len(clocks) < item.shape[1]:
+            raise TypeError(
+                f"{place} has the column {clocks[0]!r} of times; expected real numbers. Make it the index: "
+                f"table.set_index({clocks[0]!r})."
+            )
+        return _Item(item.to_numpy().T, tuple(item.columns), item.index)
+    if isinstance(item, pd.Series):
+        return _Item(item, None, item.index)
+    if is_data_array(item):
+        dimensions = find_dimensions(item, place, recordings=False)
+        if dimensions is None:
+            return _Item(arrange(item, None))
+        channels = find_coordinate(item, dimensions.channel)
+        names = None if channels is None else tuple(channels.tolist())
+        return _Item(arrange(item, dimensions), names, find_coordinate(item, dimensions.time))
+    return _Item(item)
 
 
 def _check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] | None, who: str, other: str) -> None:
@@ -206,20 +316,22 @@ def _check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] 
     """
     if names is None or wanted is None or names == wanted or len(names) != len(wanted):
         return
-    what = f"{who} has the channels {list(names)}, {other} {list(wanted)}"
+    what = f"{who} has the channels {_list_names(names)}, {other} {_list_names(wanted)}"
     if set(names) == set(wanted):
-        raise ValueError(f"{what}; pass them in the same order, for example frame[{list(wanted)}].")
+        raise ValueError(f"{what}; pass them in the same order, for example frame[{_list_names(wanted)}].")
     if len(names) > 1 and all(isinstance(channel, str) for channel in (*names, *wanted)):
         raise ValueError(
             f"{what}; channels are matched by position: pass the same channels, or rename them, for example "
-            f"frame.set_axis({list(wanted)}, axis=1)."
+            f"frame.set_axis({_list_names(wanted)}, axis=1)."
         )
+
+
+def _list_names(names: tuple[Any, ...]) -> str:
+    return str(list(names)) if len(names) <= 12 else shorten(list(names))
 
 
 def _as_source(item: Any, i: int, name: str) -> Any:
     item = unpack(item, f"{name}: recording {i}")
-    if isinstance(item, pd.DataFrame):  # sktime's df-list has shape (T, C)
-        item = item.to_numpy().T
     if not is_lazy(item):
         item = as_real(item, f"{name}: recording {i}")
     if len(item.shape) not in (1, 2):

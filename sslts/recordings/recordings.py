@@ -12,7 +12,15 @@ import pandas as pd
 
 from sslts._notices import warn
 from sslts.recordings._codes import N_SAMPLES, find_code, pick_samples, pick_suspects
-from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, describe_unfit, fits_float32, measure_range
+from sslts.recordings._values import (
+    LARGEST,
+    LARGEST_PLAIN,
+    as_float,
+    describe_unfit,
+    find_padding,
+    fits_float32,
+    measure_range,
+)
 from sslts.recordings.sources import Rows, cut_stretches, is_lazy, read_source
 
 _Container = Literal["array", "list", "panel"]
@@ -39,10 +47,10 @@ class Recordings:
     name : str
         Name of the argument in error messages.
     channel_names : tuple or None
-        The columns of a Panel.
+        The columns of a Panel, or the coordinate of the channels.
     times : sequence of pandas.Index or None, or None
         The index of each recording of a list, or None for a recording without an index; labels may be given on these
-        indices. None if no recording has an index.
+        indices. The columns of a table with a row for each recording. None if no recording has an index.
     instances : pandas.Index or None
         Names of the recordings, if the container is a pandas object that names them.
     missing : tuple of float
@@ -150,9 +158,12 @@ class Recordings:
         return [self._wrap(self.sources[i], None if self.times is None else self.times[i]) for i in kept]
 
     def _wrap(self, source: Any, times: pd.Index | None) -> Any:
+        if (self.channel_names is None and times is None) or (is_lazy(source) and not isinstance(source, np.ndarray)):
+            return source
+        source = np.asarray(source[..., :])
         if self.channel_names is not None:
             return pd.DataFrame(np.atleast_2d(source).T, index=times, columns=list(self.channel_names))
-        return source if times is None else pd.Series(source, index=times)
+        return pd.Series(source, index=times) if source.ndim == 1 else pd.DataFrame(source.T, index=times)
 
     def _get_origin(self, i: int, begin: np.ndarray | None = None) -> np.ndarray:
         """Return what `read` subtracts: the first sample of each channel of recording ``i``, or 0 if it is not large.
@@ -281,7 +292,27 @@ class Recordings:
             values = np.where(np.isfinite(values), values, 0.0)
             if fits_float32(*measure_range(values)).all():
                 return
+        if (kept := find_padding(values)) is not None:
+            raise ValueError(
+                f"{self.name}: recording {i} has {int(np.isnan(values).sum())} NaN and 0 infinite values, all at its "
+                f"ends, so it looks padded. {self.hint_padding(*kept)} Fill gaps with sslts.preprocessing.FillGaps."
+            )
         raise ValueError(f"{self.name}: recording {i} {describe_unfit(values)}")
+
+    def hint_padding(self, start: int, end: int) -> str:
+        """Return how to pass recordings that are padded with NaN; samples ``start:end`` of one of them hold values."""
+        name = self.name
+        if self.container != "array":
+            return f"Cut it, and its labels: recording[..., {start}:{end}]."
+        if len(self.sources[0].shape) == 1:
+            cut = f"k = ~np.isnan({name}); {name}, y = ([a[i] for a, i in zip(A, k)] for A in ({name}, y))"
+        else:
+            cut = (
+                f"k = ~np.isnan({name}[:, 0]); {name} = [x[:, i] for x, i in zip({name}, k)]; "
+                "y = [a[i] for a, i in zip(y, k)]"
+            )
+        table = f"{name} = np.asarray({name}); " if self.instances is not None else ""
+        return f"Pass a list: {table}{cut}."
 
     def check_channels(self, wanted: int, who: str) -> None:
         """Raise ValueError if the number of channels is not ``wanted``; ``who`` names the fitted estimator."""
@@ -299,6 +330,9 @@ class Recordings:
         """
         if length != self.n_channels or length == 1:
             return ""
+        if (self.lengths == 1).all():
+            swapped = f"{self.name}[..., 0]" if self.container == "array" else "recording[:, 0] for each recording"
+            return f" Its other axis has length {length}; time must be the last axis: pass {swapped}."
         swapped = f"{self.name}.transpose(0, 2, 1)" if self.container == "array" else "recording.T for each recording"
         return f" Its other axis has length {length}; time must be the last axis: pass {swapped}."
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sslts.recordings._clocks import warn_of_other_rate
+from sslts.recordings._clocks import warn_of_other_rate, warn_of_uneven_times
+from sslts.recordings._foreign import adopt
 from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit, read_array, unpack
-from sslts.recordings.containers import _check_channel_names, as_recordings
+from sslts.recordings.containers import _check_channel_names, _describe_item, as_recordings
 from sslts.recordings.recordings import Recordings
 
 
@@ -93,18 +94,27 @@ def read_signals(
     return recordings
 
 
-def read_chunk(chunk: ArrayLike, n_channels: int, *, first: int, plain: bool = False) -> np.ndarray:
+def read_chunk(
+    chunk: ArrayLike,
+    n_channels: int,
+    *,
+    first: int,
+    plain: bool = False,
+    fitted: Channels | None = None,
+    sampling_rate: float | None = None,
+) -> np.ndarray:
     """Return the next samples of a stream, checked.
 
     Parameters
     ----------
-    chunk : array-like of shape (t,) or (C, t)
-        Any number of samples; ``(t,)`` only if the stream has one channel.
+    chunk : array-like of shape (t,) or (C, t), or table of t rows
+        Any number of samples; ``(t,)`` only if the stream has one channel. A table, or an array of xarray, is read by
+        the names of its columns or dimensions.
     n_channels : int
         Number of channels of the stream.
     first : int
         Position of the chunk's first sample in the stream, for error messages.
-    plain : bool
+    plain, fitted, sampling_rate
         See `read_signals`.
 
     Returns
@@ -122,7 +132,13 @@ def read_chunk(chunk: ArrayLike, n_channels: int, *, first: int, plain: bool = F
     >>> read_chunk([1.0, 2.0], n_channels=1, first=100).shape
     (1, 2)
     """
-    chunk = unpack(chunk, "chunk")
+    item = _describe_item(adopt(unpack(chunk, "chunk")), "chunk")
+    if fitted is not None:
+        _check_channel_names(item.names, fitted.names, "chunk", f"{fitted.who} was fitted on")
+    if item.times is not None:
+        warn_of_uneven_times([item.times], "chunk")
+        warn_of_other_rate([item.times], sampling_rate, "chunk")
+    chunk = item.source
     x = np.asarray(as_real(chunk if isinstance(chunk, (list, tuple)) else read_array(chunk, "chunk"), "chunk"))
     x = x[None] if x.ndim == 1 and n_channels == 1 else x
     if x.ndim != 2 or len(x) != n_channels:

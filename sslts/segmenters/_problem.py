@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
+from sslts._notices import shorten
 from sslts.annotations import (
     LabelRuns,
     SegmentStatistics,
@@ -20,6 +21,7 @@ from sslts.annotations import (
     require_labels,
     share_classes,
     summarize_signal,
+    warn_of_columns,
     warn_of_lost_background,
 )
 from sslts.recordings import Channels, Recordings, read_signals
@@ -185,6 +187,7 @@ def read_problem(
     labels = as_label_runs(y, recordings)
     classes = find_classes(labels.value)
     warn_of_lost_background(labels, classes, background)
+    warn_of_columns(recordings, labels)
     statistics = measure_runs(labels, classes=classes.tolist(), background=background)
     read_pool = partial(
         _read_pool, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
@@ -220,9 +223,10 @@ def _read_pool(
     unknown = sorted(set(labels.value.tolist()) - {-1, *classes.tolist()})
     if unknown:
         raise ValueError(
-            f"{name}[1] has class {unknown[0]}, which y does not have ({classes.tolist()}); set its samples to -1, or "
-            "label an occurrence in y."
+            f"{name}[1] has class {unknown[0]}, which y does not have ({shorten(classes.tolist())}); set its samples "
+            "to -1, or label an occurrence in y."
         )
+    warn_of_columns(own, labels)
     if not labels.labeled.any():
         raise ValueError(f"{name}[1] has no labeled sample; label a recording, or leave {name} out.")
     return Pool(own, labels)

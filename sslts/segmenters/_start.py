@@ -13,7 +13,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
-from sslts._notices import warn
+from sslts._notices import shorten, warn
 from sslts._wrapping import INNER_ATTRIBUTES, find_fitted
 from sslts.annotations import SignalSummary
 from sslts.networks import Network
@@ -72,9 +72,9 @@ class ModelStart(Start):
         model, here, there = f"{self.name}: the model to start from", sampling_rate, self.sampling_rate
         if here and there and not math.isclose(here, there, rel_tol=0.01):
             warn(
-                f"{model} was fitted with sampling_rate={there:g}, this fit has {here:g}, so the patterns differ in "
-                "length (in samples). Resample the recordings, for example with scipy.signal.resample_poly, or start "
-                f"from a model fitted with sampling_rate={here:g}."
+                f"{model} was fitted with sampling_rate={float(there):g}, this fit has {float(here):g}, so the "
+                "patterns differ in length (in samples). Resample the recordings, for example with "
+                f"scipy.signal.resample_poly, or start from a model fitted with sampling_rate={float(here):g}."
             )
         if normalization != self.normalization:
             warn(
@@ -84,7 +84,7 @@ class ModelStart(Start):
         lost = sorted(set(self.classes.tolist()) - set(classes.tolist()))
         if lost:
             warn(
-                f"{model} knows the classes {self.classes.tolist()}, y has {classes.tolist()}: "
+                f"{model} knows the classes {shorten(self.classes.tolist())}, y has {shorten(classes.tolist())}: "
                 f"{', '.join(map(str, lost))} will no longer be predicted. Add labeled recordings that contain the "
                 "missing classes, such as some of the model's own recordings."
             )

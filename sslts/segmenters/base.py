@@ -27,6 +27,7 @@ from sslts.decoding import Argmax, Decoder
 from sslts.losses import CrossEntropy, LabeledLoss
 from sslts.networks import Network, UNet
 from sslts.persistence import Checkpoint, open_checkpoint
+from sslts.preprocessing import PositiveNumber
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
 from sslts.recordings import NormalizedRecordings, choose_normalization
 from sslts.segmenters._predicting import PredictsRecordings
@@ -178,7 +179,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     ema_decay: float = parameter(Interval(Real, 0, 1, closed="left"), default=0.99)
     class_weight: Any = parameter(StrOptions({"balanced"}), dict, None, default=None)
     background: int | None = parameter(Interval(Integral, 0, None, closed="left"), None, default=0)
-    sampling_rate: float | None = parameter(Interval(Real, 0, None, closed="neither"), None, default=None)
+    sampling_rate: float | None = parameter(PositiveNumber(), None, default=None)
     precision: str = parameter(StrOptions({"auto", "float32", "bfloat16"}), default="auto")
     compile: bool = parameter("boolean", default=False)
     device: str = parameter(str, default="auto")

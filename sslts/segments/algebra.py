@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence, Set
 import numpy as np
 import pandas as pd
 
+from sslts._notices import shorten
+from sslts.recordings import to_samples
 from sslts.segments.tables import _check_rows, _read_columns
 
 
-def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
+def merge_segments(segments: pd.DataFrame, max_gap: float = 0, *, sampling_rate: float | None = None) -> pd.DataFrame:
     """Return the table with close segments of the same label joined.
 
     Parameters
@@ -18,6 +20,8 @@ def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
     max_gap : int, default=0
         Largest number of samples between two segments that are joined. 0: only segments that touch are joined. Segments
         are never joined across a segment of another label.
+    sampling_rate : float or None, default=None
+        Samples per second; `max_gap` is then in seconds. None: in samples.
 
     Returns
     -------
@@ -38,7 +42,8 @@ def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
     1      8    9       1
     """
     if max_gap < 0:
-        raise ValueError(f"max_gap={max_gap!r}; give a number of samples, 0 or more.")
+        raise ValueError(f"max_gap={shorten(max_gap)}; give a number of samples, 0 or more.")
+    max_gap = to_samples(max_gap, sampling_rate, "max_gap", edge="most")
     table = _sort_segments(segments)
     recording, start, end, label = _read_columns(table)
     apart = np.ones(len(table), dtype=bool)
@@ -56,11 +61,12 @@ def merge_segments(segments: pd.DataFrame, max_gap: int = 0) -> pd.DataFrame:
 def filter_segments(
     segments: pd.DataFrame,
     *,
-    min_length: int | None = None,
-    max_length: int | None = None,
+    min_length: float | None = None,
+    max_length: float | None = None,
     min_score: float | None = None,
     labels: int | Sequence[int] | Set[int] | None = None,
     recordings: int | Sequence[int] | Set[int] | None = None,
+    sampling_rate: float | None = None,
 ) -> pd.DataFrame:
     """Return the segments that meet all given conditions.
 
@@ -74,6 +80,8 @@ def filter_segments(
         Least score. Segments without a score are dropped.
     labels, recordings : int, sequence of int or set of int, default=None
         Labels and recordings to keep.
+    sampling_rate : float or None, default=None
+        Samples per second; `min_length` and `max_length` are then in seconds. None: in samples.
 
     Returns
     -------
@@ -91,13 +99,15 @@ def filter_segments(
     >>> from sslts.segments import filter_segments, labels_to_segments
     >>> filter_segments(labels_to_segments([0, 1, 1, 0, 2, 0, 1]), min_length=2)["start"].tolist()
     [1]
+    >>> filter_segments(labels_to_segments([0, 1, 1, 0, 2, 0, 1]), min_length=0.2, sampling_rate=10)["start"].tolist()
+    [1]
     """
     recording, start, end, label = _read_columns(segments)
     keep = np.ones(len(segments), dtype=bool)
     if min_length is not None:
-        keep &= end - start >= min_length
+        keep &= end - start >= to_samples(min_length, sampling_rate, "min_length", edge="least")
     if max_length is not None:
-        keep &= end - start <= max_length
+        keep &= end - start <= to_samples(max_length, sampling_rate, "max_length", edge="most")
     if min_score is not None:
         if "score" not in segments:
             raise ValueError(
@@ -111,7 +121,9 @@ def filter_segments(
     return segments[keep].reset_index(drop=True)
 
 
-def clip_segments(segments: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
+def clip_segments(
+    segments: pd.DataFrame, start: float, end: float, *, sampling_rate: float | None = None
+) -> pd.DataFrame:
     """Return the parts of segments that lie in a stretch of time.
 
     Parameters
@@ -120,6 +132,8 @@ def clip_segments(segments: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
         Table of segments, in the form of `labels_to_segments`.
     start, end : int
         The stretch ``[start, end)``, in samples, the same for all recordings.
+    sampling_rate : float or None, default=None
+        Samples per second; `start` and `end` are then in seconds. None: in samples.
 
     Returns
     -------
@@ -141,7 +155,8 @@ def clip_segments(segments: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
     1      4    5       1
     """
     if end < start:
-        raise ValueError(f"end={end!r} is before start={start!r}; give an end at or after start.")
+        raise ValueError(f"end={shorten(end)} is before start={shorten(start)}; give an end at or after start.")
+    start, end = to_samples(start, sampling_rate, "start"), to_samples(end, sampling_rate, "end")
     _, first, last, _ = _read_columns(segments)
     keep = np.maximum(first, start) < np.minimum(last, end)
     clipped = segments[keep].reset_index(drop=True)
@@ -203,7 +218,7 @@ def _list_offsets(recording: np.ndarray, offset: int | Sequence[int] | Mapping[i
         raise ValueError(f"offset has no entry for recording {missing[0]}; give one offset per recording.")
     for i in np.unique(recording).tolist():
         if not float(offsets[i]).is_integer():  # also catches NaN
-            raise ValueError(f"offset={offsets[i]!r} for recording {i}; give a whole number of samples.")
+            raise ValueError(f"offset={shorten(offsets[i])} for recording {i}; give a whole number of samples.")
     return np.array([offsets[i] for i in recording.tolist()], dtype=np.int64)
 
 

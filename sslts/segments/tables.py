@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sslts._notices import shorten
 from sslts._runs import expand_ranges, find_runs
 from sslts.annotations import check_labels, name_columns
 from sslts.recordings import check_sampling_rate, read_array
@@ -106,7 +107,7 @@ def make_table(
     """
     table = {"recording": recording, "start": start, "end": end, "length": end - start, "label": label, "score": score}
     if sampling_rate is not None:
-        rate = sampling_rate
+        rate = float(sampling_rate)
         table |= {"start_time": start / rate, "end_time": end / rate, "duration": (end - start) / rate}
     return pd.DataFrame(table)
 
@@ -187,7 +188,7 @@ def segments_to_labels(
     """
     sizes = np.asarray(lengths, dtype=np.int64)
     if sizes.ndim != 1 or (sizes < 0).any():
-        raise ValueError(f"lengths={lengths!r}; give one number of samples (>= 0) per recording.")
+        raise ValueError(f"lengths={shorten(lengths)}; give one number of samples (>= 0) per recording.")
     columns = _read_columns(segments)
     _check_rows(segments, columns, sizes, apart=overlap is None)
     recording, start, end, label = columns

@@ -183,6 +183,9 @@ REFUSED = {
     "complex labels": lambda: [(X, Y + 0j)],
     "objects as labels": lambda: [(X, spoil_label(Code(), object)), (X, [[0] * 39 + [Code()]] * 4), (X, hold_code(Y))],
     "labels of another length than the recording": lambda: [(X, Y[:, :-1]), (list(X), [y[:-1] for y in Y])],
+    "one-hot labels, or probabilities": lambda: [(X, np.eye(2, dtype=int)[Y]), (X, np.full((4, 40, 2), 0.5))],
+    "labels in a dictionary": lambda: [(X, dict(enumerate(Y)))],
+    "one label for each epoch of several samples": lambda: [(X, [[0, 1, 0]] * 4)],
     "labels for an `X` whose last axis is not time": lambda: [
         (X[:, :, None], Y),
         (np.stack([X, X, X], axis=2), Y),
@@ -291,6 +294,17 @@ class TestLabels:
         assert read == [0, 1, -1, 1]
         unnamed = pd.Series([0, 1, -1, 1])
         assert [row[0] for row in as_labels(unnamed, as_recordings(frame))] == [0, 1, -1, 1]
+
+    def test_tables_in_another_order(self):
+        """Row: a table whose rows or columns are in another order than those of `X`"""
+        labels = pd.DataFrame(Y).iloc[[2, 0, 3, 1], ::-1]
+        np.testing.assert_array_equal(as_labels(labels, as_recordings(pd.DataFrame(X))), Y)
+
+    def test_an_order_without_a_counterpart(self):
+        """Row: labels on an index in another order, for an `X` without an index"""
+        message = ROWS["labels on an index in another order, for an `X` without an index"][1][0]
+        with pytest.warns(UserWarning, match=f"y {message}"):
+            make_segmenter().fit(X, pd.DataFrame(Y)[::-1])
 
     def test_nothing_around_the_segments(self):
         """Row: segments without labeled samples around them"""

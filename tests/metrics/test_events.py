@@ -1,6 +1,7 @@
 """Metrics of segments and events equal their definitions."""
 
 import warnings
+from functools import partial
 
 import mir_eval
 import numpy as np
@@ -13,7 +14,17 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from sslts._runs import find_runs
-from sslts.metrics import boundary_error, covering, duration_error, edit_score, event_f1, frame_f1, segment_f1
+from sslts.metrics import (
+    bootstrap_interval,
+    boundary_error,
+    covering,
+    duration_error,
+    edit_score,
+    event_f1,
+    frame_f1,
+    make_event_f1_scorer,
+    segment_f1,
+)
 
 labelings = st.lists(st.integers(0, 2), min_size=1, max_size=24).map(np.array)
 pairs = st.tuples(labelings, st.integers(0, 10_000)).map(
@@ -223,3 +234,16 @@ class TestCovering:
 
     def test_unlabeled_samples_do_not_matter(self):
         assert covering([0, 0, -1, 1, 1], [0, 0, 0, 1, 1]) == covering([0, 0, -1, 1, 1], [0, 0, 1, 1, 1]) == 1
+
+
+def test_tolerances_in_seconds():
+    truth = np.tile(np.repeat([0, 1, 0], [20, 20, 20]), (2, 1))
+    late = np.roll(truth, 5, axis=1)
+    assert event_f1(truth, late, onset_tolerance=0.05, sampling_rate=100) == 1
+    assert event_f1(truth, late, onset_tolerance=0.04, sampling_rate=100) == 0
+    assert event_f1(truth, late, onset_tolerance=1, offset_tolerance=0.04, sampling_rate=100) == 0
+    assert make_event_f1_scorer(0.05, sampling_rate=100).function(truth, late) == 1
+    options = {"onset_tolerance": 0.05, "sampling_rate": 100}
+    assert bootstrap_interval(partial(event_f1, **options), truth, late, n_resamples=3).estimate == 1
+    with pytest.warns(UserWarning, match="onset_tolerance=0.05 is not a whole number of samples.*pass sampling_rate"):
+        assert event_f1(truth, late, onset_tolerance=0.05) == 0

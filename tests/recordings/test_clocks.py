@@ -2,15 +2,16 @@
 
 import re
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sslts import FixMatchSegmenter
+from sslts import FixMatchSegmenter, load
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
-from sslts.recordings import as_recordings, check_sampling_rate
+from sslts.recordings import as_recordings, check_sampling_rate, read_signals
 from sslts.recordings._clocks import warn_of_other_rate
 
 BEGIN = pd.Timestamp("2026-03-02", tz="UTC")
@@ -94,3 +95,57 @@ def test_fit_and_predict_compare_sampling_rate_and_clock():
 def test_a_sampling_rate_is_positive_and_finite(rate):
     with pytest.raises(ValueError, match="sampling_rate"):
         check_sampling_rate(rate)
+
+
+CLOCKS = {
+    "dates": pd.date_range(BEGIN, periods=110, freq="10ms"),
+    "durations": pd.timedelta_range(0, periods=110, freq="10ms"),
+    "periods": pd.period_range("2026-03-02", periods=110, freq="10ms"),
+    "seconds": pd.Index(np.arange(110) / 100),
+    "numbers": pd.Index(np.arange(110)),
+}
+VALUES = np.random.default_rng(0).normal(size=(2, 100))
+PLACES = {
+    "list of Series": lambda clock: [pd.Series(x, clock) for x in VALUES],
+    "list of frames": lambda clock: [pd.DataFrame({"a": x}, clock) for x in VALUES],
+    "columns of a table": lambda clock: pd.DataFrame(VALUES, columns=clock),
+    "nested": lambda clock: pd.DataFrame({"a": [pd.Series(x, clock) for x in VALUES]}),
+    "objects": lambda clock: pd.Series([pd.Series(x, clock) for x in VALUES]),
+    "multi-index": lambda clock: pd.DataFrame({"a": VALUES.ravel()}, pd.MultiIndex.from_product([range(2), clock])),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", CLOCKS)
+def test_gaps_and_rates_on_every_index_of_every_container(kind, place):
+    if kind in ("seconds", "durations") and place == "multi-index":
+        pytest.skip("sktime refuses this index")
+    if kind in ("seconds", "durations") and place == "multi-index":
+        pytest.skip("sktime accepts no such index")
+    whole, torn = CLOCKS[kind][:100], CLOCKS[kind].delete(range(40, 50))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_signals(PLACES[place](whole), sampling_rate=100)
+    with pytest.warns(UserWarning, match="recording 0 (has uneven times|lacks samples)"):
+        read_signals(PLACES[place](torn), sampling_rate=100)
+    if kind not in ("seconds", "numbers"):  # which have no unit
+        with pytest.warns(UserWarning, match="100 samples per second, but sampling_rate=250"):
+            read_signals(PLACES[place](whole), sampling_rate=250)
+
+
+def test_a_fraction_is_a_rate():
+    X, y = make_recordings(4, n_samples=200, random_state=0)
+    params = {"network": UNet(width=4, depth=1), "max_steps": 2, "random_state": 0}
+    rates = (Fraction(30000, 1001), 30000 / 1001)
+    tables = [FixMatchSegmenter(sampling_rate=rate, **params).fit(X, y).predict_segments(X) for rate in rates]
+    pd.testing.assert_frame_equal(*tables)
+    assert check_sampling_rate(Fraction(1, 2)) == 0.5
+    with pytest.raises(ValueError, match="'sampling_rate' parameter"):
+        FixMatchSegmenter(sampling_rate=Fraction(-1)).fit(X, y)
+
+
+def test_a_fraction_is_saved(tmp_path):
+    X, y = make_recordings(2, n_samples=200, random_state=0)
+    rate = Fraction(30000, 1001)
+    FixMatchSegmenter(network=UNet(width=4, depth=1), max_steps=1, sampling_rate=rate).fit(X, y).save(tmp_path / "m")
+    assert load(tmp_path / "m").sampling_rate == rate

@@ -130,6 +130,14 @@ REFUSED = {
     ],
     "NaN": lambda: [(spoil(np.nan), Y), (list(spoil(np.nan, np.float16)), Y)],
     "infinite values": lambda: [(spoil(np.inf), Y), (spoil(-np.inf, np.float32), Y)],
+    "NaN only at the ends of rows": lambda: [(np.where(np.arange(40) < [[40], [30], [20], [40]], X, np.nan), Y)],
+    "a Panel on an index of three levels": lambda: [
+        (pd.DataFrame({"x": X.ravel()}, pd.MultiIndex.from_product([[0, 1], [0, 1], range(40)])), Y)
+    ],
+    "a column of dates in a table of signals": lambda: [([pd.DataFrame({"x": x, "at": TIMES}) for x in X], Y)],
+    "a `DataArray` whose dimensions leave open where time is": lambda: [
+        (pytest.importorskip("xarray").DataArray(X.T, dims=("time", "sample")), Y)
+    ],
     "masked values": lambda: [(np.ma.masked_equal(spoil(99), 99), Y), (list(np.ma.masked_equal(spoil(99), 99)), Y)],
     "pandas' NA, or None": lambda: [
         (pd.DataFrame(spoil(np.nan)).astype("Float64"), Y),
@@ -370,6 +378,36 @@ class TestTables:
         with pytest.warns(UserWarning, match=r"500 channels of 2 samples.*pass X\.transpose\(0, 2, 1\)"):
             as_recordings(RNG.normal(size=(4, 500, 2)))
 
+    def test_channels_on_the_last_axis_in_a_list(self):
+        """Row: a list of recordings (T, C)"""
+        message = re.escape(ROWS["a list of recordings (T, C)"][1][0])
+        with pytest.warns(UserWarning, match=f"X: {message}.*recording.T"):
+            make_segmenter().fit(list(RNG.normal(size=(4, 400, 3))), [0, 1, 0, 1])
+
+    def test_dimensions(self, wanted):
+        """Row: an xarray `DataArray`"""
+        signals = pytest.importorskip("xarray").DataArray(X.T, dims=("time", "trial"))
+        np.testing.assert_array_equal(make_segmenter().fit(signals, Y).predict_proba(signals), wanted)
+
+    def test_columns(self, wanted):
+        """Row: tables and columns of polars and Arrow"""
+        polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+        for make in (lambda x: polars.DataFrame({"a": x}), pyarrow.array, lambda x: pyarrow.table({"a": x})):
+            found = make_segmenter().fit([make(x) for x in X], Y).predict_proba([make(x) for x in X])
+            np.testing.assert_array_equal(np.stack(found), wanted)
+
+    def test_a_channel_of_labels(self):
+        """Row: a channel that has one value for each class of `y`"""
+        message = ROWS["a channel that has one value for each class of `y`"][1][0]
+        with pytest.warns(UserWarning, match=f"channel 1 {message}"):
+            make_segmenter().fit(np.stack([X, Y], axis=1), Y)
+
+    def test_a_channel_of_times(self):
+        """Row: a channel that rises evenly, beside others"""
+        message = ROWS["a channel that rises evenly, beside others"][1][0]
+        with pytest.warns(UserWarning, match=f"channel 1 {message}"):
+            make_segmenter().fit(np.stack([X, np.tile(np.arange(40.0), (4, 1))], axis=1), Y)
+
     def test_cells_of_several_channels(self):
         frame = pd.DataFrame({"a": list(X), "b": list(-X)})
         recordings = as_recordings(frame)
@@ -389,3 +427,64 @@ def test_every_row_is_a_test():
         test_a_number_that_means_no_value,
     )
     assert {*SAME, *FINITE, *REFUSED, ONE_CELL, PLAIN} | documented == set(ROWS)
+
+
+class TestFixes:
+    """Containers that can't be read name the line that mends them, and the line works."""
+
+    @pytest.mark.parametrize("n_channels", [3, 5, 12])
+    @pytest.mark.parametrize("kind", ["array", "list", "frames"])
+    def test_time_first(self, n_channels, kind):
+        values = RNG.normal(size=(4, 400, n_channels))
+        given = {"array": values, "list": list(values), "frames": [pd.DataFrame(x.T) for x in values]}[kind]
+        fix = {"array": r"X\.transpose\(0, 2, 1\)", "list": r"recording\.T", "frames": r"table\.T"}[kind]
+        with pytest.warns(UserWarning, match=f"taken as 400 channels of {n_channels} samples.*{fix}"):
+            make_segmenter().fit(given, [0, 1, 0, 1])
+
+    def test_time_first_in_a_ragged_list(self):
+        with pytest.raises(ValueError, match=r"recording 1 has 350 channels, .*if it is the first, pass recording\.T"):
+            as_recordings([np.zeros((400, 3)), np.zeros((350, 3))])
+
+    def test_an_axis_of_one_channel(self):
+        with pytest.raises(ValueError, match=r"time must be the last axis: pass X\[\.\.\., 0\]"):
+            make_segmenter().fit(X[..., None], Y)
+
+    def test_a_dictionary(self):
+        with pytest.raises(TypeError, match=r"X is a dictionary; .*pass list\(X\.values\(\)\)") as caught:
+            as_recordings(dict(enumerate(X)))
+        assert len(str(caught.value)) < 300
+
+    def test_three_levels(self):
+        index = pd.MultiIndex.from_product([["a", "b"], range(2), range(40)])
+        frame = pd.DataFrame({"x": X.ravel()}, index)
+        with pytest.raises(
+            ValueError, match=r"3 levels, expected \(instance, time\)\. Join the outer levels"
+        ) as caught:
+            as_recordings(frame)
+        names = {"X": frame, "pd": pd}
+        exec(re.search(r"X\.index = .*\]\)", str(caught.value))[0], names)
+        assert as_recordings(names["X"]).lengths.tolist() == [40] * 4
+
+    @pytest.mark.parametrize("n_channels", [1, 2])
+    @pytest.mark.parametrize("frame", [False, True])
+    def test_padded_rows(self, n_channels, frame):
+        ends = [40, 25, 30, 40]
+        x = np.where(np.arange(40) < np.array(ends)[:, None], X, np.nan)
+        if n_channels == 2:
+            x = np.stack([x, -x], axis=1)
+        given = pd.DataFrame(x) if frame and n_channels == 1 else x
+        with pytest.raises(ValueError, match="recording 1 has .*looks padded. Pass a list: ") as caught:
+            make_segmenter().fit(given, Y)
+        names = {"X": given, "y": Y, "np": np}
+        exec(re.search(r"Pass a list: (.*)\. Fill gaps", str(caught.value))[1], names)
+        signals, labels = list(names["X"]), list(names["y"])
+        assert as_recordings(signals).lengths.tolist() == ends
+        assert [len(one) for one in labels] == ends
+        with pytest.raises(ValueError, match=r"recording 1 .*looks padded. Cut it, .*recording\[\.\.\., 0:25\]"):
+            as_recordings(list(x)).check_finite()
+
+    def test_gaps_are_not_padding(self):
+        x = spoil(np.nan)
+        x[1, 30:] = np.nan
+        with pytest.raises(ValueError, match="recording 1 has 11 NaN and 0 infinite values. Fill them"):
+            make_segmenter().fit(x, Y)

@@ -194,3 +194,38 @@ class TestChunk:
     def test_other_values_than_numbers_are_refused(self, chunk):
         with pytest.raises((TypeError, ValueError), match="chunk"):
             read_chunk(chunk, 1, first=0)
+
+
+class TestTablesInAStream:
+    """A table that is pushed has time down its rows, and names; an array has time last."""
+
+    table = make_frames("x", "y")[0]
+
+    def test_rows_are_samples(self):
+        for rows in (50, 2, 1):  # 2 rows of 2 channels: the shape alone does not tell
+            found = read_chunk(self.table[:rows], 2, first=0, fitted=NAMED)
+            np.testing.assert_array_equal(found, self.table[:rows].to_numpy().T)
+
+    def test_names_are_those_of_the_fit(self):
+        with pytest.raises(ValueError, match=r"chunk has the channels \['y', 'x'\], .*pass them in the same order"):
+            read_chunk(self.table[["y", "x"]], 2, first=0, fitted=NAMED)
+        with pytest.raises(ValueError, match="chunk has the channels .*rename them"):
+            read_chunk(self.table.set_axis(["x", "z"], axis=1), 2, first=0, fitted=NAMED)
+        assert read_chunk(self.table[["y", "x"]], 2, first=0, fitted=UNNAMED).shape == (2, 50)
+
+    @pytest.mark.parametrize("library", ["polars", "xarray"])
+    def test_other_libraries(self, library):
+        module, values = pytest.importorskip(library), self.table.to_numpy()
+        table = (
+            module.DataFrame(dict(self.table))
+            if library == "polars"
+            else module.DataArray(values, dims=("time", "channel"), coords={"channel": ["x", "y"]})
+        )
+        np.testing.assert_array_equal(read_chunk(table, 2, first=0, fitted=NAMED), values.T)
+
+    def test_the_clock_of_a_chunk(self):
+        torn = self.table.set_axis(pd.date_range("2026", periods=60, freq="10ms").delete(range(20, 30)))
+        with pytest.warns(UserWarning, match="chunk has uneven times: sample 20"):
+            read_chunk(torn, 2, first=0, fitted=NAMED)
+        with pytest.warns(UserWarning, match="chunk has times 0.01 s apart, .*sampling_rate=50"):
+            read_chunk(torn[:20], 2, first=0, fitted=NAMED, sampling_rate=50)

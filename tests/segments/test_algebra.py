@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,3 +154,32 @@ def test_the_given_table_does_not_change():
     before = table.copy()
     merge_segments(table, 2), filter_segments(table, min_length=2), clip_segments(table, 1, 4), shift_segments(table, 1)
     pd.testing.assert_frame_equal(table, before)
+
+
+class TestSeconds:
+    """Lengths and positions are samples, or seconds with a sampling rate; a part of a sample is warned of."""
+
+    table = labels_to_segments([[0] * 10 + [1] * 30 + [0] * 20 + [1] * 29 + [0] * 11], sampling_rate=100)
+
+    def test_a_rate_makes_seconds_of_samples(self):
+        for rate in (100, Fraction(100)):
+            assert filter_segments(self.table, min_length=0.3, sampling_rate=rate)["start"].tolist() == [10]
+            assert filter_segments(self.table, max_length=0.29, sampling_rate=rate)["start"].tolist() == [60]
+            assert len(merge_segments(self.table, 0.2, sampling_rate=rate)) == 1
+            assert len(merge_segments(self.table, 0.19, sampling_rate=rate)) == 2
+            assert clip_segments(self.table, 0.2, 0.7, sampling_rate=rate)["end"].tolist() == [40, 70]
+
+    @pytest.mark.parametrize(
+        ("call", "name"),
+        [
+            (lambda table: filter_segments(table, min_length=0.5), "min_length=0.5"),
+            (lambda table: filter_segments(table, max_length=2.5), "max_length=2.5"),
+            (lambda table: merge_segments(table, max_gap=0.3), "max_gap=0.3"),
+            (lambda table: clip_segments(table, 0.5, 3.0), "start=0.5"),
+            (lambda table: clip_segments(table, 0, 3.5), "end=3.5"),
+        ],
+    )
+    def test_a_part_of_a_sample_is_warned_of(self, call, name):
+        with pytest.warns(UserWarning, match=f"{name} is not a whole number of samples.*pass sampling_rate") as caught:
+            call(self.table)
+        assert [one.filename for one in caught] == [__file__]

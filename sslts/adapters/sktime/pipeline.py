@@ -80,7 +80,7 @@ class RecordingTransformer(BaseTransformer):
         return self
 
     def _transform(self, X: pd.DataFrame, y: Any = None) -> pd.DataFrame:  # noqa: ARG002
-        parts = [np.atleast_2d(x).T for x in self.transformer_.transform(_split_instances(X))]
+        parts = [np.asarray(frame) for frame in self.transformer_.transform(_split_instances(X))]
         return pd.DataFrame(np.concatenate(parts), index=X.index, columns=X.columns)
 
     @classmethod
