@@ -96,7 +96,7 @@ def summarize(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def name_place(place: Place) -> str:
+def name_place(place: Any) -> str:
     """Return the path, or the name of a file object, for messages.
 
     Examples
