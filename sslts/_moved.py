@@ -86,9 +86,12 @@ class _MovedModules(MetaPathFinder, Loader):
                 full = f"sslts.{new}"
                 for held in (name, f"_{name}"):
                     if not name.startswith("_") and hasattr(import_module(full), held):
-                        return (
-                            getattr(import_module(full), held) if held != name else find_moved(old, {name: full}, name)
-                        )
+                        if held == name:
+                            return find_moved(old, {name: full}, name)
+                        from sslts._notices import warn
+
+                        warn(f"{old}.{name} is now internal and will be removed.", FutureWarning)
+                        return getattr(import_module(full), held)
             raise AttributeError(f"module {old!r} has no attribute {name!r}")
 
         module.__getattr__ = find  # type: ignore[method-assign]

@@ -11,6 +11,7 @@ import sslts
 PACKAGE = Path(sslts.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+NAMED_IN_FILES = {"KeepCheckpoints"}  # checkpoints hold the name, so it can't get an underscore
 OPEN = {"adapters"}  # a folder of rooms, not a room
 
 
@@ -41,6 +42,8 @@ def test_what_no_face_offers_is_private_by_its_name(path):
     offered = getattr(importlib.import_module(face.removesuffix(".__init__")), "__all__", ())
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            if node.name in NAMED_IN_FILES:
+                continue
             assert node.name in offered, f"{name_module(path)}.{node.name} is offered by no face, and looks public"
 
 

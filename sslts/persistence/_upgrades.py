@@ -18,7 +18,7 @@ def _name_labeled_loss(header: Header) -> Header:
     """Add the labeled loss: format 1 did not store it, and always used the cross-entropy."""
     loss = {"$": "recipe", "class": "CrossEntropy", "fields": {"label_smoothing": 0.0}}
     for segmenter in _find_segmenters(header.get("model")):
-        if "network" in segmenter["params"]:
+        if "class" in segmenter and "network" in segmenter["params"]:  # a constructor of a user may lack the parameter
             segmenter["params"]["labeled_loss"] = loss
     parameters = header.get("identity", {}).get("parameters", {})
     digest = hashlib.sha256(json.dumps(loss).encode()).hexdigest()

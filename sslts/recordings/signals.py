@@ -38,6 +38,10 @@ class Channels:
     names: tuple[Any, ...] | None
     who: str
 
+    def check_names(self, recordings: Recordings) -> None:
+        """Raise ValueError if the channels of recordings have other names, or the same names in another order."""
+        _check_channel_names(recordings.channel_names, self.names, recordings.name, f"{self.who} was fitted on")
+
 
 def read_signals(
     X: Any,
@@ -88,7 +92,7 @@ def read_signals(
     recordings = as_recordings(X, name=name)
     if fitted is not None:
         recordings.check_channels(fitted.number, fitted.who)
-        _check_channel_names(recordings.channel_names, fitted.names, name, f"{fitted.who} was fitted on")
+        fitted.check_names(recordings)
     recordings.check_finite(missing=missing, plain=plain)
     warn_of_other_rate(recordings.times, sampling_rate, recordings.name)
     return recordings

@@ -201,14 +201,13 @@ def read_problem(
         n_features=_count_features(X, recordings),
         feature_names=_get_feature_names(X) if recordings.container == "array" else None,
         background=background,
-        pools={name: read_pool(*given, name) for name, given in (pools or {}).items()},
-        validation=None if validation is None else read_pool(*validation, "validation"),
+        pools={name: read_pool(given, name) for name, given in (pools or {}).items()},
+        validation=None if validation is None else read_pool(validation, "validation"),
     )
 
 
 def _read_pool(
-    X: Any,
-    y: Any,
+    given: Any,
     name: str,
     *,
     recordings: Recordings,
@@ -217,6 +216,9 @@ def _read_pool(
     sampling_rate: float | None,
     plain: bool,
 ) -> Pool:
+    if not isinstance(given, (list, tuple)) or len(given) != 2:
+        raise ValueError(f"{name} is not a pair; pass {name}=(X, y): recordings and their labels.")
+    X, y = given
     channels = Channels(recordings.n_channels, recordings.channel_names, f"the X of {who}")
     own = read_signals(X, fitted=channels, name=f"{name}[0]", sampling_rate=sampling_rate, plain=plain)
     labels = as_label_runs(y, own, name=f"{name}[1]")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,17 @@ class SavableNetwork(Savable):
     def _make_criterion(self, class_weight: torch.Tensor | None, shares: torch.Tensor) -> nn.Module:
         """Return the criterion; see `NetworkSegmenter._make_criterion`."""
 
+    def _copy_for_criterion(self, known: Mapping[str, Any]) -> Self:
+        """Return a shallow copy with attributes of this fit; a labeled loss that is a module is copied.
+
+        The estimator itself stays as it is until the first step, and its labeled loss keeps no statistics of a fit.
+        """
+        copied = copy.copy(self)
+        vars(copied).update(known)
+        if isinstance(loss := getattr(copied, "labeled_loss", None), nn.Module):
+            vars(copied)["labeled_loss"] = copy.deepcopy(loss)
+        return copied
+
     @abstractmethod
     def _build_net(
         self, blueprint: Blueprint, module: nn.Module, criterion: nn.Module, *, idle: bool = False
@@ -110,7 +122,8 @@ class SavableNetwork(Savable):
         # Weights and shares are placeholders: the saved state of the criterion holds the values of the fit.
         class_weight = torch.ones(n_classes, dtype=torch.float32) if "class_weight" in weights["criterion"] else None
         with float32_default():
-            criterion = self._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
+            copied = self._copy_for_criterion({})
+            criterion = copied._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
         if _list_shapes(criterion.state_dict()) != _list_shapes(weights["criterion"]):
             # A parameter was changed after the fit, such as the threshold, so the saved state does not fit. Predictions
             # do not need the criterion and a new fit builds its own, so the criterion built here is kept.

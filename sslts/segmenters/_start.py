@@ -17,6 +17,7 @@ from sslts._notices import shorten, warn
 from sslts._wrapping import INNER_ATTRIBUTES, find_fitted
 from sslts.annotations import SignalSummary
 from sslts.networks import Network
+from sslts.recordings import Channels, Recordings
 from sslts.training import build_module
 
 _FIXES = {"init": "init=None", "warm_start": "warm_start=False"}
@@ -127,15 +128,15 @@ class ModelStart(Start):
         return new.index_copy_(axis, torch.from_numpy(rows).to(new.device), kept)
 
 
-def read_start(segmenter: Any, n_channels: int, name: str = "init") -> ModelStart:
+def read_start(segmenter: Any, recordings: Recordings, name: str = "init") -> ModelStart:
     """Return the start from a fitted segmenter.
 
     Parameters
     ----------
     segmenter : fitted segmenter
         A segmenter, or an estimator that wraps a segmenter.
-    n_channels : int
-        Channels of the new recordings.
+    recordings : Recordings
+        The new recordings, whose channels must match.
     name : {"init", "warm_start"}
         The parameter that requests the start, for messages.
 
@@ -144,7 +145,7 @@ def read_start(segmenter: Any, n_channels: int, name: str = "init") -> ModelStar
     sklearn.exceptions.NotFittedError
         If the segmenter is not fitted.
     ValueError
-        If the segmenter was fitted on a different number of channels.
+        If the segmenter was fitted on a different number of channels, or on channels with other names.
     """
     try:
         fitted = find_fitted(segmenter, name)
@@ -153,11 +154,13 @@ def read_start(segmenter: Any, n_channels: int, name: str = "init") -> ModelStar
             f"{error} The searches of scikit-learn clone the values of a grid, and a clone is not fitted: in a grid, "
             "wrap the segmenter in sklearn.frozen.FrozenEstimator."
         ) from None
+    n_channels = recordings.n_channels
     if fitted.n_channels_ != n_channels:
         raise ValueError(
             f"{name}: the model to start from was fitted on {fitted.n_channels_} channels, X has {n_channels}; "
             f"pass {_FIXES[name]}, or recordings with the same channels."
         )
+    Channels(n_channels, fitted.channel_names_, f"{name}: the model to start from").check_names(recordings)
     return ModelStart(
         recipe=fitted.recipe_,
         adapted=fitted.network_,

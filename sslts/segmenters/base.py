@@ -40,6 +40,8 @@ from sslts.segmenters._validation import ValidationLoss, check_monitors, read_sh
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.thresholds import as_threshold
 from sslts.training import (
+    Batch,
+    Losses,
     LossRecorder,
     SegmentationNet,
     Step,
@@ -167,7 +169,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     weak: Any = parameter(callable, HasMethods("fit_transform"), None, default=Rescale())
     strong: Any = parameter(callable, HasMethods("fit_transform"), None, default=RandAugment())
-    labeled_loss: LabeledLoss = parameter(callable, default=CrossEntropy())
+    labeled_loss: LabeledLoss = parameter(callable, default=CrossEntropy(), added=True)
     network: Network = parameter(callable, default=UNet())
     decoder: Decoder = parameter(HasMethods("start"), default=Argmax())
     normalization: str | None = parameter(StrOptions({"recording", "local"}), None, default="recording")
@@ -194,7 +196,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         """Return the criterion: a module that turns a `Batch` and a `Step` into `Losses`.
 
         ``class_weight`` (K,) or None holds the weights of the classes, ``shares`` (K,) their shares of the labeled
-        samples.
+        samples. The method is called on a shallow copy that has the fitted attributes of this fit, such as
+        ``classes_`` and ``n_channels_``, but no ``net_`` and ``window_length_``; ``labeled_loss`` is a copy too.
         """
 
     def _count_unlabeled(self) -> int:
@@ -394,11 +397,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _find_start(self, problem: Problem) -> Start:
         """Return the start of training: the weights of the previous fit, the weights of ``init``, or random weights."""
-        n_channels = problem.recordings.n_channels
         if self.warm_start and hasattr(self, "net_"):
-            start: Start = read_start(self, n_channels, "warm_start")
+            start: Start = read_start(self, problem.recordings, "warm_start")
         else:
-            start = Start() if self.init is None else read_start(self.init, n_channels)
+            start = Start() if self.init is None else read_start(self.init, problem.recordings)
         start.warn_of_changes(
             sampling_rate=self.sampling_rate, normalization=self.normalization, classes=problem.classes
         )
@@ -414,7 +416,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     ) -> SegmentationNet:
         n_channels, classes = blueprint.n_channels, problem.classes
         with float32_default():
-            criterion = self._make_criterion(self._weigh_classes(problem), torch.from_numpy(problem.shares).float())
+            known = self._list_known(problem, blueprint)
+            criterion = self._copy_for_criterion(known)._make_criterion(
+                self._weigh_classes(problem), torch.from_numpy(problem.shares).float()
+            )
         module = build_module(blueprint.network, n_channels, len(classes), blueprint.seed)
         # The weights of a new class start at random; the average has to forget them.
         started = start.load_into(module, blueprint.network, n_channels, classes)
@@ -426,7 +431,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _make_watcher(self, problem: Problem) -> ValidationLoss | None:
         """Return the callback that measures the loss on the held-out recordings, or None without such recordings."""
-        return None if problem.validation is None else ValidationLoss(self.labeled_loss, self._weigh_classes(problem))
+        if problem.validation is None:
+            return None
+        return ValidationLoss(copy.deepcopy(self.labeled_loss), self._weigh_classes(problem))
 
     def _let_watch(self, watcher: ValidationLoss, problem: Problem, window_length: int) -> None:
         """Give the held-out recordings that have labels to the callback."""
@@ -482,7 +489,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
         A step runs the criterion, the network, the views, the labeled loss and the method's own parameters.
         """
-        shared = set(NetworkSegmenter._constraints) - {"weak", "strong", "labeled_loss"}
+        shared = set(NetworkSegmenter._parameter_constraints) - {"weak", "strong", "labeled_loss"}
         own = [getattr(self, name) for name in self._get_param_names() if name not in shared]
         return not (is_ours(type(criterion)) and is_shipped([network, *own]))
 
@@ -556,12 +563,22 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         generator = torch.Generator(net.device).manual_seed(0)
         criterion = copy.deepcopy(net.criterion_)  # a copy, so that its statistics stay unchanged
         with net.isolate(), torch.enable_grad():  # a criterion may need gradients, such as an adversarial one
-            criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
+            _check_labeled_loss(self.labeled_loss, batch, dataset.n_classes)
+            losses = criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
+            if not isinstance(losses, Losses):
+                raise ValueError(
+                    f"{type(criterion).__name__} returned a {type(losses).__name__}; return sslts.training.Losses."
+                )
+            losses.check(type(criterion).__name__, dataset.n_classes)
 
     def _list_fitted(
         self, problem: Problem, blueprint: Blueprint, window_length: int, net: SegmentationNet
     ) -> dict[str, Any]:
         """Return the fitted attributes by name."""
+        return self._list_known(problem, blueprint) | {"window_length_": window_length, "net_": net}
+
+    def _list_known(self, problem: Problem, blueprint: Blueprint) -> dict[str, Any]:
+        """Return the fitted attributes that are known before a net is made."""
         named = {} if problem.feature_names is None else {"feature_names_in_": problem.feature_names}
         return named | {
             "n_features_in_": problem.n_features,
@@ -571,12 +588,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             "statistics_": problem.statistics,
             "training_set_": problem.labels.describe(),
             "normalization_": self.normalization,
-            "window_length_": window_length,
             "recipe_": self.network,
             "network_": blueprint.network,
             "device_": blueprint.device,
             "precision_": blueprint.precision,
-            "net_": net,
         }
 
     def __sklearn_tags__(self) -> Tags:
@@ -585,6 +600,22 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _check_labeled_loss(labeled_loss: LabeledLoss, batch: Batch, n_classes: int) -> None:
+    """Raise ValueError if a labeled loss of the user fails on logits and labels, or returns no scalar."""
+    if is_shipped(labeled_loss):
+        return
+    labels = batch.labeled.target
+    logits = torch.zeros(len(labels), n_classes, labels.shape[-1], device=labels.device, requires_grad=True)
+    how = "it is called as labeled_loss(logits, labels, class_weight); labels of -1 are unlabeled and must not count"
+    try:
+        loss = copy.deepcopy(labeled_loss)(logits, labels, None)
+    except Exception as error:
+        raise ValueError(f"labeled_loss={labeled_loss!r} fails with {type(error).__name__}: {error}; {how}.") from error
+    if not isinstance(loss, Tensor) or loss.ndim:
+        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise ValueError(f"labeled_loss={labeled_loss!r} returned {what}; return a tensor without axes. {how}.")
 
 
 class _ModuleFactory:
@@ -597,6 +628,9 @@ class _ModuleFactory:
         module, self._module = self._module, None
         assert module is not None, "a fitted net can't be initialized again; fit the segmenter"
         return module
+
+
+_Given = _ModuleFactory  # the name in pickles of version 0.1
 
 
 def _draw_seed(random_state: Any) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import itertools
 import re
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
@@ -21,7 +22,7 @@ _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
 _SHARED = ("Parameters", "Attributes")  # sections whose entries a subclass inherits
 
 
-def parameter(*constraints: Any, default: T, kw_only: bool = True) -> T:
+def parameter(*constraints: Any, default: T, kw_only: bool = True, added: bool = False) -> T:
     """Return a dataclass field that declares a parameter of an estimator.
 
     Parameters
@@ -33,6 +34,9 @@ def parameter(*constraints: Any, default: T, kw_only: bool = True) -> T:
         Default value, which must be immutable.
     kw_only : bool, default=True
         Whether the parameter can only be passed by name.
+    added : bool, default=False
+        Whether earlier versions of the estimator lack the parameter. The text that curve files hold leaves it out where
+        it has its default, so that files of earlier versions can be continued.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def parameter(*constraints: Any, default: T, kw_only: bool = True) -> T:
     >>> Picker(order="last")
     Picker(order='last')
     """
-    metadata = {"constraints": list(constraints)} if constraints else {}
+    metadata = {"added": added, **({"constraints": list(constraints)} if constraints else {})}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=metadata)
 
 
@@ -71,13 +75,13 @@ class ParameterizedEstimator(BaseEstimator):
     5
     """
 
-    _constraints: ClassVar[dict[str, list[Any]]] = {}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _generated_init: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         doc = vars(cls).get("__doc__")
-        own_init = "__init__" in vars(cls)
+        own_init = any("__init__" in vars(base) for base in _list_new_bases(cls))
         cls._generated_init = not own_init and super(cls, cls)._generated_init
         if not own_init:
             _check_fields(cls)
@@ -86,25 +90,27 @@ class ParameterizedEstimator(BaseEstimator):
             _resolve_annotations(cls)
         _check_constructor(cls)
         own = {field.name: field.metadata.get("constraints") for field in dataclasses.fields(cls)}
-        inherited = super(cls, cls)._constraints
-        cls._constraints = {**inherited, **{name: found for name, found in own.items() if found is not None}}
+        # A class body may still extend the constraints by hand, as scikit-learn's own estimators do.
+        inherited = cls._parameter_constraints
+        cls._parameter_constraints = {**inherited, **{name: found for name, found in own.items() if found is not None}}
         inherited_doc = next((base.__doc__ for base in cls.__mro__[1:] if base.__doc__), "")
         cls.__doc__ = _inherit_sections(doc, inherited_doc) if doc else None
-
-    @property
-    def _parameter_constraints(self) -> dict[str, list[Any]]:
-        """The constraints of each parameter, as scikit-learn's validation reads them."""
-        return self._constraints
 
     def _validate_params(self) -> None:
         """Raise if a parameter is invalid; True and False are no numbers."""
         super()._validate_params()
-        for name, constraints in self._constraints.items():
+        for name, constraints in self._parameter_constraints.items():
             value = getattr(self, name)
             if isinstance(value, bool) and all(isinstance(one, Interval) or one is None for one in constraints):
                 raise InvalidParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must be a number. Got {value!r} instead."
                 )
+
+
+def _list_new_bases(cls: type) -> list[type]:
+    """Return the class and its mixins before the next estimator in the order of method resolution."""
+    rest = iter(cls.__mro__[1:])
+    return [cls, *itertools.takewhile(lambda base: not issubclass(base, BaseEstimator), rest)]
 
 
 def _check_fields(cls: type[ParameterizedEstimator]) -> None:
@@ -124,7 +130,7 @@ def _check_fields(cls: type[ParameterizedEstimator]) -> None:
 
 def _resolve_annotations(cls: type) -> None:
     """Replace type names in the constructor by the types, because the module of a subclass may not know the names."""
-    with contextlib.suppress(NameError):  # a type that only type checkers import stays a name
+    with contextlib.suppress(Exception):  # a type that can't be looked up stays a name
         hints, init = get_type_hints(cls), cls.__init__  # type: ignore[misc]
         init.__annotations__ = {name: hints.get(name, kind) for name, kind in init.__annotations__.items()}
 

@@ -281,7 +281,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
 
     def _fit_once(
         self, X: Any, y: Any, *, validation: Any = None, checkpoint: PathLike[str] | None = None
-    ) -> tuple[Any, _KeepCheckpoints | None]:
+    ) -> tuple[Any, KeepCheckpoints | None]:
         segmenter = clone(self._get_base())
         given = {"checkpoint": checkpoint, "validation": validation}
         options = {name: value for name, value in given.items() if value is not None}  # others have no such arguments
@@ -300,7 +300,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
                 f"rank='agreement' needs callbacks during training, but {type(segmenter).__name__} has no parameter "
                 "callbacks; pass a segmenter of this package itself, or rank='confidence'."
             )
-        keeper = _KeepCheckpoints(_N_CHECKPOINTS)
+        keeper = KeepCheckpoints(_N_CHECKPOINTS)
         callbacks = segmenter.callbacks
         segmenter.set_params(callbacks=[*(callbacks or []), keeper]).fit(X, y, **options)
         check_completed(segmenter)
@@ -361,9 +361,10 @@ def _are_labels(values: Any) -> bool:
     return whole and bool((values >= -1).all())
 
 
-class _KeepCheckpoints(Callback):
+class KeepCheckpoints(Callback):
     """Callback that keeps the averaged weights at ``n`` equally spaced moments before the end of training.
 
+    The class is internal, but its name is part of the identity of the checkpoints with ``rank="agreement"``.
     ``checkpoints_`` lists the weights, the oldest first; ``moments_`` holds the logging intervals at whose end they are
     taken.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -125,11 +125,20 @@ class WindowDataset(Dataset):
         self.n_classes, self.device, self.seed = n_classes, device, seed
         self.sampler = WindowSampler(labels, window_length, n_classes)
         wanted = np.arange(len(labels)) if n_unlabeled else np.flatnonzero(labels.labeled)
-        self.holds: bool = _fits(recordings, wanted, device) and all(one.holds for one in self.others.values())
+        self.recordings, self.wanted = recordings, wanted
+        pools = [self, *self.others.values()]
+        # All pools are held or none: the windows of a batch must be in one memory.
+        together = _fits([(one.recordings, one.wanted) for one in pools], device)
+        for one in pools:
+            one._choose_windows(together)
+
+    def _choose_windows(self, holds: bool) -> None:
+        """Hold the recordings on the device, or read windows from them."""
+        self.holds = holds
         self.windows: _HeldWindows | _ReadWindows = (
-            _HeldWindows(recordings, wanted, window_length, device)
-            if self.holds
-            else _ReadWindows(recordings, window_length)
+            _HeldWindows(self.recordings, self.wanted, self.window_length, self.device)
+            if holds
+            else _ReadWindows(self.recordings, self.window_length)
         )
 
     def __len__(self) -> int:
@@ -170,12 +179,15 @@ class WindowDataset(Dataset):
         return batch.map_tensors(Tensor.pin_memory) if self.device.type == "cuda" else batch
 
 
-def _fits(recordings: NormalizedRecordings, wanted: np.ndarray, device: torch.device) -> bool:
-    """Return whether the recordings are in memory and a copy leaves half of the device's memory free."""
-    given = recordings.recordings
-    if any(given.is_lazy(int(i)) for i in wanted):
-        return False
-    return 4 * given.n_channels * int(given.lengths[wanted].sum()) <= _find_memory(device) // 2
+def _fits(pools: Sequence[tuple[NormalizedRecordings, np.ndarray]], device: torch.device) -> bool:
+    """Return whether the wanted recordings are in memory and a copy leaves half of the device's memory free."""
+    size = 0
+    for seen, wanted in pools:
+        given = seen.recordings
+        if any(given.is_lazy(int(i)) for i in wanted):
+            return False
+        size += 4 * given.n_channels * int(given.lengths[wanted].sum())
+    return size <= _find_memory(device) // 2
 
 
 def _send(values: np.ndarray, device: torch.device) -> Tensor:

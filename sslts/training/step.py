@@ -52,6 +52,13 @@ class Batch:
         return Batch(change_tracks(self.labeled), change_tracks(self.unlabeled), others)
 
 
+# The columns of a history that a criterion can't set by a name of its own.
+_COLUMNS = frozenset(
+    {"step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "shares", "seconds", "batches"}
+    | {"train_loss", "valid_loss"}
+)
+
+
 def _keep(tracks: Tracks) -> Tracks:
     return tracks
 
@@ -130,7 +137,44 @@ class Losses:
     shares: Tensor | None = None
     others: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if taken := _COLUMNS & set(self.others):
+            raise ValueError(
+                f"others has {sorted(taken)[0]!r}, which is a column of every history; choose another name."
+            )
+
     def list_scalars(self) -> dict[str, Tensor]:
         """Return the scalars that are not None, by the names of their columns."""
         own = {name: getattr(self, name) for name in ("loss", "labeled_loss", "unlabeled_loss", "mask_rate")}
         return {name: value for name, value in {**own, **self.others}.items() if value is not None}
+
+    def check(self, who: str, n_classes: int) -> None:
+        """Raise ValueError if a part has a shape that the training can't use.
+
+        Parameters
+        ----------
+        who : str
+            Name of the criterion, for messages.
+        n_classes : int
+            Number of classes.
+
+        Examples
+        --------
+        >>> loss = torch.zeros(3, requires_grad=True)
+        >>> Losses(loss, loss.mean()).check("MyLoss", n_classes=2)
+        Traceback (most recent call last):
+        ...
+        ValueError: MyLoss returned a tensor of shape (3,) as loss; return a scalar, such as its mean.
+        """
+        for name, value in self.list_scalars().items():
+            if not isinstance(value, Tensor):
+                raise ValueError(f"{who} returned a {type(value).__name__} as {name}; return a tensor.")
+            if value.ndim:
+                raise ValueError(
+                    f"{who} returned a tensor of shape {tuple(value.shape)} as {name}; return a scalar, such as its "
+                    "mean."
+                )
+        if self.shares is not None and tuple(self.shares.shape) != (n_classes,):
+            raise ValueError(f"{who} returned shares of shape {tuple(self.shares.shape)}; return one per class.")
+        if not self.loss.requires_grad:
+            raise ValueError(f"{who} returned a loss without gradient; compute it from step.student.")

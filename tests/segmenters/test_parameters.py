@@ -186,7 +186,7 @@ class TestSubclassing:
 
     def test_the_base_class_stays_as_it_was(self, cls):
         assert "patience" not in SupervisedSegmenter().get_params()
-        assert "patience" not in SupervisedSegmenter._constraints
+        assert "patience" not in SupervisedSegmenter._parameter_constraints
 
 
 class TestConstraints:

@@ -15,7 +15,7 @@ from sslts.datasets import make_recordings
 from sslts.metrics import mean_iou_scorer
 from sslts.networks import UNet
 from sslts.preprocessing import RecordingStandardizer
-from sslts.segmenters.self_training import _KeepCheckpoints, _measure_agreement
+from sslts.segmenters.self_training import KeepCheckpoints, _measure_agreement
 
 # Large enough to be sure of some samples only
 FAST = SupervisedSegmenter(max_steps=12, batch_size=4, network=UNet(width=8, depth=2), random_state=0)
@@ -102,12 +102,12 @@ class TestByAgreement:
 
     def test_earlier_weights_are_not_kept(self, mixed):
         found = SelfTrainingSegmenter(FAST, shares=(0.5,), rank="agreement").fit(*mixed)
-        (keeper,) = (one for _, one in found.net_.callbacks_ if isinstance(one, _KeepCheckpoints))
+        (keeper,) = (one for _, one in found.net_.callbacks_ if isinstance(one, KeepCheckpoints))
         assert keeper.checkpoints_ == []
 
     def test_agreement_is_the_mean_iou_with_earlier_weights(self, mixed):
         X, y = mixed
-        keeper = _KeepCheckpoints(3)
+        keeper = KeepCheckpoints(3)
         segmenter = clone(FAST).set_params(callbacks=[keeper], max_steps=80, lr=1e-2).fit(X, y)
         before = segmenter.predict_proba(X)
         assert len(keeper.checkpoints_) == 3
@@ -122,7 +122,7 @@ class TestByAgreement:
 
     @pytest.mark.parametrize("max_steps", [1, 2, 3])
     def test_the_end_of_a_short_training_is_not_a_checkpoint(self, mixed, max_steps):
-        keeper = _KeepCheckpoints(3)
+        keeper = KeepCheckpoints(3)
         clone(FAST).set_params(callbacks=[keeper], max_steps=max_steps).fit(*mixed)
         assert [int(weights["n_averaged"]) for weights in keeper.checkpoints_] == list(range(1, max_steps))
 

@@ -13,8 +13,11 @@ from sslts import SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.annotations import SignalSummary
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
+from sslts.recordings import as_recordings
 from sslts.segmenters._start import ModelStart, Start, read_start
 from sslts.training import build_module
+
+ONE = as_recordings(np.zeros((2, 9)))  # recordings with one channel
 
 
 class TransposedHead(torch.nn.Module):
@@ -292,7 +295,7 @@ class TestReadStart:
 
     @pytest.mark.parametrize("name", ["init", "warm_start"])
     def test_it_holds_what_the_model_offers(self, fitted, name):
-        start = read_start(fitted, 1, name)
+        start = read_start(fitted, ONE, name)
         assert (start.recipe, start.adapted) == (UNet(width=4, depth=1), fitted.network_)
         assert (start.sampling_rate, start.normalization, start.name) == (9.0, "recording", name)
         assert start.classes.tolist() == [0, 1]
@@ -301,16 +304,16 @@ class TestReadStart:
 
     def test_the_model_may_be_inside_another_estimator(self, fitted, labeled):
         outer = SelfTrainingSegmenter(clone(fitted)).fit(*labeled)
-        weights = read_start(outer, 1).weights
+        weights = read_start(outer, ONE).weights
         assert all(torch.equal(weights[name], value) for name, value in outer.net_.teacher_.module.state_dict().items())
 
     def test_a_model_that_is_not_fitted_is_refused(self):
         with pytest.raises(NotFittedError, match=r"init.* wrap the segmenter in sklearn\.frozen\.FrozenEstimator"):
-            read_start(SupervisedSegmenter(), 1)
+            read_start(SupervisedSegmenter(), ONE)
 
     @pytest.mark.parametrize(("name", "fix"), [("init", "init=None"), ("warm_start", "warm_start=False")])
     def test_another_number_of_channels_is_refused_with_a_fix(self, fitted, name, fix):
         with pytest.raises(
             ValueError, match=f"{name}: .* was fitted on 1 channels, X has 3; pass {fix}, or recordings"
         ):
-            read_start(fitted, 3, name)
+            read_start(fitted, as_recordings(np.zeros((2, 3, 9))), name)
