@@ -18,7 +18,12 @@ from sslts.recordings import adopt_labels, as_real, find_order, is_data_array, i
 
 
 def check_labels(
-    labels: Any, *, argument: str = "labels", unlabeled: bool = True, single: bool = False
+    labels: Any,
+    *,
+    argument: str = "labels",
+    unlabeled: bool = True,
+    single: bool = False,
+    unlabelled: bool | None = None,
 ) -> list[np.ndarray]:
     """Return labels in any accepted form as a list with one checked integer array per recording.
 
@@ -36,6 +41,8 @@ def check_labels(
         Whether -1 is allowed.
     single : bool, default=False
         Whether a single number among arrays, one label for a whole recording, becomes an array of one label.
+    unlabelled : bool or None
+        Deprecated name of `unlabeled`.
 
     Returns
     -------
@@ -54,6 +61,9 @@ def check_labels(
     >>> [recording.tolist() for recording in check_labels([[0, 1, 1], [2.0, -1.0]])]
     [[0, 1, 1], [2, -1]]
     """
+    if unlabelled is not None:
+        warn("check_labels: unlabelled is the former name of unlabeled; pass unlabeled.", FutureWarning)
+        unlabeled = unlabelled
     lowest, greatest = -1 if unlabeled else 0, set[int]()
     found = [
         check_integers(one, f"{argument}[{i}]", lowest, squeeze=single, greatest=greatest)

@@ -157,9 +157,7 @@ class NormalizedRecordings:
 
     def __init__(self, recordings: Recordings, normalization: Normalization | str | None, width: int = 0) -> None:
         if normalization == "local" and not width:
-            raise ValueError(
-                'width=0; normalization="local" needs the samples of its window, such as the window_length.'
-            )
+            raise ValueError('width=0; normalization="local" needs the samples of its window: pass width.')
         if not isinstance(normalization, Normalization):
             normalization = choose_normalization(normalization, width)
         self.recordings, self.normalization = recordings, normalization

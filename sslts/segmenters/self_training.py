@@ -373,12 +373,12 @@ class KeepCheckpoints(Callback):
         self.n = n
         self.checkpoints_: list[dict[str, Any]] = []
 
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         self.checkpoints_ = []
         moments = {math.ceil(net.max_epochs * k / (self.n + 1)) for k in range(1, self.n + 1)}
         self.moments_ = moments - {net.max_epochs}  # in a short training, the last moment may be the end
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         if len(net.history) in self.moments_:
             state = net.teacher_.state_dict()
             self.checkpoints_.append({name: value.detach().clone() for name, value in state.items()})

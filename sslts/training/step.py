@@ -139,9 +139,7 @@ class Losses:
 
     def __post_init__(self) -> None:
         if taken := _COLUMNS & set(self.others):
-            raise ValueError(
-                f"others has {sorted(taken)[0]!r}, which is a column of every history; choose another name."
-            )
+            raise ValueError(f"others has {sorted(taken)[0]!r}, which every history has; choose another name.")
 
     def list_scalars(self) -> dict[str, Tensor]:
         """Return the scalars that are not None, by the names of their columns."""

@@ -2,12 +2,14 @@
 
 import functools
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import zarr
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold
@@ -15,11 +17,16 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 from small import TINY
 
-from sslts import SelfTrainingSegmenter, SupervisedSegmenter
+from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
 from sslts._fingerprints import describe_estimator, fingerprint
+from sslts.datasets import make_recordings
+from sslts.losses import Focal
 from sslts.metrics import mean_iou, mean_iou_scorer, segment_f1
 from sslts.model_selection import LabeledGroupKFold, gap_closed, label_efficiency_curve
+from sslts.networks import UNet
 from sslts.preprocessing import FillGaps
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def weigh(estimator, X, y, w=1):
@@ -228,6 +235,20 @@ class TestFile:
         more = make_curve(file=path, n_labeled=[1, 3, 4])
         assert len(Spy.seen) == len(more) - len(wanted) == 3
         assert [list(row) for row in json.loads(path.read_text())["rows"]] == [list(wanted.columns)] * len(more)
+
+    def test_a_file_of_an_earlier_version_is_continued(self, tmp_path):
+        path = tmp_path / "curve.json"
+        shutil.copy(DATA / "curve_0.1.0.json", path)
+        recordings, labels = make_recordings(8, n_samples=200, random_state=0)
+        fast = {"max_steps": 2, "batch_size": 2, "network": UNet(width=2, depth=1)}
+        segmenter = FixMatchSegmenter(**fast, random_state=0, precision="float32")
+        options = {"cv": 2, "random_state": 0, "file": path}
+        found = label_efficiency_curve({"fixmatch": segmenter}, recordings, labels, n_labeled=[2], **options)
+        assert found["score"].tolist() == [row["score"] for row in json.loads(path.read_text())["rows"]]
+        assert path.read_bytes() == (DATA / "curve_0.1.0.json").read_bytes()
+        other = clone(segmenter).set_params(labeled_loss=Focal())
+        with pytest.raises(ValueError, match="another estimator called 'fixmatch'"):
+            label_efficiency_curve({"fixmatch": other}, recordings, labels, n_labeled=[2], **options)
 
     @pytest.mark.parametrize(
         ("options", "words"),
