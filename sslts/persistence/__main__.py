@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _print(text: str, stream: TextIO) -> None:
     """Print text, with escapes in place of what the stream can't show."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)  # noqa: T201
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
 
 
 if __name__ == "__main__":

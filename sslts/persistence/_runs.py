@@ -138,9 +138,7 @@ def _check_losses(net: SegmentationNet, found: Mapping[str, Any]) -> None:
         raise ValueError("its losses have shares of other classes")
 
 
-def check_rounds(
-    rows: Any, labels: Any, given: Sequence[np.ndarray], n_rounds: int | None
-) -> None:
+def check_rounds(rows: Any, labels: Any, given: Sequence[np.ndarray], n_rounds: int | None) -> None:
     """Raise ValueError if these can't be the finished rounds of a self-training, and the labels for the next one."""
     if not isinstance(rows, list) or (n_rounds is not None and len(rows) > n_rounds):
         raise ValueError("it has more rounds than the run")

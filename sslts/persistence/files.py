@@ -85,18 +85,18 @@ def shorten(text: str, length: int) -> str:
 
 
 def summarize(error: BaseException) -> str:
-    """Return type and message of an error on one line, without the stack trace that torch adds.
+    r"""Return type and message of an error on one line, without the stack trace that torch adds.
 
     Examples
     --------
-    >>> summarize(RuntimeError("too large\\nException raised from unpack (most recent call first):\\nframe #0"))
+    >>> summarize(RuntimeError("too large\nException raised from unpack (most recent call first):\nframe #0"))
     'RuntimeError: too large'
     """
     text = shorten(" ".join(re.split(r"\s*Exception raised from ", str(error))[0].split()), 300)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def name_place(place: Place) -> str:
+def name_place(place: Any) -> str:
     """Return the path, or the name of a file object, for messages.
 
     Examples
@@ -105,7 +105,7 @@ def name_place(place: Place) -> str:
     ('model.sslts', 'the BytesIO object')
     """
     name = place if _is_path(place) else getattr(place, "name", None)
-    return escape(os.fsdecode(name)) if _is_path(name) else f"the {type(place).__name__} object"  # type: ignore[arg-type]
+    return escape(os.fsdecode(name)) if _is_path(name) else f"the {type(place).__name__} object"
 
 
 def _is_path(place: Any) -> bool:

@@ -26,7 +26,6 @@ from sslts.persistence import (
 )
 from sslts.training import SegmentationNet, build_module, choose_device, choose_precision
 
-
 _NEEDED = {
     *("classes_", "n_channels_", "n_features_in_", "channel_names_", "window_length_", "normalization_", "statistics_"),
     *("training_set_", "recipe_", "network_", "history_", "device_", "precision_", "net_"),
