@@ -90,7 +90,9 @@ class TestReplaceFile:
         seen = []
 
         def look(step):
-            def wrapped(*args, real=getattr(os, step), **kwargs):
+            real = getattr(os, step)
+
+            def wrapped(*args, **kwargs):
                 seen.extend(stat.S_IMODE(one.stat().st_mode) for one in tmp_path.glob(".*.tmp"))
                 return real(*args, **kwargs)
 

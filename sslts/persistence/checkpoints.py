@@ -17,10 +17,11 @@ from sslts._notices import warn
 from sslts.annotations import LabelRuns
 from sslts.persistence._card import list_versions
 from sslts.persistence._identity import check_identity, identify_run
+from sslts.persistence._messages import DAMAGES, name_place, shorten, summarize
 from sslts.persistence._nets import get_net_state, set_net_state
 from sslts.persistence._runs import check_callback, check_frozen, check_optimizer, check_position, check_rounds
 from sslts.persistence._values import Decoder, Encoder, is_count, list_foreign
-from sslts.persistence.files import DAMAGES, PersistenceError, name_place, read_file, shorten, summarize, write_file
+from sslts.persistence.files import PersistenceError, read_file, write_file
 from sslts.recordings import Recordings
 from sslts.training import SegmentationNet
 
@@ -309,7 +310,7 @@ class SavedRounds:
             self._name(len(self.rows) - 1).unlink(missing_ok=True)
 
     def _name(self, number: int) -> Path:
-        return Path(f"{os.fspath(self.path)}.{number}")  # type: ignore[arg-type]
+        return Path(f"{os.fsdecode(self.path)}.{number}")  # type: ignore[arg-type]
 
     def _write(self) -> None:
         encoder = Encoder()
