@@ -51,6 +51,12 @@ class CurveFile:
             raise ValueError(f"file={str(self.path)!r} is not a curve file ({error}); pass another path.") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError(f"file={str(self.path)!r} is not a curve file ({FORMAT!r}); pass another path.")
+        kinds = {"study": dict, "estimators": dict, "rows": list}
+        whole = all(isinstance(content.get(name), kind) for name, kind in kinds.items())
+        if not whole or not all(
+            isinstance(row, dict) and {*COLUMNS} <= set(_rename_columns(row)) for row in content["rows"]
+        ):
+            raise ValueError(f"file={str(self.path)!r} is damaged: it lacks the study or the rows; pass another path.")
         return content
 
     def _check_study(self, content: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from sslts._files import escape
 from sslts._wrapping import find_attribute
-from sslts.persistence.files import PersistenceError, Place, name_place, read_file
+from sslts.persistence._messages import Place, name_place
+from sslts.persistence.files import PersistenceError, read_file
 
 _DEEPEST = 20  # lists and mappings within each other
 _PACKAGES = ("torch", "numpy", "scikit-learn", "skorch")

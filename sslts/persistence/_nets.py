@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from sslts.networks import Network
+from sslts.persistence._messages import DAMAGES, summarize
 from sslts.persistence._values import is_count
-from sslts.persistence.files import DAMAGES, PersistenceError, summarize
+from sslts.persistence.files import PersistenceError
 from sslts.recipes import is_shipped
 from sslts.training import SegmentationNet, explain_absence
 

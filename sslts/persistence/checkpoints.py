@@ -17,10 +17,11 @@ from sslts._notices import warn
 from sslts.annotations import LabelRuns
 from sslts.persistence._card import compare_versions, list_versions
 from sslts.persistence._identity import check_identity, identify_run
+from sslts.persistence._messages import DAMAGES, name_place, shorten, summarize
 from sslts.persistence._nets import get_net_state, set_net_state
 from sslts.persistence._runs import check_callback, check_frozen, check_optimizer, check_position, check_rounds
 from sslts.persistence._values import Decoder, Encoder, is_count, list_foreign
-from sslts.persistence.files import DAMAGES, PersistenceError, read_file, shorten, summarize, write_file
+from sslts.persistence.files import PersistenceError, read_file, write_file
 from sslts.recordings import Recordings
 from sslts.training import SegmentationNet
 
@@ -192,12 +193,13 @@ def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
     """Return a context that turns every error from a damaged checkpoint into a PersistenceError."""
     try:
         yield
-    except PersistenceError:
-        raise
     except DAMAGES as error:
+        name, known = name_place(path), isinstance(error, PersistenceError)
+        if known and str(error).startswith(name):
+            raise
+        fault = str(error).rstrip(".") if known else summarize(error)
         raise PersistenceError(
-            f"{path} is damaged: {summarize(error)}. Pass another path as `checkpoint`, or delete the file to start "
-            "again."
+            f"{name} is damaged: {fault}. Pass another path as `checkpoint`, or delete the file to start again."
         ) from error
 
 
@@ -316,7 +318,7 @@ class SavedRounds:
             self._name(len(self.rows) - 1).unlink(missing_ok=True)
 
     def _name(self, number: int) -> Path:
-        return Path(f"{os.fspath(self.path)}.{number}")  # type: ignore[arg-type]
+        return Path(f"{os.fsdecode(self.path)}.{number}")  # type: ignore[arg-type]
 
     def _write(self) -> None:
         encoder = Encoder()

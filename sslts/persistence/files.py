@@ -14,25 +14,19 @@ import hashlib
 import io
 import json
 import os
-import re
 import stat
 from collections.abc import Iterator
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
 from sslts._files import check_place, escape, replace_file
+from sslts.persistence._messages import DAMAGES, Place, is_path, name_place, shorten, summarize
 from sslts.persistence._upgrades import UPGRADES
 
 FORMAT = max(UPGRADES) + 1
-Place: TypeAlias = "str | os.PathLike[str] | BinaryIO"
-# What Python, NumPy and torch raise for a value that they can not work with.
-DAMAGES = (
-    *(ArithmeticError, AssertionError, AttributeError, BufferError, LookupError, MemoryError, RuntimeError, TypeError),
-    ValueError,
-)
 _LARGEST_HEADER = 100_000_000  # bytes; what safetensors itself accepts
 _BLOCK = 1 << 20  # bytes
 _BLANK = "0" * 64
@@ -73,45 +67,6 @@ class _FolderError(_NotRegularError, IsADirectoryError):
     """Error for a folder."""
 
 
-def shorten(text: str, length: int) -> str:
-    """Return a text of at most ``length`` characters, with three dots in place of its middle.
-
-    Examples
-    --------
-    >>> shorten("a file from a stranger", 15)
-    'a file...ranger'
-    """
-    return text if len(text) <= length else f"{text[: length // 2 - 1]}...{text[-(length - length // 2 - 2) :]}"
-
-
-def summarize(error: BaseException) -> str:
-    """Return type and message of an error on one line, without the stack trace that torch adds.
-
-    Examples
-    --------
-    >>> summarize(RuntimeError("too large Exception raised from unpack (most recent call first): frame #0"))
-    'RuntimeError: too large'
-    """
-    text = shorten(" ".join(re.split(r"\s*Exception raised from ", str(error))[0].split()), 300)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def name_place(place: Any) -> str:
-    """Return the path, or the name of a file object, for messages.
-
-    Examples
-    --------
-    >>> name_place("model.sslts"), name_place(io.BytesIO())
-    ('model.sslts', 'the BytesIO object')
-    """
-    name = place if _is_path(place) else getattr(place, "name", None)
-    return escape(os.fsdecode(name)) if _is_path(name) else f"the {type(place).__name__} object"  # type: ignore[arg-type]
-
-
-def _is_path(place: Any) -> bool:
-    return isinstance(place, (str, bytes, os.PathLike))
-
-
 def _check_binary(file: Any, method: str, mode: str) -> None:
     """Raise TypeError if an object is neither a path nor a binary file object."""
     if not hasattr(file, method):
@@ -149,8 +104,8 @@ def write_file(path: Place, header: dict[str, Any], tensors: dict[str, Tensor]) 
     >>> header["kind"], tensors
     ('model', {'weight': tensor([1., 1.])})
     """
-    if _is_path(path):
-        place = check_place(path)  # type: ignore[arg-type]
+    if is_path(path):
+        place = check_place(path)
     else:
         _check_binary(path, "write", "wb")
     text = json.dumps({"sha256": _BLANK, "format": FORMAT, **header}, allow_nan=False, separators=(",", ":"))
@@ -158,7 +113,7 @@ def write_file(path: Place, header: dict[str, Any], tensors: dict[str, Tensor]) 
     start = bytes(data[:_NEAR]).index(_MARK) + len(_MARK)
     checksum = hashlib.sha256(data).hexdigest().encode()
     parts = data[:start], checksum, data[start + 64 :]
-    if _is_path(path):
+    if is_path(path):
         replace_file(place, *parts)
     else:
         _write_bytes(path, b"".join(parts))
@@ -254,11 +209,11 @@ class _Source:
 @contextlib.contextmanager
 def _open(place: Place) -> Iterator[_Source]:
     """Open a path, which must be a regular file, or use a file object."""
-    if not _is_path(place):
+    if not is_path(place):
         _check_binary(place, "read", "rb")
         yield _Source(place, name_place(place), None)
         return
-    path, name = os.fsdecode(place), name_place(place)  # type: ignore[arg-type]
+    path, name = os.fsdecode(place), name_place(place)
     _check_regular(os.stat(path).st_mode, name)  # before `open`, which waits for the other end of a pipe
     with open(path, "rb") as file:
         found = os.fstat(file.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,17 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from sslts._files import escape, remove_leftovers
 from sslts._notices import warn
 from sslts.persistence._card import compare_versions, describe_model, list_versions
+from sslts.persistence._messages import DAMAGES, Place, is_path, name_place, shorten, summarize
 from sslts.persistence._values import Decoder, Encoder, get_import_path, list_foreign
-from sslts.persistence.files import (
-    DAMAGES,
-    PersistenceError,
-    Place,
-    name_place,
-    read_file,
-    shorten,
-    summarize,
-    write_file,
-)
+from sslts.persistence.files import PersistenceError, read_file, write_file
 from sslts.training import neutral_torch
 
 
@@ -171,7 +162,7 @@ def load(
     >>> sslts.load(io.BytesIO(buffer.getvalue()), objects=[MyNet]).classes_
     array([0, 1])
     """
-    if isinstance(path, (str, bytes, os.PathLike)):
+    if is_path(path):
         remove_leftovers(path)
     header, tensors = read_file(path, "model")
     if differ := compare_versions(header):
