@@ -47,8 +47,8 @@ class DurationViterbi(Decoder):
     The lengths of segments, and of background stretches, follow a smoothed histogram of the labeled lengths
     (`fit_durations`). A class can only be followed by classes that follow it somewhere in the labeled recordings,
     unless the labels could not show it: if most segments of a class are labeled up to an unlabeled sample (-1), the
-    classes before or after it are unknown, and each is possible. The first and the last segment of a recording may be cut off, by any number of samples. The result is exact unless
-    `max_latency` is given.
+    classes before or after it are unknown, and each is possible. The first and the last segment of a recording may be
+    cut off, by any number of samples. The result is exact unless `max_latency` is given.
 
     Parameters
     ----------
