@@ -144,11 +144,20 @@ def ask_detector(model, X, y, method):
     return getattr(model, method)(series)
 
 
+def choose_out(X, tail=()):
+    """Return an array for results: the memory of a guard that passes a view of it, else a new array."""
+    if getattr(X, "base", None) is not None and X.base.shape == (N, T, 2):
+        return X.base if tail else X.base.view(np.int64)[..., 0]
+    return np.zeros((N, T, *tail), dtype=np.float32 if tail else np.int64)
+
+
 ENTRY_POINTS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "fit": lambda model, X, y, folder: SupervisedSegmenter(**FAST).fit(X, y),
     "fit of self-training": lambda model, X, y, folder: SelfTrainingSegmenter(SupervisedSegmenter(**FAST)).fit(X, y),
     "predict": lambda model, X, y, folder: model[0].predict(X),
     "predict_proba": lambda model, X, y, folder: model[0].predict_proba(X),
+    "predict into an array": lambda model, X, y, folder: model[0].predict(X, out=choose_out(X)),
+    "predict_proba into an array": lambda model, X, y, folder: model[0].predict_proba(X, out=choose_out(X, (2,))),
     "predict_segments": lambda model, X, y, folder: model[0].predict_segments(X),
     "score": lambda model, X, y, folder: model[0].score(X, y),
     "scorer": lambda model, X, y, folder: mean_iou_scorer(model[0], X, y),
@@ -182,7 +191,17 @@ ENTRY_POINTS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
 TABLES = ("table of segments", "lengths of segments", "table of events")
 LABELS_ALONE = ("metric of samples", "metric of segments", "bootstrap", "mask_labels", *TABLES)
 SIGNALS_ALONE = (
-    *("predict", "predict_proba", "predict_segments", "stream", "standardizer", "filter", "gap filler"),
+    *(
+        "predict",
+        "predict into an array",
+        "predict_proba",
+        "predict_proba into an array",
+        "predict_segments",
+        "stream",
+        "standardizer",
+        "filter",
+        "gap filler",
+    ),
     "detector's predict",
 )
 FITS = ("fit", "fit of self-training", "detector's fit")
@@ -533,6 +552,14 @@ GUARDS = {
             "detector's fit": ONE_ITEM,
             "detector's predict": ONE_ITEM,
         },
+    ),
+    "results that would overwrite the signals": Guard(
+        lambda: (np.stack([X, X], axis=-1).astype(np.float64)[..., 0], Y),
+        Works("nothing is written into an array that the caller passes"),
+        at(
+            ("predict into an array", "predict_proba into an array"),
+            Raises(ValueError, "out shares memory with X; its samples would be overwritten before they are read"),
+        ),
     ),
     "labels on an index in another order": Guard(
         lambda: (as_series(X, CLOCK), [pd.Series(y, index=CLOCK)[::-1] for y in Y]),

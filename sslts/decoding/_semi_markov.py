@@ -17,6 +17,7 @@ import numpy as np
 from sslts.annotations import SegmentStatistics
 from sslts.decoding.durations import DurationModel, fit_durations
 
+_FILLED_CELLS = 4096  # numbers that are added in about the time of the calls for another group of classes
 CLASS_INDEX = np.int16  # one number per sample and class, so it is small; int8 allows only 128 classes
 
 
@@ -173,26 +174,35 @@ def run_recursion(
     shift = origin - (history - 1)  # column of `running` plus shift = position
     tail_start = np.zeros((n, n_classes), dtype=np.int64) if state is None else state.tail_start - shift[:, None]
     edge = -1 if cut is None else history - 1 - cut  # column of the start of the recording
-    rows, tails = np.arange(n), {}
+    groups, tails, classes = _group_tables(model.tables, n), {}, np.arange(n_classes)
+    sizes, decay, endless, rarest = (
+        np.array(column)
+        for column in zip(*((t.size, t.decay, t.endless, t.falling[0]) for t in model.tables), strict=True)
+    )
+    least, first_whole = sizes.min(), max(edge, -1) + 1 + sizes.max()
     for i in range(1, longest + 1):
         live, here = active[i], history - 1 + i
-        ended = np.empty((live, n_classes))
-        for k, table in enumerate(model.tables):
-            first = max(0, here - table.size)
-            scores = running[:live, k, first:here] + table.falling[table.size - (here - first) :]
+        best, began = np.empty((live, n_classes)), np.empty((live, n_classes), dtype=np.int64)
+        for group in groups:
+            some, first = group.classes, max(0, here - group.size)
+            scores = running[:live, some, first:here] + group.falling[:, group.size - (here - first) :]
             if first <= edge:
-                scores[:, edge - first] += table.excess[here - edge - 1]
-            pick = scores.argmax(1)
-            best, began = scores[rows[:live], pick], pick + first
-            if first > 0:  # a segment longer than the table joins the tail
-                entering = running[:live, k, first - 1] + table.falling[0]
-                if first - 1 == edge:
-                    entering = entering + table.excess[-1]
-                _keep_better(tail[:live, k], tail_start[:live, k], entering, first - 1)
-            tail[:live, k] += table.decay
-            _keep_better(best, began, tail[:live, k], tail_start[:live, k])
-            ended[:, k] = best + total[:live, i, k]
-            start[:live, i, k] = began + shift[:live]
+                scores[:, :, edge - first] += group.excess[:, here - edge - 1]
+            scores.max(2, out=best[:, some])
+            np.add(scores.argmax(2), first, out=began[:, some])
+        if here > least:  # segments longer than their table join the tail
+            at = here - 1 - sizes
+            if here > first_whole:
+                entering = running[:live, classes, at] + rarest
+            else:  # near the start
+                entering = running[:live, classes, np.maximum(at, 0)] + rarest
+                entering[:, at == edge] += endless[at == edge]
+                entering[:, at < 0] = -np.inf
+            _keep_better(tail[:live], tail_start[:live], entering, at)
+        tail[:live] += decay
+        _keep_better(best, began, tail[:live], tail_start[:live])
+        ended = best + total[:live, i]
+        np.add(began, shift[:live, None], out=start[:live, i], casting="unsafe")
         entering = ended[:, :, None] + model.transition
         before[:live, i] = entering.argmax(1)
         running[:live, :, here] = entering.max(1) - total[:live, i]
@@ -200,6 +210,36 @@ def run_recursion(
             tails[i] = tail.copy(), tail_start + shift[:, None]
     tails.setdefault(longest, (tail, tail_start + shift[:, None]))
     return Pass(start, before, running, total, tails)
+
+
+class _Group(NamedTuple):
+    """Consecutive classes whose tables the recursion reads at once; the shorter tables are filled up."""
+
+    classes: slice
+    size: int  # D, of the longest table
+    falling: np.ndarray  # (G, D)
+    excess: np.ndarray  # (G, D + 1)
+
+
+def _group_tables(tables: Sequence[Table], n: int) -> list[_Group]:
+    """Return consecutive classes in groups, so that filling up their tables costs less than one more group."""
+    groups = [[0]]
+    for k in range(1, len(tables)):
+        sizes = [tables[j].size for j in (*groups[-1], k)]
+        if n * (len(sizes) * max(sizes) - sum(sizes)) <= _FILLED_CELLS:
+            groups[-1].append(k)
+        else:
+            groups.append([k])
+    return [_join_tables(tables, group) for group in groups]
+
+
+def _join_tables(tables: Sequence[Table], group: Sequence[int]) -> _Group:
+    size = max(tables[k].size for k in group)
+    falling, excess = np.full((len(group), size), -np.inf), np.zeros((len(group), size + 1))
+    for row, k in enumerate(group):
+        falling[row, size - tables[k].size :] = tables[k].falling
+        excess[row, : tables[k].size + 1] = tables[k].excess
+    return _Group(slice(group[0], group[-1] + 1), size, falling, excess)
 
 
 def _keep_better(best: np.ndarray, where: np.ndarray, value: np.ndarray, place: np.ndarray | int) -> None:

@@ -50,3 +50,12 @@ def test_classes_that_are_not_sorted_are_refused(classes):
 def test_data_without_labels_are_refused():
     with pytest.raises(ValueError, match="every label is -1"):
         measure_segments([[-1, -1]])
+
+
+def test_unlabeled_neighbors_are_counted_and_ends_of_recordings_are_not():
+    statistics = measure_segments([[0, 1, -1, 2, 0], [-1, 1, 1], [2, -1, 2, -1]])
+    assert statistics.classes == (0, 1, 2)
+    assert statistics.hidden_before == (0, 1, 2)
+    assert statistics.hidden_after == (0, 1, 2)
+    full = measure_segments([[0, 1, 2, 0]])
+    assert full.hidden_before == full.hidden_after == (0, 0, 0)

@@ -1,6 +1,7 @@
 import itertools
 import pickle
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sslts.annotations import measure_segments
-from sslts.decoding import DurationViterbi, decode, fit_durations, viterbi
+from sslts.decoding import DurationViterbi, _semi_markov, decode, fit_durations, viterbi
 
 
 def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
@@ -198,6 +199,127 @@ class TestBoundedLatency:
         for _ in range(5):
             decoding.push(self.proba)
         assert len(decoding.logs) < 40
+
+
+FULL = [[0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 0] * 3]
+
+
+def hide_rims(labels, classes, width=1):
+    """Return labels in which samples around each boundary of some classes are unlabeled."""
+    labels = np.array(labels)
+    hidden = labels.copy()
+    for i, row in enumerate(labels):
+        for at in np.flatnonzero(np.diff(row)):
+            if {*row[at : at + 2]} & {*classes}:
+                hidden[i, max(at + 1 - width, 0) : at + 1 + width] = -1
+    return hidden
+
+
+def make_long(labels, factor=10):
+    return np.repeat(np.array(labels), factor, axis=1)
+
+
+class TestUnseenTransitions:
+    """A transition that was not seen is forbidden only where the labels could show it."""
+
+    def simulate_proba(self, labels, sure=0.9):
+        n_classes = labels.max() + 1
+        proba = np.full((len(labels), n_classes), (1 - sure) / (n_classes - 1))
+        proba[np.arange(len(labels)), labels] = sure
+        return proba
+
+    @pytest.mark.parametrize("latency", [None, 60])
+    @pytest.mark.parametrize("hidden", [(0, 1, 2), (2,), (1, 2), (0,)])
+    def test_a_class_between_unlabeled_samples_is_predicted(self, hidden, latency):
+        truth = make_long(FULL)
+        statistics = measure_segments(hide_rims(truth, hidden, width=3))
+        recipe = DurationViterbi(max_latency=latency, statistics=statistics)
+        found = recipe(self.simulate_proba(truth[0]))
+        assert np.mean(found == truth[0]) > 0.99
+
+    @pytest.mark.parametrize("seen", [0, 1, 2])
+    def test_stretches_labeled_here_and_there(self, seen):
+        """A few labeled transitions into a class say little of the many that are hidden."""
+        truth = make_long(FULL)
+        labels = np.full_like(truth, -1)
+        for at in range(3, truth.shape[1], 10):
+            labels[0, at : at + 4] = truth[0, at : at + 4]
+        rows = [labels[0], *([truth[0, 85:115]] * seen)]  # 2, 0 is seen, but neither 0, 1 nor 1, 2
+        found = DurationViterbi(statistics=measure_segments(rows))(self.simulate_proba(truth[0]))
+        assert np.mean(found == truth[0]) > 0.99
+
+    def test_what_the_labels_could_show_stays_forbidden(self):
+        """Each end of class 1 is seen, and class 0 never follows it."""
+        truth = make_long(FULL)
+        labels = hide_rims(truth, (), width=3)
+        labels[0, ::140] = -1  # in the middle of segments of class 0
+        transition = DurationViterbi(statistics=measure_segments(labels))._model.transition
+        assert np.exp(transition[1]).tolist() == [0, 0, 1]
+
+    def test_hidden_transitions_are_spread_evenly(self):
+        labels = [[0] * 9 + [-1] + [1] * 9 + [-1] + [2] * 9 + [-1] + [0] * 9]
+        transition = np.exp(DurationViterbi(statistics=measure_segments(labels))._model.transition)
+        np.testing.assert_allclose(transition, (1 - np.eye(3)) / 2)
+
+    def test_a_forbidden_pair_stays_forbidden(self):
+        labels = [[0] * 9 + [-1] + [1] * 9 + [-1] + [2] * 9 + [-1] + [0] * 9]
+        recipe = DurationViterbi(forbidden=((0, 2),), statistics=measure_segments(labels))
+        assert np.exp(recipe._model.transition[0]).tolist() == [0, 1, 0]
+
+    @given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=30), min_size=1, max_size=4))
+    def test_full_labels_give_the_counted_transitions(self, rows):
+        statistics = measure_segments([np.repeat(row, 3) for row in rows])
+        counts = np.array(statistics.transitions, dtype=float)
+        np.fill_diagonal(counts, 0)
+        left = counts.sum(1) > 0
+        model = DurationViterbi(statistics=statistics)._model
+        with np.errstate(divide="ignore"):
+            wanted = np.log(counts[left] / counts[left].sum(1, keepdims=True))
+        np.testing.assert_array_equal(model.transition[left], wanted)
+        for table, whole, cut in zip(model.tables, statistics.lengths, statistics.cut, strict=True):
+            np.testing.assert_array_equal(table.falling[::-1], fit_durations(whole, cut).log_probability)
+
+    def test_one_label_for_each_recording_shows_no_transition(self):
+        statistics = measure_segments([[k] * 50 for k in (0, 1, 2) * 3])
+        truth = make_long(FULL, 25)
+        found = DurationViterbi(statistics=statistics)(self.simulate_proba(truth[0]))
+        assert np.mean(found == truth[0]) > 0.99
+
+    def test_segments_longer_than_all_labeled_ones_and_a_class_with_one_example(self):
+        truth = np.repeat([[0, 1, 0, 2, 0, 1, 0]], [100, 80, 100, 80, 100, 80, 100], axis=1)
+        recipe = DurationViterbi(statistics=measure_segments(truth))
+        for factor in (0.25, 0.5, 3, 10, 60):
+            longer = np.repeat([0, 1, 0, 2, 0], [100, int(80 * factor), 100, int(80 * factor), 100])
+            found = recipe(self.simulate_proba(longer))
+            assert np.mean(found == longer) > 0.99, factor
+
+    def test_pieces_of_long_segments_are_no_short_segments(self):
+        """One short segment is whole; the others are cut by unlabeled samples, and longer than it."""
+        row = [0] * 50 + [1] * 5 + [0] * 50 + [-1] * 9 + [1] * 80 + [-1] * 9
+        statistics = measure_segments([row] + [[0] * 30 + [-1] * 9 + [1] * 90 + [-1] * 9 + [0] * 30] * 4)
+        spread = np.exp(DurationViterbi(statistics=statistics)._model.tables[1].falling[::-1])
+        assert spread[79:200].sum() > spread[:10].sum()
+
+    def test_statistics_without_hidden_neighbors_are_taken(self):
+        """As files of earlier versions hold them."""
+        statistics = replace(measure_segments(FULL), hidden_before=(), hidden_after=())
+        assert DurationViterbi(statistics=statistics) != DurationViterbi(statistics=measure_segments(FULL))
+        proba = simulate(200)[1]
+        assert (
+            DurationViterbi(statistics=statistics)(proba).tolist()
+            == DurationViterbi().for_segments(measure_segments(FULL))(proba).tolist()
+        )
+
+
+@pytest.mark.parametrize("latency", [None, 31])
+def test_classes_give_the_same_labels_in_any_groups(monkeypatch, latency):
+    labels, proba = simulate(900, n_classes=5)
+    statistics = measure_segments([np.where(labels == 2, 0, labels), np.repeat([0, 2, 1, 2, 0], [9, 150, 9, 170, 9])])
+    found = []
+    for cells in (-1, 300, 1 << 20):  # each class alone, some classes, all classes
+        monkeypatch.setattr(_semi_markov, "_FILLED_CELLS", cells)
+        found.append(DurationViterbi(statistics=statistics, max_latency=latency)(proba).tolist())
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("latency", [None, 20])
