@@ -92,6 +92,8 @@ def check_net_state(net: SegmentationNet, state: Mapping[str, Any]) -> None:
         weights = {key for key, _ in own.named_parameters()}
         for key, value in own.state_dict().items():
             found = state["weights"][name][key]
+            sizes = f"{tuple(found.shape)} in the file, {tuple(value.shape)} in the network"
+            require(found.shape == value.shape, f"the sizes of the weights {key} of its {name} differ: {sizes}")
             bad = ~found.isfinite() if key in weights else found.isnan()
             require(bool(value.isnan().any()) or not bool(bad.any()), f"its {name} has NaN or infinity in {key}")
 
