@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-INNER_ATTRIBUTES = ("best_estimator_", "segmenter_", "estimator_", "estimator")
+_INNER_ATTRIBUTES = ("best_estimator_", "segmenter_", "estimator_", "estimator")
 
 
 def find_owner(estimator: Any, name: str) -> Any:
@@ -14,7 +15,7 @@ def find_owner(estimator: Any, name: str) -> Any:
     """
     while estimator is not None and not hasattr(estimator, name):
         steps = getattr(estimator, "steps", None)
-        inner = (getattr(estimator, attribute, None) for attribute in INNER_ATTRIBUTES)
+        inner = (getattr(estimator, attribute, None) for attribute in _INNER_ATTRIBUTES)
         estimator = steps[-1][1] if steps else next((wrapped for wrapped in inner if wrapped is not None), None)
     return estimator
 
@@ -47,3 +48,34 @@ def find_fitted(estimator: Any, argument: str = "segmenter") -> Any:
         kind = type(estimator).__name__
         raise NotFittedError(f"{argument}: there is no fitted segmenter in this {kind}; fit it first.")
     return owner
+
+
+def forget_start(model: Any) -> Any:
+    """Return a fitted model without the model that it started from, so that no chain of models grows.
+
+    The model itself is returned if it started from no other. Else a copy shares its weights; the model is unchanged.
+
+    Examples
+    --------
+    >>> from sslts import SupervisedSegmenter
+    >>> first = SupervisedSegmenter(max_steps=10)
+    >>> second = SupervisedSegmenter(max_steps=20, init=first)
+    >>> forget_start(first) is first, forget_start(second)
+    (True, SupervisedSegmenter(max_steps=20))
+    """
+    changes: dict[str, Any] = {}
+    if getattr(model, "init", None) is not None:
+        changes["init"] = None
+    held = getattr(model, "__dict__", {})
+    for name in (*_INNER_ATTRIBUTES, "segmenter"):  # a fitted estimator, or the parameter from which it was cloned
+        if held.get(name) is not None and (inner := forget_start(held[name])) is not held[name]:
+            changes[name] = inner
+    if isinstance(steps := held.get("steps"), list) and steps and isinstance(steps[-1], tuple):
+        name, last = steps[-1]
+        if (inner := forget_start(last)) is not last:
+            changes["steps"] = [*steps[:-1], (name, inner)]
+    if not changes:
+        return model
+    copied = copy.copy(model)
+    copied.__dict__.update(changes)
+    return copied

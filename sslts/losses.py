@@ -49,7 +49,7 @@ class CrossEntropy(Recipe):
             logits, labels, class_weight, ignore_index=-1, reduction="sum", label_smoothing=self.label_smoothing
         )
         weight = known if class_weight is None else class_weight[labels.clamp(min=0)] * known
-        return loss / weight.sum().clamp(min=1e-12)
+        return loss / weight.sum().to(loss.dtype).clamp(min=1e-12)
 
 
 @dataclass(frozen=True)

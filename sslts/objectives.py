@@ -67,7 +67,7 @@ def labeled_cross_entropy(logits: Tensor, labels: Tensor, class_weight: Tensor |
     loss = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=_UNLABELED, reduction="sum")
     known = labels != _UNLABELED
     weight = known if class_weight is None else class_weight[labels.clamp(min=0)] * known
-    return loss / weight.sum().clamp(min=1e-12)
+    return loss / weight.sum().to(loss.dtype).clamp(min=1e-12)
 
 
 def pseudo_label_cross_entropy(logits: Tensor, proba: Tensor, weight: Tensor, valid: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ expects everywhere (`default`), and names the exceptions: entry points with anot
 entry point that is added here meets every guard; a guard that is added here meets every entry point.
 """
 
+import contextlib
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small import TINY
 from strategies import CONTAINERS, MASKED, ClosedSource
 
@@ -97,6 +99,7 @@ class Guard:
     default: Expected
     at: Mapping[str, Expected] = field(default_factory=dict)
     fitted: str = "arrays"  # the key in FITTED_ON of the data that the segmenter was fitted on
+    around: Callable[[], Any] = contextlib.nullcontext  # the state of torch and the process around the call
 
 
 # --- the ways into the package -----------------------------------------------------------------------------------
@@ -573,6 +576,17 @@ GUARDS = {
     ),
 }
 
+SAME = Works("each call computes in a neutral state; tests/test_states.py compares the bits")
+GUARDS |= {
+    f"{name} around the call": Guard(lambda: (X, Y), SAME, around=around)
+    for name, around in {
+        "inference mode": torch.inference_mode,
+        "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+        "a default device without data": lambda: torch.device("meta"),
+        "errors of NumPy": lambda: np.errstate(all="raise"),
+    }.items()
+}
+
 
 @pytest.mark.parametrize("entry", ENTRY_POINTS)
 @pytest.mark.parametrize("guard", GUARDS)
@@ -584,7 +598,12 @@ def test_a_guard_holds_at_every_entry_point(guard, entry, models, tmp_path):
         assert expected.why
         return
     signals, labels = case.change()
-    expected.check(lambda: ENTRY_POINTS[entry]((*models[case.fitted], case.fitted), signals, labels, tmp_path))
+
+    def call():
+        with case.around():
+            ENTRY_POINTS[entry]((*models[case.fitted], case.fitted), signals, labels, tmp_path)
+
+    expected.check(call)
 
 
 def test_no_exception_names_an_entry_point_that_is_gone():

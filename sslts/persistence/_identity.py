@@ -115,8 +115,8 @@ def _spell_plainly(coded: Any) -> Any:
     if not isinstance(coded, dict):
         return coded
     if coded.get("$") == "scalar":
-        value = coded["value"]
-        return {"$": "float", "value": value} if np.dtype(coded["dtype"]).kind == "f" else value
+        plain = Encoder().encode(np.dtype(coded["dtype"]).type(coded["value"]).item(), "value")
+        return _spell_plainly(plain)
     return {name: _spell_plainly(one) for name, one in coded.items()}
 
 

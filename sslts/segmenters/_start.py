@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from sslts._notices import shorten, warn
-from sslts._wrapping import INNER_ATTRIBUTES, find_fitted
+from sslts._wrapping import find_fitted
 from sslts.annotations import SignalSummary
 from sslts.networks import Network
 from sslts.recordings import Channels, Recordings
@@ -170,37 +169,6 @@ def read_start(segmenter: Any, recordings: Recordings, name: str = "init") -> Mo
         normalization=fitted.normalization_,
         name=name,
     )
-
-
-def forget_start(model: Any) -> Any:
-    """Return a fitted model without the model that it started from, so that no chain of models grows.
-
-    The model itself is returned if it started from no other. Else a copy shares its weights; the model is unchanged.
-
-    Examples
-    --------
-    >>> from sslts import SupervisedSegmenter
-    >>> first = SupervisedSegmenter(max_steps=10)
-    >>> second = SupervisedSegmenter(max_steps=20, init=first)
-    >>> forget_start(first) is first, forget_start(second)
-    (True, SupervisedSegmenter(max_steps=20))
-    """
-    changes: dict[str, Any] = {}
-    if getattr(model, "init", None) is not None:
-        changes["init"] = None
-    held = getattr(model, "__dict__", {})
-    for name in (*INNER_ATTRIBUTES, "segmenter"):  # a fitted estimator, or the parameter from which it was cloned
-        if held.get(name) is not None and (inner := forget_start(held[name])) is not held[name]:
-            changes[name] = inner
-    if isinstance(steps := held.get("steps"), list) and steps and isinstance(steps[-1], tuple):
-        name, last = steps[-1]
-        if (inner := forget_start(last)) is not last:
-            changes["steps"] = [*steps[:-1], (name, inner)]
-    if not changes:
-        return model
-    copied = copy.copy(model)
-    copied.__dict__.update(changes)
-    return copied
 
 
 def _find_output_axes(network: Network, module: nn.Module, n_channels: int, n_classes: int) -> Mapping[str, int | None]:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from sslts._forks import is_forked
 from sslts._notices import warn
+from sslts._wrapping import forget_start
 from sslts.annotations import weigh_classes
 from sslts.augment import RandAugment, Rescale
 from sslts.decoding import Argmax, Decoder
@@ -34,7 +35,7 @@ from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
 from sslts.segmenters._problem import Problem, read_problem
 from sslts.segmenters._saving import Blueprint, SavableNetwork
-from sslts.segmenters._start import Start, forget_start, read_start
+from sslts.segmenters._start import Start, read_start
 from sslts.segmenters._validation import COLUMN as VALID_LOSS
 from sslts.segmenters._validation import ValidationLoss, check_monitors, read_share
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter

@@ -18,14 +18,13 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
-from sslts._wrapping import check_completed, find_attribute, find_fitted
+from sslts._wrapping import check_completed, find_attribute, find_fitted, forget_start
 from sslts.annotations import LabelRuns, as_label_runs, as_labels, require_labels
 from sslts.metrics import mean_iou_each
 from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters._problem import Pool, choose_held_out
 from sslts.segmenters._saving import are_classes, is_summary
-from sslts.segmenters._start import forget_start
 from sslts.segmenters._validation import read_share
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.segmenters.supervised import SupervisedSegmenter

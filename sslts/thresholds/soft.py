@@ -26,7 +26,7 @@ class _SoftModule(ThresholdModule):
         confidence, count = proba.amax(1).float(), valid.sum()
         mean = average_values(confidence, valid)
         variance = ((confidence - mean).square() * valid).sum() / (count - 1).clamp(min=1)  # unbiased
-        pace = (1 - _MOMENTUM) * (count > 1)
+        pace = (1 - _MOMENTUM) * (count > 1).to(confidence.dtype)  # independent of torch's default type
         self.mean.lerp_(mean, pace)
         self.variance.lerp_(variance, pace)
 

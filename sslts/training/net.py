@@ -256,7 +256,16 @@ class SegmentationNet(NeuralNet):
 
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return an iterator of `Batch` for training, else the iterator of skorch."""
-        return _Steps(dataset, self) if training else super().get_iterator(dataset, training=False)
+        if training:
+            return _Steps(dataset, self)
+        iterator = super().get_iterator(dataset, training=False)
+        iterator.generator = torch.Generator()  # else it draws from torch's global random state
+        return iterator
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities (n, K, T) of normalized signals (n, C, T), as `predict` takes them."""
+        with neutral_torch():
+            return super().predict_proba(X)
 
     def autocast(self) -> Any:
         """Return the autocast context of the network's passes."""

@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sktime.detection.base import BaseDetector
 
 from sslts._notices import warn
-from sslts._wrapping import find_attribute
+from sslts._wrapping import find_attribute, forget_start
 from sslts.adapters.sktime.events import _read_labels, _split_instances, labels_to_events
 from sslts.adapters.sktime.pipeline import SegmenterPipeline, _adapt_transformer
 from sslts.annotations import as_labels
@@ -129,6 +129,8 @@ class SegmenterDetector(BaseDetector):
             )
         else:
             self.segmenter_ = self._choose_segmenter().fit(self._read_recordings(X), _read_labels(y, X.index))
+            if getattr(self, "init", None) is not None:
+                self.init = forget_start(self.init)
             self.channels_ = Channels(X.shape[1], _get_channel_names(X), type(self).__name__)
         self.classes_ = self.segmenter_.classes_
         return self
