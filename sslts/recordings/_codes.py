@@ -6,6 +6,8 @@ recordings at once, and `find_code` at all values of the few that remain.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,28 +46,26 @@ def pick_samples(values: np.ndarray) -> np.ndarray:
 
 
 def pick_suspects(low: np.ndarray, high: np.ndarray, samples: np.ndarray, length: Any) -> np.ndarray:
-    """Return whether channels may hold a code: their range is large for the spread of their samples.
+    """Return whether channels may hold a code, judging by minimum and maximum (...) and samples (..., m).
 
-    Minimum and maximum are (...), samples (..., m); NaN stands for no sample. ``length`` is the number of samples of
-    the recordings. The spread is the smaller one of quartiles and standard deviation.
+    The range of a suspect is large for the spread of the samples near their median, and few distinct values lie between
+    them and the extremes. NaN stands for no sample. ``length`` is the number of samples of the recordings.
     """
-    low, high = low.astype(np.float64), high.astype(np.float64)
-    wide = (high > low) & (length >= _SHORTEST)
+    low, high = low.astype(np.float64)[..., None], high.astype(np.float64)[..., None]
+    wide = ((high > low) & (np.asarray(length)[..., None] >= _SHORTEST))[..., 0]
     if not wide.any():
         return wide
-    inner = np.sort(samples, axis=-1).astype(np.float64)
-    nothing = np.isnan(inner)
-    m = (~nothing).sum(-1, keepdims=True)
-    lower, upper = (np.take_along_axis(inner, k * m // 4, axis=-1)[..., 0] for k in (1, 3))
-    quartiles = upper - lower
-    extreme = (inner == low[..., None]) | (inner == high[..., None]) | nothing
-    with np.errstate(all="ignore"):  # infinite values are refused elsewhere
-        known = np.maximum((~extreme).sum(-1), 1)
-        center = np.where(extreme, 0, inner).sum(-1) / known
-        spread = np.sqrt(np.where(extreme, 0, (inner - center[..., None]) ** 2).sum(-1) / known)
-        quartiles = np.where(quartiles > 0, quartiles, spread)
-        narrow = _FAR / 2 * np.minimum(spread, quartiles)
-        return wide & ~(high - low <= narrow)
+    inner = samples.astype(np.float64)
+    inner = np.sort(np.where((inner == low) | (inner == high), np.nan, inner), axis=-1)  # NaN is last
+    median = np.take_along_axis(inner, np.isfinite(inner).sum(-1, keepdims=True) // 2, axis=-1)
+    with np.errstate(all="ignore"):  # infinite values are refused elsewhere; NaN makes a suspect
+        moved = np.abs(inner - median)
+        near = moved <= (high - low) / 10
+        between = ((moved > (high - low) / 10)[..., 1:] & (np.diff(inner, axis=-1) > 0)).sum(-1)
+        n = near.sum(-1)
+        center = np.where(near, inner, 0).sum(-1) / n
+        squares = np.where(near, inner - center[..., None], 0) ** 2
+        return wide & (between <= 2 * _MOST) & ~((high - low)[..., 0] <= _FAR / 2 * np.sqrt(squares.sum(-1) / n))
 
 
 def find_code(x: np.ndarray, first: int = 0) -> Code | None:
@@ -121,34 +121,46 @@ class CodeWatch:
 def _search_channel(x: np.ndarray, channel: int, first: int) -> Code | None:
     """Return the farthest code in one channel (t,).
 
-    The values that are far from the center in quartiles are sorted; codes are the last few distinct values beyond the
-    largest gap, if this gap is many standard deviations of all values that are no codes.
+    The few greatest and least distinct values that are far from the center are tried as codes, as many as possible:
+    the gap between them and the other values must be many standard deviations of the other values.
     """
     some = pick_samples(x)
     inner = some[(some != x.min()) & (some != x.max())]
     inner = inner if len(inner) else some
     center = float(np.median(inner))
     spread = min(float(np.subtract(*np.percentile(inner, [75, 25]))), float(inner.std()))
-    far = np.abs(x - center) > _FAR / 2 * spread
-    near = x[~far]
-    if not len(near):
+    far = x[np.abs(x - center) > _FAR / 2 * spread]
+    above, below = _peel(far[far > center], np.max, np.less), _peel(far[far < center], np.min, np.greater)
+    where = {value: x == value for value in (*above, *below)}
+    base = x[~np.any(list(where.values()), axis=0)].astype(np.float64) if where else x
+    if not where or not len(base):
         return None
-    sides: list[tuple[float, list[float]]] = []  # gap and the values beyond it
-    for side, edge, values in (
-        (1, float(near.max()), x[far & (x > center)]),
-        (-1, float(near.min()), x[far & (x < center)]),
-    ):
-        steps = np.unique(np.append(side * values.astype(np.float64), side * edge))[-_MOST - 1 :]
-        if len(steps) > 1:
-            at = int(np.diff(steps).argmax()) + 1
-            sides.append((float(steps[at] - steps[at - 1]), (side * steps[at:]).tolist()))
-    sides.sort(reverse=True)
-    for chosen in (sides, sides[:1], sides[1:]):
-        codes = [code for _, values in chosen for code in values]
-        others = x[~np.isin(x, codes)].astype(np.float64)
-        spread = float(others.std()) if len(others) > 1 else 0.0
-        if codes and min(gap for gap, _ in chosen) > _FAR * spread > 0:
-            value = max(codes, key=lambda code: abs(code - center))
-            where = np.flatnonzero(x == value)
-            return Code(value, channel, first + int(where[0]), len(where), chosen[0][0] / spread)
+    counts = {value: int(found.sum()) for value, found in where.items()}
+    moments = len(base), float(base.mean()), float(base.var())
+    highs, lows = [*above, float(base.max())], [*below, float(base.min())]
+    for n_highs, n_lows in sorted(np.ndindex(len(highs), len(lows)), key=sum, reverse=True):
+        gaps = [highs[n_highs - 1] - highs[n_highs]] * (n_highs > 0) + [lows[n_lows] - lows[n_lows - 1]] * (n_lows > 0)
+        spread = _add_values(*moments, {value: counts[value] for value in (*highs[n_highs:-1], *lows[n_lows:-1])})
+        if gaps and min(gaps) > _FAR * spread > 0:
+            value = max((*highs[:n_highs], *lows[:n_lows]), key=lambda code: abs(code - center))
+            return Code(value, channel, first + int(where[value].argmax()), counts[value], min(gaps) / spread)
     return None
+
+
+def _peel(values: np.ndarray, extreme: Callable[..., Any], inside: Callable[..., Any]) -> list[float]:
+    """Return the few most extreme distinct values, the most extreme first."""
+    found: list[float] = []
+    while len(values) and len(found) < _MOST:
+        found.append(float(extreme(values)))
+        values = values[inside(values, found[-1])]
+    return found
+
+
+def _add_values(n: int, mean: float, variance: float, more: Mapping[float, int]) -> float:
+    """Return the standard deviation of values with these moments and of further values, given with their counts."""
+    total, center = n, mean
+    for value, count in more.items():
+        total, moved = total + count, value - center
+        center += moved * count / total
+        variance = variance * (1 - count / total) + moved**2 * (count / total) * (1 - count / total)
+    return math.sqrt(variance)
