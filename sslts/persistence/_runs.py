@@ -121,7 +121,7 @@ def check_callback(net: SegmentationNet, name: str, callback: Any, found: Mappin
         state, own = found["lr_scheduler_"], callback.lr_scheduler_.state_dict()
         both = _NEEDED | (set(state) & set(own))  # another version of torch keeps other details
         same = all(_is_like(state[key], own[key], equal=key not in _MOVING) for key in both)
-        methods = any(hasattr(type(callback.lr_scheduler_), key) for key in state)
+        methods = any(callable(getattr(type(callback.lr_scheduler_), key, None)) for key in state)
         if not same or methods or state["last_epoch"] != net.step_ or not is_count(found["batch_idx_"]):
             raise ValueError("its schedule is not that of this run")
 
