@@ -9,6 +9,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from sslts._text import clean_text
+
 LONGEST_NAME = 230  # bytes; file systems allow 255, and a suffix is added
 
 
@@ -21,12 +23,13 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     place = Path(os.path.realpath(path))
     if not place.parent.is_dir():
         raise FileNotFoundError(
-            f"{place.parent} is not a folder, so {place.name} can't be written there; create the folder first."
+            f"{clean_text(place.parent)} is not a folder, so {clean_text(place.name)} can't be written there; create "
+            "the folder first."
         )
     if place.is_dir():
-        raise IsADirectoryError(f"{place} is a folder; give the path of a file in it.")
+        raise IsADirectoryError(f"{clean_text(place)} is a folder; give the path of a file in it.")
     if place.exists() and not place.is_file():
-        raise OSError(f"{place} is not a regular file and would be replaced by one; give another path.")
+        raise OSError(f"{clean_text(place)} is not a regular file and would be replaced by one; give another path.")
     return place
 
 
