@@ -11,6 +11,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from sslts._text import clean_text
+
 try:
     import fcntl
 except ImportError:  # Windows, where a file that a process holds open can't be removed
@@ -39,12 +41,13 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     place = Path(os.path.realpath(given))
     if not place.parent.is_dir():
         raise FileNotFoundError(
-            f"{place.parent} is not a folder, so {place.name} can't be written there; create the folder first."
+            f"{clean_text(place.parent)} is not a folder, so {clean_text(place.name)} can't be written there; create "
+            "the folder first."
         )
     if place.is_dir():
-        raise IsADirectoryError(f"{place} is a folder; give the path of a file in it.")
+        raise IsADirectoryError(f"{clean_text(place)} is a folder; give the path of a file in it.")
     if place.exists() and not place.is_file():
-        raise OSError(f"{place} is not a regular file and would be replaced by one; give another path.")
+        raise OSError(f"{clean_text(place)} is not a regular file and would be replaced by one; give another path.")
     return place
 
 

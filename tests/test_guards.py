@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,7 +28,7 @@ from sslts.calibration import calibrate_counts
 from sslts.datasets import make_recordings
 from sslts.metrics import bootstrap_interval, mean_iou, mean_iou_scorer, segment_f1
 from sslts.model_selection import LabeledKFold, compare_decoders, mask_labels
-from sslts.plotting import CountDisplay, SegmentationDisplay
+from sslts.plotting import CountDisplay, DurationDisplay, SegmentationDisplay, TrainingHistoryDisplay
 from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
 from sslts.report import write_report
 from sslts.segments import labels_to_segments
@@ -115,7 +116,14 @@ def as_series(values, index):
 
 CLOCK = pd.date_range("2026-01-01", periods=T, freq="10ms")  # 100 samples a second
 TORN = pd.date_range("2026-01-01", periods=T + 50, freq="10ms").delete(range(40, 90))
-FITTED_ON = {"arrays": X, "two channels": X2, "frames": as_frames(X2), "clock": as_series(X, CLOCK)}
+ODD = ("$\\foo$", "\x1b[31m_a\n")  # names of channels
+FITTED_ON = {
+    "arrays": X,
+    "two channels": X2,
+    "frames": as_frames(X2),
+    "clock": as_series(X, CLOCK),
+    "odd frames": as_frames(X2, ODD),
+}
 
 
 @pytest.fixture(scope="module")
@@ -404,6 +412,18 @@ GUARDS = {
         | at(("stream", "detector's fit", "detector's predict"), Absent("one recording is passed"))
         | at(TABLES, Absent("an empty table is the table of no recording")),
     ),
+    "channels with odd names": Guard(
+        lambda: (as_frames(X2, ODD), Y),
+        Works("names are shown as they are written"),
+        SIGNAL,
+        fitted="odd frames",
+    ),
+    "channels with odd names in another order": Guard(
+        lambda: (as_frames(X2[:, ::-1], ODD[::-1]), Y),
+        Raises(ValueError, r"channels \['\\x1b\[31m_a\\n', '\$\\\\foo\$'\], .*pass them in the same order"),
+        SIGNAL | at(FITS, FIRST_FIT) | {"stream": NO_NAMES},
+        fitted="odd frames",
+    ),
     "NaN in labels": Guard(
         lambda: (X, spoil(Y, np.nan)),
         Raises(ValueError, r"\[0\].* holds nan at sample 17, a missing or masked value"),
@@ -609,8 +629,101 @@ def test_a_guard_holds_at_every_entry_point(guard, entry, models, tmp_path):
 def test_no_exception_names_an_entry_point_that_is_gone():
     for name, guard in GUARDS.items():
         assert set(guard.at) <= set(ENTRY_POINTS), name
+    for name, guard in NAME_GUARDS.items():
+        assert set(guard.at) <= set(NAME_ENTRY_POINTS), name
 
 
 def test_every_exception_says_why():
-    reasons = [one.why for guard in GUARDS.values() for one in guard.at.values() if isinstance(one, Works | Absent)]
+    guards = [*GUARDS.values(), *NAME_GUARDS.values()]
+    reasons = [one.why for guard in guards for one in guard.at.values() if isinstance(one, Works | Absent)]
     assert all(len(why) > 10 for why in reasons)
+
+
+# --- names of classes ----------------------------------------------------------------------------------------------
+
+NAME_ENTRY_POINTS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "report": lambda model, names, folder: write_report(model, X, Y, folder / "r.html", names=names, n_worst=1),
+    "count display": lambda model, names, folder: CountDisplay.from_estimator(model, X, Y, names=names),
+    "count display of labels": lambda model, names, folder: CountDisplay.from_predictions(Y, Y, names=names),
+    "duration display": lambda model, names, folder: DurationDisplay.from_estimator(model, X, Y, names=names),
+    "duration display of labels": lambda model, names, folder: DurationDisplay.from_predictions(Y, Y, names=names),
+    "segmentation display": lambda model, names, folder: SegmentationDisplay.from_estimator(model, X, Y, names=names),
+    "segmentation display of labels": lambda model, names, folder: SegmentationDisplay.from_predictions(
+        X[0], y_true=Y[0], names=names
+    ),
+    "history display": lambda model, names, folder: TrainingHistoryDisplay.from_estimator(model, names=names),
+}
+OF_LABELS = [name for name in NAME_ENTRY_POINTS if name.endswith("of labels")]
+OTHERS_EXIST = at(OF_LABELS, Works("other recordings may have the class"))
+
+
+@dataclass(frozen=True)
+class NameGuard:
+    """Hostile names of the classes 0 and 1, and what is expected."""
+
+    names: Any
+    default: Expected
+    at: Mapping[str, Expected] = field(default_factory=dict)
+
+
+SAME = Raises(ValueError, "both class 0 and class 1 as .*; give each class a name of its own")
+NO_TEXT = Raises(ValueError, "names has .* for class 1; give a text that is not empty")
+SHOWN = Works("names are shown on one line, with escapes and without a middle")
+
+NAME_GUARDS = {
+    "one name for two classes": NameGuard({0: "wave", 1: "wave"}, SAME),
+    "names that look the same": NameGuard({0: "caf\xe9", 1: "cafe\u0301"}, SAME),
+    "names that differ in white space": NameGuard({0: "a wave", 1: "a\n wave "}, SAME),
+    "long names that differ in the middle": NameGuard({0: 99 * "a" + "b" + 99 * "a", 1: 199 * "a"}, SAME),
+    "the number of a class without a name": NameGuard(
+        {1: "0"},
+        SAME,
+        at(("duration display", "duration display of labels"), Absent("the background has no segments"))
+        | at(("count display", "count display of labels"), Absent("the background is not counted"))
+        | {"report": Works("the report shows it as class 0")}
+        | {"history display": Absent("this training has no pseudo-labels, so it shows no class")},
+    ),
+    "the report's name of a class without a name": NameGuard(
+        {1: "class 0"}, Works("the other class is shown as 0, or not at all"), {"report": SAME}
+    ),
+    "a class that does not exist": NameGuard({7: "wave"}, Raises(ValueError, "the key 7, which is not"), OTHERS_EXIST),
+    "a key that is text": NameGuard({"wave": 1}, Raises(ValueError, "names has the key 'wave', which is not")),
+    "a key that is a float": NameGuard({1.0: "wave"}, Raises(ValueError, "names has the key 1.0, which is not")),
+    "a list": NameGuard(["rest", "wave"], Raises(ValueError, 'names is a list; give {class: "name"}')),
+    "a Series": NameGuard(pd.Series(["rest"]), Raises(ValueError, 'names is a Series; give {class: "name"}')),
+    "a number as name": NameGuard({1: 5}, NO_TEXT),
+    "None as name": NameGuard({1: None}, NO_TEXT),
+    "bytes as name": NameGuard({1: b"wave"}, NO_TEXT),
+    "an empty name": NameGuard({1: ""}, NO_TEXT),
+    "a name of white space": NameGuard({1: " \n"}, NO_TEXT),
+    "a key of NumPy": NameGuard({np.int8(1): "wave"}, Works("it is an integer")),
+    "bad mathematics": NameGuard({1: "$\\foo$"}, SHOWN),
+    "two dollars": NameGuard({1: "$5 and $6"}, SHOWN),
+    "an underscore": NameGuard({1: "_wave"}, SHOWN),
+    "a surrogate": NameGuard({1: "a\ud800"}, SHOWN),
+    "control characters": NameGuard({1: "\x00\x1b[31m"}, SHOWN),
+    "line breaks": NameGuard({1: "a\r\nb\u2028c"}, SHOWN),
+    "marks of direction": NameGuard({1: "\u202eevaw"}, SHOWN),
+    "a page": NameGuard({1: "<script>alert('&quot;')</script>]]>-->"}, SHOWN),
+    "a long name": NameGuard({1: 10_000 * "wave "}, SHOWN),
+}
+
+
+@pytest.mark.parametrize("entry", NAME_ENTRY_POINTS)
+@pytest.mark.parametrize("guard", NAME_GUARDS)
+@pytest.mark.filterwarnings("ignore")
+def test_a_guard_of_names_holds_at_every_entry_point(guard, entry, models, tmp_path):
+    case = NAME_GUARDS[guard]
+    expected = case.at.get(entry, case.default)
+    if isinstance(expected, Absent):
+        assert expected.why
+        return
+    expected.check(lambda: NAME_ENTRY_POINTS[entry](models["arrays"][0], case.names, tmp_path))
+    if isinstance(expected, Raises):
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")

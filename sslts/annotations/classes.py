@@ -13,7 +13,7 @@ from sslts._text import clean_text
 from sslts.annotations.runs import LabelRuns
 
 _MAX_CLASSES = 1000
-_LONGEST_NAME = 60  # characters that are shown
+_LONGEST_NAME = 48  # characters that are shown
 
 
 def find_classes(values: np.ndarray) -> np.ndarray:
@@ -162,7 +162,7 @@ def check_names(names: Mapping[int, str] | None, classes: Any = None) -> None:
 
 
 def name_classes(names: Mapping[int, str] | None, classes: Any, default: str = "{}") -> dict[int, str]:
-    r"""Return the name under which pictures and tables show each class, on one line and at most 60 characters wide.
+    r"""Return the name under which pictures and tables show each class, on one line and at most 48 characters wide.
 
     ``default`` formats a class without a name. See `check_names` for the names.
 

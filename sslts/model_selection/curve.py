@@ -18,6 +18,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
 from sslts._fingerprints import describe_estimator, describe_scoring, fingerprint
+from sslts._text import clean_text
 from sslts._wrapping import check_completed
 from sslts.annotations import check_same_rows, read_into_memory, read_labels
 from sslts.model_selection._curve_file import COLUMNS, KEY, CurveFile
@@ -90,8 +91,9 @@ def label_efficiency_curve(
     Raises
     ------
     ValueError
-        If there are fewer labeled or unlabeled recordings than asked for, a split lacks a class, `scoring` is not a
-        scorer, or `file` belongs to another study. Raised before the first fit; nothing is written.
+        If there are fewer labeled or unlabeled recordings than asked for, a split lacks a class, a name in `estimators`
+        is unusable, `scoring` is not a scorer, or `file` belongs to another study. Raised before the first fit; nothing
+        is written.
     OSError
         If the folder of `file` is missing, or `file` is a folder. Raised before the first fit.
     KeyboardInterrupt
@@ -119,6 +121,7 @@ def label_efficiency_curve(
         raise ValueError(
             f"random_state={random_state!r} with a file: pass an int, so that a resumed run draws the same splits."
         )
+    _check_estimator_names(named, file)
     _check_scoring(named, scoring)
     scored_by = describe_scoring(scoring)
     if file is not None and "<lambda>" in scored_by:
@@ -158,9 +161,20 @@ def label_efficiency_curve(
     for row in finished:
         curve_file.add(row)
         if verbose:
-            print(", ".join(f"{name} {row[name]}" for name in KEY), f"{row['score']:.4f}", flush=True)  # noqa: T201
+            print(", ".join(f"{name} {clean_text(row[name])}" for name in KEY), f"{row['score']:.4f}", flush=True)  # noqa: T201
     rows = [curve_file.find(key) for key, *_ in wanted]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _check_estimator_names(estimators: dict[Any, Any], file: Any) -> None:
+    """Raise ValueError if a table or the file could not hold the name of an estimator."""
+    for name in estimators:
+        if file is not None and not isinstance(name, str):
+            raise ValueError(f"estimators has the name {name!r} with a file; give a text.")
+        if isinstance(name, str) and any("\ud800" <= character <= "\udfff" for character in name):
+            raise ValueError(
+                f"estimators has the name {name!r}, whose surrogates a table can't hold; give another name."
+            )
 
 
 def _check_scoring(estimators: dict[str, Any], scoring: Any) -> None:

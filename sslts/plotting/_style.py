@@ -80,7 +80,7 @@ def choose_columns(labels: Sequence[str], most: int, width: int) -> int:
 def check_names_of(segmenter: Any, y: Any, names: Any) -> None:
     """Raise ValueError if ``names`` are not those of classes that the segmenter knows or that occur in ``y``."""
     known = getattr(segmenter, "classes_", None)
-    if not names or known is None:
+    if names is None or known is None:
         return check_names(names)
     found = [] if y is None else [np.unique(labels) for labels in read_labels(y)]
     classes = np.unique(np.concatenate([np.asarray(known, dtype=np.int64), *found]))

@@ -140,12 +140,13 @@ class TrainingHistoryDisplay:
         return self
 
     def _draw_losses(self, ax: Any, table: pd.DataFrame) -> None:
+        lines = []
         for name, color in (("loss", "#333333"), ("labeled_loss", "#1f77b4"), ("unlabeled_loss", "#d62728")):
             if name in table and (table[name] > 0).any():
-                ax.plot(table["step"], table[name].where(table[name] > 0), color=color, label=name)
+                lines += ax.plot(table["step"], table[name].where(table[name] > 0), color=color, label=name)
         ax.set_yscale("log")
         ax.set_ylabel("loss")
-        ax.legend(frameon=False, fontsize="small")
+        add_legend(ax, lines, [line.get_label() for line in lines])
 
     def _draw_shares(self, ax: Any, table: pd.DataFrame, shares: dict[str, int], names: dict[int, str]) -> None:
         colors = color_classes(np.array(list(shares.values())), self.background)

@@ -143,12 +143,13 @@ class SegmentationDisplay:
         n = len(recordings)
         if not -n <= recording < n:
             raise ValueError(f"recording={recording!r} is not in X; give a number from 0 to {n - 1}.")
-        truth = None if y is None else _read_labels_of_recording(y, recording % n, recordings)
-        check_names_of(segmenter, None if truth is None else [truth], names)
+        if names is not None:
+            known = None if y is None else [_read_labels_of_recording(y, recording % n, recordings)]
+            check_names_of(segmenter, known, names)
         labels, probas = predict_both(segmenter, recordings.list_items([recording % n]))
         return cls.from_predictions(
             recordings.get(recording % n),
-            y_true=truth,
+            y_true=None if y is None else _read_labels_of_recording(y, recording % n, recordings),
             y_pred=labels[0],
             proba=probas[0],
             classes=segmenter.classes_,
@@ -279,16 +280,16 @@ class SegmentationDisplay:
 
     def _draw_signal(self, ax: Any, channels: list[str]) -> None:
         rate = check_sampling_rate(self.sampling_rate)
-        low, high = np.nanpercentile(self.x, [0.5, 99.5], axis=1)
-        spreads = np.nan_to_num(high - low)
+        finite = [channel[np.isfinite(channel)] for channel in self.x]
+        spreads = np.array([np.ptp(np.percentile(x, [0.5, 99.5])) if x.size else 0.0 for x in finite])
         rescale = spreads.max() > _MAX_RATIO * spreads[spreads > 0].min(initial=np.inf)  # units differ
         scales = np.where(spreads > 0, spreads, 1.0) if rescale else np.ones(len(spreads))
         step = 1.1 if rescale else 1.1 * spreads.max() or 1.0
         levels = []
         for c, channel in enumerate(self.x):
-            at, values = thin_curve(channel)
+            at, values = thin_curve(np.where(np.isfinite(channel), channel, np.nan))
             level = -c * step if len(self.x) > 1 else 0.0
-            center = float(np.nanmedian(channel)) if len(self.x) > 1 else 0.0
+            center = float(np.median(finite[c])) if len(self.x) > 1 and finite[c].size else 0.0
             ax.plot((at + self.start) / rate, (values - center) / scales[c] + level, color="#333333", lw=0.7)
             levels.append(level)
         if len(self.x) > 1:

@@ -11,6 +11,7 @@ from typing import Any
 _INK = "#010203"  # replaced by the text color of the page, light or dark
 _INKS = re.compile(rf"{_INK}|#333333|#000000")
 _TAG = re.compile(r"<[^>]*>")  # attributes hold no ">": it is escaped
+_RARE = re.compile("[\u0590-\u1fff\u2c00-\U0010ffff]")  # Matplotlib's font may lack it, the browser's has it
 _LOCK = threading.Lock()  # threads share Matplotlib's parser of mathematics, which sets powers of ten on an axis
 
 
@@ -44,6 +45,7 @@ def _rename(svg: str, names: dict[str, str]) -> str:
 
 def _draw(figure: Any) -> str:
     """Return a figure as an SVG file."""
+    from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.backends.backend_svg import RendererSVG
 
     class TextRenderer(RendererSVG):
@@ -53,11 +55,22 @@ def _draw(figure: Any) -> str:
             draw = getattr(self, "_draw_text_as_text", super().draw_text)
             draw(*args, **options)
 
+        def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> Any:
+            """Measure text, without a warning of glyphs that the browser will draw."""
+            return super().get_text_width_height_descent(s if ismath else _RARE.sub("W", s), prop, ismath)
+
+    class Canvas(FigureCanvasBase):
+        """A canvas that lets the layout measure text with the renderer that draws it."""
+
+        def get_renderer(self) -> Any:
+            return renderer
+
     _color_text(figure)
     figure.set_dpi(72)  # of SVG
     width, height = 72 * figure.get_size_inches()
     file = io.StringIO()
     renderer = TextRenderer(width, height, file, metadata={"Date": None})
+    Canvas(figure)
     figure.draw(renderer)
     renderer.finalize()
     return file.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def write_report(
         If the folder of `path` does not exist, or `path` is a folder.
     ValueError
         If fewer than two recordings are labeled, `groups` differs from `X` in length, a key of `names` is not a class,
-        or two classes have one name.
+        two classes have one name, or `n_worst` is not an int of 0 or more.
     TypeError
         If `title` is not text.
 
@@ -102,6 +103,8 @@ def write_report(
     place = check_place(path)
     if not isinstance(title, str):
         raise TypeError(f"title is a {type(title).__name__}; give a text.")
+    if not isinstance(n_worst, Integral) or n_worst < 0:
+        raise ValueError(f"n_worst={n_worst!r}; give an int of 0 or more.")
     recordings = as_recordings(X)
     truth = as_labels(y, recordings)
     named = _name_classes(segmenter, truth, names)
@@ -245,10 +248,10 @@ def _show_counts_and_lengths(segmenter: Any, truth: list[Any], predicted: list[A
     background, rate = find_attribute(segmenter, "background", 0), find_attribute(segmenter, "sampling_rate")
     unit = "s" if rate else "samples"
     rows: dict[str, dict[str, float]] = {}
-    for k in segmenter.classes_[segmenter.classes_ != background]:
+    for k in (k for k in names if k != background):
         isolated = [[isolate_class(labels, k) for labels in side] for side in (truth, predicted)]
         counts = metrics.count_error(*isolated, background=0)
-        rows[names[int(k)]] = {
+        rows[names[k]] = {
             "count error": counts.mae,
             "count bias": counts.bias,
             "exact counts": counts.exact,

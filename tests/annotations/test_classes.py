@@ -5,7 +5,14 @@ import warnings
 import numpy as np
 import pytest
 
-from sslts.annotations import LabelRuns, find_classes, share_classes, warn_of_lost_background, weigh_classes
+from sslts.annotations import (
+    LabelRuns,
+    find_classes,
+    name_classes,
+    share_classes,
+    warn_of_lost_background,
+    weigh_classes,
+)
 
 LABELS = LabelRuns.from_labels([np.array([9, 9, -1, 2]), np.array([-1, -1])])
 
@@ -56,3 +63,14 @@ def test_segments_without_labels_around_them_are_warned_of(labels, background, w
         warnings.simplefilter("always")
         warn_of_lost_background(runs, find_classes(runs.value), background)
     assert [("around each labeled segment are unlabeled" in str(one.message)) for one in caught] == [True] * warns
+
+
+def test_names_are_shown_on_one_line():
+    names = {np.int64(1): "a\nb\x00", 7: "$x$"}
+    assert name_classes(names, [0, 1, 7, 9], "class {}") == {0: "class 0", 1: "a b\\x00", 7: "$x$", 9: "class 9"}
+
+
+def test_a_name_that_another_class_has_without_a_name_is_refused():
+    with pytest.raises(ValueError, match="both class 1 and class 2 as 'class 2'; give each class a name of its own"):
+        name_classes({1: "class 2"}, [0, 1, 2], "class {}")
+    assert name_classes({1: "class 2", 2: "class 1"}, [1, 2], "class {}") == {1: "class 2", 2: "class 1"}

@@ -423,3 +423,20 @@ def test_a_lazy_array_without_dtype_has_a_fingerprint():
 
     one, other = np.arange(6.0).reshape(2, 3), np.arange(1.0, 7.0).reshape(2, 3)
     assert fingerprint(Table(one)) == fingerprint(Table(one.copy())) != fingerprint(Table(other))
+
+
+def test_names_that_a_table_or_a_file_can_not_hold_are_refused_before_the_first_fit(tmp_path):
+    options = {"n_labeled": [1], "cv": 2, "random_state": 0}
+    Spy.seen = []
+    for name, file in (("a\ud800", None), (1.0, tmp_path / "curve.json"), (("a", 1), tmp_path / "curve.json")):
+        with pytest.raises(ValueError, match="estimators has the name .*; give a"):
+            label_efficiency_curve({name: Spy()}, X, Y, file=file, **options)
+    assert not Spy.seen
+    assert not list(tmp_path.iterdir())
+    assert set(label_efficiency_curve({1.0: Spy(), 2.0: Spy()}, X, Y, **options)["estimator"]) == {1.0, 2.0}
+
+
+def test_a_line_of_progress_has_no_control_characters(capsys):
+    label_efficiency_curve({"\x1b[31mred\n": Spy()}, X, Y, n_labeled=[1], cv=2, random_state=0, verbose=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(",")[0] for line in lines] == 2 * ["estimator \\x1b[31mred"]

@@ -1,7 +1,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
+from small import TINY
 
+from sslts import FixMatchSegmenter
 from sslts.plotting import SegmentationDisplay
 from sslts.plotting._style import POINTS
 
@@ -26,6 +29,40 @@ class TestSegmentationDisplay:
         SegmentationDisplay.from_predictions(X[0], y_true=y[0] * 0, names={0: "rest", 7: "cycle"})
         with pytest.raises(ValueError, match="names has the key 'cycle', which is not an integer; give {class: "):
             SegmentationDisplay.from_predictions(X[0], y_true=y[0], names={"cycle": 1})
+
+    def test_channels_have_the_names_of_the_frame(self, draw):
+        x = np.random.default_rng(0).normal(size=(2, 50))
+        frame = pd.DataFrame(x.T, columns=["$a$ $b$", "_c" + 50 * "d"])
+        shown = ["$a$ $b$", "_c" + 9 * "d" + "…" + 12 * "d"]
+        for given in (frame, frame.T):
+            display = draw(SegmentationDisplay.from_predictions(given, y_true=np.zeros(50, dtype=int)))
+            assert [text.get_text() for text in display.ax_.get_yticklabels()] == shown
+            np.testing.assert_array_equal(display.x, x)
+        assert draw(SegmentationDisplay.from_predictions(frame[["$a$ $b$"]])).ax_.get_ylabel() == "$a$ $b$"
+        numbered = draw(SegmentationDisplay.from_predictions(x))
+        assert [text.get_text() for text in numbered.ax_.get_yticklabels()] == ["0", "1"]
+        with pytest.raises(ValueError, match="channel_names has 1 names, x has 2 channels; give one for each"):
+            SegmentationDisplay.from_predictions(x, channel_names=["a"])
+
+    def test_from_estimator_names_the_channels(self, fitted, draw):
+        _, X, y = fitted
+        frames = [pd.DataFrame({"acc": x, "gyro": -x}) for x in X]
+        segmenter = FixMatchSegmenter(max_steps=2, network=TINY, random_state=0).fit(frames, y)
+        display = draw(SegmentationDisplay.from_estimator(segmenter, frames))
+        assert [text.get_text() for text in display.ax_.get_yticklabels()] == ["acc", "gyro"]
+
+    def test_values_that_are_not_finite_are_left_out(self, draw):
+        x = np.stack([np.sin(np.arange(50.0)), np.full(50, np.nan)])
+        x[0, 3:9] = np.inf
+        assert np.isfinite(draw(SegmentationDisplay.from_predictions(x)).ax_.get_ylim()).all()
+
+    def test_a_class_of_the_labels_alone_is_in_the_legend(self, draw):
+        display = draw(SegmentationDisplay.from_predictions(np.zeros(3), y_true=[0, 1, 9], classes=[0, 1]))
+        assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["0", "1", "9"]
+
+    def test_a_class_that_is_called_unlabeled(self, draw):
+        display = draw(SegmentationDisplay.from_predictions(np.zeros(3), y_true=[0, 1, -1], names={1: "unlabeled"}))
+        assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["0", "unlabeled", "-1"]
 
     @pytest.mark.parametrize(("factor", "label"), [(1000, "channel, each scaled"), (3, "channel")])
     def test_channels_of_different_units_are_rescaled(self, factor, label, draw):

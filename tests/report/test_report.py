@@ -4,7 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from xml.etree import ElementTree
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,9 +18,9 @@ from small import TINY
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, metrics
 from sslts.datasets import make_recordings
-from sslts.decoding import DurationViterbi
+from sslts.decoding import Argmax, DurationViterbi
 from sslts.networks import UNet
-from sslts.preprocessing import RecordingStandardizer
+from sslts.preprocessing import FillGaps, RecordingStandardizer
 from sslts.report import write_report
 from sslts.report.report import _N_RUNS, _find_worst_stretch
 
@@ -48,7 +53,7 @@ def written(tmp_path_factory):
 def read_figures(html):
     """Return the text of each table cell by its identifier."""
     found = re.findall(r'<td data-figure="([^"]+)">([^<]*)</td>', html)
-    return {name.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"): text for name, text in found}
+    return {unescape(name): text for name, text in found}
 
 
 def check_figures(figures, written):
@@ -124,6 +129,158 @@ def test_the_page_has_a_dark_theme_and_a_print_layout(written):
 def test_names_are_escaped(written):
     assert "&lt;P&gt; &amp; co" in written[4]
     assert "<P>" not in written[4]
+
+
+def read_pictures(html):
+    """Return the text in the pictures of a page, which must be well-formed."""
+    pictures = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)]
+    return ["".join(element.itertext()) for one in pictures for element in one.iter() if element.tag.endswith("}text")]
+
+
+ODD_NAMES = {
+    "$5 and $6": "$5 and $6",
+    "$\\foo$": "$\\foo$",
+    "\\$x$": "\\$x$",
+    "_wave": "_wave",
+    "a\ud800": "a\\ud800",
+    "\x00\x1b[31m": "\\x00\\x1b[31m",
+    "two\nlines": "two lines",
+    "\u202eevaw": "\\u202eevaw",
+    "<script>alert('1')</script>": "<script>alert('1')</script>",
+    'id="a" url(#b) #000000': 'id="a" url(#b) #000000',
+    "]]> --> &amp;": "]]> --> &amp;",
+    1000 * "x": 23 * "x" + "…" + 24 * "x",
+    "\u6ce2\u5f62": "\u6ce2\u5f62",
+}
+
+
+@pytest.mark.parametrize("first", range(0, len(ODD_NAMES), 3))
+def test_names_are_shown_as_they_are_written(written, tmp_path, first):
+    segmenter, _, X, truth, *_ = written
+    names = dict(enumerate(list(ODD_NAMES)[first : first + 3]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path = write_report(segmenter, X, truth, tmp_path / "report.html", names=names, title=names[0], n_worst=1)
+    page = path.read_text(encoding="utf-8")
+    texts = read_pictures(page)
+    for k, name in names.items():
+        shown = ODD_NAMES[name]
+        assert f"classes/{shown}/IoU" in read_figures(page)
+        assert texts.count(shown) >= 2  # the training, the recording
+        assert (k == 0) != any(text.startswith(f"{shown}: ") for text in texts)  # the counts
+    assert unescape(re.search("<h1>(.*?)</h1>", page)[1]) == ODD_NAMES[names[0]]
+
+
+def test_a_report_leaves_the_backend_and_the_settings_of_matplotlib(written, tmp_path, monkeypatch):
+    segmenter, _, X, truth, *_ = written
+    monkeypatch.setattr("matplotlib.pyplot.figure", None)
+    before = dict(mpl.rcParams)
+    write_report(segmenter, X, truth, tmp_path / "report.html", n_worst=1)
+    assert dict(mpl.rcParams) == before
+
+
+def test_reports_may_be_written_in_threads(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+
+    def write(i):
+        return write_report(segmenter, X, truth, tmp_path / f"{i}.html", n_worst=2).read_bytes()
+
+    wanted, before = write("first"), dict(mpl.rcParams)
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(write, range(3))) == 3 * [wanted]
+    assert dict(mpl.rcParams) == before
+
+
+def test_the_look_of_text_does_not_depend_on_the_settings(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    with mpl.rc_context({"text.usetex": True, "svg.fonttype": "path", "text.color": "red", "axes.labelcolor": "red"}):
+        page = write_report(segmenter, X, truth, tmp_path / "report.html", n_worst=1).read_text(encoding="utf-8")
+    assert "true count" in read_pictures(page)
+    assert "#ff0000" not in page
+
+
+def test_a_class_that_was_not_fitted_has_its_rows(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    truth = truth.copy()
+    truth[1:, 200:230] = 9
+    page = write_report(segmenter, X, truth, tmp_path / "report.html", names={9: "rare"}, n_worst=1)
+    figures = read_figures(page.read_text(encoding="utf-8"))
+    assert figures["classes/rare/IoU"] == "0.000"
+    assert float(figures["counts/rare/count bias"]) < 0
+
+
+def test_a_class_that_does_not_occur_has_its_row_of_counts(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+    truth = np.where(truth == 2, 0, truth)
+    figures = read_figures(write_report(segmenter, X, truth, tmp_path / "r.html", n_worst=1).read_text())
+    assert float(figures["counts/class 2/count bias"]) >= 0
+    assert figures["counts/class 2/length error (s)"] == "–"
+
+
+def test_recordings_of_one_class_have_a_report(written, tmp_path):
+    X = written[2]
+    y = np.zeros(X.shape, dtype=int)
+    segmenter = SupervisedSegmenter(max_steps=2, network=TINY, random_state=0).fit(X, y)
+    figures = read_figures(write_report(segmenter, X, y, tmp_path / "report.html", n_worst=1).read_text())
+    assert figures["classes/class 0/IoU"] == "1.000"
+    assert not any(name.startswith("counts/") for name in figures)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_figures_that_are_not_finite(written, tmp_path, value):
+    segmenter, _, X, truth, *_ = written
+    broken = copy.deepcopy(segmenter)
+    broken.history_.loc[:, ["loss", "labeled_loss", "unlabeled_loss", "mask_rate", "share_1"]] = value
+    piped = make_pipeline(FillGaps(), broken)
+    gaps = np.where(np.arange(X.shape[1]) < 30, value, X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        page = write_report(piped, gaps, truth, tmp_path / "report.html", n_worst=len(X)).read_text(encoding="utf-8")
+    assert len(read_pictures(page)) > 100
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"title": None}, "title is a NoneType; give a text"),
+        ({"title": b"report"}, "title is a bytes; give a text"),
+        ({"n_worst": -1}, "n_worst=-1; give an int of 0 or more"),
+        ({"n_worst": 1.5}, "n_worst=1.5; give an int of 0 or more"),
+        ({"names": {1: "wave", 2: "wave"}}, "both class 1 and class 2 as 'wave'"),
+        ({"names": {1: "class 2"}}, "both class 1 and class 2 as 'class 2'"),
+    ],
+)
+def test_options_are_checked_before_the_prediction(written, tmp_path, monkeypatch, options, words):
+    segmenter, _, X, truth, *_ = written
+    monkeypatch.setattr(type(segmenter), "predict_proba", None)
+    with pytest.raises((ValueError, TypeError), match=words):
+        write_report(segmenter, X, truth, tmp_path / "report.html", **options)
+
+
+def test_parameters_are_escaped(written, tmp_path):
+    segmenter, _, X, truth, *_ = written
+
+    class Odd(Argmax):
+        def __repr__(self):
+            return "<b>\x1b[31m\ud800"
+
+    odd = copy.deepcopy(segmenter).set_params(decoder=Odd())
+    with pytest.warns(UserWarning, match=re.escape("decoder <b>\\x1b[31m\\ud800, the baseline")):
+        path = write_report(odd, X, truth, tmp_path / "report.html", segmenter, n_worst=0)
+    assert path.read_text(encoding="utf-8").count("&lt;b&gt;\\x1b[31m\\ud800") == 2
+
+
+def test_a_folder_with_an_odd_name_is_named_with_escapes(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"/\\x1b\[31m is not a folder"):
+        write_report(None, None, None, tmp_path / "\x1b[31m" / "report.html")
+
+
+def test_channels_have_the_names_of_the_frame(written, tmp_path):
+    X, truth = written[2:4]
+    frames = [pd.DataFrame({"$a$ and $b$": x, "_c": -x}) for x in X]
+    segmenter = SupervisedSegmenter(max_steps=2, network=TINY, random_state=0).fit(frames, truth)
+    page = write_report(segmenter, frames, truth, tmp_path / "report.html", n_worst=1)
+    assert {"$a$ and $b$", "_c"} <= set(read_pictures(page.read_text(encoding="utf-8")))
 
 
 def test_a_failed_write_keeps_the_old_report(written, tmp_path, monkeypatch):
