@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -61,14 +62,9 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
     X = unpack(X, name)
     _check_kind(X, name)
     X = adopt(X)
-    if is_data_array(X):
-        return _from_data_array(X, name)
-    if isinstance(X, pd.DataFrame) and (isinstance(X.index, pd.MultiIndex) or _is_nested(X)):
-        return _from_panel_frame(X, name)
-    if isinstance(X, pd.Series) and X.dtype == object:
-        return replace(_from_list(list(X), name), instances=X.index)
-    if isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1):
-        return _from_list(list(X), name)
+    for is_kind, read in _KINDS.items():
+        if is_kind(X):
+            return read(X, name)
     _check_not_flat(X, name)
     recordings = _from_array(X if not isinstance(X, np.ndarray) and is_lazy(X) else _check_dense(X, name), name)
     if isinstance(X, pd.DataFrame):
@@ -161,8 +157,18 @@ def _warn_of_swapped_recordings(recordings: Recordings) -> None:
     warn(f"{recordings.name}: recording 0 is taken as {what}.{fix}")
 
 
-def _is_nested(X: pd.DataFrame) -> bool:
-    return X.size > 0 and isinstance(X.iloc[0, 0], (pd.Series, np.ndarray))
+def _is_panel_frame(X: Any) -> bool:
+    if not isinstance(X, pd.DataFrame):
+        return False
+    return isinstance(X.index, pd.MultiIndex) or (X.size > 0 and isinstance(X.iloc[0, 0], (pd.Series, np.ndarray)))
+
+
+def _is_object_series(X: Any) -> bool:
+    return isinstance(X, pd.Series) and X.dtype == object
+
+
+def _is_list(X: Any) -> bool:
+    return isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
 
 
 def _check_dense(X: Any, name: str) -> np.ndarray:
@@ -250,7 +256,12 @@ def _stack_cells(cells: np.ndarray, i: int, name: str) -> np.ndarray:
     return np.stack([read_array(cell, f"{name}: recording {i}").reshape(-1) for cell in cells])
 
 
-def _from_list(items: list[Any], name: str) -> Recordings:
+def _from_object_series(X: pd.Series, name: str) -> Recordings:
+    return replace(_from_list(list(X), name), instances=X.index)
+
+
+def _from_list(X: Any, name: str) -> Recordings:
+    items = list(X)
     if not items:
         raise ValueError(f"{name} holds no recording (0 sample(s)); pass at least one.")
     items = [adopt(item) for item in items] if any(map(find_library, items)) else items
@@ -341,3 +352,13 @@ def _as_source(item: Any, i: int, name: str) -> Any:
     if not is_real(dtype := _find_dtype(item)):
         raise ValueError(f"{name}: recording {i} has dtype {dtype}; expected real numbers.")
     return item
+
+
+# For each kind of container, the question whether an object is one, and its reader. Any other object is read as an
+# array, or refused.
+_KINDS: dict[Callable[[Any], bool], Callable[[Any, str], Recordings]] = {
+    is_data_array: _from_data_array,
+    _is_panel_frame: _from_panel_frame,
+    _is_object_series: _from_object_series,
+    _is_list: _from_list,
+}

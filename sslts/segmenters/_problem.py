@@ -198,7 +198,7 @@ def read_problem(
         classes=classes,
         statistics=statistics,
         summary=summarize_signal(statistics, recordings.lengths, n_channels=recordings.n_channels),
-        n_features=_count_features(X, recordings),
+        n_features=_count_features(recordings),
         feature_names=_get_feature_names(X) if recordings.container == "array" else None,
         background=background,
         pools={name: read_pool(given, name) for name, given in (pools or {}).items()},
@@ -234,11 +234,7 @@ def _read_pool(
     return Pool(own, labels)
 
 
-def _count_features(X: Any, recordings: Recordings) -> int:
+def _count_features(recordings: Recordings) -> int:
     """Return the number of features as scikit-learn counts them: columns of an array, else channels."""
-    if recordings.container != "array":
-        return recordings.n_channels
-    if isinstance(X, Recordings):
-        return recordings.n_channels if np.ndim(recordings.sources[0]) == 2 else int(recordings.lengths[0])
-    shape = getattr(X, "shape", None) or np.shape(X)
-    return int(shape[1])
+    flat = recordings.container == "array" and len(recordings.sources[0].shape) == 1
+    return int(recordings.lengths[0]) if flat else recordings.n_channels
