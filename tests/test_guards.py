@@ -554,7 +554,7 @@ GUARDS = {
     ),
     "labels in a dictionary": Guard(
         lambda: (X, dict(enumerate(Y))),
-        Raises(ValueError, r"(y|y_true) is a dictionary; .*list\((y|y_true)\.values\(\)\)"),
+        Raises(ValueError, r"(y|y_true|labels) is a dictionary; .*list\((y|y_true|labels)\.values\(\)\)"),
         LABEL | {"detector's fit": ONE_ITEM},
     ),
     "one label for each epoch": Guard(
@@ -562,6 +562,7 @@ GUARDS = {
         Raises(ValueError, "epoch of m samples, pass np.pad"),
         LABEL
         | at(("splitter", "mask_labels"), NO_SIGNALS)
+        | at(TABLES, NO_PARTNER)
         | {"detector's fit": Raises(ValueError, "epoch of m samples, pass np.pad")},
     ),
     "rows of labels in another order": Guard(

@@ -42,7 +42,9 @@ often = settings(max_examples=120, suppress_health_check=[HealthCheck.filter_too
 
 
 def as_bits(results):
-    return np.stack([np.asarray(one) for one in results])
+    """Return results as one array; a table of recordings keeps its container."""
+    rows = results.to_numpy() if isinstance(results, pd.DataFrame) else results
+    return np.stack([np.asarray(one) for one in rows])
 
 
 @pytest.fixture(scope="module")

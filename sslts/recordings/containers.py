@@ -300,13 +300,10 @@ class _Item(NamedTuple):
 
 def _describe_item(item: Any, place: str) -> _Item:
     if isinstance(item, pd.DataFrame):  # sktime's df-list has shape (T, C)
-        clocks = [column for column, dtype in item.dtypes.items() if getattr(dtype, "kind", "") in "mM"]
-        if clocks and len(clocks) < item.shape[1]:
-            raise TypeError(
-                f"{place} has the column {clocks[0]!r} of times; expected real numbers. Make it the index: "
-                f"table.set_index({clocks[0]!r})."
-            )
-        return _Item(item.to_numpy().T, tuple(item.columns), item.index)
+        values = item.to_numpy()
+        if values.dtype == object:
+            _check_no_dates(item, place)
+        return _Item(values.T, tuple(item.columns), item.index)
     if isinstance(item, pd.Series):
         return _Item(item, None, item.index)
     if is_data_array(item):
@@ -317,6 +314,16 @@ def _describe_item(item: Any, place: str) -> _Item:
         names = None if channels is None else tuple(channels.tolist())
         return _Item(arrange(item, dimensions), names, find_coordinate(item, dimensions.time))
     return _Item(item)
+
+
+def _check_no_dates(table: pd.DataFrame, place: str) -> None:
+    """Raise TypeError if a table has a column of dates beside its signals."""
+    clocks = [column for column, dtype in table.dtypes.items() if getattr(dtype, "kind", "") in "mM"]
+    if clocks and len(clocks) < table.shape[1]:
+        raise TypeError(
+            f"{place} has the column {clocks[0]!r} of times; expected real numbers. Make it the index: "
+            f"table.set_index({clocks[0]!r})."
+        )
 
 
 def _check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] | None, who: str, other: str) -> None:

@@ -117,7 +117,8 @@ class SavableNetwork(Savable):
             self.network_, self.n_channels_, self.classes_, state["seed"], before=torch.device(self.device_)
         )
         self.device_, self.precision_ = blueprint.device, blueprint.precision
-        check_sizes(self.network_, self.n_channels_, n_classes, weights["student"])
+        with float32_default():
+            check_sizes(self.network_, self.n_channels_, n_classes, weights["student"])
         module = build_module(self.network_, self.n_channels_, n_classes, state["seed"])
         # Weights and shares are placeholders: the saved state of the criterion holds the values of the fit.
         class_weight = torch.ones(n_classes, dtype=torch.float32) if "class_weight" in weights["criterion"] else None

@@ -564,7 +564,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         generator = torch.Generator(net.device).manual_seed(0)
         criterion = copy.deepcopy(net.criterion_)  # a copy, so that its statistics stay unchanged
         with net.isolate(), torch.enable_grad():  # a criterion may need gradients, such as an adversarial one
-            _check_labeled_loss(self.labeled_loss, batch, dataset.n_classes)
+            _check_labeled_loss(self.labeled_loss, batch, dataset.n_classes, getattr(criterion, "class_weight", None))
             losses = criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
             if not isinstance(losses, Losses):
                 raise ValueError(
@@ -603,7 +603,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         return tags
 
 
-def _check_labeled_loss(labeled_loss: LabeledLoss, batch: Batch, n_classes: int) -> None:
+def _check_labeled_loss(labeled_loss: LabeledLoss, batch: Batch, n_classes: int, class_weight: Tensor | None) -> None:
     """Raise ValueError if a labeled loss of the user fails on logits and labels, or returns no scalar."""
     if is_shipped(labeled_loss):
         return
@@ -611,7 +611,7 @@ def _check_labeled_loss(labeled_loss: LabeledLoss, batch: Batch, n_classes: int)
     logits = torch.zeros(len(labels), n_classes, labels.shape[-1], device=labels.device, requires_grad=True)
     how = "it is called as labeled_loss(logits, labels, class_weight); labels of -1 are unlabeled and must not count"
     try:
-        loss = copy.deepcopy(labeled_loss)(logits, labels, None)
+        loss = copy.deepcopy(labeled_loss)(logits, labels, class_weight)
     except Exception as error:
         raise ValueError(f"labeled_loss={labeled_loss!r} fails with {type(error).__name__}: {error}; {how}.") from error
     if not isinstance(loss, Tensor) or loss.ndim:

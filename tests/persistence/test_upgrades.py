@@ -86,7 +86,11 @@ def test_another_format_is_refused(format, tmp_path, monkeypatch):
 
 def test_an_upgrade_that_meets_nonsense_says_that_the_file_is_damaged(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "FORMAT", 1)
-    files.write_file(tmp_path / "odd", {"kind": "model", "model": {"$": "segmenter", "params": None}}, {})
+    files.write_file(
+        tmp_path / "odd",
+        {"kind": "model", "model": {"$": "segmenter", "class": "FixMatchSegmenter", "params": None}},
+        {},
+    )
     monkeypatch.undo()
     with pytest.raises(PersistenceError, match="is damaged"):
         files.read_file(tmp_path / "odd")

@@ -105,7 +105,7 @@ class TestBeforeTheFirstStep:
         before = describe(segmenter)
         with pytest.raises(
             PersistenceError,
-            match=r"run: the sizes .* of its student differ: .* 5\) in the file, .* 9\) in the network",
+            match=r"run is damaged: .* size mismatch for weight: .* 5\]\) from checkpoint, .* 9\]\)",
         ):
             segmenter.fit(X, Y, checkpoint=tmp_path / "run")
         assert describe(segmenter) == before

@@ -129,8 +129,8 @@ class SegmenterDetector(BaseDetector):
             )
         else:
             self.segmenter_ = self._choose_segmenter().fit(self._read_recordings(X), _read_labels(y, X.index))
-            if getattr(self, "init", None) is not None:
-                self.init = forget_start(self.init)
+            if (init := getattr(self, "init", None)) is not None:
+                self.__dict__["init"] = forget_start(init)
             self.channels_ = Channels(X.shape[1], _get_channel_names(X), type(self).__name__)
         self.classes_ = self.segmenter_.classes_
         return self
