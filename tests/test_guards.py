@@ -539,10 +539,10 @@ GUARDS = {
         lambda: (np.rint(1000 * X).astype(np.int64) + 2**60, Y),
         Raises(ValueError, "with normalization=None, the largest allowed value is"),
         SIGNAL
-        | at(FITS, Works("the first sample is subtracted before they are rounded"))
+        | at(FITS, Works("a sample is subtracted before they are rounded"))
         | {
-            "standardizer": Works("the first sample is subtracted before they are rounded"),
-            "detector's predict": Works("the first sample is subtracted before they are rounded"),
+            "standardizer": Works("a sample is subtracted before they are rounded"),
+            "detector's predict": Works("a sample is subtracted before they are rounded"),
         }
         | at(("filter", "gap filler"), Warns(r"X: recording 0 holds integers beyond 2\*\*52, which are rounded"))
         | {"stream": Raises(ValueError, "the largest allowed value is")},

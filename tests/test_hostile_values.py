@@ -36,7 +36,7 @@ MASK = np.zeros(X.shape, dtype=bool)
 MASK[:, 30:35] = True
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:y has one class only", "ignore:The PyTorch API of nested", "ignore:.*is rounded|.*are rounded"
+    "ignore:y has one class only", "ignore:The PyTorch API of nested", "ignore:.*are rounded to float64"
 )
 often = settings(max_examples=120, suppress_health_check=[HealthCheck.filter_too_much])
 
@@ -83,7 +83,7 @@ def test_transformers_do_not_depend_on_the_container(name, values):
         found, wanted = (transformer.fit(one).transform(one) for one in (held, values))
         if not isinstance(transformer, RecordingStandardizer):  # these keep float32 or float64
             found, wanted = as_bits(found).astype(np.float32), as_bits(wanted).astype(np.float32)
-        np.testing.assert_allclose(as_bits(found), as_bits(wanted), rtol=1e-6 * (len(name) and 1), atol=1e-4)
+        np.testing.assert_allclose(as_bits(found), as_bits(wanted), rtol=1e-6, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -105,9 +105,7 @@ def test_labels_do_not_depend_on_the_container(name, labels, predicted):
         assert metric(held, predicted) == metric(labels, predicted)
         assert metric(predicted, held) == metric(predicted, labels)
     pd.testing.assert_frame_equal(labels_to_segments(held), labels_to_segments(labels))
-    assert measure_segments(held) == measure_segments(labels) or repr(measure_segments(held)) == repr(
-        measure_segments(labels)
-    )
+    assert repr(measure_segments(held)) == repr(measure_segments(labels))
     signals = as_recordings(np.zeros(labels.shape))
     np.testing.assert_array_equal(as_label_runs(held, signals).value, as_label_runs(labels, signals).value)
     few, wanted = (mask_labels(one, n_labeled=2, random_state=0) for one in (held, labels))
@@ -262,13 +260,13 @@ def test_codes_are_found_and_clean_signals_are_not_warned_of(seed, size, codes, 
         rng.standard_t(3, size=size),
         np.arange(size) / size,
     ]
-    x = np.stack([shapes[i] for i in rng.integers(0, len(shapes), size=2)])
+    x = np.stack([shapes[i] for i in rng.integers(0, len(shapes), size=2)]).astype(np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         as_recordings([x]).check_finite()
     order = rng.permutation(size)
     for k, code in enumerate(codes):
-        x[channel, order[k :: len(codes)][: max(int(share * size / len(codes)), 1)]] = code
+        x[channel, order[k :: len(codes)][: max(int(share * size / len(codes) ** 3), 1)]] = code
     with pytest.warns(UserWarning, match=f"X: channel {channel} of recording 0 has the value"):
         as_recordings([x]).check_finite()
     with pytest.warns(UserWarning, match=f"X: channel {channel} of recording 0 has the value"):

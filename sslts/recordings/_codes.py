@@ -124,11 +124,13 @@ def _search_channel(x: np.ndarray, channel: int, first: int) -> Code | None:
     The few greatest and least distinct values that are far from the center are tried as codes, as many as possible:
     the gap between them and the other values must be many standard deviations of the other values.
     """
-    some = pick_samples(x)
-    inner = some[(some != x.min()) & (some != x.max())]
-    inner = inner if len(inner) else some
-    center = float(np.median(inner))
-    spread = min(float(np.subtract(*np.percentile(inner, [75, 25]))), float(inner.std()))
+    low, high = x.min(), x.max()
+    inside = x[(x != low) & (x != high)]
+    if len(inside) and (float(high) - float(low)) <= _FAR * _measure_spread(inside):
+        return None
+    inner = np.sort(pick_samples(inside if len(inside) else x))
+    center, m = float(inner[len(inner) // 2]), len(inner)
+    spread = min(float(inner[3 * m // 4]) - float(inner[m // 4]), float(inner.std()))
     far = x[np.abs(x - center) > _FAR / 2 * spread]
     above, below = _peel(far[far > center], np.max, np.less), _peel(far[far < center], np.min, np.greater)
     where = {value: x == value for value in (*above, *below)}
@@ -145,6 +147,15 @@ def _search_channel(x: np.ndarray, channel: int, first: int) -> Code | None:
             value = max((*highs[:n_highs], *lows[:n_lows]), key=lambda code: abs(code - center))
             return Code(value, channel, first + int(where[value].argmax()), counts[value], min(gaps) / spread)
     return None
+
+
+def _measure_spread(x: np.ndarray) -> float:
+    """Return the standard deviation without the least and the greatest value, in little time."""
+    moved = x[(x != x.min()) & (x != x.max())].astype(np.float64)
+    if not len(moved):
+        return 0.0
+    moved -= moved[0]
+    return math.sqrt(max(moved @ moved / len(moved) - moved.mean() ** 2, 0.0))
 
 
 def _peel(values: np.ndarray, extreme: Callable[..., Any], inside: Callable[..., Any]) -> list[float]:

@@ -25,6 +25,7 @@ from sslts.recordings.sources import Rows, cut_stretches, is_lazy, read_source
 
 _Container = Literal["array", "list", "panel"]
 _WIDE = (np.dtype(np.int64), np.dtype(np.uint64))
+_LARGE, _BEGIN = 2.0**52, 64  # a large sample; samples of each stretch that are looked at
 _TOGETHER = 1 << 12  # values of each channel that are held for each recording: about a thousand recordings
 
 
@@ -99,8 +100,8 @@ class Recordings:
         """Return samples ``start:stop`` of recording ``i``: float32, shape ``(C, stop - start)``.
 
         With ``exact``, return float64 if float32 can't hold every value of the source's dtype: the large offset of a
-        signal must be subtracted before values are rounded to float32. With ``relative``, channels that begin beyond
-        2**52 are returned minus their first sample, because float64 would round integers.
+        signal must be subtracted before values are rounded to float32. With ``relative``, channels beyond 2**52 are
+        returned minus one of their samples, because float64 would round integers.
 
         Raises
         ------
@@ -165,14 +166,22 @@ class Recordings:
             return pd.DataFrame(np.atleast_2d(source).T, index=times, columns=list(self.channel_names))
         return pd.Series(source, index=times) if source.ndim == 1 else pd.DataFrame(source.T, index=times)
 
-    def _get_origin(self, i: int, begin: np.ndarray | None = None) -> np.ndarray:
-        """Return what `read` subtracts: the first sample of each channel of recording ``i``, or 0 if it is not large.
+    def _get_origin(self, i: int, given: np.ndarray | None = None) -> np.ndarray:
+        """Return what `read` subtracts from each channel of recording ``i``, (C,) or (): a sample, or 0 if it is small.
 
-        ``begin`` holds the first samples if they are in memory.
+        It is the smallest one of some samples, so that a single huge value in a small signal is not subtracted.
+        ``given`` are samples from the first on that are in memory.
         """
         if i not in self._origins:
-            first = (read_source(self.sources[i], 0, 1) if begin is None else begin)[..., 0]
-            self._origins[i] = np.where(np.abs(first.astype(np.float64)) > 2.0**52, first, first.dtype.type(0))
+            length, size = int(self.lengths[i]), min(_BEGIN, int(self.lengths[i]))
+            enough = given is not None and given.shape[-1] >= size
+            first = given[..., :size] if given is not None and enough else read_source(self.sources[i], 0, size)
+            origin = _find_least(first)
+            if (np.abs(origin.astype(np.float64)) > _LARGE).any():
+                starts = length // 2, length - size
+                parts = [read_source(self.sources[i], start, min(start + size, length)) for start in starts]
+                origin = _find_least(np.concatenate([first, *parts], axis=-1))
+            self._origins[i] = np.where(np.abs(origin.astype(np.float64)) > _LARGE, origin, origin.dtype.type(0))
         return self._origins[i]
 
     @cached_property
@@ -210,10 +219,7 @@ class Recordings:
                 warn(code.describe(self.name, f"recording {i}", self.n_channels))
 
     def warn_of_rounding(self, i: int) -> None:
-        """Warn, once, if recording ``i`` holds integers that float64 can't hold, so that it can't be returned exactly.
-
-        Only the first sample is looked at: integers that begin within float64's range are exact for their range.
-        """
+        """Warn, once, if recording ``i`` holds integers beyond 2**52, which can't be returned exactly."""
         if "rounding" in self._warned or np.dtype(getattr(self.sources[i], "dtype", float)) not in _WIDE:
             return
         if self._get_origin(i).any():
@@ -371,3 +377,9 @@ def _subtract(values: np.ndarray, origin: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         exact = (values - origin).astype(np.int64)  # wraps around where the difference does not fit
     return np.where(np.abs(rounded) < 2.0**62, exact.astype(np.float64), rounded)
+
+
+def _find_least(x: np.ndarray) -> np.ndarray:
+    """Return the sample (C,) or () of the smallest magnitude of each channel of ``x``, (C, t) or (t,)."""
+    at = np.abs(x.astype(np.float64)).argmin(-1, keepdims=True)
+    return np.take_along_axis(x, at, axis=-1)[..., 0]

@@ -93,6 +93,17 @@ class TestALargeOffset:
             np.testing.assert_allclose(seen.read(0), wanted.read(0), atol=1e-6)
             np.testing.assert_array_equal(seen.read(0, 100, 200), seen.read(0)[:, 100:200])
 
+    @pytest.mark.parametrize("code", [-(2**63), 2**63 - 1, 2**60])
+    @pytest.mark.parametrize("dtype", [np.int64, np.float64])
+    def test_a_huge_first_sample_does_not_silence_the_others(self, code, dtype):
+        x = np.round(980 * make((1, 400))).astype(dtype)
+        spoiled = x.copy()
+        spoiled[0, :100] = code
+        for cut in (0, 90):
+            seen, wanted = (NormalizedRecordings(as_recordings(one), "local", width=20) for one in (spoiled, x))
+            seen.read(0, cut, 100)
+            np.testing.assert_allclose(seen.read(0, 150, 300), wanted.read(0, 150, 300), atol=1e-6)
+
     def test_integers_that_span_all_of_int64(self):
         x = np.array([[-(2**63), 2**63 - 1] * 20])
         seen = NormalizedRecordings(as_recordings(x), "recording").read(0)
