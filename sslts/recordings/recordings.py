@@ -173,7 +173,8 @@ class Recordings:
         ``given`` are samples from the first on that are in memory.
         """
         if i not in self._origins:
-            length, size = int(self.lengths[i]), min(_BEGIN, int(self.lengths[i]))
+            length = int(self.lengths[i])
+            size = 1 if self.is_lazy(i) else min(_BEGIN, length)  # a source on disk is read as little as possible
             enough = given is not None and given.shape[-1] >= size
             first = given[..., :size] if given is not None and enough else read_source(self.sources[i], 0, size)
             origin = _find_least(first)
