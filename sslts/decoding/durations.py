@@ -4,52 +4,94 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-_LONGEST_TABLE = 4096  # samples; longer lengths are in the geometric tail
-_BROAD = 0.05  # weight of a broad distribution, so that every length is possible
-_VALUES_TOGETHER = 256  # lengths whose kernels are in memory at once
+_STEP = 1 / 64  # distance of two grid points of the log-length
+_SIZE = 1400  # grid points, up to 3e9 samples
+_BROAD = 0.1  # weight of a broad distribution, so that every length is possible
+_BROAD_WIDTH = 1.5  # half width at half maximum of the broad distribution, on log-lengths
 _LEAST_SPREAD = 0.1  # least width of the kernel on log-lengths, needed where the few labeled lengths are equal
+_USUAL_SPREAD = 0.5  # spread of log-lengths that is expected before any segment is seen; it counts as one segment
+_CUT_SPREAD = 1.0  # spread of log-lengths if only lower bounds are known
+_VALUES_TOGETHER = 256  # lengths whose kernels are in memory at once
+_GRID = _STEP * np.arange(_SIZE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DurationModel:
-    """Log-probability of each length of a segment: a table, and a geometric tail for longer lengths.
+    """Distribution of the length of a segment, on a grid of log-lengths.
 
     Parameters
     ----------
-    log_probability : ndarray of shape (D,)
-        Log-probabilities of the lengths 1 to D. Length ``D + j`` has ``log_probability[-1] + j * log_decay``.
-    log_survival : ndarray of shape (D,)
-        Log-probabilities of a length of at least 1 to at least D.
-    log_decay : float
-        Change of the log-probability per sample beyond D, below 0.
+    log_density : ndarray of shape (G,)
+        Log-density of the logarithm of the length at each point of the grid.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sslts.decoding import DurationModel
-    >>> coin = DurationModel(np.log([0.5, 0.25]), np.log([1.0, 0.5]), float(np.log(0.5)))
-    >>> round(float(np.exp(coin.log_tail)), 3)
-    0.25
+    >>> from sslts.decoding import fit_durations
+    >>> durations = fit_durations([18, 20, 22])
+    >>> durations.rate_lengths([1, 20, 400]).round(1)
+    array([-5.7,  0. , -5.7])
     """
 
-    log_probability: np.ndarray
-    log_survival: np.ndarray
-    log_decay: float
+    log_density: np.ndarray
+
+    def rate_lengths(self, lengths: Any) -> np.ndarray:
+        """Return how typical lengths are: the log-density of the log-length, minus that of the most typical length.
+
+        Parameters
+        ----------
+        lengths : array of int
+            Lengths in samples, at least 1.
+
+        Returns
+        -------
+        ndarray of float
+            0 for the most typical length, negative for other lengths.
+        """
+        return self._rating[index_lengths(lengths)]
+
+    def rate_parts(self, lengths: Any) -> np.ndarray:
+        """Return how typical segments are that last at least ``lengths`` samples: the rating of the best whole length.
+
+        Parameters
+        ----------
+        lengths : array of int
+            Visible lengths in samples, at least 1, of segments whose start or end is not visible.
+
+        Returns
+        -------
+        ndarray of float
+            0 up to the most typical length, negative for longer parts.
+        """
+        return np.maximum.accumulate(self._rating[::-1])[::-1][index_lengths(lengths)]
 
     @property
-    def log_tail(self) -> float:
-        """Log-probability of a length of at least D + 1."""
-        return float(self.log_probability[-1] + self.log_decay - np.log1p(-np.exp(self.log_decay)))
+    def _rating(self) -> np.ndarray:
+        return self.log_density - self.log_density.max()
+
+
+def index_lengths(lengths: Any) -> np.ndarray:
+    """Return the grid points of lengths in samples.
+
+    Examples
+    --------
+    >>> index_lengths([1, 2, 100]).tolist()
+    [0, 44, 295]
+    """
+    found = np.rint(np.log(np.maximum(lengths, 1)) / _STEP).astype(np.int64)
+    return np.minimum(found, _SIZE - 1)
 
 
 def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationModel:
     """Return the distribution of the lengths of segments.
 
     A Gaussian kernel (Silverman's rule) smooths the logarithms of the lengths, because the spread of lengths grows with
-    the lengths. A twentieth of the probability is spread much wider, so that every length is possible.
+    the lengths. One segment with a usual spread is added to the estimate of the spread, so that a class with one
+    example is not taken for a class of equal lengths. A tenth of the probability is spread much wider (a Cauchy
+    distribution), so that every length is possible.
 
     Parameters
     ----------
@@ -69,35 +111,28 @@ def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationMo
 
     Examples
     --------
-    >>> import numpy as np
     >>> from sslts.decoding import fit_durations
-    >>> durations = fit_durations([18, 20, 22])
-    >>> int(np.argmax(durations.log_probability)) + 1
-    20
-    >>> total = np.exp(durations.log_probability).sum() + np.exp(durations.log_tail)
-    >>> round(float(total), 6)
-    1.0
+    >>> few, many = fit_durations([20]), fit_durations([19, 20, 21] * 10)
+    >>> bool(few.rate_lengths(30) > many.rate_lengths(30))
+    True
     """
     seen = np.asarray(lengths if len(lengths) else cut, dtype=np.float64)
     if not seen.size:
         raise ValueError(
             "lengths and cut are both empty; give the length of at least one labeled segment of the class."
         )
-    logs = np.log(seen)
-    spread = max(1.06 * logs.std() * logs.size**-0.2, _LEAST_SPREAD) if len(lengths) else 1.0
-    size = int(np.clip(2 * seen.max(), 8, _LONGEST_TABLE))
-    at = np.log(np.arange(1, size + 1))
+    logs = np.log(np.maximum(seen, 1))
+    if len(lengths):
+        spread = np.sqrt((logs.var() * logs.size + _USUAL_SPREAD**2) / (logs.size + 1))
+        width = max(1.06 * spread * logs.size**-0.2, _LEAST_SPREAD)
+        middle = np.median(logs)
+    else:
+        width, middle = _CUT_SPREAD, np.median(logs) + _USUAL_SPREAD
     values, counts = np.unique(logs, return_counts=True)
-    kernel = np.zeros(size)
+    kernel = np.zeros(_SIZE)
     for first in range(0, values.size, _VALUES_TOGETHER):
         some = slice(first, first + _VALUES_TOGETHER)
-        kernel += np.exp(-0.5 * ((at[:, None] - values[some]) / spread) ** 2) @ counts[some]
-    kernel /= spread * logs.size
-    broad = np.exp(-0.5 * (at - np.median(logs)) ** 2)
-    density = ((1 - _BROAD) * kernel + _BROAD * broad) / np.exp(at)
-    # The tail decays as the end of the table does, but at least as fast as a geometric distribution of the mean length.
-    decay = min(density[-1] / density[-2], np.exp(-1 / max(seen.mean(), 2)))
-    tail = density[-1] * decay / (1 - decay)
-    total = density.sum() + tail
-    survival = np.cumsum(density[::-1])[::-1] + tail
-    return DurationModel(np.log(density / total), np.log(survival / total), float(np.log(decay)))
+        kernel += np.exp(-0.5 * ((_GRID[:, None] - values[some]) / width) ** 2) @ counts[some]
+    broad = 1 / (1 + ((_GRID - middle) / _BROAD_WIDTH) ** 2)
+    density = (1 - _BROAD) * kernel / kernel.sum() + _BROAD * broad / broad.sum()
+    return DurationModel(np.log(density / _STEP))

@@ -53,7 +53,7 @@ def suggest_decoders(statistics: SegmentStatistics) -> list[Decoder]:
                 least = {k: int(part * length) for k, length in shortest.items()}
                 gaps = {k: int(gap * length) for k, length in shortest.items()}
                 decoders.append(Hysteresis(onset=onset, offset=offset, min_length=least, min_gap=gaps))
-    decoders += [DurationViterbi(weight=weight) for weight in (0.3, 1.0, 3.0)]
+    decoders += [DurationViterbi(weight=weight) for weight in (None, 0.1, 1.0)]
     return decoders
 
 

@@ -208,6 +208,11 @@ class PredictsRecordings:
                 yield part
                 bar.update(len(part.proba))
 
+    @property
+    def decoder_(self) -> Decoder:
+        """``decoder`` with what it learned from the labeled segments."""
+        check_is_fitted(self, "net_")
+        return prepare_decoder(self.decoder, read_statistics(self))
+
     def _iterate_labels(self, recordings: Recordings) -> Iterator[Decoded]:
-        decoder = prepare_decoder(self.decoder, read_statistics(self))
-        return decode_parts(decoder, self._iterate_parts(recordings))
+        return decode_parts(self.decoder_, self._iterate_parts(recordings))

@@ -24,7 +24,7 @@ from sslts._notices import warn
 from sslts._wrapping import forget_start
 from sslts.annotations import weigh_classes
 from sslts.augment import RandAugment, Rescale
-from sslts.decoding import Argmax, Decoder
+from sslts.decoding import Decoder, DurationViterbi
 from sslts.losses import CrossEntropy, LabeledLoss
 from sslts.networks import Network, UNet
 from sslts.persistence import Checkpoint, open_checkpoint
@@ -75,8 +75,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         Loss of labeled samples: a recipe of `sslts.losses`, or ``(logits, labels, class_weight) -> scalar``.
     network : callable, default=UNet()
         ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T).
-    decoder : Decoder, default=Argmax()
-        Turns probabilities into labels in ``predict``; has no effect on training.
+    decoder : Decoder, default=DurationViterbi()
+        Turns probabilities into labels in ``predict``; has no effect on training. The default uses the lengths and the
+        order of the labeled segments; `Argmax` takes the most probable class of each sample.
     normalization : {"recording", "local"} or None, default="recording"
         How each channel is shifted and scaled: by mean and standard deviation of the whole recording ("recording"), by
         mean and standard deviation around each sample ("local"), or not at all (None).
@@ -134,6 +135,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         Value of ``normalization`` at the time of the fit; later changes of the parameter do not affect predictions.
     statistics_ : SegmentStatistics
         Lengths and neighbors of the labeled segments, for decoders.
+    decoder_ : Decoder
+        ``decoder`` with what it learned from the labeled segments; `Argmax` if the labels teach the default nothing.
     training_set_ : dict
         Number of recordings and samples, and how many of them are labeled.
     recipe_, network_ : callable
@@ -172,7 +175,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     strong: Any = parameter(callable, HasMethods("fit_transform"), None, default=RandAugment())
     labeled_loss: LabeledLoss = parameter(callable, default=CrossEntropy(), added=True)
     network: Network = parameter(callable, default=UNet())
-    decoder: Decoder = parameter(HasMethods("start"), default=Argmax())
+    decoder: Decoder = parameter(HasMethods("start"), default=DurationViterbi())
     normalization: str | None = parameter(StrOptions({"recording", "local"}), None, default="recording")
     window_length: int | None = parameter(Interval(Integral, 8, None, closed="left"), None, default=None)
     batch_size: int = parameter(Interval(Integral, 1, None, closed="left"), default=16)

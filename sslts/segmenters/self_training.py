@@ -257,6 +257,11 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         """Lengths and neighbors of the segments on which the last segmenter was fitted, for decoders."""
         return self._get_segmenter().statistics_
 
+    @property
+    def decoder_(self) -> Any:
+        """The decoder of the last segmenter, with what it learned from the labeled segments."""
+        return self._get_segmenter().decoder_
+
     def _get_base(self) -> Any:
         """Return the unfitted segmenter of each round."""
         return SupervisedSegmenter() if self.segmenter is None else self.segmenter

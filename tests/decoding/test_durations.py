@@ -4,45 +4,55 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslts.decoding import durations, fit_durations
-from sslts.decoding.durations import _LONGEST_TABLE
+
+lengths = st.lists(st.integers(1, 10_000), min_size=1, max_size=30)
 
 
-@given(st.lists(st.integers(1, 10_000), min_size=1, max_size=30))
-def test_it_is_a_distribution(lengths):
-    found = fit_durations(lengths)
-    total = np.exp(found.log_probability).sum() + np.exp(found.log_tail)
-    assert total == pytest.approx(1)
-    assert np.isfinite(found.log_probability).all()
-    assert found.log_decay < 0
+@given(lengths)
+def test_it_is_a_distribution_of_the_log_length(seen):
+    found = fit_durations(seen)
+    assert np.exp(found.log_density).sum() * durations._STEP == pytest.approx(1)
+    assert np.isfinite(found.log_density).all()
 
 
-@given(st.lists(st.integers(1, 500), min_size=1, max_size=10))
-def test_survival_is_the_probability_of_at_least_a_length(lengths):
-    found = fit_durations(lengths)
-    left = 1 - np.r_[0, np.cumsum(np.exp(found.log_probability))[:-1]]
-    np.testing.assert_allclose(np.exp(found.log_survival), left, atol=1e-9)
+@given(lengths, st.integers(1, 10**9))
+def test_the_most_typical_length_is_rated_0_and_others_below(seen, length):
+    found = fit_durations(seen)
+    grid = np.unique(np.rint(np.exp(durations._GRID))).astype(np.int64)
+    assert found.rate_lengths(grid).max() == pytest.approx(0, abs=0.1)
+    assert np.isfinite(found.rate_lengths(length))
+    assert found.rate_lengths(length) <= 0
 
 
-def test_the_labeled_lengths_are_the_most_likely_lengths():
+@given(lengths, st.integers(1, 10**6))
+def test_a_part_is_at_least_as_typical_as_the_whole_and_less_typical_if_it_is_longer(seen, length):
+    found = fit_durations(seen)
+    assert found.rate_parts(length) >= found.rate_lengths(length)
+    assert found.rate_parts(2 * length) <= found.rate_parts(length)
+    assert found.rate_parts(1) == 0
+
+
+def test_the_labeled_lengths_are_the_most_typical_lengths():
     found = fit_durations([40, 42, 38, 41])
-    assert 36 <= np.argmax(found.log_probability) + 1 <= 43
-    assert np.exp(found.log_probability[29:49]).sum() > 0.9
+    assert 36 <= np.argmax(found.rate_lengths(np.arange(1, 200))) + 1 <= 43
+    assert found.rate_lengths(20) < found.rate_lengths(30) < found.rate_lengths(40)
 
 
-def test_a_single_length_does_not_forbid_other_lengths():
-    found = fit_durations([20])
-    assert found.log_probability[25 - 1] > found.log_probability[20 - 1] - 6
+def test_few_lengths_say_less_than_many():
+    few, many = fit_durations([20]), fit_durations([20] * 50)
+    assert few.rate_lengths(32) > -2 > -4 > many.rate_lengths(32)
+
+
+def test_any_length_is_possible():
+    found = fit_durations([20] * 50)
+    assert found.rate_lengths([1, 400, 10**6]).min() > -12
 
 
 def test_lower_bounds_are_used_only_without_complete_lengths():
-    assert len(fit_durations([], [30, 50]).log_probability) == 100
-    assert np.array_equal(fit_durations([10], [99]).log_probability, fit_durations([10]).log_probability)
-
-
-def test_a_long_table_ends_and_falls_slowly():
-    found = fit_durations([50_000])
-    assert len(found.log_probability) == _LONGEST_TABLE
-    assert found.log_decay > -1e-3
+    assert np.array_equal(fit_durations([10], [99]).log_density, fit_durations([10]).log_density)
+    found = fit_durations([], [30, 50])
+    assert found.rate_lengths(60) > found.rate_lengths(20)
+    assert found.rate_parts([30, 50]).min() > -0.1
 
 
 def test_no_lengths_are_refused():
@@ -51,7 +61,7 @@ def test_no_lengths_are_refused():
 
 
 def test_many_lengths_are_read_in_parts(monkeypatch):
-    lengths = list(range(50, 1050))
-    found = fit_durations(lengths)
+    seen = list(range(50, 1050))
+    found = fit_durations(seen)
     monkeypatch.setattr(durations, "_VALUES_TOGETHER", 10**6)
-    np.testing.assert_allclose(found.log_probability, fit_durations(lengths).log_probability, rtol=1e-9)
+    np.testing.assert_allclose(found.log_density, fit_durations(seen).log_density, rtol=1e-9)

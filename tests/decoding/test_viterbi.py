@@ -1,7 +1,7 @@
 import itertools
 import pickle
-import tracemalloc
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sslts.annotations import measure_segments
-from sslts.decoding import DurationViterbi, _semi_markov, decode, fit_durations, viterbi
+from sslts.decoding import Argmax, DurationViterbi, _evidence, _segmentation, decode, fit_durations
+from sslts.decoding._model import choose_weight, rate_transitions
+from sslts.decoding.durations import index_lengths
 
 
 def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
@@ -26,75 +28,66 @@ def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
     return labels, power / power.sum(1, keepdims=True)
 
 
-def list_probabilities(durations, longest=4000):
-    tail = durations.log_probability[-1] + durations.log_decay * np.arange(1, longest)
-    return np.exp(np.append(durations.log_probability, tail))
-
-
 def search(recipe, proba):
-    """Return the best of all labelings, by the definition."""
-    model = recipe._model
-    logs = recipe.weight * np.log(proba)
+    """Return the best score of all labelings that change only where the most probable class changes, by definition."""
+    scanner = recipe._scanner
+    logs = scanner.weight * np.log(np.maximum(proba, 1e-6))
     statistics = recipe.statistics
-    spread = [list_probabilities(fit_durations(*both)) for both in zip(statistics.lengths, statistics.cut, strict=True)]
+    durations = [fit_durations(*both) for both in zip(statistics.lengths, statistics.cut, strict=True)]
+    edges = [0, *(np.flatnonzero(np.diff(proba.argmax(1))) + 1), len(proba)]
 
-    def score_length(k, length, *, cut):
-        """Return the log-probability of a segment, summed over the lengths hidden at its cut ends."""
-        beyond = spread[k][length - 1 :]
-        return np.log((beyond[0], beyond.sum(), (beyond * np.arange(1, len(beyond) + 1)).sum())[cut])
+    def score(labels):
+        bounds = [0, *(np.flatnonzero(np.diff(labels)) + 1), len(labels)]
+        total = logs[np.arange(len(labels)), labels].sum()
+        for start, end in itertools.pairwise(bounds):
+            cut = int(start == 0) + int(end == len(labels))
+            rate = (durations[labels[start]].rate_lengths, durations[labels[start]].rate_parts, np.zeros_like)[cut]
+            total += rate(np.array([end - start]))[0]
+            total += scanner.model.transition[labels[start - 1], labels[start]] if start else 0
+        return total
 
-    best, winner = -np.inf, None
-    for labels in itertools.product(range(proba.shape[1]), repeat=len(proba)):
-        labels = np.array(labels)
-        edges = [0, *(np.flatnonzero(np.diff(labels)) + 1), len(labels)]
-        score = model.initial[labels[0]] + logs[np.arange(len(labels)), labels].sum()
-        for start, end in itertools.pairwise(edges):
-            score += score_length(labels[start], end - start, cut=int(start == 0) + int(end == len(labels)))
-            score += model.transition[labels[start - 1], labels[start]] if start else 0
-        if score > best:
-            best, winner = score, labels
-    return winner
+    choices = itertools.product(range(proba.shape[1]), repeat=len(edges) - 1)
+    return max(score(np.repeat(labels, np.diff(edges))) for labels in choices), score
 
 
 class TestExact:
     @settings(max_examples=60, deadline=None)
     @given(st.integers(0, 10_000), st.integers(1, 7), st.sampled_from([0.3, 1.0, 3.0]), st.sampled_from([0, 1]))
-    def test_the_result_is_the_best_of_all_labelings(self, seed, n, weight, smoothing):
+    def test_no_other_labeling_has_a_better_score(self, seed, n, weight, smoothing):
         rng = np.random.default_rng(seed)
         seen = [np.repeat(rng.integers(0, 3, 8), rng.integers(1, 4, 8)) for _ in range(3)]
         recipe = DurationViterbi(
-            weight=weight, smoothing=smoothing, statistics=measure_segments(seen, classes=range(3))
+            weight=weight, smoothing=smoothing, max_latency=None, statistics=measure_segments(seen, classes=range(3))
         )
         proba = rng.dirichlet(np.full(3, 0.7), n)
-        np.testing.assert_array_equal(recipe(proba), search(recipe, proba))
+        best, score = search(recipe, proba)
+        with patch.object(_evidence, "_SURE", 1e9):
+            assert score(recipe(proba)) == pytest.approx(best, abs=1e-4)
 
-    def test_a_recording_shorter_than_its_segments_may_have_two_segments(self):
-        """A segment of 100 samples that spans all 40 samples is likely, but not more likely than it should be."""
-        seen = np.repeat([0, 1] * 8, np.random.default_rng(0).normal(100, 5, 16).astype(int))
-        recipe = DurationViterbi(statistics=measure_segments([seen]))
-        first = np.repeat([0.57, 0.43], 20)
-        np.testing.assert_array_equal(recipe(np.stack([first, 1 - first], 1)), np.repeat([0, 1], 20))
+    def test_segments_begin_where_the_most_probable_class_changes(self):
+        labels, proba = simulate(3000, sharpness=1.0)
+        found = DurationViterbi(statistics=measure_segments([labels[:1000]]))(proba)
+        changes = np.flatnonzero(np.diff(found))
+        assert changes.size
+        assert np.isin(changes, np.flatnonzero(np.diff(proba.argmax(1)))).all()
 
-    @pytest.mark.parametrize("sharpness", [0.0, 0.5, 2.0])
-    def test_pieces_have_the_labels_of_the_whole_recording(self, monkeypatch, sharpness):
-        labels, proba = simulate(6000, sharpness=sharpness)
-        recipe = DurationViterbi(statistics=measure_segments([labels[:2000]]))
-        whole = recipe(proba)
-        monkeypatch.setattr(viterbi, "_PIECE", 100)
-        assert len(viterbi._cut_pieces([6000], recipe._model.memory)) > 5
-        np.testing.assert_array_equal(recipe(proba), whole)
+    @pytest.mark.parametrize("sharpness", [0.5, 1.5, 3.0])
+    def test_changes_that_are_certainly_kept_change_nothing(self, sharpness):
+        """Cutting a recording there is a way to be fast; the labels are those of one long stretch."""
+        labels, proba = simulate(3000, sharpness=sharpness)
+        recipe = DurationViterbi(max_latency=None, statistics=measure_segments([labels[:1000]]))
+        found = recipe(proba)
+        with patch.object(_evidence, "_SURE", 1e9):
+            assert np.mean(recipe.replace()(proba) == found) > 0.999
 
-    @pytest.mark.parametrize("agree", [True, False])
-    def test_a_piece_may_start_inside_a_long_segment(self, monkeypatch, agree):
-        labels, proba = simulate(6000)
-        proba[1000:5000] = [0.9, 0.05, 0.05]
-        recipe = DurationViterbi(statistics=measure_segments([labels[:900]]))
-        whole = recipe(proba)
-        assert (whole[1010:4990] == 0).all()
-        monkeypatch.setattr(viterbi, "_PIECE", 100)
-        if not agree:  # as if every piece depended on the piece before it
-            monkeypatch.setattr(viterbi, "_differ_by_constant", lambda known, guess: False)
-        np.testing.assert_array_equal(recipe(proba), whole)
+    @pytest.mark.parametrize("window", [4, 32])
+    def test_few_starts_are_enough(self, window):
+        """Of the starts before a window, only the best of each class is kept."""
+        labels, proba = simulate(2000, sharpness=1.0)
+        recipe = DurationViterbi(max_latency=None, statistics=measure_segments([labels[:1000]]))
+        found = recipe(proba)
+        with patch.object(_segmentation, "_WINDOW", window):
+            assert np.mean(recipe(proba) == found) > 0.95
 
     def test_recordings_decoded_together_have_the_labels_of_each_alone(self):
         labels, proba = simulate(900)
@@ -103,35 +96,30 @@ class TestExact:
         for found, part in zip(recipe.decode_many(parts), parts, strict=True):
             np.testing.assert_array_equal(found, recipe(part))
 
-    def test_long_and_short_recordings_together_take_little_memory(self, monkeypatch):
-        monkeypatch.setattr(viterbi, "_BATCH_CELLS", 1 << 16)
-        monkeypatch.setattr(viterbi, "_PIECE", 1000)
-        labels, proba = simulate(9000)
-        recipe = DurationViterbi(statistics=measure_segments([labels[:2000]]))
-        parts = np.split(proba, [*range(50, 4000, 50), 4000, 8500])
-        tracemalloc.start()
-        together = recipe.decode_many(parts)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 10 * proba.nbytes  # padding all recordings to the longest would take more
-        for found, part in zip(together, parts, strict=True):
-            np.testing.assert_array_equal(found, recipe(part))
-
     def test_it_is_more_accurate_than_argmax(self):
         labels, proba = simulate(3000, sharpness=1.0)
         recipe = DurationViterbi(statistics=measure_segments([labels[:1000]]))
         assert np.mean(proba.argmax(1) == labels) < 0.7
         assert np.mean(recipe(proba) == labels) > 0.9
 
-    def test_transitions_that_never_occur_are_forbidden(self):
+    def test_transitions_that_never_occur_are_forbidden_without_smoothing(self):
         seen = [0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0]
         proba = np.random.default_rng(0).dirichlet(np.ones(3), 400)
-        for recipe in (DurationViterbi(), DurationViterbi(smoothing=1, forbidden=((0, 2), (1, 0), (2, 1)))):
+        for recipe in (DurationViterbi(smoothing=0), DurationViterbi(forbidden=((0, 2), (1, 0), (2, 1)))):
             found = recipe.for_segments(measure_segments([seen]))(proba)
             before, after = found[:-1], found[1:]
             moved = before != after
             assert moved.any()
             assert ((before[moved] + 1) % 3 == after[moved]).all()
+
+    def test_transitions_that_never_occur_are_unlikely_not_impossible(self):
+        seen = measure_segments([np.repeat([0, 1, 0, 2] * 9, 20)])
+        truth = np.repeat([0, 1, 2, 0], 20)
+        recipe = DurationViterbi(statistics=seen)
+        for sure, kept in ((0.99, True), (0.36, False)):
+            proba = np.full((80, 3), (1 - sure) / 2)
+            proba[np.arange(80), truth] = sure
+            assert (recipe(proba).tolist() == truth.tolist()) == kept
 
     def test_probabilities_may_be_zero(self):
         recipe = DurationViterbi(statistics=measure_segments([[0, 0, 1, 1, 0, 0]]))
@@ -150,10 +138,10 @@ class TestExact:
 
 class TestBoundedLatency:
     labels, proba = simulate(600, sharpness=1.0)
-    recipe = DurationViterbi(statistics=measure_segments([labels]))
+    recipe = DurationViterbi(max_latency=None, statistics=measure_segments([labels]))
 
-    @settings(max_examples=10, deadline=None)
-    @given(st.lists(st.integers(0, 600), max_size=6), st.sampled_from([2, 7, 40, 200]))
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(st.integers(0, 600), max_size=6), st.sampled_from([2, 7, 40, 200, None, "learned"]))
     def test_a_stream_gives_the_same_however_it_is_cut(self, cuts, latency):
         recipe = self.recipe.replace(max_latency=latency)
         decoding = recipe.start()
@@ -174,7 +162,7 @@ class TestBoundedLatency:
 
     def test_forbidden_transitions_stay_forbidden(self):
         seen = measure_segments([[0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0]])
-        found = DurationViterbi(max_latency=4, statistics=seen)(self.proba)
+        found = DurationViterbi(max_latency=4, smoothing=0, statistics=seen)(self.proba)
         before, after = found[:-1], found[1:]
         assert ((before == after) | ((before + 1) % 3 == after)).all()
 
@@ -185,9 +173,9 @@ class TestBoundedLatency:
         np.testing.assert_array_equal(found[3700:], self.recipe(proba)[3700:])
 
     @pytest.mark.parametrize("cells", [1, 1000, 1 << 24])  # one row, some rows, all at once
-    @pytest.mark.parametrize("latency", [2, 9, 50])
+    @pytest.mark.parametrize("latency", [2, 9, 50, None])
     def test_recordings_decoded_together_have_the_labels_of_each_alone(self, monkeypatch, latency, cells):
-        monkeypatch.setattr(viterbi, "_BATCH_CELLS", cells)
+        monkeypatch.setattr(_segmentation, "_BATCH_CELLS", cells)
         recipe = self.recipe.replace(max_latency=latency)
         parts = np.split(self.proba, [1, 60, 60, 75, 125, 180, 182, 310])
         for found, part in zip(recipe.decode_many(parts), parts, strict=True):
@@ -198,7 +186,21 @@ class TestBoundedLatency:
         decoding = self.recipe.replace(max_latency=40).start()
         for _ in range(5):
             decoding.push(self.proba)
-        assert len(decoding.logs) < 40
+        assert len(decoding.evidence.label) < 40
+
+    def test_a_certain_recording_has_its_labels_at_once(self):
+        """Labels are final when the next change is certain, long before the latency."""
+        labels = np.repeat([0, 1, 0, 1, 0], 50)
+        proba = np.eye(2)[labels] * 0.98 + 0.01
+        decoding = DurationViterbi(max_latency=5000, statistics=measure_segments([labels])).start()
+        assert len(decoding.push(proba[:170])) == 150
+        assert np.concatenate([decoding.push(proba[170:]), decoding.flush()]).tolist() == [1] * 50 + [0] * 50
+
+    def test_the_learned_latency_is_finite_and_changes_little(self):
+        exact = self.recipe(self.proba)
+        recipe = self.recipe.replace(max_latency="learned")
+        assert 40 < recipe.latency < 100
+        assert np.mean(recipe(self.proba) == exact) > 0.98
 
 
 FULL = [[0, 0, 1, 1, 2, 2, 0, 0, 1, 1, 2, 2, 0, 0] * 3]
@@ -220,7 +222,7 @@ def make_long(labels, factor=10):
 
 
 class TestUnseenTransitions:
-    """A transition that was not seen is forbidden only where the labels could show it."""
+    """A transition that was not seen is unlikely only where the labels could show it."""
 
     def simulate_proba(self, labels, sure=0.9):
         n_classes = labels.max() + 1
@@ -248,36 +250,32 @@ class TestUnseenTransitions:
         found = DurationViterbi(statistics=measure_segments(rows))(self.simulate_proba(truth[0]))
         assert np.mean(found == truth[0]) > 0.99
 
-    def test_what_the_labels_could_show_stays_forbidden(self):
+    def test_what_the_labels_could_show_is_unlikely(self):
         """Each end of class 1 is seen, and class 0 never follows it."""
         truth = make_long(FULL)
         labels = hide_rims(truth, (), width=3)
         labels[0, ::140] = -1  # in the middle of segments of class 0
-        transition = DurationViterbi(statistics=measure_segments(labels))._model.transition
-        assert np.exp(transition[1]).tolist() == [0, 0, 1]
+        rating = rate_transitions(measure_segments(labels), smoothing=1.0)
+        assert rating[1, 0] < -1.5 < -0.5 < rating[1, 2]
+        assert np.isneginf(rate_transitions(measure_segments(truth), smoothing=0.0)[1, 0])
 
-    def test_hidden_transitions_are_spread_evenly(self):
+    def test_hidden_transitions_are_as_likely_as_chance(self):
         labels = [[0] * 9 + [-1] + [1] * 9 + [-1] + [2] * 9 + [-1] + [0] * 9]
-        transition = np.exp(DurationViterbi(statistics=measure_segments(labels))._model.transition)
-        np.testing.assert_allclose(transition, (1 - np.eye(3)) / 2)
+        rating = rate_transitions(measure_segments(labels), smoothing=1.0)
+        np.testing.assert_allclose(rating[~np.eye(3, dtype=bool)], 0, atol=0.3)
 
     def test_a_forbidden_pair_stays_forbidden(self):
         labels = [[0] * 9 + [-1] + [1] * 9 + [-1] + [2] * 9 + [-1] + [0] * 9]
         recipe = DurationViterbi(forbidden=((0, 2),), statistics=measure_segments(labels))
-        assert np.exp(recipe._model.transition[0]).tolist() == [0, 1, 0]
+        assert np.isneginf(recipe._scanner.model.transition[0, 2])
 
     @given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=30), min_size=1, max_size=4))
-    def test_full_labels_give_the_counted_transitions(self, rows):
+    def test_a_rating_is_never_positive_and_finite_with_smoothing(self, rows):
         statistics = measure_segments([np.repeat(row, 3) for row in rows])
-        counts = np.array(statistics.transitions, dtype=float)
-        np.fill_diagonal(counts, 0)
-        left = counts.sum(1) > 0
-        model = DurationViterbi(statistics=statistics)._model
-        with np.errstate(divide="ignore"):
-            wanted = np.log(counts[left] / counts[left].sum(1, keepdims=True))
-        np.testing.assert_array_equal(model.transition[left], wanted)
-        for table, whole, cut in zip(model.tables, statistics.lengths, statistics.cut, strict=True):
-            np.testing.assert_array_equal(table.falling[::-1], fit_durations(whole, cut).log_probability)
+        rating = rate_transitions(statistics, smoothing=1.0)
+        others = ~np.eye(len(rating), dtype=bool)
+        assert np.isneginf(np.diagonal(rating)).all()
+        assert (np.isfinite(rating[others]) & (rating[others] <= 0)).all()
 
     def test_one_label_for_each_recording_shows_no_transition(self):
         statistics = measure_segments([[k] * 50 for k in (0, 1, 2) * 3])
@@ -297,8 +295,8 @@ class TestUnseenTransitions:
         """One short segment is whole; the others are cut by unlabeled samples, and longer than it."""
         row = [0] * 50 + [1] * 5 + [0] * 50 + [-1] * 9 + [1] * 80 + [-1] * 9
         statistics = measure_segments([row] + [[0] * 30 + [-1] * 9 + [1] * 90 + [-1] * 9 + [0] * 30] * 4)
-        spread = np.exp(DurationViterbi(statistics=statistics)._model.tables[1].falling[::-1])
-        assert spread[79:200].sum() > spread[:10].sum()
+        whole = DurationViterbi(statistics=statistics)._scanner.model.whole[1]
+        assert whole[index_lengths([80, 120])].min() > whole[index_lengths([1, 5, 10])].max()
 
     def test_statistics_without_hidden_neighbors_are_taken(self):
         """As files of earlier versions hold them."""
@@ -311,15 +309,33 @@ class TestUnseenTransitions:
         )
 
 
-@pytest.mark.parametrize("latency", [None, 31])
-def test_classes_give_the_same_labels_in_any_groups(monkeypatch, latency):
-    labels, proba = simulate(900, n_classes=5)
-    statistics = measure_segments([np.where(labels == 2, 0, labels), np.repeat([0, 2, 1, 2, 0], [9, 150, 9, 170, 9])])
-    found = []
-    for cells in (-1, 300, 1 << 20):  # each class alone, some classes, all classes
-        monkeypatch.setattr(_semi_markov, "_FILLED_CELLS", cells)
-        found.append(DurationViterbi(statistics=statistics, max_latency=latency)(proba).tolist())
-    assert found[0] == found[1] == found[2]
+class TestNothingToLearn:
+    @pytest.mark.parametrize("labels", [[[0] * 9], [[0] * 9, [1] * 9], [[-1, -1, 1, 1, -1]]])
+    def test_it_is_argmax(self, labels):
+        assert DurationViterbi().for_segments(measure_segments(labels)) == Argmax()
+
+    @pytest.mark.parametrize("labels", [[[0, 1]], [[-1, 0, -1], [1, 1]], [[0, 1, 0]]])
+    def test_little_is_enough(self, labels):
+        assert isinstance(DurationViterbi().for_segments(measure_segments(labels)), DurationViterbi)
+
+
+class TestWeight:
+    def test_samples_of_long_segments_count_less(self):
+        long, short = (np.repeat([0, 1, 0, 2, 0], size) for size in (80, 4))
+        assert choose_weight(measure_segments([long])) == pytest.approx(0.1)
+        assert choose_weight(measure_segments([short])) == 1
+
+    def test_the_shortest_class_decides_and_the_background_does_not(self):
+        labels = np.repeat([0, 1, 0, 2, 0], [2, 16, 2, 400, 2])
+        assert choose_weight(measure_segments([labels])) == 0.5
+
+    def test_a_typical_segment_costs_nothing_however_rare_its_class_is(self):
+        """The network's probabilities contain the frequency of a class; counting it twice would drop short segments."""
+        rare = np.repeat([0, 1] * 20 + [0, 2, 0], [*([200, 6] * 20), 200, 6, 200])
+        recipe = DurationViterbi(statistics=measure_segments([rare]))
+        proba = np.tile([0.98, 0.01, 0.01], (406, 1))
+        proba[200:206] = [0.45, 0.0, 0.55]
+        assert recipe(proba)[200:206].tolist() == [2] * 6
 
 
 @pytest.mark.parametrize("latency", [None, 20])
@@ -362,7 +378,8 @@ class TestParameters:
     @pytest.mark.parametrize(
         ("params", "message"),
         [
-            ({"weight": 0}, "weight=0; give a number above 0"),
+            ({"weight": 0}, "weight=0; give a number above 0, or None"),
+            ({"max_latency": "learnt"}, "max_latency='learnt'; give a number, 'learned' or None"),
             ({"smoothing": -1}, "smoothing=-1"),
             ({"max_latency": 1}, "max_latency=1 is less than two samples"),
             ({"max_latency": 1.9}, "max_latency=1.9 is less than two samples"),
@@ -392,7 +409,7 @@ class TestParameters:
         ],
     )
     def test_probabilities_of_other_classes_are_refused(self, latency, proba, message):
-        recipe = DurationViterbi(max_latency=latency, statistics=measure_segments([[0, 1]]))
+        recipe = DurationViterbi(max_latency=latency, statistics=measure_segments([[0, 1, 0]]))
         with pytest.raises(ValueError, match=message):
             recipe(proba)
         with pytest.raises(ValueError, match=message):
@@ -400,7 +417,9 @@ class TestParameters:
 
     def test_latency_in_seconds(self):
         assert DurationViterbi(max_latency=0.5, sampling_rate=250).latency == 125
-        assert DurationViterbi().latency is None
+        assert DurationViterbi(max_latency=None).latency is None
+        assert DurationViterbi().latency is None  # not learned yet
+        assert DurationViterbi(statistics=measure_segments([np.repeat([0, 1, 0], 50)])).latency == 100
 
     def test_latency_is_the_last_whole_sample_within_it(self):
         assert DurationViterbi(max_latency=7.9).latency == 7

@@ -215,7 +215,7 @@ class TestState:
         with pytest.raises(ValueError, match="state belongs to a stream with different weights"):
             make_stream(other, SIGNAL).set_state(make_stream(segmenter, SIGNAL).get_state())
 
-    @pytest.mark.parametrize("key", ["x", "done", "weights", "segments.total", "decoding.logs", "decoding.tail"])
+    @pytest.mark.parametrize("key", ["x", "done", "weights", "segments.total", "decoding.label", "decoding.score"])
     def test_a_state_with_a_missing_part_is_refused_and_the_stream_continues(self, fitted, key):
         segmenter = fitted[None].set_params(decoder=DECODERS["durations"])
         stream = make_stream(segmenter, SIGNAL)
@@ -307,7 +307,13 @@ class TestErrors:
 
     def test_a_decoder_that_waits_for_the_end_is_refused(self, fitted):
         with pytest.raises(ValueError, match=r"decoder=DurationViterbi\(.* give it a max_latency"):
-            StreamSegmenter(fitted[None].set_params(decoder=DurationViterbi()))
+            StreamSegmenter(fitted[None].set_params(decoder=DurationViterbi(max_latency=None)))
+
+    def test_the_default_decoder_runs_on_a_stream(self, fitted):
+        segmenter = fitted[None].set_params(decoder=DurationViterbi())
+        stream = StreamSegmenter(segmenter)
+        assert stream.decoder == segmenter.decoder_
+        assert stream.latency > segmenter.decoder_.latency > 0
 
     def test_a_network_of_unknown_receptive_field_is_refused(self):
         X, y = make_recordings(2, n_samples=200, random_state=0)
