@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -59,9 +59,10 @@ def write_report(
         True labels; unlabeled samples (-1) are left out.
     path : str or Path
         The file to write.
-    baseline : fitted segmenter, default=None
-        Segmenter to compare with, such as a `SupervisedSegmenter` fitted on the same labels. The comparison shows
-        whether the unlabeled recordings helped.
+    baseline : fitted segmenter, or dict of str to fitted segmenter, default=None
+        Segmenters to compare with, by the name that the report shows, such as a `SupervisedSegmenter` and a
+        `WindowFeatureSegmenter` fitted on the same labels. The comparison shows whether the unlabeled recordings
+        helped, and whether a network is needed at all. A segmenter without a name is called "baseline".
     groups : sequence of length n, default=None
         Group of each recording, such as a patient, by position. Intervals then resample groups, not recordings.
     names : dict of int to str, default=None
@@ -84,7 +85,7 @@ def write_report(
         If fewer than two recordings are labeled, `groups` differs from `X` in length, a key of `names` is not a class,
         two classes have one name, or `n_worst` is not an int of 0 or more.
     TypeError
-        If `title` is not text.
+        If `title` or a name in `baseline` is not text.
 
     Examples
     --------
@@ -105,6 +106,7 @@ def write_report(
         raise TypeError(f"title is a {type(title).__name__}; give a text.")
     if not isinstance(n_worst, Integral) or n_worst < 0:
         raise ValueError(f"n_worst={n_worst!r}; give an int of 0 or more.")
+    baselines = _name_baselines(baseline)
     recordings = as_recordings(X)
     truth = as_labels(y, recordings)
     named = _name_classes(segmenter, truth, names)
@@ -115,9 +117,9 @@ def write_report(
     signals, truth = recordings.list_items(kept), [truth[i] for i in kept]
     group_of = None if group_of is None else group_of[kept]
     predicted, proba = predict_both(segmenter, signals)
-    base = None if baseline is None else list(baseline.predict(signals))
-    remark = _warn_of_different_decoders(segmenter, baseline)
-    comparison = _compare_scores(segmenter, truth, predicted, base, group_of)
+    found = {name: list(model.predict(signals)) for name, model in baselines.items()}
+    remark = "".join(_warn_of_different_decoders(segmenter, *item) for item in baselines.items())
+    comparison = _compare_scores(segmenter, truth, predicted, found, group_of)
     with detached_figures():
         sections = [
             ("fit", "Fitted model", _describe_fit(segmenter)),
@@ -169,13 +171,25 @@ def _describe_fit(segmenter: Any) -> str:
     return make_table(table, "Training set", "fit", {"": "{:,}"}, words) + settings
 
 
-def _warn_of_different_decoders(segmenter: Any, baseline: Any) -> str:
+def _name_baselines(baseline: Any) -> dict[str, Any]:
+    """Return the segmenters to compare with, by name."""
+    if baseline is None:
+        return {}
+    if not isinstance(baseline, Mapping):
+        return {"baseline": baseline}
+    for name in baseline:
+        if not isinstance(name, str):
+            raise TypeError(f"baseline has the name {name!r}, a {type(name).__name__}; name each segmenter by a text.")
+    return {clean_text(name): model for name, model in baseline.items()}
+
+
+def _warn_of_different_decoders(segmenter: Any, name: str, baseline: Any) -> str:
     """Warn if segmenter and baseline use different decoders, and return the warning as HTML."""
     own, other = (find_attribute(model, "decoder") for model in (segmenter, baseline))
-    if baseline is None or own == other or None in (own, other):
+    if own == other or None in (own, other):
         return ""
     words = (
-        f"The segmenter uses the decoder {clean_text(own)}, the baseline {clean_text(other)}, so part of the "
+        f"The segmenter uses the decoder {clean_text(own)}, the {name} {clean_text(other)}, so part of the "
         "difference may come from the decoders. Give both the same decoder, or tune a decoder for each."
     )
     warn(words)
@@ -183,46 +197,59 @@ def _warn_of_different_decoders(segmenter: Any, baseline: Any) -> str:
 
 
 def _compare_scores(
-    segmenter: Any, truth: list[Any], predicted: list[Any], base: list[Any] | None, groups: np.ndarray | None
+    segmenter: Any,
+    truth: list[Any],
+    predicted: list[Any],
+    baselines: dict[str, list[Any]],
+    groups: np.ndarray | None,
 ) -> str:
+    """Return a verdict on each comparison, and a table of all scores; counts and segments come first."""
     background = find_attribute(segmenter, "background", 0)
     scores: dict[str, Callable[[Any, Any], float]] = {
-        "mean IoU": metrics.mean_iou,
-        "segment F1": partial(metrics.segment_f1_scorer.function, background=background),
         "count error": partial(metrics.count_scorer.function, background=background),
+        "segment F1": partial(metrics.segment_f1_scorer.function, background=background),
+        "mean IoU": metrics.mean_iou,
     }
     options: dict[str, Any] = {"groups": groups, "n_resamples": _N_RESAMPLES}
     rows: dict[str, dict[str, Any]] = {}
-    verdict = ""
-    for name, score in scores.items():
+    gains: dict[str, dict[str, metrics.Interval]] = {name: {} for name in baselines}
+    for score_name, score in scores.items():
         own = metrics.bootstrap_interval(score, truth, predicted, **options)
-        rows[name] = {"value": own.estimate, "95 % interval": f"{own.low:.3f} to {own.high:.3f}"}
-        if base is not None:
-            gain = metrics.bootstrap_difference(score, truth, predicted, base, **options)
-            rows[name] |= {"baseline": score(truth, base), "difference": gain.estimate}
-            rows[name] |= {"its 95 % interval": f"{gain.low:+.3f} to {gain.high:+.3f}"}
-            verdict = verdict or _write_verdict(gain)
+        rows[score_name] = {"value": own.estimate, "95 % interval": f"{own.low:.3f} to {own.high:.3f}"}
+        for name, found in baselines.items():
+            gain = gains[name][score_name] = metrics.bootstrap_difference(score, truth, predicted, found, **options)
+            rows[score_name] |= {
+                name: score(truth, found),
+                f"difference from {name}": gain.estimate,
+                f"95 % interval of the difference from {name}": f"{gain.low:+.3f} to {gain.high:+.3f}",
+            }
     unit = "recordings" if groups is None else "groups"
-    formats = {"value": "{:.3f}", "baseline": "{:.3f}", "difference": "{:+.3f}"}
-    words = {"value": "segmenter", "its 95 % interval": "95 % interval of the difference"}
-    table = make_table(
-        pd.DataFrame(rows).T, f"Intervals are 95 % bootstrap intervals, resampling {unit}.", "scores", formats, words
-    )
-    return (verdict or "<p>No baseline was given, so there is no comparison.</p>") + table
+    formats = {"value": "{:.3f}"} | dict.fromkeys(baselines, "{:.3f}")
+    formats |= {f"difference from {name}": "{:+.3f}" for name in baselines}
+    caption = f"Intervals are 95 % bootstrap intervals, resampling {unit}. A lower count error is better."
+    table = make_table(pd.DataFrame(rows).T, caption, "scores", formats, {"value": "segmenter"})
+    verdicts = [_write_verdict(name, gain) for name, gain in gains.items()]
+    return ("".join(verdicts) or "<p>No baseline was given, so there is no comparison.</p>") + table
 
 
-def _write_verdict(gain: metrics.Interval) -> str:
-    """Return an HTML paragraph that interprets the difference of mean IoU."""
-    if gain.low > 0:
-        kind, words = "better", "Yes: the segmenter is better than the baseline"
-    elif gain.high < 0:
-        kind, words = "worse", "No: the segmenter is worse than the baseline"
+def _write_verdict(name: str, gains: dict[str, metrics.Interval]) -> str:
+    """Return an HTML paragraph that interprets the differences of count error and segment F1 from a baseline."""
+    counts, segments = gains["count error"], gains["segment F1"]
+    better = [counts.high < 0, segments.low > 0]
+    worse = [counts.low > 0, segments.high < 0]
+    if any(better) and not any(worse):
+        kind, words = "better", f"Yes: the segmenter is better than the {name}"
+    elif any(worse) and not any(better):
+        kind, words = "worse", f"No: the segmenter is worse than the {name}"
+    elif any(worse):
+        kind, words = "level", f"In part: the segmenter is better than the {name} in one of two scores, worse in one"
     else:
-        kind, words = "level", "Not clear: the difference from the baseline may be chance"
+        kind, words = "level", f"Not clear: the difference from the {name} may be chance"
     points = (
-        f"{100 * gain.estimate:+.1f} points of mean IoU, 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+        f"count error {counts.estimate:+.2f} per recording, 95 % interval {counts.low:+.2f} to {counts.high:+.2f}; "
+        f"segment F1 {segments.estimate:+.3f}, {segments.low:+.3f} to {segments.high:+.3f}"
     )
-    return f'<p class="verdict {kind}">{words} ({points}).</p>'
+    return f'<p class="verdict {kind}">{escape(words)} ({points}).</p>'
 
 
 def _show_class_scores(segmenter: Any, truth: list[Any], predicted: list[Any], names: dict[int, str]) -> str:

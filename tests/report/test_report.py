@@ -18,11 +18,11 @@ from small import TINY
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, metrics
 from sslts.datasets import make_recordings
-from sslts.decoding import Argmax, DurationViterbi
+from sslts.decoding import Argmax
 from sslts.networks import UNet
 from sslts.preprocessing import FillGaps, RecordingStandardizer
 from sslts.report import write_report
-from sslts.report.report import _N_RUNS, _find_worst_stretch
+from sslts.report.report import _N_RUNS, _find_worst_stretch, _write_verdict
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -324,6 +324,39 @@ def test_an_impossible_path_is_refused_before_prediction(written, tmp_path):
         write_report(None, X, truth, tmp_path)
 
 
+def test_several_baselines_are_compared_by_name(written, tmp_path):
+    segmenter, baseline, X, truth, *_ = written
+    given = {"labels alone": baseline, "window <features>": segmenter}
+    html = write_report(segmenter, X, truth, tmp_path / "report.html", given, n_worst=0).read_text(encoding="utf-8")
+    figures = read_figures(html)
+    assert next(name for name in figures if name.startswith("scores/")) == "scores/count error/value"
+    error = metrics.count_error(truth, baseline.predict(X)).mae
+    assert figures["scores/count error/labels alone"] == f"{error:.3f}"
+    assert figures["scores/segment F1/difference from window <features>"] == "+0.000"
+    assert "the window &lt;features&gt; may be chance (count error +0.00 per recording" in html
+    assert html.count('<p class="verdict') == 2
+    with pytest.raises(TypeError, match="baseline has the name 1, a int; name each segmenter by a text"):
+        write_report(segmenter, X, truth, tmp_path / "report.html", {1: baseline})
+
+
+@pytest.mark.parametrize(
+    ("counts", "segments", "kind"),
+    [
+        ((-2, -1), (-0.1, 0.1), "better"),
+        ((-1, 1), (0.1, 0.2), "better"),
+        ((1, 2), (-0.1, 0.1), "worse"),
+        ((1, 2), (0.1, 0.2), "level"),
+        ((-1, 1), (-0.1, 0.1), "level"),
+    ],
+)
+def test_the_verdict_is_on_counts_and_segments(counts, segments, kind):
+    gains = {
+        name: metrics.Interval(sum(ends) / 2, *ends)
+        for name, ends in (("count error", counts), ("segment F1", segments))
+    }
+    assert f'class="verdict {kind}"' in _write_verdict("baseline", gains)
+
+
 def test_a_missing_baseline_is_stated(written, tmp_path):
     segmenter, _, X, truth, *_ = written
     html = write_report(segmenter, X, truth, tmp_path / "report.html", n_worst=0).read_text(encoding="utf-8")
@@ -378,7 +411,7 @@ def test_pseudo_labels_are_not_counted_as_labels(labeled, partly, tmp_path):
 
 def test_different_decoders_of_segmenter_and_baseline_are_warned_of(written, tmp_path):
     segmenter, _, X, truth, *_ = written
-    other = copy.deepcopy(segmenter).set_params(decoder=DurationViterbi())
+    other = copy.deepcopy(segmenter).set_params(decoder=Argmax())
     with pytest.warns(UserWarning, match="part of the difference may come from the decoders"):
         path = write_report(segmenter, X, truth, tmp_path / "report.html", other, n_worst=1)
-    assert "<p>The segmenter uses the decoder Argmax()," in path.read_text(encoding="utf-8")
+    assert "<p>The segmenter uses the decoder DurationViterbi(" in path.read_text(encoding="utf-8")
