@@ -44,6 +44,13 @@ def describe_fit(segmenter: Any) -> dict[str, Any]:
         "window_length": fitted.window_length_,
         "network": repr(fitted.network_),
         "history": shorten(segmenter.history_),
+        **describe_machine(),
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return the versions, the machine and the date of a run."""
+    return {
         "versions": {name: version(name) for name in ("sslts", "torch", "skorch", "scikit-learn", "numpy")},
         "machine": f"{platform.machine()} {os.cpu_count()} cores {torch.backends.cpu.get_cpu_capability()}",
         "date": datetime.now(UTC).date().isoformat(),
