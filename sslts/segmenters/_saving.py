@@ -6,7 +6,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from sslts.persistence import (
     is_count,
     set_net_state,
 )
+from sslts.prediction import NetPredictor
 from sslts.training import SegmentationNet, build_module, choose_device, choose_precision, float32_default
 
 _NEEDED = {
@@ -54,6 +55,7 @@ class SavableNetwork(Savable):
     A file holds the state of the net. Loading builds a new net and restores that state.
     """
 
+    _learned: ClassVar[str] = "net_"
     classes_: Any
     n_channels_: int
     network_: Network
@@ -85,6 +87,9 @@ class SavableNetwork(Savable):
         self, blueprint: Blueprint, module: nn.Module, criterion: nn.Module, *, idle: bool = False
     ) -> SegmentationNet:
         """Return an initialized net; with ``idle``, its optimizer is built when training begins."""
+
+    def _get_predictor(self) -> NetPredictor:
+        return NetPredictor(self.net_)
 
     def _get_fitted(self) -> dict[str, Any]:
         getattr(self, "history_", None)  # made from the net when it is first read
