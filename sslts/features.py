@@ -127,9 +127,7 @@ class WindowStatistics(Recipe):
         """
         named = channels if not isinstance(channels, int) else [f"channel {c}" for c in range(channels)]
         single = len(named) == 1
-        return [
-            kind if single or c is None else f"{named[c]}, {kind}" for kind, c in self._list_kinds(len(named))
-        ]
+        return [kind if single or c is None else f"{named[c]}, {kind}" for kind, c in self._list_kinds(len(named))]
 
     def _list_kinds(self, n_channels: int) -> list[tuple[str, int | None]]:
         """Return the kind and the channel of each feature; features of all channels together have no channel."""

@@ -147,9 +147,7 @@ def _predict_long(
         yield Part(i, piece.keep_start, kept, piece.keep_stop == length)
 
 
-def _predict_batch(
-    predictor: Predictor, signals: Sequence[np.ndarray], length: int | None = None
-) -> list[np.ndarray]:
+def _predict_batch(predictor: Predictor, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:
     """Return the probabilities (T_i, K), float32, of each signal (C, T_i), from one pass.
 
     Signals of different lengths need a predictor that accepts lengths; they are filled up to ``length`` samples (None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
@@ -216,3 +217,10 @@ class PredictsRecordings:
     def _iterate_labels(self, recordings: Recordings) -> Iterator[Decoded]:
         decoder = prepare_decoder(self.decoder, read_statistics(self))
         return decode_parts(decoder, self._iterate_parts(recordings))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags
