@@ -25,7 +25,7 @@ __all__ = [
     "SemiSupervisedSegmenter",
     "SupervisedLoss",
     "SupervisedSegmenter",
-    "WindowFeatureSegmenter",
     "UniformConsistency",
+    "WindowFeatureSegmenter",
     "parameter",
 ]

@@ -57,7 +57,7 @@ class FeaturePredictor(Predictor):
         self.takes_lengths = True
         self.most_samples = _count_samples(features, n_channels, stride)
 
-    def answer(self, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:  # noqa: ARG002, D102
+    def answer(self, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:  # noqa: ARG002
         assert self.stride is not None
         rows = [self.features.compute(x, slice(None, None, self.stride)) for x in signals]
         proba = self._classify(rows[0] if len(rows) == 1 else np.concatenate(rows))
@@ -86,12 +86,12 @@ class FeaturePredictor(Predictor):
             known = (known[..., None] + (after - known)[..., None] * share).reshape(len(known), -1)[:, :length]
         return np.ascontiguousarray(average_windows(known, self.half).T)
 
-    def list_weights(self) -> Iterator[np.ndarray]:  # noqa: D102
+    def list_weights(self) -> Iterator[np.ndarray]:
         yield np.array([*self.features.scales, self.stride, self.half])
         if self.classifier is not None:
             yield from list_classifier_arrays(self.classifier)
 
-    def explain_nan(self) -> str:  # noqa: D102
+    def explain_nan(self) -> str:
         return (
             f"classifier={type(self.classifier).__name__} returns probabilities that are NaN; pass a classifier that "
             "accepts large and constant features, such as a forest, or a pipeline that scales them first."
