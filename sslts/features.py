@@ -20,6 +20,7 @@ __all__ = ["WindowStatistics", "average_windows"]
 _SINGLE = np.float32
 _TINY = _SINGLE(1e-6)  # of a standard deviation of 1: keeps ratios finite
 _LARGEST_SCALE = 1024  # samples; the largest scale that is derived from labels
+_SEGMENTS = 8  # the largest scale, in segments of typical length
 _DEFAULT_SCALES = (1, 2, 4, 8, 16, 32, 64)
 At = slice | np.ndarray
 
@@ -39,12 +40,9 @@ class _Window(NamedTuple):
 
         Means and variances are combined as in Chan, Golub & LeVeque 1979.
         """
-        gap, kept = self.size, max(self.mean.shape[-1] - self.size, 0)
-        here = [values[..., :kept] for values in self[1:]]
-        there = [values[..., gap : gap + kept] for values in other[1:]]
-        kept = there[0].shape[-1]
-        mean, variance, step, low, high = (values[..., :kept] for values in here)
-        mean2, variance2, step2, low2, high2 = there
+        kept = min(self.mean.shape[-1], other.mean.shape[-1] - self.size)
+        mean, variance, step, low, high = (values[..., :kept] for values in self[1:])
+        mean2, variance2, step2, low2, high2 = (values[..., self.size : self.size + kept] for values in other[1:])
         size = self.size + other.size
         late = _SINGLE(other.size / size)
         early = _SINGLE(1) - late
@@ -115,9 +113,10 @@ class WindowStatistics(Recipe):
         names = self._list_kinds(n_channels)
         out = np.empty((len(names), n_rows), dtype=np.float32)
         row = 0
-        for values in self._iterate(x, at):
-            out[row : row + len(values)] = values
-            row += len(values)
+        with np.errstate(all="ignore"):  # products of small values may underflow
+            for values in self._iterate(x, at):
+                out[row : row + len(values)] = values
+                row += len(values)
         return np.ascontiguousarray(out.T)
 
     def list_names(self, channels: int | Sequence[Any]) -> list[str]:
@@ -255,7 +254,7 @@ def _mean_over_channels(values: np.ndarray) -> np.ndarray:
 
 def _choose_scales(summary: SignalSummary) -> tuple[int, ...]:
     """Return scales from one sample to several segments of typical length, twice as large each."""
-    longest = min(max(4 * summary.segment_length, 1), _LARGEST_SCALE, max(summary.recording_length, 1))
+    longest = min(max(_SEGMENTS * summary.segment_length, 1), _LARGEST_SCALE, max(summary.recording_length, 1))
     return tuple(1 << k for k in range(int(np.log2(longest)) + 1))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils.parallel import Parallel, delayed
 
 from sslts.annotations import LabelRuns, SignalSummary
 from sslts.features import WindowStatistics, average_windows
+from sslts.metrics import mean_iou
 from sslts.persistence import list_classifier_arrays
 from sslts.prediction import Predictor
 from sslts.recordings import NormalizedRecordings
@@ -19,6 +21,8 @@ _VALUES_TOGETHER = 1 << 24  # features in memory at once: 64 MiB
 _SAMPLES_TOGETHER = 1 << 17
 _LARGEST_STRIDE = 16
 _ROWS_PER_THREAD = 256  # fewer rows do not pay for a thread
+_FEWEST_TO_CHOOSE, _SAMPLES_TO_CHOOSE, _FOLDS = 8, 10_000, 4  # recordings; samples; parts of the recordings
+_CLEARLY_BETTER, _LEAST_PROBABILITY = 0.05, 0.01  # of a mean IoU; of the true class
 _SHARE_OF_RARE = 8  # rare classes get at least 1 / (8 K) of the drawn samples, if they have as many
 
 
@@ -60,9 +64,10 @@ class FeaturePredictor(Predictor):
     def answer(self, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:  # noqa: ARG002
         assert self.stride is not None
         rows = [self.features.compute(x, slice(None, None, self.stride)) for x in signals]
-        proba = self._classify(rows[0] if len(rows) == 1 else np.concatenate(rows))
-        parts = np.split(proba, np.cumsum([len(part) for part in rows])[:-1])
-        return [self._spread(part, x.shape[-1]) for part, x in zip(parts, signals, strict=True)]
+        with np.errstate(all="ignore"):  # probabilities may underflow
+            proba = self._classify(rows[0] if len(rows) == 1 else np.concatenate(rows))
+            parts = np.split(proba, np.cumsum([len(part) for part in rows])[:-1])
+            return [self._spread(part, x.shape[-1]) for part, x in zip(parts, signals, strict=True)]
 
     def _classify(self, rows: np.ndarray) -> np.ndarray:
         """Return the probabilities (n, K), float32, of rows of features, in threads that each take some rows."""
@@ -176,3 +181,43 @@ def read_features(
             out[first:stop] = features.compute(seen.read(i, before, after), position[first:stop] - before)
             first = stop
     return out
+
+
+def choose_units(
+    targets: LabelRuns,
+    n_classes: int,
+    read: Callable[[str | None, np.ndarray, np.ndarray], np.ndarray],
+    seed: int,
+) -> str | None:
+    """Return the normalization with which a small forest labels held-out recordings best: "recording" or None.
+
+    Signals of one sensor may have units that mean something, such as a flow. Normalizing each recording would hide
+    them. But gains that differ between recordings are more common, so None has to be clearly better, on enough
+    recordings.
+
+    Parameters
+    ----------
+    targets : LabelRuns
+        Class indices, -1 where unlabeled.
+    n_classes : int
+    read : callable
+        ``(normalization, recording, position) -> features (n, F)`` of samples.
+    seed : int
+    """
+    labeled = np.flatnonzero(targets.labeled)
+    if len(labeled) < _FEWEST_TO_CHOOSE or n_classes < 2:
+        return "recording"
+    recording, position, label = draw_samples(targets, n_classes, _SAMPLES_TO_CHOOSE, seed)
+    fold = (np.searchsorted(labeled, recording) * _FOLDS) // len(labeled)  # neighbors, often of one unit, stay together
+    scores = {}
+    for normalization in ("recording", None):
+        rows = read(normalization, recording, position)
+        proba = np.zeros((len(rows), n_classes))
+        for held in (fold == k for k in range(_FOLDS)):
+            forest = ExtraTreesClassifier(20, min_samples_leaf=5, max_features="sqrt", random_state=seed)
+            forest.fit(rows[~held], label[~held])
+            proba[np.ix_(held, forest.classes_)] = forest.predict_proba(rows[held])
+        loss = -np.log(np.maximum(proba[np.arange(len(label)), label], _LEAST_PROBABILITY)).mean()
+        scores[normalization] = mean_iou([label], [proba.argmax(1)]), loss
+    (iou, loss), (plain_iou, plain_loss) = scores["recording"], scores[None]
+    return None if plain_iou > iou + _CLEARLY_BETTER and plain_loss < loss else "recording"

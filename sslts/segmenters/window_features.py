@@ -22,6 +22,7 @@ from sslts.segmenters._classifying import (
     FeaturePredictor,
     choose_smoothing,
     choose_stride,
+    choose_units,
     draw_samples,
     read_features,
 )
@@ -60,9 +61,10 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         distances, so that every segment takes part, and rare classes more densely.
     decoder : Decoder, default=Argmax()
         Turns probabilities into labels in ``predict``; has no effect on training.
-    normalization : {"recording", "local"} or None, default="recording"
+    normalization : {"auto", "recording", "local"} or None, default="auto"
         How each channel is shifted and scaled: by mean and standard deviation of the whole recording ("recording"), by
-        mean and standard deviation around each sample ("local"), or not at all (None).
+        mean and standard deviation around each sample ("local"), or not at all (None). "auto" takes "recording", or
+        None if it is clearly better on held-out labeled recordings, of which there must be 8 or more.
     window_length : int or None, default=None
         Samples of the sliding window of ``normalization="local"``, 8 or more. None derives it from the labeled
         segments.
@@ -99,7 +101,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
     window_length_ : int
         Samples of the sliding window of ``normalization="local"``.
     normalization_ : str or None
-        Value of ``normalization`` at the time of the fit; later changes of the parameter do not affect predictions.
+        The normalization of the fit, "auto" resolved; later changes of the parameter do not affect predictions.
     statistics_ : SegmentStatistics
         Lengths and neighbors of the labeled segments, for decoders.
     training_set_ : dict
@@ -136,7 +138,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
     smoothing: int | None = parameter(Interval(Integral, 0, None, closed="left"), None, default=None)
     max_samples: int = parameter(Interval(Integral, 100, None, closed="left"), default=60_000)
     decoder: Decoder = parameter(HasMethods("start"), default=NetworkSegmenter.decoder)
-    normalization: str | None = parameter(StrOptions({"recording", "local"}), None, default="recording")
+    normalization: str | None = parameter(StrOptions({"auto", "recording", "local"}), None, default="auto")
     window_length: int | None = parameter(Interval(Integral, 8, None, closed="left"), None, default=None)
     background: int | None = parameter(Interval(Integral, 0, None, closed="left"), None, default=0)
     sampling_rate: float | None = parameter(PositiveNumber(), None, default=None)
@@ -206,7 +208,9 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         seed = int(np.random.default_rng().integers(2**31 - 8)) if seed is None else seed
         features = WindowStatistics.for_signal(problem.summary) if given is None else given
         window_length = self.window_length or problem.summary.choose_window_length(1, 1)
-        classifier = self._fit_classifier(problem, features, window_length, seed)
+        normalization = self._choose_normalization(problem, features, seed)
+        seen = NormalizedRecordings(problem.recordings, choose_normalization(normalization, window_length))
+        classifier = self._fit_classifier(problem, features, seen, seed)
         named = {} if problem.feature_names is None else {"feature_names_in_": problem.feature_names}
         fitted = {
             **named,
@@ -216,7 +220,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             "classes_": problem.classes,
             "statistics_": problem.statistics,
             "training_set_": problem.labels.describe(),
-            "normalization_": self.normalization,
+            "normalization_": normalization,
             "window_length_": window_length,
             "scales_": features.scales,
             "stride_": choose_stride(problem.summary),
@@ -227,13 +231,28 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         self.__dict__ = {**kept, **fitted}  # at once: an interruption leaves no mixture with an earlier fit
         return self
 
-    def _fit_classifier(self, problem: Problem, features: WindowStatistics, window_length: int, seed: int) -> Any:
+    def _choose_normalization(self, problem: Problem, features: WindowStatistics, seed: int) -> str | None:
+        """Return the normalization; with "auto", the one that labels held-out recordings best."""
+        if self.normalization != "auto":
+            return self.normalization
+        try:
+            problem.recordings.check_finite(plain=True)
+        except ValueError:  # the values are too large for the arithmetic of features without normalization
+            return "recording"
+
+        def read(normalization: str | None, recording: np.ndarray, position: np.ndarray) -> np.ndarray:
+            return read_features(features, NormalizedRecordings(problem.recordings, normalization), recording, position)
+
+        return choose_units(problem.targets, len(problem.classes), read, seed)
+
+    def _fit_classifier(
+        self, problem: Problem, features: WindowStatistics, seen: NormalizedRecordings, seed: int
+    ) -> Any:
         """Return the fitted classifier; None if there is only one class."""
         n_classes = len(problem.classes)
         if n_classes == 1:
             return None
         recording, position, label = draw_samples(problem.targets, n_classes, self.max_samples, seed)
-        seen = NormalizedRecordings(problem.recordings, choose_normalization(self.normalization, window_length))
         rows = read_features(features, seen, recording, position)
         classifier = _make_classifier() if self.classifier is None else clone(self.classifier)
         known = classifier.get_params()
@@ -293,7 +312,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
 
 def _make_classifier() -> ExtraTreesClassifier:
     """Return the default classifier, which is not fitted."""
-    return ExtraTreesClassifier(n_estimators=60, min_samples_leaf=3, max_features="sqrt")
+    return ExtraTreesClassifier(n_estimators=60, min_samples_leaf=5, max_features="sqrt")
 
 
 def _check_classifier(classifier: Any) -> None:
