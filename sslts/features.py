@@ -18,7 +18,6 @@ from sslts.recipes import Recipe
 __all__ = ["WindowStatistics", "average_windows"]
 
 _SINGLE = np.float32
-_TINY = _SINGLE(1e-6)  # of a standard deviation of 1: keeps ratios finite
 _LARGEST_SCALE = 1024  # samples; the largest scale that is derived from labels
 _SEGMENTS = 8  # the largest scale, in segments of typical length
 _DEFAULT_SCALES = (1, 2, 4, 8, 16, 32, 64)
@@ -63,7 +62,8 @@ class WindowStatistics(Recipe):
 
     For each channel: the value, the step to the next sample, and at each scale the level before and after the sample,
     slope, curvature and distance from the level, standard deviation, range and roughness (mean absolute step) before,
-    after and around the sample, and the position between minimum and maximum. For several channels also the root mean
+    after and around the sample, and the height above the minimum. Some of them are also given relative to the standard
+    deviation or the range, so that they do not depend on the size of a pattern. For several channels also the root mean
     square of levels and spreads over the channels, and each channel's share of the spread.
 
     A sample at distance `reach` or more never influences a feature. At the ends of a signal, the first and last value
@@ -80,12 +80,12 @@ class WindowStatistics(Recipe):
     >>> x = np.repeat([0.0, 1.0], 10)[None]
     >>> features = statistics(x)
     >>> features.shape, statistics.reach
-    ((36, 20), 5)
+    ((46, 20), 5)
     >>> features[statistics.list_names(1).index("slope 4"), 7:13].tolist()
     [0.5, 0.75, 1.0, 1.0, 0.75, 0.5]
     """
 
-    scales: tuple[int, ...] = _DEFAULT_SCALES
+    scales: Sequence[int] = _DEFAULT_SCALES
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -165,30 +165,21 @@ class WindowStatistics(Recipe):
             rough = (step[0] + step[1]) * _SINGLE(0.5)
             least = np.minimum(np.minimum(*low), here)
             most = np.maximum(np.maximum(*high), here)
-            yield mean[0]
-            yield mean[1]
-            yield slope
-            yield level - before
-            yield here - level
-            yield sides[0]
-            yield sides[1]
-            yield around
-            yield (sides[1] - sides[0]) / (sides[1] + sides[0] + _TINY)
-            yield high[0] - low[0]
-            yield high[1] - low[1]
-            yield most - least
-            yield here - least
-            yield most - here
-            yield step[0]
-            yield step[1]
-            yield rough
+            curvature, distance = level - before, here - level
+            extent, height = most - least, here - least
+            yield from (mean[0], mean[1], slope, curvature, distance)
+            yield from (sides[0], sides[1], around, _divide(sides[1] - sides[0], sides[1] + sides[0]))
+            yield from (high[0] - low[0], high[1] - low[1], extent, height, most - here)
+            yield from (step[0], step[1], rough)
+            yield from (_divide(values, around) for values in (slope, curvature, distance, rough))
+            yield _divide(height, extent)
             if n_channels > 1:
                 energy = _mean_over_channels(around * around)
                 total = np.sqrt(energy)
                 yield total
                 yield np.sqrt(_mean_over_channels(level * level))
                 yield _mean_over_channels(rough)
-                yield around / (total + _TINY)
+                yield _divide(around, total)
 
 
 _OF_SAMPLE = ("value", "step")
@@ -197,6 +188,7 @@ _OF_SCALE = (
     *("spread before", "spread after", "spread", "balance of spread"),
     *("range before", "range after", "range", "height above minimum", "depth below maximum"),
     *("roughness before", "roughness after", "roughness"),
+    *("relative slope", "relative curvature", "relative distance from level", "relative roughness", "relative height"),
 )
 _OF_ALL = ("spread of all channels", "level of all channels", "roughness of all channels")
 
@@ -242,6 +234,11 @@ def _measure_windows(x: np.ndarray, sizes: Sequence[int]) -> Iterator[_Window]:
                 joined = power if joined is None else joined.join(power)
         assert joined is not None
         yield joined
+
+
+def _divide(values: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """Return the quotient, 0 where the divisor is 0."""
+    return np.divide(values, by, out=np.zeros(np.broadcast(values, by).shape, dtype=np.float32), where=by > 0)
 
 
 def _mean_over_channels(values: np.ndarray) -> np.ndarray:

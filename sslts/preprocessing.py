@@ -463,7 +463,7 @@ class WindowFeatures(LengthKeeping):
     >>> X = np.repeat([[0.0, 1.0]], 50, axis=1)
     >>> features = WindowFeatures(scales=(4, 16)).fit(X)
     >>> features.transform(X).shape
-    (1, 36, 100)
+    (1, 46, 100)
     >>> features.get_feature_names_out()[:3].tolist()
     ['value', 'step', 'level before 4']
     """

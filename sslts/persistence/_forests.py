@@ -44,14 +44,13 @@ def get_forest_state(forest: Any) -> _Table:
     """
     trees = [one.tree_.__getstate__() for one in forest.estimators_]
     nodes = np.concatenate([tree["nodes"] for tree in trees])
+    names: tuple[str, ...] = nodes.dtype.names or ()
     probes = _make_probes(nodes, forest.n_features_in_)
     return {
         "kind": type(forest).__name__,
         "sizes": np.array([tree["node_count"] for tree in trees]),
         "depths": np.array([tree["max_depth"] for tree in trees]),
-        "nodes": {
-            name: nodes[name].astype(_SMALLER.get(nodes[name].dtype, nodes[name].dtype)) for name in nodes.dtype.names
-        },
+        "nodes": {name: nodes[name].astype(_SMALLER.get(nodes[name].dtype, nodes[name].dtype)) for name in names},
         "values": np.concatenate([tree["values"] for tree in trees])[:, 0],
         "answers": forest.predict_proba(probes),
     }
