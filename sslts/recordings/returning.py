@@ -100,11 +100,10 @@ def return_channels(arrays: Sequence[np.ndarray], names: Sequence[str], recordin
         return pd.DataFrame(cells, columns=columns)
     if isinstance(like, pd.Series):
         return _fill_series([_return_table_of(x, item, columns) for x, item in zip(arrays, like, strict=True)], like)
-    if recordings.container == "list":
-        items = like if isinstance(like, (list, tuple, np.ndarray)) else [None] * len(arrays)
-        if all(isinstance(item, (list, tuple)) for item in items) and recordings.has_equal_lengths():
+    if isinstance(like, (list, tuple)) or (isinstance(like, np.ndarray) and like.dtype == object and like.ndim == 1):
+        if all(isinstance(item, (list, tuple)) for item in like) and recordings.has_equal_lengths():
             return np.stack(arrays)
-        return [_return_table_of(x, item, columns) for x, item in zip(arrays, items, strict=True)]
+        return [_return_table_of(x, item, columns) for x, item in zip(arrays, like, strict=True)]
     return recordings.pack(arrays)
 
 
