@@ -38,7 +38,7 @@ def get_forest_state(forest: Any) -> _Table:
     >>> X, y = np.random.default_rng(0).random((50, 3)).astype("f"), np.arange(50) % 2
     >>> forest = ExtraTreesClassifier(5, random_state=0).fit(X, y)
     >>> state = get_forest_state(forest)
-    >>> again = build_forest(state, n_features=3, n_classes=2)
+    >>> again = build_forest(state, n_features=3, classes=np.array([0, 1]))
     >>> bool((again.predict_proba(X) == forest.predict_proba(X)).all())
     True
     """
@@ -56,7 +56,7 @@ def get_forest_state(forest: Any) -> _Table:
     }
 
 
-def build_forest(state: Any, *, n_features: int, n_classes: int) -> Any:
+def build_forest(state: Any, *, n_features: int, classes: np.ndarray) -> Any:
     """Return the forest of a state of `get_forest_state`.
 
     Raises
@@ -67,6 +67,7 @@ def build_forest(state: Any, *, n_features: int, n_classes: int) -> Any:
     kind = next((cls for cls in FORESTS if cls.__name__ == state["kind"]), None)
     if kind is None:
         raise PersistenceError(f"the file holds a {str(state['kind'])[:40]!r}, which this version can't build.")
+    n_classes = len(classes)
     nodes, sizes, depths, values = _check_trees(state, n_features, n_classes)
     forest = kind(n_estimators=len(sizes))
     forest.estimators_ = []
@@ -85,7 +86,7 @@ def build_forest(state: Any, *, n_features: int, n_classes: int) -> Any:
         one.tree_, one.classes_ = tree, np.arange(n_classes, dtype=np.float64)
         one.n_classes_, one.n_outputs_, one.n_features_in_ = np.int64(n_classes), 1, n_features
         forest.estimators_.append(one)
-    forest.classes_, forest.n_classes_ = np.arange(n_classes), n_classes
+    forest.classes_, forest.n_classes_ = classes, n_classes
     forest.n_outputs_, forest.n_features_in_ = 1, n_features
     answers = forest.predict_proba(_make_probes(nodes, n_features))
     if not np.array_equal(answers, state["answers"]):

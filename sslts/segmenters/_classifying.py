@@ -36,7 +36,7 @@ class FeaturePredictor(Predictor):
     ----------
     features : WindowStatistics
     classifier : classifier or None
-        A fitted classifier of class indices; None if there is only one class.
+        A fitted classifier; None if there is only one class.
     n_classes : int
     stride, half : int
     n_jobs : int or None

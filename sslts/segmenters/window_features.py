@@ -91,7 +91,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
     channel_names_ : tuple or None
         Names of the channels, if ``X`` has any.
     classifier_ : classifier or None
-        The fitted classifier of class indices; None if ``y`` has one class only.
+        The fitted classifier, whose classes are ``classes_``; None if ``y`` has one class only.
     scales_ : tuple of int
         Scales of the features, in samples.
     stride_ : int
@@ -258,7 +258,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         known = classifier.get_params()
         seeds = [name for name in known if name.rpartition("__")[2] == "random_state" and known[name] is None]
         threads = {} if "n_jobs" not in known or self.n_jobs is None else {"n_jobs": self.n_jobs}
-        classifier.set_params(**dict.fromkeys(seeds, seed), **threads).fit(rows, label)
+        classifier.set_params(**dict.fromkeys(seeds, seed), **threads).fit(rows, problem.classes[label])
         # In predictions, threads take rows; threads that add up trees in any order would change the last bits.
         return classifier.set_params(n_jobs=None) if "n_jobs" in known else classifier
 
@@ -303,7 +303,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             raise PersistenceError(f"scales_ of the {kind} in the file can't be right.") from error
         if fitted["classifier_"] is not None:
             n_features = len(features.list_names(fitted["n_channels_"]))
-            forest = build_forest(fitted["classifier_"], n_features=n_features, n_classes=len(fitted["classes_"]))
+            forest = build_forest(fitted["classifier_"], n_features=n_features, classes=fitted["classes_"])
             fitted = {**fitted, "classifier_": forest}
         elif len(fitted["classes_"]) > 1:
             raise PersistenceError(f"the file lacks the classifier; the {kind} can't be read.")

@@ -204,6 +204,17 @@ class TestClassifiers:
         assert found.predict_proba(data[0]).shape == (6, 900, 2)
         assert not hasattr(classifier, "classes_")
 
+    def test_the_classifier_knows_the_classes_by_their_labels(self, data, tmp_path):
+        y = np.where(data[1] == 1, 7, data[1])
+        found = make(classifier=ExtraTreesClassifier(3, min_samples_leaf=50, class_weight={0: 1, 7: 50})).fit(
+            data[0], y
+        )
+        assert found.classifier_.classes_.tolist() == [0, 7]
+        plain = make(classifier=ExtraTreesClassifier(3, min_samples_leaf=50)).fit(data[0], y)
+        assert (found.predict(data[0]) == 7).sum() > (plain.predict(data[0]) == 7).sum()
+        found.save(tmp_path / "model.sslts")
+        assert sslts.load(tmp_path / "model.sslts").classifier_.classes_.tolist() == [0, 7]
+
     @pytest.mark.parametrize("classifier", [LinearSVC(), ExtraTreesClassifier])
     def test_a_classifier_without_probabilities_is_refused_before_it_is_fitted(self, data, classifier, monkeypatch):
         monkeypatch.setattr(LinearSVC, "fit", lambda *_: pytest.fail("it was fitted"))
