@@ -7,13 +7,14 @@ differently is refused.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import joblib
 import numpy as np
 from sklearn.base import clone
-from sklearn.tree._tree import NODE_DTYPE, Tree
+from sklearn.tree import DecisionTreeClassifier
 
 from sslts.persistence._values import FORESTS, is_count
 from sslts.persistence.files import PersistenceError
@@ -71,9 +72,9 @@ def build_forest(state: Any, *, n_features: int, classes: np.ndarray) -> Any:
     nodes, sizes, depths, values = _check_trees(state, n_features, n_classes)
     forest = kind(n_estimators=len(sizes))
     forest.estimators_ = []
-    ends = np.cumsum(sizes)
+    ends, make_tree = np.cumsum(sizes), type(_grow_stump())
     for start, end, depth in zip((ends - sizes).tolist(), ends.tolist(), depths.tolist(), strict=True):
-        tree = Tree(n_features, np.array([n_classes], dtype=np.intp), 1)
+        tree = make_tree(n_features, np.array([n_classes], dtype=np.intp), 1)
         tree.__setstate__(
             {
                 "max_depth": depth,
@@ -97,14 +98,20 @@ def build_forest(state: Any, *, n_features: int, classes: np.ndarray) -> Any:
     return forest
 
 
+@functools.cache
+def _grow_stump() -> Any:
+    """Return a small tree, which has the type of trees and of nodes of this version of scikit-learn."""
+    return DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1]).tree_
+
+
 def _check_trees(state: _Table, n_features: int, n_classes: int) -> tuple[np.ndarray, ...]:
     """Return nodes, sizes, depths and values; raise PersistenceError if they are no trees.
 
     scikit-learn reads children and features of a node without a check of its own, so they are checked here.
     """
     sizes, depths, values, columns = state["sizes"], state["depths"], state["values"], state["nodes"]
-    wanted = set(NODE_DTYPE.names)
-    if not isinstance(columns, dict) or set(columns) != wanted:
+    node_type = _grow_stump().__getstate__()["nodes"].dtype
+    if not isinstance(columns, dict) or set(columns) != set(node_type.names):
         raise PersistenceError(
             "the forest in the file has other columns than the trees of this version of scikit-learn; fit again, or "
             "load the file with the version of scikit-learn that saved it."
@@ -123,9 +130,9 @@ def _check_trees(state: _Table, n_features: int, n_classes: int) -> tuple[np.nda
         or not len(sizes)
     ):
         raise PersistenceError("the forest in the file is damaged: the sizes of its tables do not fit together.")
-    nodes = np.zeros(total, dtype=NODE_DTYPE)
+    nodes = np.zeros(total, dtype=node_type)
     for name, column in columns.items():
-        if column.dtype != _SMALLER.get(NODE_DTYPE[name], NODE_DTYPE[name]):
+        if column.dtype != _SMALLER.get(node_type[name], node_type[name]):
             raise PersistenceError(f"the forest in the file is damaged: {name} has another type.")
         nodes[name] = column
     size = np.repeat(sizes, sizes)
