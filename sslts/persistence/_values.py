@@ -398,6 +398,7 @@ _HOMES = (
     "sslts.augment",
     "sslts.losses",
     "sslts.thresholds",
+    "sslts.features",
     "sslts.decoding",
     "sslts.annotations",
     "sslts.segmenters",
