@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sslts.segmenters import SelfTrainingSegmenter as SelfTrainingSegmenter
     from sslts.segmenters import SemiSupervisedSegmenter as SemiSupervisedSegmenter
     from sslts.segmenters import SupervisedSegmenter as SupervisedSegmenter
+    from sslts.segmenters import WindowFeatureSegmenter as WindowFeatureSegmenter
 
 __version__ = "0.1.0"
 install()
@@ -30,6 +31,7 @@ _NAMES = {
     "SemiSupervisedSegmenter": "sslts.segmenters",
     "StreamSegmenter": "sslts.prediction",
     "SupervisedSegmenter": "sslts.segmenters",
+    "WindowFeatureSegmenter": "sslts.segmenters",
     "load": "sslts.persistence",
 }
 _MODULES = (
@@ -59,6 +61,7 @@ __all__ = [
     "SemiSupervisedSegmenter",
     "StreamSegmenter",
     "SupervisedSegmenter",
+    "WindowFeatureSegmenter",
     "__version__",
     "load",
 ]

@@ -33,14 +33,9 @@ def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
 
 
 def list_weights(estimator: Any) -> list[Any]:
-    """Return the classes and the averaged weights of a fitted segmenter as arrays; empty if it is not fitted."""
-    owner = find_owner(estimator, "network_")
-    if owner is None:
-        return []
-    return [
-        owner.classes_,
-        *(value.cpu().float().numpy() for value in owner.net_.teacher_.module.state_dict().values()),
-    ]
+    """Return the classes and the weights that predict of a fitted segmenter as arrays; empty if it is not fitted."""
+    owner = find_owner(estimator, "normalization_")
+    return [] if owner is None else [owner.classes_, *owner._get_predictor().list_weights()]
 
 
 def strip_addresses(text: str) -> str:

@@ -37,11 +37,11 @@ def check_completed(estimator: Any) -> None:
 
 
 def find_fitted(estimator: Any, argument: str = "segmenter") -> Any:
-    """Return the fitted segmenter in an estimator, which has the trained network.
+    """Return the fitted segmenter in an estimator: the one that has the trained network or classifier.
 
     Raise scikit-learn's NotFittedError, whose message names ``argument``, if the estimator has no fitted segmenter.
     """
-    owner = find_owner(estimator, "network_")
+    owner = find_owner(estimator, "normalization_")
     if owner is None:
         from sklearn.exceptions import NotFittedError
 

@@ -7,7 +7,7 @@ the base class of custom transformers. The functions that estimators use for nor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from numbers import Integral, Real
@@ -19,9 +19,11 @@ from scipy import signal
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from sslts._notices import warn
 from sslts._runs import expand_ranges, find_runs
+from sslts.features import WindowStatistics
 from sslts.recordings import (
     Channels,
     NormalizedRecordings,
@@ -30,6 +32,7 @@ from sslts.recordings import (
     find_padding,
     measure_moments,
     read_signals,
+    return_channels,
     return_signals,
     standardize_locally,
 )
@@ -41,6 +44,7 @@ __all__ = [
     "NormalizedRecordings",
     "PositiveNumber",
     "RecordingStandardizer",
+    "WindowFeatures",
     "measure_moments",
     "standardize_locally",
 ]
@@ -136,8 +140,12 @@ class LengthKeeping(TransformerMixin, BaseEstimator):
             else None
         )
         recordings = self._read_signals(X, fitted)
+        return self._return(list(self._map_each(recordings)), recordings, X)
+
+    def _return(self, arrays: list[np.ndarray], recordings: Recordings, X: Any) -> Any:
+        """Return the transformed recordings (C, T_i) in the kind of container that was passed."""
         out = []
-        for x, source in zip(self._map_each(recordings), recordings.sources, strict=True):
+        for x, source in zip(arrays, recordings.sources, strict=True):
             flat = recordings.container != "panel" and len(source.shape) == 1
             out.append(x[0] if flat else x)
         return return_signals(out, recordings, X)
@@ -427,3 +435,117 @@ def _design_filter(low: float | None, high: float | None, sampling_rate: float, 
     kind = "bandpass" if len(edges) == 2 else "highpass" if high is None else "lowpass"
     rate = float(sampling_rate)
     return signal.butter(order, edges if len(edges) == 2 else edges[0], kind, fs=rate, output="sos")
+
+
+class WindowFeatures(LengthKeeping):
+    """Describe each sample by statistics of the windows before, after and around it, at several scales.
+
+    The features of `sslts.WindowFeatureSegmenter` as channels, for any other segmenter or classifier: level, slope,
+    curvature, spread, range and roughness of each channel at each scale, and a few statistics of all channels. They
+    have the units of the signal: put a `RecordingStandardizer` before this transformer if recordings differ in location
+    and scale.
+
+    Parameters
+    ----------
+    scales : sequence of int, default=(1, 2, 4, 8, 16, 32, 64)
+        Samples of the windows on each side of a sample, 1 or more, in increasing order.
+
+    Notes
+    -----
+    A feature depends on at most ``max(scales) + 1`` samples on each side. At the ends of a recording, the first and
+    last value are repeated. The features of a long recording need much memory: a segmenter that reads a stretch at a
+    time, such as `sslts.WindowFeatureSegmenter`, does not hold them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.preprocessing import WindowFeatures
+    >>> X = np.repeat([[0.0, 1.0]], 50, axis=1)
+    >>> features = WindowFeatures(scales=(4, 16)).fit(X)
+    >>> features.transform(X).shape
+    (1, 46, 100)
+    >>> features.get_feature_names_out()[:3].tolist()
+    ['value', 'step', 'level before 4']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"scales": ["array-like"]}
+
+    def __init__(self, *, scales: Sequence[int] = (1, 2, 4, 8, 16, 32, 64)) -> None:
+        self.scales = scales
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters and the input; nothing is learned from the recordings.
+
+        Parameters
+        ----------
+        X : array-like
+            Recordings, in any container that a segmenter accepts.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `scales` are not whole numbers of 1 or more, in increasing order.
+        """
+        WindowStatistics(self.scales)
+        return super().fit(X, y)
+
+    def transform(self, X: Any) -> Any:
+        """Return the features of each sample, as channels of recordings of unchanged lengths.
+
+        Parameters
+        ----------
+        X : array-like
+            Recordings, in any container that a segmenter accepts.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, F, T), list, DataFrame, Series or Recordings
+            An array for an array. Tables of pandas with one row per sample, Panels, and `Recordings` keep their index
+            and clock; their columns are named by `get_feature_names_out`.
+
+        Raises
+        ------
+        ValueError
+            If values are missing or infinite, or the channels differ from the channels in ``fit``.
+        """
+        return super().transform(X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the features.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the channels. None: the names in ``fit``, if there were any.
+
+        Returns
+        -------
+        ndarray of object, shape (F,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the transformer is not fitted.
+        ValueError
+            If `input_features` has another number of channels.
+        """
+        check_is_fitted(self, "n_channels_")
+        given = self.channel_names_ if input_features is None else tuple(input_features)
+        if given is not None and len(given) != self.n_channels_:
+            raise ValueError(
+                f"input_features has {len(given)} names; give one for each of {self.n_channels_} channels."
+            )
+        names = WindowStatistics(self.scales).list_names(self.n_channels_ if given is None else given)
+        return np.array(names, dtype=object)
+
+    def _map(self, x: np.ndarray) -> np.ndarray:
+        return WindowStatistics(self.scales)(x)
+
+    def _return(self, arrays: list[np.ndarray], recordings: Recordings, X: Any) -> Any:
+        named = WindowStatistics(self.scales).list_names(recordings.channel_names or recordings.n_channels)
+        return return_channels(arrays, named, recordings, X)

@@ -18,10 +18,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.ensemble import ExtraTreesClassifier
 from small import TINY
 from strategies import CONTAINERS, MASKED, ClosedSource
 
-from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter
+from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter, WindowFeatureSegmenter
 from sslts.adapters.sktime import SupervisedDetector, labels_to_events
 from sslts.annotations import measure_segments
 from sslts.calibration import calibrate_counts
@@ -29,7 +30,7 @@ from sslts.datasets import make_recordings
 from sslts.metrics import bootstrap_interval, mean_iou, mean_iou_scorer, segment_f1
 from sslts.model_selection import LabeledKFold, compare_decoders, mask_labels
 from sslts.plotting import CountDisplay, DurationDisplay, SegmentationDisplay, TrainingHistoryDisplay
-from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
+from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer, WindowFeatures
 from sslts.report import write_report
 from sslts.segments import labels_to_segments
 
@@ -37,6 +38,7 @@ N, T = 6, 120
 X, Y = make_recordings(N, n_samples=T, segment_length=12, random_state=0)
 X2 = np.stack([X, -X], axis=1)
 FAST = {"network": TINY, "max_steps": 2, "batch_size": 2, "random_state": 0, "sampling_rate": 100}
+FOREST = {"classifier": ExtraTreesClassifier(3), "scales": (1, 4), "random_state": 0, "sampling_rate": 100}
 
 
 # --- the expected behavior of a pair ----------------------------------------------------------------------------------
@@ -128,7 +130,7 @@ FITTED_ON = {
 
 @pytest.fixture(scope="module")
 def models():
-    """Return a segmenter and a detector for each container, fitted once."""
+    """Return a segmenter, a detector and a segmenter by window features for each container, fitted once."""
     mpl.use("Agg")
     found = {}
     with warnings.catch_warnings():
@@ -139,7 +141,7 @@ def models():
                 data[0] if isinstance(data[0], pd.DataFrame | pd.Series) else pd.DataFrame(np.atleast_2d(data[0]).T)
             )
             detector = SupervisedDetector(**FAST).fit(series, pd.Series(Y[0], index=series.index))
-            found[name] = segmenter, detector
+            found[name] = segmenter, detector, WindowFeatureSegmenter(normalization=None, **FOREST).fit(data, Y)
     return found
 
 
@@ -165,7 +167,9 @@ def choose_out(X, tail=()):
 ENTRY_POINTS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "fit": lambda model, X, y, folder: SupervisedSegmenter(**FAST).fit(X, y),
     "fit of self-training": lambda model, X, y, folder: SelfTrainingSegmenter(SupervisedSegmenter(**FAST)).fit(X, y),
+    "fit of window features": lambda model, X, y, folder: WindowFeatureSegmenter(**FOREST).fit(X, y),
     "predict": lambda model, X, y, folder: model[0].predict(X),
+    "predict of window features": lambda model, X, y, folder: model[2].predict(X),
     "predict_proba": lambda model, X, y, folder: model[0].predict_proba(X),
     "predict into an array": lambda model, X, y, folder: model[0].predict(X, out=choose_out(X)),
     "predict_proba into an array": lambda model, X, y, folder: model[0].predict_proba(X, out=choose_out(X, (2,))),
@@ -173,11 +177,12 @@ ENTRY_POINTS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "score": lambda model, X, y, folder: model[0].score(X, y),
     "scorer": lambda model, X, y, folder: mean_iou_scorer(model[0], X, y),
     "stream": lambda model, X, y, folder: push(model[0], X, y),
-    "standardizer": lambda model, X, y, folder: RecordingStandardizer().fit(FITTED_ON[model[2]]).transform(X),
+    "standardizer": lambda model, X, y, folder: RecordingStandardizer().fit(FITTED_ON[model[-1]]).transform(X),
     "filter": lambda model, X, y, folder: (
-        ButterworthFilter(high=20, sampling_rate=100).fit(FITTED_ON[model[2]]).transform(X)
+        ButterworthFilter(high=20, sampling_rate=100).fit(FITTED_ON[model[-1]]).transform(X)
     ),
-    "gap filler": lambda model, X, y, folder: FillGaps().fit(FITTED_ON[model[2]]).transform(X),
+    "gap filler": lambda model, X, y, folder: FillGaps().fit(FITTED_ON[model[-1]]).transform(X),
+    "window features": lambda model, X, y, folder: WindowFeatures(scales=(1, 4)).fit(FITTED_ON[model[-1]]).transform(X),
     "detector's fit": lambda model, X, y, folder: ask_detector(model[1], X, y, "fit"),
     "detector's predict": lambda model, X, y, folder: ask_detector(model[1], X, y, "predict"),
     "report": lambda model, X, y, folder: write_report(model[0], X, y, folder / "report.html", n_worst=0),
@@ -204,18 +209,20 @@ LABELS_ALONE = ("metric of samples", "metric of segments", "bootstrap", "mask_la
 SIGNALS_ALONE = (
     *(
         "predict",
+        "predict of window features",
         "predict into an array",
         "predict_proba",
         "predict_proba into an array",
         "predict_segments",
         "stream",
         "standardizer",
+        "window features",
         "filter",
         "gap filler",
     ),
     "detector's predict",
 )
-FITS = ("fit", "fit of self-training", "detector's fit")
+FITS = ("fit", "fit of self-training", "fit of window features", "detector's fit")
 
 NO_SIGNALS = Absent("no signals are passed, or none are read")
 NO_LABELS = Absent("no labels are passed")
@@ -317,7 +324,7 @@ GUARDS = {
         Warns("X: recording 0 has times .*250 samples per second, but sampling_rate=100"),
         SIGNAL
         | {"stream": Warns("chunk has times .*250 samples per second, but sampling_rate=100")}
-        | at(("standardizer", "gap filler"), Works("it has no sampling rate to compare with")),
+        | at(("standardizer", "gap filler", "window features"), Works("it has no sampling rate to compare with")),
         fitted="clock",
     ),
     "a clock with a gap": Guard(
@@ -347,7 +354,7 @@ GUARDS = {
         lambda: (list(np.zeros((N, 120, 3)) + X[:, :, None]), [0, 1] * 3),
         Raises(ValueError, "X has 120 channels, .* was fitted with 1"),
         SIGNAL
-        | at(("fit", "fit of self-training"), Warns("X: recording 0 is taken as 120 channels of 3 samples"))
+        | at(FITS[:-1], Warns("X: recording 0 is taken as 120 channels of 3 samples"))
         | {"stream": Raises(ValueError, r"chunk has shape \(120, 3\); pass \(1, t\), time last")}
         | {"report": Raises(ValueError, "fitted with 1")}
         | at(("detector's fit", "detector's predict"), Absent("time runs down the rows of sktime's series")),
@@ -482,7 +489,7 @@ GUARDS = {
             lambda name=name: (MASKED[name](X, MASK), Y),
             Raises(ValueError, r"X: recording 0.* has 5 NaN .*FillGaps"),
             SIGNAL
-            | at(FITS[:2], Raises(ValueError, r"X: recording \d.* has 5 NaN .*FillGaps"))
+            | at(FITS[:-1], Raises(ValueError, r"X: recording \d.* has 5 NaN .*FillGaps"))
             | at(("detector's fit", "detector's predict"), NO_MASKS)
             | {
                 "stream": Raises(ValueError, "chunk holds 5 NaN, masked or infinite values, the first at sample 30"),
@@ -542,6 +549,7 @@ GUARDS = {
         | at(FITS, Works("a sample is subtracted before they are rounded"))
         | {
             "standardizer": Works("a sample is subtracted before they are rounded"),
+            "window features": Works("a sample is subtracted before they are rounded"),
             "detector's predict": Works("a sample is subtracted before they are rounded"),
         }
         | at(("filter", "gap filler"), Warns(r"X: recording 0 holds integers beyond 2\*\*52, which are rounded"))

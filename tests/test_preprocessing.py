@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
-from sslts import SupervisedSegmenter
+from sslts import FixMatchSegmenter, SupervisedSegmenter
 from sslts.datasets import make_recordings
-from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
-from sslts.recordings import as_recordings
+from sslts.features import WindowStatistics
+from sslts.networks import UNet
+from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer, WindowFeatures
+from sslts.recordings import Recordings, as_recordings
 
 TRANSFORMERS = [
     RecordingStandardizer(),
@@ -348,3 +351,60 @@ def test_filling_most_of_a_recording_is_warned_of():
 def test_channels_on_the_last_axis_are_warned_of():
     with pytest.warns(UserWarning, match=r"500 channels of 2 samples.*X\.transpose\(0, 2, 1\)"):
         RecordingStandardizer().fit(make((4, 500, 2)))
+
+
+class TestWindowFeatures:
+    def test_check_estimator(self):
+        check_estimator(
+            WindowFeatures(scales=(1, 4)),
+            expected_failed_checks={"check_n_features_in_after_fitting": "transform takes recordings of any length"},
+            on_skip=None,
+        )
+
+    @pytest.mark.parametrize("kind", CONTAINERS)
+    def test_every_container_gets_the_features_as_channels(self, kind):
+        given = CONTAINERS[kind]()
+        read = as_recordings(given)
+        transformer = WindowFeatures(scales=(1, 4)).fit(given)
+        out = as_recordings(transformer.transform(given))
+        assert out.n_channels == len(transformer.get_feature_names_out())
+        assert out.lengths.tolist() == read.lengths.tolist()
+        for i in range(len(read)):
+            wanted = WindowStatistics((1, 4))(read.read(i))
+            np.testing.assert_allclose(out.read(i), wanted, rtol=1e-4, atol=1e-4)
+
+    def test_tables_keep_their_index_and_name_the_features(self):
+        index = pd.date_range("2026-01-01", periods=30, freq="s")
+        frames = [pd.DataFrame(make((30, 2)), index, ["acc", "gyro"]) for _ in range(2)]
+        transformer = WindowFeatures(scales=(2,)).fit(frames)
+        out = transformer.transform(frames)
+        assert out[0].index.equals(index)
+        assert out[0].columns.tolist() == transformer.get_feature_names_out().tolist()
+        assert out[0].columns[:2].tolist() == ["acc, value", "gyro, value"]
+        panel = pd.concat(frames, keys=["b", "a"])
+        assert transformer.transform(panel).index.equals(panel.index)
+
+    def test_recordings_stay_recordings(self):
+        out = WindowFeatures(scales=(2,)).fit_transform(as_recordings(make((3, 2, 40))))
+        assert isinstance(out, Recordings)
+        assert out.read(1).shape == (out.n_channels, 40)
+
+    @pytest.mark.parametrize("scales", [(), (0,), (3, 1), "ab", 5])
+    def test_scales_that_are_no_lengths_are_refused(self, scales):
+        with pytest.raises(ValueError, match="scales"):
+            WindowFeatures(scales=scales).fit(make((2, 40)))
+
+    def test_names_of_another_number_of_channels_are_refused(self):
+        with pytest.raises(ValueError, match="input_features has 3 names; give one for each of 2 channels"):
+            WindowFeatures().fit(make((2, 2, 40))).get_feature_names_out(["a", "b", "c"])
+        with pytest.raises(NotFittedError):
+            WindowFeatures().get_feature_names_out()
+
+    def test_a_segmenter_sees_them_as_channels(self):
+        X, y = make_recordings(4, n_samples=200, random_state=0)
+        network = UNet(width=4, depth=1)
+        segmenter = FixMatchSegmenter(network=network, max_steps=2, batch_size=2, random_state=0)
+        pipeline = make_pipeline(RecordingStandardizer(), WindowFeatures(scales=(2, 8)), segmenter).fit(X, y)
+        assert pipeline.predict(X).shape == (4, 200)
+        assert segmenter.get_params() == pipeline[-1].get_params()
+        assert pipeline[-1].n_channels_ == len(pipeline[1].get_feature_names_out())

@@ -16,7 +16,14 @@ from typing import Any, NamedTuple
 import sslts
 
 # Modules for extensions of the package; they are not attributes of `sslts`.
-FOR_EXTENSIONS = ("sslts.annotations", "sslts.prediction", "sslts.recipes", "sslts.recordings", "sslts.training")
+FOR_EXTENSIONS = (
+    "sslts.annotations",
+    "sslts.features",
+    "sslts.prediction",
+    "sslts.recipes",
+    "sslts.recordings",
+    "sslts.training",
+)
 
 
 class Name(NamedTuple):

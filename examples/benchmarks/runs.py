@@ -24,12 +24,19 @@ METHODS = {
     "mean_teacher": sslts.MeanTeacherSegmenter,
     "pseudo_label": sslts.PseudoLabelSegmenter,
     "self_training": sslts.SelfTrainingSegmenter,
+    "forest": sslts.WindowFeatureSegmenter,
 }
 
 
 def make_segmenter(method: str, steps: int, seed: int, **params: Any) -> Any:
-    """Return a segmenter with default parameters; self-training spends the steps in each of its fits."""
-    params = {"max_steps": steps, "random_state": seed, "verbose": 1, **params}
+    """Return a segmenter with default parameters; self-training spends the steps in each of its fits.
+
+    A forest takes no steps.
+    """
+    params = {"random_state": seed, "verbose": 1, **params}
+    if method == "forest":
+        return sslts.WindowFeatureSegmenter(**params)
+    params = {"max_steps": steps, **params}
     if method == "self_training":
         return sslts.SelfTrainingSegmenter(sslts.SupervisedSegmenter(**params), verbose=1)
     return METHODS[method](**params)

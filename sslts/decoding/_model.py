@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sslts.annotations import SegmentStatistics
-from sslts.decoding.durations import DurationModel, fit_durations, index_lengths
+from sslts.decoding.durations import DurationModel, _index_lengths, fit_durations
 
 _FULL_LENGTH = 8.0  # samples; a longer typical segment has the evidence of this many samples
 _LATENCY_LENGTHS = 2.0  # the default latency, in lengths of the class whose long segments are longest
@@ -33,7 +33,7 @@ class SegmentModel(NamedTuple):
 
         A segment without a visible start and end may have any length, so its rating is 0.
         """
-        grid, classes = index_lengths(lengths), np.arange(len(self.whole))[:, None]
+        grid, classes = _index_lengths(lengths), np.arange(len(self.whole))[:, None]
         rating = np.where(cut | is_open, self.part[classes, grid], self.whole[classes, grid])
         return np.where(cut & is_open, 0.0, rating)
 

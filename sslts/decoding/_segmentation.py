@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sslts.decoding._model import SegmentModel
-from sslts.decoding.durations import index_lengths
+from sslts.decoding.durations import _index_lengths
 
 _BATCH_CELLS = 1 << 21  # positions times classes of the stretches of one batch
 _WINDOW = 128  # pieces back to which every start is tried; of the starts before, the best is kept
@@ -97,7 +97,7 @@ def _find_together(model: SegmentModel, stretches: Sequence[Stretch]) -> list[Fo
         ends = np.zeros(live, dtype=bool)  # whether the stretch ends here inside a segment
         ends[done] = is_open[done]
         low = max(0, j - _WINDOW)
-        grid = index_lengths(edges[:live, j, None] - edges[:live, low:j])
+        grid = _index_lengths(edges[:live, j, None] - edges[:live, low:j])
         rating = model.whole[:, grid]
         if ends.any():
             rating[:, ends] = model.part[:, grid[ends]]

@@ -51,7 +51,7 @@ class DurationModel:
         ndarray of float
             0 for the most typical length, negative for other lengths.
         """
-        return self._rating[index_lengths(lengths)]
+        return self._rating[_index_lengths(lengths)]
 
     def rate_parts(self, lengths: Any) -> np.ndarray:
         """Return how typical segments are that last at least ``lengths`` samples: the rating of the best whole length.
@@ -66,19 +66,19 @@ class DurationModel:
         ndarray of float
             0 up to the most typical length, negative for longer parts.
         """
-        return np.maximum.accumulate(self._rating[::-1])[::-1][index_lengths(lengths)]
+        return np.maximum.accumulate(self._rating[::-1])[::-1][_index_lengths(lengths)]
 
     @property
     def _rating(self) -> np.ndarray:
         return self.log_density - self.log_density.max()
 
 
-def index_lengths(lengths: Any) -> np.ndarray:
+def _index_lengths(lengths: Any) -> np.ndarray:
     """Return the grid points of lengths in samples.
 
     Examples
     --------
-    >>> index_lengths([1, 2, 100]).tolist()
+    >>> _index_lengths([1, 2, 100]).tolist()
     [0, 44, 295]
     """
     found = np.rint(np.log(np.maximum(lengths, 1)) / _STEP).astype(np.int64)

@@ -30,7 +30,7 @@ from sslts.decoding._evidence import (
 from sslts.decoding._model import SegmentModel, build_model, can_teach, choose_latency, choose_weight
 from sslts.decoding._segmentation import Found, Start, Stretch, find_best
 from sslts.decoding.decoder import _ROUNDING, Argmax, Decoder, Decoding, _check_proba
-from sslts.decoding.durations import index_lengths
+from sslts.decoding.durations import _index_lengths
 from sslts.recordings import check_sampling_rate
 
 
@@ -183,7 +183,7 @@ class _Scanner:
 
     def make_open_start(self, k: int, lasted: int, *, cut: bool) -> Start:
         """Return a start inside a segment of class `k`, which goes on or ends here."""
-        rating = (self.model.part if cut else self.model.whole)[k, index_lengths(lasted)]
+        rating = (self.model.part if cut else self.model.whole)[k, _index_lengths(lasted)]
         score = self.model.transition[k] + rating
         score[k] = 0.0
         mine = np.arange(self.n_classes) == k

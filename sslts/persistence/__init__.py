@@ -5,6 +5,7 @@ nothing. ``python -m sslts.persistence FILE`` prints a description of a file.
 """
 
 from sslts.persistence._card import read_card
+from sslts.persistence._forests import build_forest, get_forest_state, is_forest, list_classifier_arrays
 from sslts.persistence._nets import check_device, check_sizes, find_spoiled, get_net_state, set_net_state
 from sslts.persistence._values import is_count
 from sslts.persistence.checkpoints import Checkpoint, SavedRounds, open_checkpoint
@@ -16,11 +17,15 @@ __all__ = [
     "PersistenceError",
     "Savable",
     "SavedRounds",
+    "build_forest",
     "check_device",
     "check_sizes",
     "find_spoiled",
+    "get_forest_state",
     "get_net_state",
     "is_count",
+    "is_forest",
+    "list_classifier_arrays",
     "load",
     "open_checkpoint",
     "read_card",

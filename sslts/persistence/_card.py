@@ -72,12 +72,16 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         ("normalization", "normalization_"),
         ("sampling rate", "sampling_rate"),
         ("network", "network_"),
+        ("scales", "scales_"),
         ("decoder", "decoder"),
         ("precision", "precision_"),
     ):
         if hasattr(inner, name):
             value = getattr(inner, name)
             card[title] = value if value is None or isinstance(value, (int, float, str)) else repr(value)
+    classifier = getattr(inner, "classifier_", None)
+    if classifier is not None:
+        card["classifier"] = repr(classifier)
     card["training set"] = find_attribute(segmenter, "training_set_")  # only the outer segmenter knows the given labels
     net = getattr(inner, "net_", None)
     if net is not None:

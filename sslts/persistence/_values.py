@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.utils import get_tags
 from torch import Tensor
 
@@ -28,6 +29,7 @@ from sslts.annotations import SegmentStatistics
 from sslts.persistence.files import PersistenceError
 from sslts.recipes import Recipe
 
+FORESTS = (ExtraTreesClassifier, RandomForestClassifier)  # classifiers of scikit-learn that a file can hold
 _PLAIN = {bool, int, str}
 _TENSOR_TYPES = "?bBhHiIlLqQefd"  # the dtypes that NumPy and safetensors share
 _NUMBERS_AND_TEXT = (bool, int, float, str)
@@ -185,7 +187,7 @@ _ENCODERS: list[tuple[Any, Callable[[Encoder, Any, str], Any]]] = [
     (Tensor, Encoder._encode_tensor),
     (pd.DataFrame, Encoder._encode_frame),
     (np.random.RandomState, Encoder._encode_random_state),
-    ((Recipe, SegmentStatistics), Encoder._encode_recipe),
+    ((Recipe, SegmentStatistics, *FORESTS), Encoder._encode_recipe),
     (functools.partial, Encoder._encode_partial),
 ]
 
@@ -396,6 +398,7 @@ _HOMES = (
     "sslts.augment",
     "sslts.losses",
     "sslts.thresholds",
+    "sslts.features",
     "sslts.decoding",
     "sslts.annotations",
     "sslts.segmenters",
@@ -405,8 +408,8 @@ _OTHERS = {"SegmentStatistics"}  # not recipes, but also built from their fields
 
 @functools.cache
 def _list_classes() -> dict[str, type]:
-    """Return the recipes, estimators and other classes of this package that a file can name, by name."""
-    found: dict[str, type] = {}
+    """Return the classes that a file can name, by name: of this package, and the forests of scikit-learn."""
+    found: dict[str, type] = {cls.__name__: cls for cls in FORESTS}
     for home in _HOMES:
         for name, value in vars(import_module(home)).items():
             if not isinstance(value, type) or inspect.isabstract(value) or value is Recipe or name != value.__name__:

@@ -55,7 +55,7 @@ class Savable:
             If the segmenter is not fitted.
         TypeError
             If the segmenter contains a fitted estimator of another package, such as a search, because a file can hold
-            only the parameters of such an estimator.
+            only the parameters of such an estimator. Forests of scikit-learn are the exception.
         ValueError
             If a weight is not finite, as after a training that diverged.
         OSError

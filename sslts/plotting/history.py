@@ -89,8 +89,18 @@ class TrainingHistoryDisplay:
         Returns
         -------
         TrainingHistoryDisplay
+
+        Raises
+        ------
+        ValueError
+            If the segmenter is not trained in steps, such as a `WindowFeatureSegmenter`.
         """
         trained = find_fitted(segmenter)  # the history of self-training lists rounds, not steps
+        if not hasattr(trained, "history_"):
+            raise ValueError(
+                f"segmenter: {type(trained).__name__} is not trained in steps, so it has no training history; pass a "
+                "segmenter that trains a network."
+            )
         check_names_of(segmenter, None, names)
         accuracy = None
         if X is not None and y_hidden is not None:

@@ -1,15 +1,20 @@
 """Predictions for recordings of any length, and for streams.
 
-``parts.py`` predicts recordings in parts that fit into memory; ``stream.py`` segments a signal while it arrives.
+``predictors.py`` maps normalized signals to probabilities; ``parts.py`` predicts recordings in parts that fit into
+memory; ``stream.py`` segments a signal while it arrives.
 """
 
 from sslts.prediction.parts import Decoded, Part, decode_parts, predict_parts
+from sslts.prediction.predictors import NetPredictor, Predictor, as_predictor
 from sslts.prediction.stream import StreamSegmenter
 
 __all__ = [
     "Decoded",
+    "NetPredictor",
     "Part",
+    "Predictor",
     "StreamSegmenter",
+    "as_predictor",
     "decode_parts",
     "predict_parts",
 ]

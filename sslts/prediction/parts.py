@@ -1,4 +1,4 @@
-"""Predict probabilities and labels of recordings with a fitted net, in parts that fit into memory."""
+"""Predict probabilities and labels of recordings with a fitted predictor, in parts that fit into memory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from sslts.decoding import decode_recordings
 from sslts.prediction._pieces import cut_pieces
+from sslts.prediction.predictors import Predictor, as_predictor
 from sslts.recordings import NormalizedRecordings
 from sslts.training import SegmentationNet
 
-_PREDICT_SAMPLES = 1 << 17  # samples in one forward pass
+_PREDICT_SAMPLES = 1 << 17  # samples in one pass of a predictor
 
 
 class Part(NamedTuple):
@@ -57,18 +57,18 @@ class Decoded(NamedTuple):
     labels: np.ndarray
 
 
-def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Iterator[Part]:
-    """Yield the probabilities of all recordings, computed with the averaged weights.
+def predict_parts(predictor: Predictor | SegmentationNet, recordings: NormalizedRecordings) -> Iterator[Part]:
+    """Yield the probabilities of all recordings.
 
-    Short recordings of equal length go through the network together; if the network accepts lengths, recordings of
-    similar length do so too. Long recordings are cut into pieces that overlap by the receptive field, so that the
-    result equals one pass; each piece gives one part, in order. If the network has no ``stride`` and
-    ``receptive_field``, each recording goes through it in one piece.
+    Short recordings of equal length go through the predictor together; if it accepts lengths, recordings of similar
+    length do so too. Long recordings are cut into pieces that overlap by the predictor's reach, so that the result
+    equals one pass; each piece gives one part, in order. If the predictor has no ``stride`` and ``reach``, each
+    recording goes through it in one piece.
 
     Parameters
     ----------
-    net : SegmentationNet
-        A fitted net.
+    predictor : Predictor or SegmentationNet
+        A net predicts with its averaged weights.
     recordings : NormalizedRecordings
         The normalized signals.
 
@@ -88,20 +88,22 @@ def predict_parts(net: SegmentationNet, recordings: NormalizedRecordings) -> Ite
     >>> [(part.recording, part.start, part.proba.shape, part.last) for part in predict_parts(net, seen)]
     [(0, 0, (500, 2), True), (1, 0, (131072, 2), False), (1, 131072, (68928, 2), True)]
     """
-    module = net.teacher_.module
-    stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
+    predictor = as_predictor(predictor)
+    stride, reach = predictor.stride, predictor.reach
     lengths = recordings.recordings.lengths
+    most = min(_PREDICT_SAMPLES, predictor.most_samples)
     core, halo = int(lengths.max()), 0
     if stride is not None and reach is not None:
         halo = _find_halo(stride, reach)
-        core = max(_PREDICT_SAMPLES // stride * stride, stride)
+        core = max(most // stride * stride, stride)
     is_long = lengths > core + 2 * halo
-    differ = net.takes_lengths and bool((lengths != lengths[0]).any())
-    for length, group in _group_by_length(_round_up(lengths) if differ else lengths, np.flatnonzero(~is_long)):
-        found = _predict_batch(net, [recordings.read(i) for i in group], length)
+    differ = predictor.takes_lengths and bool((lengths != lengths[0]).any())
+    grouped = _group_by_length(_round_up(lengths) if differ else lengths, np.flatnonzero(~is_long), most)
+    for length, group in grouped:
+        found = _predict_batch(predictor, [recordings.read(i) for i in group], length)
         yield from (Part(i, 0, proba, True) for i, proba in zip(group, found, strict=True))
     for i in np.flatnonzero(is_long).tolist():
-        yield from _predict_long(net, recordings, i, core=core, halo=halo)
+        yield from _predict_long(predictor, recordings, i, core=core, halo=halo)
 
 
 def _round_up(lengths: np.ndarray) -> np.ndarray:
@@ -118,53 +120,43 @@ def _round_up(lengths: np.ndarray) -> np.ndarray:
     return -(-lengths // unit) * unit
 
 
-def _find_halo(stride: int, receptive_field: int) -> int:
-    """Return the overlap of pieces: the receptive field, rounded up to a multiple of the stride."""
-    return -(-receptive_field // stride) * stride
+def _find_halo(stride: int, reach: int) -> int:
+    """Return the overlap of pieces: the reach of a predictor, rounded up to a multiple of the stride."""
+    return -(-reach // stride) * stride
 
 
-def _group_by_length(lengths: np.ndarray, among: np.ndarray) -> Iterator[tuple[int, list[int]]]:
-    """Yield each length with the indices of recordings that fit into one pass together."""
+def _group_by_length(lengths: np.ndarray, among: np.ndarray, most: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield each length with the indices of recordings that fit into one pass of ``most`` samples together."""
     order = among[np.argsort(lengths[among], kind="stable")]
     for length, first, n in zip(*np.unique(lengths[order], return_index=True, return_counts=True), strict=True):
-        size = max(_PREDICT_SAMPLES // int(length), 1)
+        size = max(most // int(length), 1)
         for start in range(first, first + n, size):
             yield int(length), order[start : min(start + size, first + n)].tolist()
 
 
 def _predict_long(
-    net: SegmentationNet, recordings: NormalizedRecordings, i: int, *, core: int, halo: int
+    predictor: Predictor, recordings: NormalizedRecordings, i: int, *, core: int, halo: int
 ) -> Iterator[Part]:
     """Yield the parts of a long recording, one per piece."""
     length = int(recordings.recordings.lengths[i])
     for piece in cut_pieces(length, core=core, halo=halo):
         size = piece.stop - piece.start
-        filled = int(_round_up(np.array(size))) if piece.stop == length and net.takes_lengths else size
-        proba = _predict_batch(net, [recordings.read(i, piece.start, piece.stop)], filled)[0]
+        filled = int(_round_up(np.array(size))) if piece.stop == length and predictor.takes_lengths else size
+        proba = _predict_batch(predictor, [recordings.read(i, piece.start, piece.stop)], filled)[0]
         kept = proba[piece.keep_start - piece.start : piece.keep_stop - piece.start]
         yield Part(i, piece.keep_start, kept, piece.keep_stop == length)
 
 
-def _predict_batch(net: SegmentationNet, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:
-    """Return the probabilities (T_i, K), float32, of each signal (C, T_i), from one pass of the network.
+def _predict_batch(predictor: Predictor, signals: Sequence[np.ndarray], length: int | None = None) -> list[np.ndarray]:
+    """Return the probabilities (T_i, K), float32, of each signal (C, T_i), from one pass.
 
-    Signals of different lengths need a network that accepts lengths; they are filled up to ``length`` samples (None:
-    the longest signal). Raises FloatingPointError if the network returns NaN.
+    Signals of different lengths need a predictor that accepts lengths; they are filled up to ``length`` samples (None:
+    the longest signal). Raises FloatingPointError if a probability is NaN: decoders would turn it into a class.
     """
-    lengths = [x.shape[-1] for x in signals]
-    length = length or max(lengths)
-    x = np.zeros((len(signals), len(signals[0]), length), dtype=np.float32)
-    for row, signal in zip(x, signals, strict=True):
-        row[:, : signal.shape[-1]] = signal
-    differ = any(known != length for known in lengths)
-    proba = net.answer(torch.as_tensor(x, device=net.device), lengths if differ else None)
-    found = proba.transpose(1, 2).contiguous().cpu().numpy()
-    if np.isnan(found.sum()):  # decoders would turn NaN into the first class
-        raise FloatingPointError(
-            "The fitted network returns NaN: one of its weights or buffers is not finite, or its activations "
-            "overflow. Check net_.teacher_.module.state_dict(), and fit again with a lower lr."
-        )
-    return [one[:known] for one, known in zip(found, lengths, strict=True)]
+    found = predictor.answer(signals, length)
+    if any(np.isnan(proba.sum()) for proba in found):
+        raise FloatingPointError(predictor.explain_nan())
+    return found
 
 
 def decode_parts(decoder: Any, parts: Iterable[Part]) -> Iterator[Decoded]:

@@ -85,8 +85,8 @@ class StreamSegmenter:
             )
         # A shallow copy keeps this net and these classes when the segmenter is fitted again.
         self.segmenter = segmenter = copy.copy(find_fitted(segmenter))
-        module = segmenter.net_.teacher_.module
-        stride, reach = getattr(module, "stride", None), getattr(module, "receptive_field", None)
+        self.predictor = segmenter._get_predictor()
+        stride, reach = self.predictor.stride, self.predictor.reach
         if stride is None or reach is None:
             raise ValueError(
                 f"network={segmenter.network!r} builds a module without stride and receptive_field, so it is unknown "
@@ -490,7 +490,7 @@ class StreamSegmenter:
     def _advance(self, stop: int, seen: int) -> None:
         """Predict samples ``done`` to ``stop`` and keep the segments that end; the network reads up to ``seen``."""
         begin = max(self.done - self.halo, 0)
-        proba = _predict_batch(self.segmenter.net_, [self._normalize(begin, seen)])[0]
+        proba = _predict_batch(self.predictor, [self._normalize(begin, seen)])[0]
         fresh = proba[self.done - begin : stop - begin]
         self.done = stop
         keep = max(stop - self.halo - self.normalization.margin, 0)

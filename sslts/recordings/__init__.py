@@ -25,7 +25,7 @@ from sslts.recordings.normalization import (
 )
 from sslts.recordings.recordings import Recordings
 from sslts.recordings.results import Output
-from sslts.recordings.returning import return_signals
+from sslts.recordings.returning import return_channels, return_signals
 from sslts.recordings.signals import Channels, read_chunk, read_signals
 from sslts.recordings.sources import Rows, cut_stretches, is_lazy, is_table, read_source
 
@@ -59,6 +59,7 @@ __all__ = [
     "read_chunk",
     "read_signals",
     "read_source",
+    "return_channels",
     "return_signals",
     "standardize_locally",
     "to_samples",

@@ -55,6 +55,63 @@ def return_signals(arrays: Sequence[np.ndarray], recordings: Recordings, like: A
     return recordings.pack(arrays)
 
 
+def return_channels(arrays: Sequence[np.ndarray], names: Sequence[str], recordings: Recordings, like: Any) -> Any:
+    """Return new channels (F, T_i) of each recording in the kind of container of `like`, with its index and clock.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray, shape (F, T_i)
+    names : sequence of str
+        Names of the new channels: columns of a table with one row per sample.
+    recordings : Recordings
+        The recordings of `like`.
+    like : array-like
+        The container that the user passed.
+
+    Returns
+    -------
+    Recordings, DataFrame, Series, ndarray or list
+        A table with one row per recording has no place for several channels: it becomes an array (n, F, T), as do
+        DataArrays and tables of other libraries.
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings, return_channels
+    >>> like = [pd.Series([1.0, 2.0], index=["a", "b"])]
+    >>> return_channels([np.zeros((2, 2))], ["x", "y"], as_recordings(like), like)[0]
+         x    y
+    a  0.0  0.0
+    b  0.0  0.0
+    """
+    columns = list(names)
+    if isinstance(like, Recordings):
+        return replace(like, sources=list(arrays), n_channels=len(columns), channel_names=tuple(columns), missing=())
+    if isinstance(like, pd.DataFrame) and isinstance(like.index, pd.MultiIndex):
+        order = np.argsort(like.index.get_level_values(0).factorize(use_na_sentinel=False)[0], kind="stable")
+        values = np.empty((len(like), len(columns)), dtype=np.result_type(*arrays))
+        values[order] = np.concatenate(arrays, axis=1).T
+        return pd.DataFrame(values, like.index, columns)
+    if isinstance(like, pd.DataFrame) and recordings.container != "array":
+        clocks = [getattr(cell, "index", None) for cell in like.iloc[:, 0]]
+        cells = {
+            name: _fill_series([pd.Series(x[f], clock) for x, clock in zip(arrays, clocks, strict=True)], like)
+            for f, name in enumerate(columns)
+        }
+        return pd.DataFrame(cells, columns=columns)
+    if isinstance(like, pd.Series):
+        return _fill_series([_return_table_of(x, item, columns) for x, item in zip(arrays, like, strict=True)], like)
+    if isinstance(like, (list, tuple)) or (isinstance(like, np.ndarray) and like.dtype == object and like.ndim == 1):
+        if all(isinstance(item, (list, tuple)) for item in like) and recordings.has_equal_lengths():
+            return np.stack(arrays)
+        return [_return_table_of(x, item, columns) for x, item in zip(arrays, like, strict=True)]
+    return recordings.pack(arrays)
+
+
+def _return_table_of(x: np.ndarray, item: Any, columns: list[str]) -> Any:
+    """Return the channels of a recording as a DataFrame if `item` is an object of pandas, else as an array."""
+    return pd.DataFrame(x.T, item.index, columns) if isinstance(item, (pd.Series, pd.DataFrame)) else x
+
+
 def _return_frame(arrays: Sequence[np.ndarray], recordings: Recordings, like: pd.DataFrame) -> pd.DataFrame:
     if isinstance(like.index, pd.MultiIndex):  # the recordings are in the order of the instances, the rows may not be
         order = np.argsort(like.index.get_level_values(0).factorize(use_na_sentinel=False)[0], kind="stable")

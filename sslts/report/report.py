@@ -158,7 +158,7 @@ def _describe_fit(segmenter: Any) -> str:
         "with labels": facts.get("labeled_recordings"),
         "samples": facts.get("samples"),
         "labeled samples": facts.get("labeled_samples"),
-        "steps": int(fitted.history_["step"].max()) if len(fitted.history_) else 0,
+        "steps": _count_steps(fitted),
         "samples of a window": fitted.window_length_,
     }
     table = pd.DataFrame({"": {name: value for name, value in rows.items() if value is not None}})
@@ -169,6 +169,14 @@ def _describe_fit(segmenter: Any) -> str:
         "samples of a window": "window length (samples)",
     }
     return make_table(table, "Training set", "fit", {"": "{:,}"}, words) + settings
+
+
+def _count_steps(fitted: Any) -> int | None:
+    """Return the number of training steps; None for an estimator that is not trained in steps."""
+    history = getattr(fitted, "history_", None)
+    if history is None:
+        return None
+    return int(history["step"].max()) if len(history) else 0
 
 
 def _name_baselines(baseline: Any) -> dict[str, Any]:
@@ -320,6 +328,9 @@ def _show_calibration(segmenter: Any, truth: list[Any], proba: list[Any]) -> str
 
 
 def _show_training(segmenter: Any, names: dict[int, str]) -> str:
+    if getattr(find_fitted(segmenter), "history_", None) is None:
+        name = escape(type(find_fitted(segmenter)).__name__)
+        return f"<p>{name} is not trained in steps, so there is no history of losses.</p>"
     caption = "Losses; share (mask rate) and classes of unlabeled samples whose pseudo-labels were accepted"
     known = {k: name for k, name in names.items() if k in segmenter.classes_}
     return make_figure(TrainingHistoryDisplay.from_estimator(segmenter, names=known).figure_, caption)

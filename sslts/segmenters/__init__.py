@@ -8,6 +8,7 @@ from sslts.segmenters.pseudo_label import PseudoLabelLoss, PseudoLabelSegmenter
 from sslts.segmenters.self_training import SelfTrainingSegmenter
 from sslts.segmenters.semi_supervised import ObjectiveLoss, SemiSupervisedSegmenter
 from sslts.segmenters.supervised import SupervisedLoss, SupervisedSegmenter
+from sslts.segmenters.window_features import WindowFeatureSegmenter
 
 __all__ = [
     "BoundaryConsistency",
@@ -25,5 +26,6 @@ __all__ = [
     "SupervisedLoss",
     "SupervisedSegmenter",
     "UniformConsistency",
+    "WindowFeatureSegmenter",
     "parameter",
 ]

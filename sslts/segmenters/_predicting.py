@@ -1,18 +1,20 @@
-"""Predict probabilities, labels and segments of recordings of any length with a fitted net."""
+"""Predict probabilities, labels and segments of recordings of any length with a fitted predictor."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
 from sslts.annotations import SegmentStatistics, as_labels, read_statistics
 from sslts.decoding import Decoder, prepare_decoder
-from sslts.prediction import Decoded, Part, decode_parts, predict_parts
+from sslts.prediction import Decoded, Part, Predictor, decode_parts, predict_parts
 from sslts.recordings import (
     Channels,
     Normalization,
@@ -23,27 +25,31 @@ from sslts.recordings import (
     read_signals,
 )
 from sslts.segments import Closed, GrowingSegments, make_table
-from sslts.training import SegmentationNet
 
 
 class PredictsRecordings:
-    """Mixin that adds predictions to estimators with a fitted net, ``net_``.
+    """Mixin that adds predictions to estimators with a fitted predictor, such as a net.
 
-    Long recordings go through the network in pieces, and only one piece is held in memory; see `sslts.prediction`.
+    Long recordings go through the predictor in pieces, and only one piece is held in memory; see `sslts.prediction`.
     """
+
+    _learned: ClassVar[str]  # the attribute that the predictor is made from
 
     decoder: Decoder
     normalization_: str | None
     background: int | None
     sampling_rate: float | None
     verbose: int
-    net_: SegmentationNet
     classes_: np.ndarray
     n_channels_: int
     channel_names_: tuple[Any, ...] | None
     n_features_in_: int
     window_length_: int
     statistics_: SegmentStatistics
+
+    @abstractmethod
+    def _get_predictor(self) -> Predictor:
+        """Return the fitted predictor."""
 
     def predict(self, X: Any, out: Any = None) -> Any:
         """Return the label of each sample, as decided by the decoder.
@@ -70,7 +76,7 @@ class PredictsRecordings:
         sklearn.exceptions.NotFittedError
             If the segmenter is not fitted.
         FloatingPointError
-            If the network returns NaN.
+            If a probability is NaN.
         OSError
             If reading or writing fails. The values that ``out`` already holds are correct; a note on the error
             describes them.
@@ -86,7 +92,7 @@ class PredictsRecordings:
         return output.result
 
     def predict_proba(self, X: Any, out: Any = None) -> Any:
-        """Return the probability of each class at each sample, computed with the averaged weights.
+        """Return the probability of each class at each sample.
 
         Parameters
         ----------
@@ -173,7 +179,7 @@ class PredictsRecordings:
         return metrics.mean_iou(truth, list(self._predict(recordings)), background=self.background)
 
     def _read(self, X: Any) -> Recordings:
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, self._learned)
         recordings = read_signals(
             X,
             fitted=Channels(self.n_channels_, self.channel_names_, type(self).__name__),
@@ -197,7 +203,7 @@ class PredictsRecordings:
         return Closed(*(column[self.classes_[closed.class_index] != self.background] for column in closed))
 
     def _iterate_parts(self, recordings: Recordings) -> Iterator[Part]:
-        parts = predict_parts(self.net_, self._normalize(recordings))
+        parts = predict_parts(self._get_predictor(), self._normalize(recordings))
         if not self.verbose:
             yield from parts
             return
@@ -211,8 +217,15 @@ class PredictsRecordings:
     @property
     def decoder_(self) -> Decoder:
         """``decoder`` with what it learned from the labeled segments."""
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, self._learned)
         return prepare_decoder(self.decoder, read_statistics(self))
 
     def _iterate_labels(self, recordings: Recordings) -> Iterator[Decoded]:
         return decode_parts(self.decoder_, self._iterate_parts(recordings))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags

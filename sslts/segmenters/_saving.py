@@ -6,7 +6,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -25,12 +25,14 @@ from sslts.persistence import (
     is_count,
     set_net_state,
 )
+from sslts.prediction import NetPredictor
 from sslts.training import SegmentationNet, build_module, choose_device, choose_precision, float32_default
 
-_NEEDED = {
+_COMMON = {
     *("classes_", "n_channels_", "n_features_in_", "channel_names_", "window_length_", "normalization_", "statistics_"),
-    *("training_set_", "recipe_", "network_", "history_", "device_", "precision_", "net_"),
+    "training_set_",
 }
+_NEEDED = {"recipe_", "network_", "history_", "device_", "precision_", "net_"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class SavableNetwork(Savable):
     A file holds the state of the net. Loading builds a new net and restores that state.
     """
 
+    _learned: ClassVar[str] = "net_"
     classes_: Any
     n_channels_: int
     network_: Network
@@ -85,6 +88,9 @@ class SavableNetwork(Savable):
         self, blueprint: Blueprint, module: nn.Module, criterion: nn.Module, *, idle: bool = False
     ) -> SegmentationNet:
         """Return an initialized net; with ``idle``, its optimizer is built when training begins."""
+
+    def _get_predictor(self) -> NetPredictor:
+        return NetPredictor(self.net_)
 
     def _get_fitted(self) -> dict[str, Any]:
         getattr(self, "history_", None)  # made from the net when it is first read
@@ -147,12 +153,29 @@ class SavableNetwork(Savable):
 
 def _check_fitted(fitted: Mapping[str, Any], kind: str) -> None:
     """Raise PersistenceError if a file lacks a fitted attribute that predictions need, or if it can't be right."""
-    if missing := _NEEDED - set(fitted):
+    right = check_common(fitted, kind, _NEEDED)
+    history = fitted["history_"]
+    right["history_"] = isinstance(history, pd.DataFrame) and history["step"].tolist() == [
+        row["step"] for row in fitted["net_"]["history"]
+    ]
+    right["precision_"] = fitted["precision_"] in ("float32", "bfloat16")
+    raise_unless(right, kind)
+
+
+def check_common(fitted: Mapping[str, Any], kind: str, needed: set[str]) -> dict[str, bool]:
+    """Return whether each fitted attribute that all segmenters have can be right, by name.
+
+    Raises
+    ------
+    PersistenceError
+        If the file lacks one of these attributes, or one of the attributes ``needed``.
+    """
+    if missing := (_COMMON | needed) - set(fitted):
         raise PersistenceError(f"the file lacks {', '.join(sorted(missing))}; the {kind} can't be read.")
     classes, names, n_channels = fitted["classes_"], fitted["channel_names_"], fitted["n_channels_"]
-    features, n_features, history = fitted.get("feature_names_in_"), fitted["n_features_in_"], fitted["history_"]
-    right = {
-        "classes_": are_classes(classes),
+    features, n_features = fitted.get("feature_names_in_"), fitted["n_features_in_"]
+    raise_unless({"classes_": are_classes(classes)}, kind)
+    return {
         "n_channels_": is_count(n_channels) and n_channels > 0,
         "n_features_in_": is_count(n_features) and n_features > 0,
         "window_length_": is_count(fitted["window_length_"]) and fitted["window_length_"] > 0,
@@ -161,10 +184,11 @@ def _check_fitted(fitted: Mapping[str, Any], kind: str) -> None:
         "normalization_": fitted["normalization_"] in (None, "recording", "local"),
         "statistics_": _are_statistics(fitted["statistics_"], classes),
         "training_set_": is_summary(fitted["training_set_"]),
-        "history_": isinstance(history, pd.DataFrame)
-        and history["step"].tolist() == [row["step"] for row in fitted["net_"]["history"]],
-        "precision_": fitted["precision_"] in ("float32", "bfloat16"),
     }
+
+
+def raise_unless(right: Mapping[str, bool], kind: str) -> None:
+    """Raise PersistenceError for the first attribute that is not right."""
     for name, is_right in right.items():
         if not is_right:
             raise PersistenceError(f"{name} of the {kind} in the file can't be right.")

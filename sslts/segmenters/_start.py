@@ -144,7 +144,8 @@ def read_start(segmenter: Any, recordings: Recordings, name: str = "init") -> Mo
     sklearn.exceptions.NotFittedError
         If the segmenter is not fitted.
     ValueError
-        If the segmenter was fitted on a different number of channels, or on channels with other names.
+        If the segmenter has no network, or was fitted on a different number of channels, or on channels with other
+        names.
     """
     try:
         fitted = find_fitted(segmenter, name)
@@ -153,6 +154,11 @@ def read_start(segmenter: Any, recordings: Recordings, name: str = "init") -> Mo
             f"{error} The searches of scikit-learn clone the values of a grid, and a clone is not fitted: in a grid, "
             "wrap the segmenter in sklearn.frozen.FrozenEstimator."
         ) from None
+    if not hasattr(fitted, "network_"):
+        raise ValueError(
+            f"{name}: a {type(fitted).__name__} has no network to start from; pass a fitted segmenter that trains a "
+            f"network, or {_FIXES[name]}."
+        )
     n_channels = recordings.n_channels
     if fitted.n_channels_ != n_channels:
         raise ValueError(

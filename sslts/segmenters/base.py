@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
@@ -597,13 +597,6 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             "device_": blueprint.device,
             "precision_": blueprint.precision,
         }
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def _check_labeled_loss(labeled_loss: LabeledLoss, batch: Batch, n_classes: int, class_weight: Tensor | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -289,12 +290,12 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         segmenter = clone(self._get_base())
         given = {"checkpoint": checkpoint, "validation": validation}
         options = {name: value for name, value in given.items() if value is not None}  # others have no such arguments
-        if options and hasattr(segmenter, "steps"):
-            name = next(iter(options))
-            raise ValueError(
-                f"{name}: the fit of {type(segmenter).__name__} does not accept a {name}; pass a segmenter of this "
-                f"package, or no {name}."
-            )
+        for name in options:
+            if name not in inspect.signature(segmenter.fit).parameters:
+                raise ValueError(
+                    f"{name}: the fit of {type(segmenter).__name__} does not accept a {name}; pass a segmenter of this "
+                    f"package that trains a network, or no {name}."
+                )
         if self.shares is None or self.rank == "confidence":
             segmenter.fit(X, y, **options)
             check_completed(segmenter)
@@ -302,7 +303,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         if not hasattr(segmenter, "callbacks"):
             raise ValueError(
                 f"rank='agreement' needs callbacks during training, but {type(segmenter).__name__} has no parameter "
-                "callbacks; pass a segmenter of this package itself, or rank='confidence'."
+                "callbacks; pass a segmenter of this package that trains a network, or rank='confidence'."
             )
         keeper = KeepCheckpoints(_N_CHECKPOINTS)
         callbacks = segmenter.callbacks

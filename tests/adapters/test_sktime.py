@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,6 +25,7 @@ from sslts.adapters.sktime import (
     RecordingTransformer,
     SelfTrainingDetector,
     SupervisedDetector,
+    WindowFeatureDetector,
     events_to_labels,
     labels_to_events,
 )
@@ -39,6 +41,7 @@ DETECTORS = [
     adapters.PseudoLabelDetector,
     adapters.SelfTrainingDetector,
     adapters.MeanTeacherDetector,
+    adapters.WindowFeatureDetector,
 ]
 FAST = {"network": TINY, "max_steps": 3, "batch_size": 2, "random_state": 0}
 INDICES = {
@@ -52,6 +55,8 @@ INDICES = {
 def make_detector(detector, **params):
     if detector is SelfTrainingDetector:
         return detector(SupervisedSegmenter(**FAST, **params))
+    if detector is WindowFeatureDetector:
+        return detector(ExtraTreesClassifier(5), random_state=0, **params)
     return detector(**FAST, **params)
 
 
@@ -185,7 +190,8 @@ class TestEveryDetector:
     def test_parameters_equal_the_segmenters(self, detector):
         made = make_detector(detector)
         assert made.get_params(deep=False).keys() == made._segmenter_class().get_params(deep=False).keys()
-        assert clone(made).get_params() == made.get_params() or detector is SelfTrainingDetector
+        holds_estimator = detector in (SelfTrainingDetector, WindowFeatureDetector)  # which is cloned too
+        assert clone(made).get_params() == made.get_params() or holds_estimator
         with pytest.raises((ValueError, TypeError), match="nope"):
             made.set_params(nope=1)
         with pytest.raises(TypeError, match="nope"):
@@ -430,7 +436,7 @@ class TestUnfitted:
         with pytest.raises(NotImplementedError, match="fit on old and new recordings together"):
             make_detector(FixMatchDetector).fit(x, labels_to_events(y)).update(x)
 
-    @pytest.mark.parametrize("detector", [one for one in DETECTORS if one is not SelfTrainingDetector])
+    @pytest.mark.parametrize("detector", [one for one in DETECTORS if hasattr(one(), "warm_start")])
     def test_a_warm_start_continues_the_previous_fit(self, detector, series):
         x, y = series
         first, second = np.where(np.arange(600) < 200, y, -1), y

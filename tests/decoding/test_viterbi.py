@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sslts.annotations import measure_segments
 from sslts.decoding import Argmax, DurationViterbi, _evidence, _segmentation, decode, fit_durations
 from sslts.decoding._model import choose_weight, rate_transitions
-from sslts.decoding.durations import index_lengths
+from sslts.decoding.durations import _index_lengths
 
 
 def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
@@ -296,7 +296,7 @@ class TestUnseenTransitions:
         row = [0] * 50 + [1] * 5 + [0] * 50 + [-1] * 9 + [1] * 80 + [-1] * 9
         statistics = measure_segments([row] + [[0] * 30 + [-1] * 9 + [1] * 90 + [-1] * 9 + [0] * 30] * 4)
         whole = DurationViterbi(statistics=statistics)._scanner.model.whole[1]
-        assert whole[index_lengths([80, 120])].min() > whole[index_lengths([1, 5, 10])].max()
+        assert whole[_index_lengths([80, 120])].min() > whole[_index_lengths([1, 5, 10])].max()
 
     def test_statistics_without_hidden_neighbors_are_taken(self):
         """As files of earlier versions hold them."""

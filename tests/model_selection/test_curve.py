@@ -20,6 +20,7 @@ from small import TINY
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
 from sslts._fingerprints import describe_estimator, fingerprint
 from sslts.datasets import make_recordings
+from sslts.decoding import Argmax
 from sslts.losses import Focal
 from sslts.metrics import mean_iou, mean_iou_scorer, segment_f1
 from sslts.model_selection import LabeledGroupKFold, gap_closed, label_efficiency_curve
@@ -241,7 +242,7 @@ class TestFile:
         shutil.copy(DATA / "curve_0.1.0.json", path)
         recordings, labels = make_recordings(8, n_samples=200, random_state=0)
         fast = {"max_steps": 2, "batch_size": 2, "network": UNet(width=2, depth=1)}
-        segmenter = FixMatchSegmenter(**fast, random_state=0, precision="float32")
+        segmenter = FixMatchSegmenter(**fast, random_state=0, precision="float32", decoder=Argmax())  # as in 0.1.0
         options = {"cv": 2, "random_state": 0, "file": path}
         found = label_efficiency_curve({"fixmatch": segmenter}, recordings, labels, n_labeled=[2], **options)
         assert found["score"].tolist() == [row["score"] for row in json.loads(path.read_text())["rows"]]

@@ -12,6 +12,7 @@ from sslts.adapters.sktime.detectors import (
     PseudoLabelDetector,
     SelfTrainingDetector,
     SupervisedDetector,
+    WindowFeatureDetector,
 )
 from sslts.adapters.sktime.events import events_to_labels, labels_to_events
 from sslts.adapters.sktime.pipeline import RecordingTransformer, SegmenterPipeline
@@ -25,6 +26,7 @@ __all__ = [
     "SegmenterPipeline",
     "SelfTrainingDetector",
     "SupervisedDetector",
+    "WindowFeatureDetector",
     "events_to_labels",
     "labels_to_events",
 ]

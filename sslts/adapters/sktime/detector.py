@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils import Tags
 from sktime.detection.base import BaseDetector
 
@@ -266,6 +267,10 @@ class SegmenterDetector(BaseDetector):
         """Return the parameters that sktime's tests use."""
         defaults = inspect.signature(cls).parameters
         small: dict[str, Any] = {"network": UNet(width=4, depth=1), "max_steps": 2, "batch_size": 2, "random_state": 0}
+        if "classifier" in defaults:
+            recipes = {name: p.default for name, p in defaults.items() if isinstance(p.default, Recipe)}
+            few = {"classifier": ExtraTreesClassifier(5), "random_state": 0}
+            return [{**recipes, **few}, {**few, "normalization": None, "background": None}]
         if "network" not in defaults:
             return [{"segmenter": SupervisedSegmenter(**small), "n_rounds": 1}, {"n_rounds": 2}]
         # sktime's tests reject objects as defaults, so the (immutable) recipes are passed explicitly.

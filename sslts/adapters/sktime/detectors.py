@@ -9,6 +9,7 @@ from sslts.segmenters import (
     PseudoLabelSegmenter,
     SelfTrainingSegmenter,
     SupervisedSegmenter,
+    WindowFeatureSegmenter,
 )
 
 
@@ -144,6 +145,30 @@ class MeanTeacherDetector(SegmenterDetector, segmenter=MeanTeacherSegmenter):
     >>> from sslts.datasets import make_recordings
     >>> X, y = make_recordings(1, n_samples=400, random_state=0)
     >>> detector = MeanTeacherDetector(max_steps=2, random_state=0)
+    >>> events = detector.fit(X[0], labels_to_events(y)).predict(X[0])
+    >>> list(events.columns)
+    ['ilocs', 'labels']
+    """
+
+
+class WindowFeatureDetector(SegmenterDetector, segmenter=WindowFeatureSegmenter):
+    """A classifier of window statistics: no network, fitted in seconds.
+
+    See `sslts.WindowFeatureSegmenter` for the parameters, and `FixMatchDetector` for input and output.
+
+    Attributes
+    ----------
+    segmenter_ : WindowFeatureSegmenter
+        The fitted estimator.
+    classes_ : ndarray of int, shape (K,)
+        The classes.
+
+    Examples
+    --------
+    >>> from sslts.adapters.sktime import WindowFeatureDetector, labels_to_events
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(1, n_samples=400, random_state=0)
+    >>> detector = WindowFeatureDetector(random_state=0)
     >>> events = detector.fit(X[0], labels_to_events(y)).predict(X[0])
     >>> list(events.columns)
     ['ilocs', 'labels']

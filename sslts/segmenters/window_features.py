@@ -1,0 +1,329 @@
+"""A classifier of window features: no network, fitted in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from sslts.decoding import Decoder
+from sslts.features import WindowStatistics
+from sslts.persistence import PersistenceError, Savable, build_forest, get_forest_state, is_forest
+from sslts.preprocessing import PositiveNumber
+from sslts.recipes import check_no_class
+from sslts.recordings import NormalizedRecordings, choose_normalization
+from sslts.segmenters._classifying import (
+    FeaturePredictor,
+    choose_smoothing,
+    choose_stride,
+    choose_units,
+    draw_samples,
+    read_features,
+)
+from sslts.segmenters._predicting import PredictsRecordings
+from sslts.segmenters._problem import Problem, read_problem
+from sslts.segmenters._saving import check_common, raise_unless
+from sslts.segmenters.base import NetworkSegmenter
+from sslts.segmenters.parameters import ParameterizedEstimator, parameter
+
+_NEEDED = {"classifier_", "scales_", "stride_", "smoothing_"}
+
+
+class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator):
+    """Segment signals by a scikit-learn classifier of window statistics, without a network.
+
+    Each sample is described by statistics of the windows before, after and around it, at several scales: level, slope,
+    curvature, spread, range and roughness of each channel; see `sslts.preprocessing.WindowFeatures`. A classifier with
+    probabilities, by default a forest, labels each sample by these features. It is fitted in seconds, so try it first:
+    a network has to be better.
+
+    Only labeled samples are used. Unlabeled recordings are accepted and ignored; `SelfTrainingSegmenter` around this
+    segmenter uses them.
+
+    Parameters
+    ----------
+    classifier : scikit-learn classifier with ``predict_proba``, or None, default=None
+        Classifier of the features of a sample. A clone is fitted. None means an ``ExtraTreesClassifier``.
+    scales : sequence of int or None, default=None
+        Samples of the windows on each side of a sample, in increasing order. None derives them from the labeled
+        segments: powers of two up to several segments of typical length, and at most 1024.
+    smoothing : int or None, default=None
+        Number of samples on each side over which probabilities are averaged, 0 or more. None derives it from the
+        labeled segments: 1/8 of the shortest class.
+    max_samples : int, default=60000
+        Largest number of labeled samples that the classifier is fitted on, about; 100 or more. They are drawn at equal
+        distances, so that every segment takes part, and rare classes more densely.
+    decoder : Decoder, default=DurationViterbi()
+        Turns probabilities into labels in ``predict``; has no effect on training. The default uses the lengths and the
+        order of the labeled segments.
+    normalization : {"auto", "recording", "local"} or None, default="auto"
+        How each channel is shifted and scaled: by mean and standard deviation of the whole recording ("recording"), by
+        mean and standard deviation around each sample ("local"), or not at all (None). "auto" takes "recording", or
+        None if it is clearly better on held-out labeled recordings, of which there must be 8 or more.
+    window_length : int or None, default=None
+        Samples of the sliding window of ``normalization="local"``, 8 or more. None derives it from the labeled
+        segments.
+    background : int or None, default=0
+        Class that makes no segments; None if every class makes segments.
+    sampling_rate : float or None, default=None
+        Samples per second, above 0; adds times in seconds to `predict_segments`.
+    n_jobs : int or None, default=None
+        Number of threads of `fit` and of predictions; None means 1, -1 all cores. The result does not depend on it.
+    random_state : int, RandomState or None, default=None
+        Seed of the drawn samples, and of a classifier without a ``random_state`` of its own. With an int, two fits give
+        the same model.
+    verbose : int, default=0
+        1 or more shows a progress bar in `predict`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of int, shape (K,)
+        The classes in ``y``, in increasing order.
+    n_features_in_ : int
+        ``X.shape[1]`` if ``X`` is an array, else the number of channels.
+    n_channels_ : int
+        Channels of the recordings.
+    channel_names_ : tuple or None
+        Names of the channels, if ``X`` has any.
+    classifier_ : classifier or None
+        The fitted classifier, whose classes are ``classes_``; None if ``y`` has one class only.
+    scales_ : tuple of int
+        Scales of the features, in samples.
+    stride_ : int
+        The classifier is asked at every ``stride_``-th sample; probabilities between are interpolated.
+    smoothing_ : int
+        Samples on each side over which probabilities are averaged.
+    window_length_ : int
+        Samples of the sliding window of ``normalization="local"``.
+    normalization_ : str or None
+        The normalization of the fit, "auto" resolved; later changes of the parameter do not affect predictions.
+    statistics_ : SegmentStatistics
+        Lengths and neighbors of the labeled segments, for decoders.
+    decoder_ : Decoder
+        ``decoder`` with what it learned from the labeled segments; `Argmax` if the labels teach the default nothing.
+    training_set_ : dict
+        Number of recordings and samples, and how many of them are labeled.
+
+    References
+    ----------
+    Geurts, Ernst & Wehenkel 2006, "Extremely randomized trees".
+
+    Examples
+    --------
+    >>> from sslts import WindowFeatureSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(8, n_samples=400, random_state=0)
+    >>> y[4:] = -1
+    >>> segmenter = WindowFeatureSegmenter(random_state=0).fit(X, y)
+    >>> segmenter.predict(X).shape
+    (8, 400)
+
+    Another classifier, with a scaler before it:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    >>> WindowFeatureSegmenter(classifier=linear, scales=(1, 8, 32)).fit(X, y).predict_proba(X).shape
+    (8, 400, 2)
+    """
+
+    _learned: ClassVar[str] = "classifier_"
+
+    classifier: Any = parameter(HasMethods("fit"), None, default=None, kw_only=False)
+    scales: Sequence[int] | None = parameter("array-like", None, default=None)
+    smoothing: int | None = parameter(Interval(Integral, 0, None, closed="left"), None, default=None)
+    max_samples: int = parameter(Interval(Integral, 100, None, closed="left"), default=60_000)
+    decoder: Decoder = parameter(HasMethods("start"), default=NetworkSegmenter.decoder)
+    normalization: str | None = parameter(StrOptions({"auto", "recording", "local"}), None, default="auto")
+    window_length: int | None = parameter(Interval(Integral, 8, None, closed="left"), None, default=None)
+    background: int | None = parameter(Interval(Integral, 0, None, closed="left"), None, default=0)
+    sampling_rate: float | None = parameter(PositiveNumber(), None, default=None)
+    n_jobs: int | None = parameter(Integral, None, default=None)
+    random_state: Any = parameter("random_state", default=None)
+    verbose: int = parameter("verbose", default=0)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, including parameters of the classifier, such as ``classifier__max_depth=8``.
+
+        Parameters
+        ----------
+        **params : dict
+            ``name=value``. If ``classifier`` is None, its parameters are set on the default classifier.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown.
+        """
+        nested = any(name.startswith("classifier__") for name in params)
+        if nested and params.get("classifier", self.classifier) is None:
+            params["classifier"] = _make_classifier()
+        return super().set_params(**params)
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit the classifier on the labeled samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
+            Recordings; time is the last axis. Recordings without a label are ignored.
+        y : array-like of int, shape (n, T), (n,) or (n, 1), or list of (T_i,)
+            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the input or a parameter is invalid, such as a classifier without probabilities. Nothing is fitted in
+            this case, and an earlier fit is kept.
+        TypeError
+            If the type of `X` is not supported.
+        OSError
+            If a recording can't be read.
+        """
+        self._validate_params()
+        check_no_class(self.decoder, "decoder")
+        _check_classifier(self.classifier)
+        given = None if self.scales is None else WindowStatistics(self.scales)
+        problem = read_problem(
+            X,
+            y,
+            who=type(self).__name__,
+            background=self.background,
+            sampling_rate=self.sampling_rate,
+            plain=self.normalization is None,
+        )
+        seed = int(check_random_state(self.random_state).randint(2**31 - 8)) if self.random_state is not None else None
+        seed = int(np.random.default_rng().integers(2**31 - 8)) if seed is None else seed
+        features = WindowStatistics.for_signal(problem.summary) if given is None else given
+        window_length = self.window_length or problem.summary.choose_window_length(1, 1)
+        normalization = self._choose_normalization(problem, features, seed)
+        seen = NormalizedRecordings(problem.recordings, choose_normalization(normalization, window_length))
+        classifier = self._fit_classifier(problem, features, seen, seed)
+        named = {} if problem.feature_names is None else {"feature_names_in_": problem.feature_names}
+        fitted = {
+            **named,
+            "n_features_in_": problem.n_features,
+            "n_channels_": problem.recordings.n_channels,
+            "channel_names_": problem.recordings.channel_names,
+            "classes_": problem.classes,
+            "statistics_": problem.statistics,
+            "training_set_": problem.labels.describe(),
+            "normalization_": normalization,
+            "window_length_": window_length,
+            "scales_": features.scales,
+            "stride_": choose_stride(problem.summary),
+            "smoothing_": choose_smoothing(problem.summary) if self.smoothing is None else int(self.smoothing),
+            "classifier_": classifier,
+        }
+        kept = {name: value for name, value in vars(self).items() if name != "feature_names_in_"}
+        self.__dict__ = {**kept, **fitted}  # at once: an interruption leaves no mixture with an earlier fit
+        return self
+
+    def _choose_normalization(self, problem: Problem, features: WindowStatistics, seed: int) -> str | None:
+        """Return the normalization; with "auto", the one that labels held-out recordings best."""
+        if self.normalization != "auto":
+            return self.normalization
+        try:
+            problem.recordings.check_finite(plain=True)
+        except ValueError:  # the values are too large for the arithmetic of features without normalization
+            return "recording"
+
+        def read(normalization: str | None, recording: np.ndarray, position: np.ndarray) -> np.ndarray:
+            return read_features(features, NormalizedRecordings(problem.recordings, normalization), recording, position)
+
+        return choose_units(problem.targets, len(problem.classes), read, seed)
+
+    def _fit_classifier(
+        self, problem: Problem, features: WindowStatistics, seen: NormalizedRecordings, seed: int
+    ) -> Any:
+        """Return the fitted classifier; None if there is only one class."""
+        n_classes = len(problem.classes)
+        if n_classes == 1:
+            return None
+        recording, position, label = draw_samples(problem.targets, n_classes, self.max_samples, seed)
+        rows = read_features(features, seen, recording, position)
+        classifier = _make_classifier() if self.classifier is None else clone(self.classifier)
+        known = classifier.get_params()
+        seeds = [name for name in known if name.rpartition("__")[2] == "random_state" and known[name] is None]
+        threads = {} if "n_jobs" not in known or self.n_jobs is None else {"n_jobs": self.n_jobs}
+        classifier.set_params(**dict.fromkeys(seeds, seed), **threads).fit(rows, problem.classes[label])
+        # In predictions, threads take rows; threads that add up trees in any order would change the last bits.
+        return classifier.set_params(n_jobs=None) if "n_jobs" in known else classifier
+
+    def _get_predictor(self) -> FeaturePredictor:
+        return FeaturePredictor(
+            WindowStatistics(self.scales_),
+            self.classifier_,
+            n_classes=len(self.classes_),
+            stride=self.stride_,
+            half=self.smoothing_,
+            n_channels=self.n_channels_,
+            n_jobs=self.n_jobs,
+        )
+
+    def _get_fitted(self) -> dict[str, Any]:
+        fitted = super()._get_fitted()
+        classifier = fitted.get("classifier_")
+        if classifier is None:
+            return fitted
+        if not is_forest(classifier):
+            raise TypeError(
+                f"classifier={type(classifier).__name__} can't be saved: a file without pickle can hold an "
+                "ExtraTreesClassifier or a RandomForestClassifier. Fit with such a classifier, or store the segmenter "
+                "with joblib.dump and load it only from places that you trust."
+            )
+        return {**fitted, "classifier_": get_forest_state(classifier)}
+
+    def _set_fitted(self, fitted: dict[str, Any]) -> None:
+        if not fitted:  # an unfitted segmenter, such as the parameter of `SelfTrainingSegmenter`
+            return
+        self._validate_params()
+        kind = type(self).__name__
+        right = check_common(fitted, kind, _NEEDED)
+        right |= {name: isinstance(fitted[name], int) for name in ("stride_", "smoothing_")}
+        right["stride_"] = right["stride_"] and fitted["stride_"] > 0
+        right["smoothing_"] = right["smoothing_"] and fitted["smoothing_"] >= 0
+        right["scales_"] = isinstance(fitted["scales_"], tuple)
+        raise_unless(right, kind)
+        try:
+            features = WindowStatistics(fitted["scales_"])
+        except ValueError as error:
+            raise PersistenceError(f"scales_ of the {kind} in the file can't be right.") from error
+        if fitted["classifier_"] is not None:
+            n_features = len(features.list_names(fitted["n_channels_"]))
+            forest = build_forest(fitted["classifier_"], n_features=n_features, classes=fitted["classes_"])
+            fitted = {**fitted, "classifier_": forest}
+        elif len(fitted["classes_"]) > 1:
+            raise PersistenceError(f"the file lacks the classifier; the {kind} can't be read.")
+        super()._set_fitted(fitted)
+
+
+def _make_classifier() -> ExtraTreesClassifier:
+    """Return the default classifier, which is not fitted."""
+    return ExtraTreesClassifier(n_estimators=60, min_samples_leaf=5, max_features="sqrt")
+
+
+def _check_classifier(classifier: Any) -> None:
+    """Raise ValueError if a classifier is a class, or has no probabilities."""
+    if isinstance(classifier, type):
+        raise ValueError(f"classifier={classifier.__name__} is a class; pass an instance, {classifier.__name__}().")
+    if classifier is not None and not hasattr(classifier, "predict_proba"):
+        raise ValueError(
+            f"classifier={classifier!r} has no predict_proba; pass a classifier with probabilities, such as "
+            "ExtraTreesClassifier, or wrap it in sklearn.calibration.CalibratedClassifierCV."
+        )
