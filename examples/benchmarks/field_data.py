@@ -188,9 +188,7 @@ def split_units(unit: np.ndarray, split: int, n_labeled: int | None, kind: Kind)
         train, test = order[: kind.n_train], order[-n_test:]
     n = len(train) if n_labeled is None else n_labeled
     if not 1 <= n <= len(train):
-        raise ValueError(
-            f"{n} labeled units are asked for, and {len(train)} units are there for training; ask for less."
-        )
+        raise ValueError(f"{n} labeled units are wanted, but only {len(train)} units are for training; label fewer.")
     return check_split(Split(train[:n], train[n:], test))
 
 

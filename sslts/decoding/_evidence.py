@@ -1,8 +1,8 @@
 """Evidence for classes along a recording, and the positions at which a segmentation may change.
 
-A segment may begin only where the most probable class changes. That leaves few positions, so that the best segmentation
-is found quickly. Sums of evidence are exact: every number is a multiple of ``_UNIT``, so that the cuts of a recording
-into chunks can't change a sum.
+A segment may begin only where the most probable class changes, or where it becomes doubtful. That leaves few positions,
+so that the best segmentation is found quickly. Sums of evidence are exact: every number is a multiple of ``_UNIT``, so
+that the cuts of a recording into chunks can't change a sum.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from sslts._runs import find_runs
 
 _SMALLEST = 1e-6  # probability used in place of smaller ones, so that logarithms are finite
 _UNIT = 2.0**-20  # all evidence is a multiple of it
-_SURE = 10.0  # weighted margin of a run that is certainly kept
+# Margins of one sample. A segment may also begin or end where the margin crosses one of them: around a doubtful
+# segment, the probabilities of its class fall slowly.
+_DOUBTFUL = (0.3, 0.6, 1.0)
+_GAP = 0.5  # weight of the samples within which such positions are one
+_SURE = 6.0  # weighted margin of a run that is certainly kept
 
 
 class Evidence(NamedTuple):
@@ -64,7 +68,8 @@ def measure_evidence(probas: Sequence[np.ndarray]) -> list[Evidence]:
         np.copyto(label, k, where=logs[k] > best)
         other = np.maximum(other, np.minimum(best, logs[k]))
         best = np.maximum(best, logs[k])
-    margin, total = _accumulate((best - other)[None])[0], _accumulate(logs)
+    sums = _accumulate(np.concatenate([logs, (best - other)[None]]))
+    total, margin = sums[:-1], sums[-1]
     stops = np.cumsum([len(proba) for proba in probas]).tolist()
     whole = Evidence(label, margin, total)
     return [whole.cut(begin, stop) for begin, stop in zip([0, *stops], stops, strict=False)]
@@ -108,3 +113,22 @@ def find_carried(evidence: Evidence, at: int, carried: float = 0.0) -> float:
     """Return the margin of the run around the position ``at``, up to that position."""
     begun = int(find_runs(evidence.label[: at + 1])[0][-1])
     return float(evidence.margin[at] - evidence.margin[begun]) + (carried if begun == 0 else 0.0)
+
+
+def find_pieces(evidence: Evidence, weight: float) -> np.ndarray:
+    """Return the first samples of the pieces of a stretch: parts with one most probable class, about equally doubtful.
+
+    A segment consists of whole pieces. The doubt may change only once within ``_GAP / weight`` samples, because closer
+    positions hardly differ.
+    """
+    margin, label = np.diff(evidence.margin), evidence.label
+    doubt = np.zeros(len(label), dtype=np.int8)
+    for level in _DOUBTFUL:
+        doubt += margin < level
+    is_run = label[1:] != label[:-1]
+    at = np.flatnonzero(is_run | (doubt[1:] != doubt[:-1]))
+    cell = at // max(int(_GAP / weight), 1)
+    keep = is_run[at]
+    keep[1:] |= cell[1:] != cell[:-1]
+    keep[:1] = True
+    return np.append(0, at[keep] + 1)

@@ -1,7 +1,7 @@
 """What labels teach about segmentations: how typical each length is, and how typical each pair of neighbors is.
 
-The network's probabilities already contain how frequent a class is. So the model only says what is *atypical*: every
-term is 0 for the most typical case and negative for others. A typical segment costs nothing, however rare its class is.
+The network's probabilities already contain how frequent a class is. So the model only says what is *atypical*: a rating
+is negative for unusual lengths and neighbors. A usual segment costs nothing, however rare its class is.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ _LEAST_LATENCY = 64  # samples
 
 
 class SegmentModel(NamedTuple):
-    """Ratings of pairs of neighbors and of lengths, 0 for the most typical and negative for others."""
+    """Ratings of pairs of neighbors and of lengths, negative for unusual ones."""
 
     transition: np.ndarray  # (K, K), from row to column; -inf where forbidden, and on the diagonal
     whole: np.ndarray  # (K, G): rating of a segment, by the grid point of its length
     part: np.ndarray  # (K, G): rating of a segment whose start or end is not visible
 
-    def rate(self, lengths: np.ndarray, cut: np.ndarray, is_open: np.ndarray) -> np.ndarray:
-        """Return the ratings (K, n) of segments of each class, which may be cut at their start or open at their end.
+    def rate(self, lengths: np.ndarray, cut: np.ndarray, is_open: np.ndarray | bool = False) -> np.ndarray:
+        """Return the ratings (K, ...) of segments of each class, which may be cut at their start or open at their end.
 
         A segment without a visible start and end may have any length, so its rating is 0.
         """
-        grid, classes = _index_lengths(lengths), np.arange(len(self.whole))[:, None]
+        grid = _index_lengths(lengths)
+        classes = np.arange(len(self.whole)).reshape(-1, *[1] * (grid.ndim - 1))
         rating = np.where(cut | is_open, self.part[classes, grid], self.whole[classes, grid])
         return np.where(cut & is_open, 0.0, rating)
 
@@ -47,8 +48,8 @@ def build_model(
     for first, second in forbidden:
         transition[classes.index(first), classes.index(second)] = -np.inf
     models = [_fit_cached(tuple(whole), tuple(cut)) for whole, cut in _choose_lengths(statistics)]
-    grid = np.stack([model.log_density - model.log_density.max() for model in models])
-    return SegmentModel(transition, grid, np.maximum.accumulate(grid[:, ::-1], axis=1)[:, ::-1])
+    whole, part = (np.stack(tables) for tables in zip(*(model.tabulate() for model in models), strict=True))
+    return SegmentModel(transition, whole, part)
 
 
 def rate_transitions(statistics: SegmentStatistics, smoothing: float) -> np.ndarray:

@@ -29,9 +29,9 @@ class Start(NamedTuple):
     cut: np.ndarray  # (K,) bool
 
     @property
-    def is_sure(self) -> bool:
-        """Whether a segment of a known class begins here."""
-        return not self.cut.any() and not self.lasted.any() and bool(np.isfinite(self.score).sum() == 1)
+    def is_fresh(self) -> bool:
+        """Whether no segment that began before is open here."""
+        return not self.lasted.any()
 
 
 class Stretch(NamedTuple):
@@ -82,51 +82,85 @@ def _find_together(model: SegmentModel, stretches: Sequence[Stretch]) -> list[Fo
         edges[row, : len(one.edges)] = one.edges
         total[:, row, : len(one.edges)] = one.total
     begin = np.full((n_classes, n, most + 1), -np.inf)  # score at the start of a segment, less the evidence up to it
-    begin[:, :, 0] = np.stack([one.start.score for one in stretches], axis=1)
-    lasted = np.stack([one.start.lasted for one in stretches], axis=1)
-    cut = np.stack([one.start.cut for one in stretches], axis=1)
+    begin[:, :, 0] = np.array([one.start.score for one in stretches]).T
+    lasted = np.array([one.start.lasted for one in stretches]).T
+    cut = np.array([one.start.cut for one in stretches]).T
     is_open = np.array([one.end < 0 for one in stretches])
+    first = model.rate(edges + lasted[:, :, None], cut[:, :, None])  # (K, n, most + 1): segments from the first sample
     came = np.zeros((n_classes, n, most + 1), dtype=np.int32)  # piece where the segment that ends here began
     before = np.zeros((n_classes, n, most + 1), dtype=np.int16)  # class before a segment that begins here
     ended = np.full((n_classes, n), -np.inf)  # score of the whole stretch, by its last class
-    kept = np.zeros((n_classes, n), dtype=np.int64)  # the best start before the window, of each class
-    classes, rows = np.arange(n_classes)[:, None], np.arange(n)
+    oldest = _Oldest(np.zeros((n_classes, n), dtype=np.int64), edges, lasted, cut)
+    grid_of = _index_lengths(np.arange(int(edges.max()) + 1))
+    lives = np.searchsorted(-sizes, -np.arange(most + 2), side="right").tolist()
     for j in range(1, most + 1):
-        live = int(np.searchsorted(-sizes, -j, side="right"))
-        done = np.flatnonzero(sizes[:live] == j)
-        ends = np.zeros(live, dtype=bool)  # whether the stretch ends here inside a segment
-        ends[done] = is_open[done]
+        live, going = lives[j], lives[j + 1]  # the stretches from `going` to `live` end here
         low = max(0, j - _WINDOW)
-        grid = _index_lengths(edges[:live, j, None] - edges[:live, low:j])
-        rating = model.whole[:, grid]
-        if ends.any():
-            rating[:, ends] = model.part[:, grid[ends]]
+        grid = grid_of[edges[:live, j, None] - edges[:live, low:j]]
+        scores = model.whole[:, grid]
         if low == 0:
-            rating[:, :, 0] = model.rate(edges[:live, j] + lasted[:, :live], cut[:, :live], ends)
-        scores = begin[:, :live, low:j] + rating
-        pick = scores.argmax(2)
-        score = np.take_along_axis(scores, pick[:, :, None], 2)[:, :, 0]
-        pick += low
+            scores[:, :, 0] = first[:, :live, j]
+        last = np.flatnonzero(is_open[going:live]) + going if going < live else ()
+        if len(last):
+            scores[:, last] = model.part[:, grid[last]]
+            if low == 0:
+                size = edges[last, j] + lasted[:, last]
+                scores[:, last, 0] = model.rate(size, cut[:, last], is_open=True)
+        scores += begin[:, :live, low:j]
+        pick, score = scores.argmax(2) + low, scores.max(2)
         if low:
-            options = np.stack([kept[:, :live], np.full((n_classes, live), low - 1)])
-            first = options == 0
-            sizes_of = edges[:live, j] - edges[rows[:live], options] + first * lasted[:, :live]
-            older = begin[classes, rows[:live], options]
-            older += [model.rate(*of, ends) for of in zip(sizes_of, first & cut[:, :live], strict=True)]
-            kept[:, :live] = np.where(older[1] > older[0], low - 1, kept[:, :live])
-            better = older.max(0) > score
-            pick, score = np.where(better, kept[:, :live], pick), np.where(better, older.max(0), score)
+            oldest.take_best(model, begin, j, low - 1, last, pick, score)
         came[:, :live, j] = pick
-        score = score + total[:, :live, j]
-        ended[:, done] = score[:, done]
-        if j < most:
-            entering = score[:, None, :] + model.transition[:, :, None]
-            before[:, :live, j] = entering.argmax(0)
-            begin[:, :live, j] = entering.max(0) - total[:, :live, j]
+        score += total[:, :live, j]
+        ended[:, going:live] = score[:, going:live]
+        if going:
+            entering = score[:, None, :going] + model.transition[:, :, None]
+            before[:, :going, j] = entering.argmax(0)
+            begin[:, :going, j] = entering.max(0) - total[:, :going, j]
     return [
         _trace(came[:, row], before[:, row], int(sizes[row]), one.end if one.end >= 0 else int(ended[:, row].argmax()))
         for row, one in enumerate(stretches)
     ]
+
+
+class _Oldest(NamedTuple):
+    """The best start before the window, of each class and stretch."""
+
+    start: np.ndarray  # (K, n)
+    edges: np.ndarray
+    lasted: np.ndarray
+    cut: np.ndarray
+
+    def take_best(
+        self,
+        model: SegmentModel,
+        begin: np.ndarray,
+        j: int,
+        newest: int,
+        last: Sequence[int],
+        pick: np.ndarray,
+        score: np.ndarray,
+    ) -> None:
+        """Compare the kept start with the one that leaves the window, and both with the starts in the window.
+
+        ``pick`` and ``score`` are replaced where an older start is better. ``last`` lists the stretches that end here
+        inside a segment.
+        """
+        n_classes, live = pick.shape
+        classes, rows = np.arange(n_classes)[:, None], np.arange(live)
+        ends = np.zeros(live, dtype=bool)
+        ends[list(last)] = True
+        older = []
+        for start in (self.start[:, :live], np.full((n_classes, live), newest)):
+            at_first = start == 0
+            size = self.edges[:live, j] - self.edges[rows, start] + at_first * self.lasted[:, :live]
+            rating = model.rate(size, at_first & self.cut[:, :live], is_open=ends)
+            older.append(begin[classes, rows, start] + rating)
+        self.start[:, :live][older[1] > older[0]] = newest
+        best = np.maximum(*older)
+        better = best > score
+        np.copyto(pick, self.start[:, :live], where=better)
+        np.copyto(score, best, where=better)
 
 
 def _trace(came: np.ndarray, before: np.ndarray, stop: int, k: int) -> Found:

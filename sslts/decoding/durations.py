@@ -15,6 +15,7 @@ _BROAD_WIDTH = 1.5  # half width at half maximum of the broad distribution, on l
 _LEAST_SPREAD = 0.1  # least width of the kernel on log-lengths, needed where the few labeled lengths are equal
 _USUAL_SPREAD = 0.5  # spread of log-lengths that is expected before any segment is seen; it counts as one segment
 _CUT_SPREAD = 1.0  # spread of log-lengths if only lower bounds are known
+_UNUSUAL = 0.1  # share of the labeled lengths that are rated below 0
 _VALUES_TOGETHER = 256  # lengths whose kernels are in memory at once
 _GRID = _STEP * np.arange(_SIZE)
 
@@ -27,19 +28,22 @@ class DurationModel:
     ----------
     log_density : ndarray of shape (G,)
         Log-density of the logarithm of the length at each point of the grid.
+    usual : float
+        Log-density of a length that is just usual: nine of ten labeled segments have a higher one.
 
     Examples
     --------
     >>> from sslts.decoding import fit_durations
     >>> durations = fit_durations([18, 20, 22])
     >>> durations.rate_lengths([1, 20, 400]).round(1)
-    array([-5.7,  0. , -5.7])
+    array([-5.6,  0.1, -5.6])
     """
 
     log_density: np.ndarray
+    usual: float
 
     def rate_lengths(self, lengths: Any) -> np.ndarray:
-        """Return how typical lengths are: the log-density of the log-length, minus that of the most typical length.
+        """Return how typical lengths are: the log-density of the log-length, minus that of a length that is just usual.
 
         Parameters
         ----------
@@ -49,12 +53,12 @@ class DurationModel:
         Returns
         -------
         ndarray of float
-            0 for the most typical length, negative for other lengths.
+            Positive for typical lengths, negative for unusual ones.
         """
-        return self._rating[_index_lengths(lengths)]
+        return self.tabulate()[0][_index_lengths(lengths)]
 
     def rate_parts(self, lengths: Any) -> np.ndarray:
-        """Return how typical segments are that last at least ``lengths`` samples: the rating of the best whole length.
+        """Return how typical segments are that last at least ``lengths`` samples: the best rating, at most 0.
 
         Parameters
         ----------
@@ -64,13 +68,14 @@ class DurationModel:
         Returns
         -------
         ndarray of float
-            0 up to the most typical length, negative for longer parts.
+            0 up to usual lengths, negative for longer parts.
         """
-        return np.maximum.accumulate(self._rating[::-1])[::-1][_index_lengths(lengths)]
+        return self.tabulate()[1][_index_lengths(lengths)]
 
-    @property
-    def _rating(self) -> np.ndarray:
-        return self.log_density - self.log_density.max()
+    def tabulate(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ratings (G,) of whole segments and of parts at each point of the grid."""
+        whole = self.log_density - self.usual
+        return whole, np.minimum(np.maximum.accumulate(whole[::-1])[::-1], 0)
 
 
 def _index_lengths(lengths: Any) -> np.ndarray:
@@ -135,4 +140,5 @@ def fit_durations(lengths: Sequence[int], cut: Sequence[int] = ()) -> DurationMo
         kernel += np.exp(-0.5 * ((_GRID[:, None] - values[some]) / width) ** 2) @ counts[some]
     broad = 1 / (1 + ((_GRID - middle) / _BROAD_WIDTH) ** 2)
     density = (1 - _BROAD) * kernel / kernel.sum() + _BROAD * broad / broad.sum()
-    return DurationModel(np.log(density / _STEP))
+    log_density = np.log(density / _STEP)
+    return DurationModel(log_density, float(np.quantile(log_density[_index_lengths(seen)], _UNUSUAL)))

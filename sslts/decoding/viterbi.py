@@ -24,6 +24,7 @@ from sslts.decoding._evidence import (
     Evidence,
     Runs,
     find_carried,
+    find_pieces,
     find_sure_changes,
     measure_evidence,
 )
@@ -33,17 +34,20 @@ from sslts.decoding.decoder import _ROUNDING, Argmax, Decoder, Decoding, _check_
 from sslts.decoding.durations import _index_lengths
 from sslts.recordings import check_sampling_rate
 
+_GROUP = 1 << 17  # samples of recordings that are decoded together
+
 
 @dataclass(frozen=True)
 class DurationViterbi(Decoder):
     """The most probable segmentation, given the durations and transitions in the labeled recordings.
 
-    A segment begins only where the most probable class changes. Among these segmentations, the decoder takes the one
-    with the highest score: the logarithms of the network's probabilities, plus a rating of each length
-    (`fit_durations`) and of each pair of neighbors. A rating is 0 for the most typical length or neighbor and negative
-    for others, because the network's probabilities already contain how frequent a class is. Lengths and neighbors that
-    the labels never show are unlikely, not impossible, in as far as the labels could have shown them: a start or an
-    end beside an unlabeled sample (-1) shows no neighbor. The first and the last segment of a recording may be cut off.
+    A segment begins only where the most probable class changes or becomes doubtful. Among these segmentations, the
+    decoder takes the one with the highest score: the logarithms of the network's probabilities, plus a rating of each
+    length (`fit_durations`) and of each pair of neighbors. Ratings are negative for unusual lengths and neighbors, and
+    a usual segment costs nothing however rare its class is, because the network's probabilities already contain how
+    frequent a class is. Lengths and neighbors that the labels never show are unlikely, not impossible, in as far as the
+    labels could have shown them: a start or an end beside an unlabeled sample (-1) shows no neighbor. The first and the
+    last segment of a recording may be cut off.
 
     Parameters
     ----------
@@ -150,14 +154,17 @@ class DurationViterbi(Decoder):
 
     def decode_many(self, probas: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the class indices (T_i,), int64, of several recordings from their probabilities (T_i, K)."""
-        scanner = self._scanner
-        decodings = [_SegmentDecoding(scanner) for _ in probas]
+        scanner, found, first = self._scanner, [], 0
         for proba in probas:
             _check_proba(proba, scanner.n_classes)
-        if probas:
-            for decoding, evidence in zip(decodings, measure_evidence(probas), strict=True):
-                decoding.add(evidence)
-        return _advance(scanner, decodings, ended=True)
+        ends = np.cumsum([len(proba) for proba in probas])
+        while first < len(probas):  # a group's arrays fit into the processor's cache
+            so_far = ends[first - 1] if first else 0
+            last = max(int(np.searchsorted(ends, so_far + _GROUP, side="right")), first + 1)
+            decodings = [_SegmentDecoding(scanner, evidence) for evidence in measure_evidence(probas[first:last])]
+            found += _advance(scanner, decodings, ended=True)
+            first = last
+        return found
 
 
 class _Scanner:
@@ -192,11 +199,11 @@ class _Scanner:
     def find_runs(self, evidence: Evidence, carried: float) -> Runs:
         """Return the runs of the most probable class, and the changes that are certainly kept."""
         runs = find_sure_changes(evidence, self.weight, carried)
-        return runs if self.is_soft else Runs(runs.start, runs.change[:0], runs.known[:0])
+        return runs if self.is_soft else runs._replace(change=runs.change[:0], known=runs.known[:0])
 
-    def cut_stretch(self, evidence: Evidence, starts: np.ndarray, start: Start, end: int) -> Stretch:
-        """Return the samples of `evidence`, whose runs begin at `starts`, as a stretch."""
-        edges = np.append(starts, len(evidence.label))
+    def cut_stretch(self, evidence: Evidence, start: Start, end: int) -> Stretch:
+        """Return the samples of `evidence` as a stretch."""
+        edges = np.append(find_pieces(evidence, self.weight), len(evidence.label))
         return Stretch(edges, (evidence.total[:, edges] - evidence.total[:, :1]) * self.weight, start, end)
 
 
@@ -216,24 +223,20 @@ class _Chain(NamedTuple):
 class _SegmentDecoding(Decoding):
     """The decoding of one recording; it holds the evidence of the samples whose labels are not final."""
 
-    def __init__(self, scanner: _Scanner) -> None:
+    def __init__(self, scanner: _Scanner, evidence: Evidence | None = None) -> None:
         self.scanner = scanner
-        self.evidence = Evidence.none(scanner.n_classes)
+        self.evidence = Evidence.none(scanner.n_classes) if evidence is None else evidence
         self.start = scanner.make_first_start()
         self.carried = 0.0  # margin of the first pending run before the first pending sample
 
     def push(self, proba: np.ndarray) -> np.ndarray:
         _check_proba(proba, self.scanner.n_classes)
         if len(proba):
-            self.add(*measure_evidence([proba]))
+            self.evidence = self.evidence.extend(*measure_evidence([proba]))
         return _advance(self.scanner, [self], ended=False)[0]
 
     def flush(self) -> np.ndarray:
         return _advance(self.scanner, [self], ended=True)[0]
-
-    def add(self, evidence: Evidence) -> None:
-        """Take the evidence of the next samples without deciding anything."""
-        self.evidence = self.evidence.extend(evidence)
 
     def get_state(self) -> dict[str, np.ndarray]:
         start = self.start._replace(cut=self.start.cut.astype(np.int64))
@@ -260,8 +263,8 @@ class _SegmentDecoding(Decoding):
     def begin(self, *, ended: bool) -> list[Generator[Stretch, Found, None]]:
         """Return the work that decides all labels that can be final now; it fills ``self.labels``."""
         self.labels = self.evidence.label.copy()  # right where a stretch is a single run
-        self.runs = self.scanner.find_runs(self.evidence, self.carried)
-        chains, self.done = _plan(self.runs, self.scanner.hop, len(self.labels), ended=ended, sure=self.start.is_sure)
+        runs = self.scanner.find_runs(self.evidence, self.carried)
+        chains, self.done = _plan(runs, self.scanner.hop, len(self.labels), ended=ended, fresh=self.start.is_fresh)
         return [self._decide(chain, ended=ended) for chain in chains]
 
     def finish(self) -> np.ndarray:
@@ -292,9 +295,7 @@ class _SegmentDecoding(Decoding):
 
     def _cut(self, begin: int, stop: int, start: Start, end: int) -> Stretch:
         """Return the samples ``[begin, stop)`` as a stretch."""
-        first, last = np.searchsorted(self.runs.start, (begin + 1, stop))
-        starts = np.append(0, self.runs.start[first:last] - begin)
-        return self.scanner.cut_stretch(self.evidence.cut(begin, stop), starts, start, end)
+        return self.scanner.cut_stretch(self.evidence.cut(begin, stop), start, end)
 
     def _restart(self, stretch: Stretch, found: Found, start: Start) -> Start:
         """Return the start of the next stretch: the segment of the last decided sample goes on or ends there."""
@@ -313,14 +314,15 @@ def _write_labels(stretch: Stretch, found: Found) -> np.ndarray:
     return np.repeat(found.label, np.diff(edges))
 
 
-def _plan(runs: Runs, hop: int, n: int, *, ended: bool, sure: bool) -> tuple[list[_Chain], int]:
+def _plan(runs: Runs, hop: int, n: int, *, ended: bool, fresh: bool) -> tuple[list[_Chain], int]:
     """Return the chains of n samples that need a decision, and the number of samples that are decided by them.
 
-    ``sure`` says whether the first sample is a sure change; otherwise, it may be inside a segment.
+    ``fresh`` says whether no decided segment is open at the first sample. A run between two sure changes, or between
+    one and an end of the recording, needs no decision.
     """
     bounds = np.append(0, runs.start[runs.change])
     single = np.diff(np.append(0, runs.change)) == 1
-    single[:1] &= sure
+    single[:1] &= fresh
     reach = 2 * hop
     late = np.append(np.flatnonzero(runs.known > bounds[:-1] + reach), len(runs.change))
     chains, i = [], 0
@@ -337,7 +339,8 @@ def _plan(runs: Runs, hop: int, n: int, *, ended: bool, sure: bool) -> tuple[lis
                 chains.append(_Chain(steps, int(bounds[following]), j > 0, True))
                 break
             if s + reach > n:
-                if s < n:
+                is_sure_run = j > 0 and len(steps) == 1 and runs.start[-1] == s
+                if s < n and not (ended and is_sure_run):
                     chains.append(_Chain(steps, n, j > 0, False))
                 return chains, n if ended else s
             s += hop

@@ -126,8 +126,8 @@ def choose_stride(summary: SignalSummary) -> int:
 
 
 def choose_smoothing(summary: SignalSummary) -> int:
-    """Return how many samples on each side smooth a probability: a quarter of the shortest class in all."""
-    return int(summary.shortest_segment) // 8
+    """Return how many samples on each side smooth a probability: an eighth of the shortest class in all."""
+    return int(summary.shortest_segment) // 16
 
 
 def draw_samples(targets: LabelRuns, n_classes: int, most: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -55,7 +55,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         segments: powers of two up to several segments of typical length, and at most 1024.
     smoothing : int or None, default=None
         Number of samples on each side over which probabilities are averaged, 0 or more. None derives it from the
-        labeled segments: 1/8 of the shortest class.
+        labeled segments: 1/16 of the shortest class.
     max_samples : int, default=60000
         Largest number of labeled samples that the classifier is fitted on, about; 100 or more. They are drawn at equal
         distances, so that every segment takes part, and rare classes more densely.

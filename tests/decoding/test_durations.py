@@ -16,18 +16,16 @@ def test_it_is_a_distribution_of_the_log_length(seen):
 
 
 @given(lengths, st.integers(1, 10**9))
-def test_the_most_typical_length_is_rated_0_and_others_below(seen, length):
+def test_nine_of_ten_labeled_lengths_are_usual(seen, length):
     found = fit_durations(seen)
-    grid = np.unique(np.rint(np.exp(durations._GRID))).astype(np.int64)
-    assert found.rate_lengths(grid).max() == pytest.approx(0, abs=0.1)
+    assert np.mean(found.rate_lengths(seen) >= -1e-9) >= 0.9 - 1 / len(seen)
     assert np.isfinite(found.rate_lengths(length))
-    assert found.rate_lengths(length) <= 0
 
 
 @given(lengths, st.integers(1, 10**6))
-def test_a_part_is_at_least_as_typical_as_the_whole_and_less_typical_if_it_is_longer(seen, length):
+def test_a_part_is_usual_until_it_is_longer_than_usual_segments(seen, length):
     found = fit_durations(seen)
-    assert found.rate_parts(length) >= found.rate_lengths(length)
+    assert min(found.rate_lengths(length), 0) <= found.rate_parts(length) <= 0
     assert found.rate_parts(2 * length) <= found.rate_parts(length)
     assert found.rate_parts(1) == 0
 

@@ -28,13 +28,17 @@ def simulate(n, n_classes=3, sharpness=1.5, seed=0, longest=25):
     return labels, power / power.sum(1, keepdims=True)
 
 
+def measure(proba):
+    return _evidence.measure_evidence([proba])[0]
+
+
 def search(recipe, proba):
-    """Return the best score of all labelings that change only where the most probable class changes, by definition."""
+    """Return the best score of all labelings that change only where the probabilities do, by the definition."""
     scanner = recipe._scanner
     logs = scanner.weight * np.log(np.maximum(proba, 1e-6))
     statistics = recipe.statistics
     durations = [fit_durations(*both) for both in zip(statistics.lengths, statistics.cut, strict=True)]
-    edges = [0, *(np.flatnonzero(np.diff(proba.argmax(1))) + 1), len(proba)]
+    edges = range(len(proba) + 1) if len(proba) < 2 else [*scanner.find_runs(measure(proba), 0.0).piece, len(proba)]
 
     def score(labels):
         bounds = [0, *(np.flatnonzero(np.diff(labels)) + 1), len(labels)]
@@ -64,12 +68,21 @@ class TestExact:
         with patch.object(_evidence, "_SURE", 1e9):
             assert score(recipe(proba)) == pytest.approx(best, abs=1e-4)
 
-    def test_segments_begin_where_the_most_probable_class_changes(self):
+    def test_segments_begin_where_the_most_probable_class_changes_or_becomes_doubtful(self):
         labels, proba = simulate(3000, sharpness=1.0)
         found = DurationViterbi(statistics=measure_segments([labels[:1000]]))(proba)
+        first, second = np.sort(np.log(proba), axis=1)[:, :-3:-1].T
+        doubt = sum((first - second < level).astype(int) for level in _evidence._DOUBTFUL)
         changes = np.flatnonzero(np.diff(found))
         assert changes.size
-        assert np.isin(changes, np.flatnonzero(np.diff(proba.argmax(1)))).all()
+        assert (np.diff(proba.argmax(1))[changes].astype(bool) | np.diff(doubt)[changes].astype(bool)).all()
+
+    def test_a_doubtful_segment_gets_its_usual_length(self):
+        """The most probable class shows two samples of a segment that is six samples long."""
+        recipe = DurationViterbi(statistics=measure_segments([np.repeat([0, 1] * 9 + [0], [30, 6] * 9 + [30])]))
+        p = np.full(66, 0.05)
+        p[30:36] = [0.4, 0.45, 0.6, 0.6, 0.45, 0.4]
+        assert recipe(np.stack([1 - p, p], axis=1)).tolist() == [0] * 30 + [1] * 6 + [0] * 30
 
     @pytest.mark.parametrize("sharpness", [0.5, 1.5, 3.0])
     def test_changes_that_are_certainly_kept_change_nothing(self, sharpness):
