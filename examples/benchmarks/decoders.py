@@ -9,7 +9,7 @@ Run from the root of the project::
     python examples/benchmarks/decoders.py --data PATH/ludb-1.0.1
     python examples/benchmarks/decoders.py --write-page
 
-``--models FOLDER`` loads segmenters that ``ludb.py --keep FOLDER`` has fitted, instead of fitting them again.
+``--models FOLDER`` loads segmenters that ``field.py --keep FOLDER`` has fitted, instead of fitting them again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 from ludb import SAMPLING_RATE, split_patients
@@ -39,14 +38,14 @@ PATIENTS, LEVEL = 7, 0.9
 
 def fit(key: dict[str, Any], data: Any, models: Path | None) -> Any:
     """Return the fitted segmenter of a split, loaded if it was kept."""
-    kept = models and models / f"fixmatch-masked-{PATIENTS}-{key['split']}-{key['seed']}.joblib"
+    kept = models and models / f"ludb-fixmatch-{key['split']}-few-{key['steps']}.sslts"
     if kept and kept.exists():
-        return joblib.load(kept)
+        return sslts.load(kept)
     X, y, groups, _ = data
     patients = split_patients(key["split"])
     train = np.isin(groups, patients["train"])
     labeled = np.isin(groups, patients["train"][:PATIENTS])
-    segmenter = make_segmenter("fixmatch", key["steps"], key["seed"], sampling_rate=SAMPLING_RATE)
+    segmenter = make_segmenter("fixmatch", key["steps"], key["split"], sampling_rate=SAMPLING_RATE)
     return segmenter.fit(X[train], np.where(labeled[:, None], y, -1)[train])
 
 
@@ -157,8 +156,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of LUDB; without it, the database is downloaded")
     parser.add_argument("--splits", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=sslts.FixMatchSegmenter().max_steps)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--models", type=Path, metavar="FOLDER", help="folder of ludb.py --keep")
+    parser.add_argument("--models", type=Path, metavar="FOLDER", help="folder of field.py --keep")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--write-page", action="store_true", help="write the stored results to docs, and stop")
     options = parser.parse_args()
@@ -167,7 +165,7 @@ def main() -> None:
         return
     data = load_ludb(options.data, sampling_rate=SAMPLING_RATE, protocol="masked")
     for split in options.splits:
-        key = {"split": split, "patients": PATIENTS, "steps": options.steps, "seed": options.seed}
+        key = {"split": split, "patients": PATIENTS, "steps": options.steps, "seed": split}
         if not has_run(options.results, key):
             rows = run(key, data, options.models)
             add_results(options.results, rows)

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from field_data import SETS, Arrays, find_missing, split_units
 from field_figures import measure
-from field_page import write_field_page, write_pictures
+from field_page import REDUCED_STEPS, write_field_page, write_pictures
 from runs import add_results, describe_machine, has_run, make_segmenter, parse_params, read_results, split_params
 
 import sslts
@@ -35,7 +35,6 @@ from sslts.decoding import Argmax
 RESULTS = Path(__file__).parent / "results" / "field.json"
 KEY = ("set", "method", "split", "labeled", "subset", "steps", "params", "decoder")
 DECODERS = {"argmax": "Argmax()", "default": "the default"}
-REDUCED_STEPS = 300
 
 
 @cache
