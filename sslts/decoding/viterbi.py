@@ -34,7 +34,8 @@ from sslts.decoding.decoder import _ROUNDING, Argmax, Decoder, Decoding, _check_
 from sslts.decoding.durations import _index_lengths
 from sslts.recordings import check_sampling_rate
 
-_GROUP = 1 << 17  # samples of recordings that are decoded together
+_GROUP = 1 << 15  # samples of recordings that are decoded together
+_BEST_SCORE = 100.0  # above the rating of any length
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ class _SegmentDecoding(Decoding):
         margin = read_numbers(state, "margin", (len(label) + 1,), low=0).astype(np.float64, copy=False)
         total = read_numbers(state, "total", (k, len(label) + 1), high=0).astype(np.float64, copy=False)
         start = Start(
-            read_numbers(state, "score", (k,), high=0, infinite=True).astype(np.float64, copy=False),
+            read_numbers(state, "score", (k,), high=_BEST_SCORE, infinite=True).astype(np.float64, copy=False),
             read_numbers(state, "lasted", (k,), low=0, high=LAST_SAMPLE, whole=True),
             read_numbers(state, "cut", (k,), low=0, high=1, whole=True).astype(bool),
         )

@@ -210,6 +210,9 @@ def _are_statistics(value: Any, classes: np.ndarray) -> bool:
     if not isinstance(value, SegmentStatistics) or list(value.classes) != classes.tolist():
         return False
     tables = value.lengths, value.cut, value.transitions
+    hidden = value.hidden_before, value.hidden_after  # files of version 0.1.0 hold none
+    if not all(_are_counts(row) and len(row) in (0, len(classes)) for row in hidden):
+        return False
     return all(len(table) == len(classes) and all(map(_are_counts, table)) for table in tables) and all(
         len(row) == len(classes) for row in value.transitions
     )

@@ -16,7 +16,7 @@ from sslts.decoding import Decoder
 from sslts.features import WindowStatistics
 from sslts.persistence import PersistenceError, Savable, build_forest, get_forest_state, is_forest
 from sslts.preprocessing import PositiveNumber
-from sslts.recipes import check_no_class
+from sslts.recipes import check_no_class, replace_nested, split_nested
 from sslts.recordings import NormalizedRecordings, choose_normalization
 from sslts.segmenters._classifying import (
     FeaturePredictor,
@@ -166,9 +166,12 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         ValueError
             If a name is unknown.
         """
-        nested = any(name.startswith("classifier__") for name in params)
-        if nested and params.get("classifier", self.classifier) is None:
+        _, nested = split_nested(params)
+        if "classifier" in nested and params.get("classifier", self.classifier) is None:
             params["classifier"] = _make_classifier()
+        if "decoder" in nested:  # a recipe is replaced, never changed
+            kept = {name: value for name, value in params.items() if not name.startswith("decoder__")}
+            params = kept | {"decoder": replace_nested(kept.get("decoder", self.decoder), "decoder", nested["decoder"])}
         return super().set_params(**params)
 
     def fit(self, X: Any, y: Any) -> Self:

@@ -120,6 +120,12 @@ class TestContract:
         assert search.best_estimator_.classifier.max_depth in (2, 8)
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
+    def test_parameters_of_the_decoder_are_set_on_a_copy(self):
+        segmenter = make()
+        before = segmenter.decoder
+        segmenter.set_params(decoder__smoothing=3.0)
+        assert (before.smoothing, segmenter.decoder.smoothing) == (1.0, 3.0)
+
     def test_a_pipeline(self, data):
         pipeline = make_pipeline(RecordingStandardizer(), make()).fit(*data)
         assert pipeline.predict(data[0]).shape == (6, 900)
