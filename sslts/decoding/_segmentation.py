@@ -33,6 +33,11 @@ class Start(NamedTuple):
         """Whether no segment that began before is open here."""
         return not self.lasted.any()
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether a change that is certainly kept is here."""
+        return self.is_fresh and not self.cut.any()
+
 
 class Stretch(NamedTuple):
     """A stretch of a recording in R pieces; a segment consists of whole pieces."""

@@ -20,7 +20,7 @@ import numpy as np
 from sslts.annotations import SegmentStatistics
 from sslts.recipes import Recipe
 
-_GROUP_SAMPLES = 1 << 15  # samples that are decoded together
+_GROUP_SAMPLES = 1 << 13  # samples that are decoded together
 _ROUNDING = 1e-9  # relative rounding error of seconds times a sampling rate: 0.07 * 100 is not exactly 7
 
 

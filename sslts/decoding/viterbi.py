@@ -34,7 +34,7 @@ from sslts.decoding.decoder import _ROUNDING, Argmax, Decoder, Decoding, _check_
 from sslts.decoding.durations import _index_lengths
 from sslts.recordings import check_sampling_rate
 
-_GROUP = 1 << 15  # samples of recordings that are decoded together
+_GROUP = 1 << 14  # samples of recordings that are decoded together
 _BEST_SCORE = 100.0  # above the rating of any length
 
 
@@ -265,7 +265,7 @@ class _SegmentDecoding(Decoding):
         """Return the work that decides all labels that can be final now; it fills ``self.labels``."""
         self.labels = self.evidence.label.copy()  # right where a stretch is a single run
         runs = self.scanner.find_runs(self.evidence, self.carried)
-        chains, self.done = _plan(runs, self.scanner.hop, len(self.labels), ended=ended, fresh=self.start.is_fresh)
+        chains, self.done = _plan(runs, self.scanner.hop, len(self.labels), ended=ended, start=self.start)
         return [self._decide(chain, ended=ended) for chain in chains]
 
     def finish(self) -> np.ndarray:
@@ -315,15 +315,14 @@ def _write_labels(stretch: Stretch, found: Found) -> np.ndarray:
     return np.repeat(found.label, np.diff(edges))
 
 
-def _plan(runs: Runs, hop: int, n: int, *, ended: bool, fresh: bool) -> tuple[list[_Chain], int]:
+def _plan(runs: Runs, hop: int, n: int, *, ended: bool, start: Start) -> tuple[list[_Chain], int]:
     """Return the chains of n samples that need a decision, and the number of samples that are decided by them.
 
-    ``fresh`` says whether no decided segment is open at the first sample. A run between two sure changes, or between
-    one and an end of the recording, needs no decision.
+    A run between two sure changes, or between one and an end of the recording, needs no decision.
     """
     bounds = np.append(0, runs.start[runs.change])
     single = np.diff(np.append(0, runs.change)) == 1
-    single[:1] &= fresh
+    single[:1] &= start.is_fresh
     reach = 2 * hop
     late = np.append(np.flatnonzero(runs.known > bounds[:-1] + reach), len(runs.change))
     chains, i = [], 0
@@ -340,7 +339,7 @@ def _plan(runs: Runs, hop: int, n: int, *, ended: bool, fresh: bool) -> tuple[li
                 chains.append(_Chain(steps, int(bounds[following]), j > 0, True))
                 break
             if s + reach > n:
-                is_sure_run = j > 0 and len(steps) == 1 and runs.start[-1] == s
+                is_sure_run = (j > 0 or start.is_sure) and len(steps) == 1 and runs.start[-1] == s
                 if s < n and not (ended and is_sure_run):
                     chains.append(_Chain(steps, n, j > 0, False))
                 return chains, n if ended else s

@@ -65,7 +65,7 @@ class Together(Argmax):
     groups: list = []
 
 
-@pytest.mark.parametrize(("samples", "groups"), [(1 << 14, [2, 2, 1]), (10, [5])])
+@pytest.mark.parametrize(("samples", "groups"), [(1 << 12, [2, 2, 1]), (10, [5])])
 def test_recordings_are_decoded_together_in_groups(samples, groups):
     Together.groups.clear()
     proba = np.tile([0.2, 0.8], (samples, 1))

@@ -166,6 +166,16 @@ class TestBoundedLatency:
         parts = [decoding.push(chunk) for chunk in np.split(self.proba, sorted(cuts))]
         np.testing.assert_array_equal(np.concatenate([*parts, decoding.flush()]), decode(recipe, self.proba))
 
+    @settings(max_examples=60, deadline=None)
+    @given(st.integers(0, 500), st.integers(1, 300), st.sampled_from([7, 40, 200, None]), st.sampled_from([1.0, 4.0]))
+    def test_a_stream_equals_the_file_at_every_end(self, begin, length, latency, sharpness):
+        proba = simulate(800, sharpness=sharpness)[1][begin : begin + length]
+        recipe = self.recipe.replace(max_latency=latency)
+        decoding = recipe.start()
+        parts = [decoding.push(proba[at : at + 7]) for at in range(0, length, 7)]
+        (together,) = recipe.decode_many([proba])
+        np.testing.assert_array_equal(np.concatenate([*parts, decoding.flush()]), together)
+
     @pytest.mark.parametrize("latency", [2, 9, 50])
     def test_a_label_is_final_after_the_stated_latency(self, latency):
         decoding, final = self.recipe.replace(max_latency=latency).start(), 0
