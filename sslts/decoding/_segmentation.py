@@ -49,7 +49,7 @@ class Stretch(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The best segments of a stretch, and how the last segment began."""
+    """The best segments of a stretch."""
 
     first: np.ndarray  # (S,): index of the first piece of each segment
     label: np.ndarray  # (S,)
