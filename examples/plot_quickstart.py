@@ -7,7 +7,7 @@ forest of window features and a network on the ten labels alone, the network wit
 network with all thousand labels.
 
 .. image:: /images/quickstart.png
-   :alt: A test recording with the segments of each fit, the lengths of all occurrences, and segment F1 of three fits
+   :alt: A test recording with the segments of each fit, the lengths of all occurrences, and segment F1 of four fits
 
 Run it as ``python examples/plot_quickstart.py``: about two minutes on two cores. It prints a table and writes
 ``quickstart.png``.
