@@ -33,7 +33,6 @@ import sslts
 from sslts.decoding import Argmax
 
 RESULTS = Path(__file__).parent / "results" / "field.json"
-KEY = ("set", "method", "split", "labeled", "subset", "steps", "params", "decoder")
 DECODERS = {"argmax": "Argmax()", "default": "the default"}
 
 

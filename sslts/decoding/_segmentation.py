@@ -6,12 +6,13 @@ of its transitions (a semi-Markov model: Yu 2010). `find_best` runs the recursio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sslts.decoding._model import SegmentModel
+from sslts.decoding.decoder import _gather_similar
 from sslts.decoding.durations import _index_lengths
 
 _BATCH_CELLS = 1 << 21  # positions times classes of the stretches of one batch
@@ -58,22 +59,10 @@ class Found(NamedTuple):
 def find_best(model: SegmentModel, stretches: Sequence[Stretch]) -> list[Found]:
     """Return the best segments of each stretch."""
     found: list[Found] = [Found(np.zeros(0, int), np.zeros(0, int))] * len(stretches)
-    for batch in _gather(stretches):
+    for batch in _gather_similar([one.total.size for one in stretches], _BATCH_CELLS):
         for i, one in zip(batch, _find_together(model, [stretches[i] for i in batch]), strict=True):
             found[i] = one
     return found
-
-
-def _gather(stretches: Sequence[Stretch]) -> Iterator[list[int]]:
-    """Yield the numbers of stretches in batches of similar size, the stretches with most pieces first."""
-    batch: list[int] = []
-    for i in sorted(range(len(stretches)), key=lambda i: -len(stretches[i].edges)):
-        if batch and (len(batch) + 1) * stretches[batch[0]].total.size > _BATCH_CELLS:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
 
 
 def _find_together(model: SegmentModel, stretches: Sequence[Stretch]) -> list[Found]:

@@ -187,21 +187,17 @@ def _gather(probas: Iterable[tuple[int, np.ndarray]]) -> Iterator[list[tuple[int
         yield group
 
 
-def _gather_similar(lengths: Sequence[int], limit: int, rows: Sequence[int] | None = None) -> Iterator[list[int]]:
+def _gather_similar(lengths: Sequence[int], limit: int) -> Iterator[list[int]]:
     """Yield the numbers of recordings in batches of similar length, the longest recordings first.
 
     A batch has at most ``limit`` samples when all its rows are padded to the longest; a single recording may have more.
-    ``rows`` is the number of rows of each recording, by default 1.
     """
-    counts = [1] * len(lengths) if rows is None else rows
     batch: list[int] = []
-    filled = 0
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (filled + counts[i]) * lengths[batch[0]] > limit:
+        if batch and (len(batch) + 1) * lengths[batch[0]] > limit:
             yield batch
-            batch, filled = [], 0
+            batch = []
         batch.append(i)
-        filled += counts[i]
     if batch:
         yield batch
 
