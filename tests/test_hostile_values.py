@@ -250,6 +250,7 @@ def test_a_code_is_warned_of_and_can_be_filled(name, code, normalization):
     share=st.sampled_from([0.0, 0.05, 0.3]),
     channel=st.integers(0, 1),
 )
+@example(seed=132, size=132, codes=[1e30], share=0.3, channel=0)  # at the first, the middle and the last sample
 def test_codes_are_found_and_clean_signals_are_not_warned_of(seed, size, codes, share, channel):
     rng = np.random.default_rng(seed)
     shapes = [

@@ -26,6 +26,7 @@ from sslts.recordings.sources import Rows, cut_stretches, is_lazy, read_source
 _Container = Literal["array", "list", "panel"]
 _WIDE = (np.dtype(np.int64), np.dtype(np.uint64))
 _LARGE, _BEGIN = 2.0**52, 64  # a large sample; samples of each stretch that are looked at
+_PROBES = 8  # further places that are looked at if the first samples are huge
 _TOGETHER = 1 << 12  # values of each channel that are held for each recording: about a thousand recordings
 
 
@@ -179,8 +180,8 @@ class Recordings:
             first = given[..., :size] if given is not None and enough else read_source(self.sources[i], 0, size)
             origin = _find_least(first)
             if (np.abs(origin.astype(np.float64)) > _LARGE).any():
-                starts = length // 2, length - size
-                parts = [read_source(self.sources[i], start, min(start + size, length)) for start in starts]
+                starts = [(length - size) * k // _PROBES for k in range(1, _PROBES + 1)]
+                parts = [read_source(self.sources[i], start, start + size) for start in starts]
                 origin = _find_least(np.concatenate([first, *parts], axis=-1))
             self._origins[i] = np.where(np.abs(origin.astype(np.float64)) > _LARGE, origin, origin.dtype.type(0))
         return self._origins[i]
