@@ -22,7 +22,7 @@ from sslts._wrapping import find_fitted, find_owner
 from sslts.annotations import read_statistics
 from sslts.decoding import prepare_decoder
 from sslts.prediction.parts import _find_halo, _predict_batch
-from sslts.recordings import Channels, CodeWatch, choose_normalization, read_chunk
+from sslts.recordings import Channels, CodeWatch, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
 
 _SAMPLES_TOGETHER = 1 << 16  # largest input of the network in one pass, for long chunks
@@ -102,7 +102,7 @@ class StreamSegmenter:
         if block is not None and (isinstance(block, bool) or not isinstance(block, Integral) or block < 1):
             raise ValueError(f"block={shorten(block)}; pass a whole number of samples, 1 or more.")
         self.block = -(-int(block or self.halo) // self.stride) * self.stride
-        self.normalization = choose_normalization(segmenter.normalization_, segmenter.window_length_)
+        self.normalization = segmenter._normalization
         self.location, self.scale = self._read_moments(location, scale)
         self._guard = _Guard()
         self._ready: list[pd.DataFrame] = []  # segments that are final, but not returned yet
@@ -472,9 +472,13 @@ class StreamSegmenter:
         """Fingerprints (32 bytes each) of the weights, the normalization and the decoder of the stream."""
         return {
             "weights": _digest_text(digest_arrays(list_weights(self.segmenter))),
-            "normalization": _digest_text(repr(self.segmenter.normalization_)),
+            "normalization": _digest_text(self._describe_normalization()),
             "decoder": _digest_text(strip_addresses(repr(self.decoder))),  # addresses differ between processes
         }
+
+    def _describe_normalization(self) -> str:
+        name = self.segmenter.normalization_
+        return repr(self.normalization if name == "training" else name)  # states of earlier versions hold the name
 
     def _get_fixed(self) -> dict[str, np.ndarray]:
         """Return the parameters and fingerprints that a state must share with the stream."""

@@ -1,7 +1,7 @@
 """Normalization of recordings before a network sees them.
 
-`WholeRecording`, `Local` and `AsGiven` are the three normalizations. A normalized sample never depends on where a
-reading starts or stops.
+`WholeRecording`, `TrainingSet`, `Local` and `AsGiven` are the four normalizations. A normalized sample never depends on
+where a reading starts or stops.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sslts.recordings.recordings import Recordings
 
 _STRETCH = 1 << 20  # values that are normalized at a time in a pass over a recording
 _LONG = 1 << 14  # samples of a reading that is long enough to tell a code from a signal; windows are shorter
+_MOST_MEASURED = 256  # recordings
 Moments = tuple[np.ndarray, np.ndarray]
 
 
@@ -30,6 +31,8 @@ class Normalization(ABC):
         Number of samples on each side that influence a normalized sample.
     measures : bool
         Whether `apply` needs location and scale of the whole recording.
+    absolute : bool
+        Whether a constant that is added to a recording changes its normalized samples.
     plain : bool
         Whether the network sees the values without normalization, so that their squares must fit into float32.
 
@@ -41,6 +44,7 @@ class Normalization(ABC):
 
     margin: int = 0
     measures: ClassVar[bool] = False
+    absolute: ClassVar[bool] = False
     plain: ClassVar[bool] = False
 
     @abstractmethod
@@ -64,6 +68,31 @@ class WholeRecording(Normalization):
         assert moments is not None
         location, scale = moments
         return ((x - location[:, None]) / scale[:, None]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class TrainingSet(Normalization):
+    """Normalization of each channel by one location and one scale, the same for all recordings.
+
+    The recordings of the fit have mean 0 and standard deviation 1 together, so that differences between recordings
+    stay.
+
+    Parameters
+    ----------
+    location, scale : tuple of float, one per channel
+
+    Examples
+    --------
+    >>> TrainingSet(location=(2.0,), scale=(4.0,)).apply(np.array([[2.0, 10.0]]))
+    array([[0., 2.]], dtype=float32)
+    """
+
+    location: tuple[float, ...]
+    scale: tuple[float, ...]
+    absolute: ClassVar[bool] = True
+
+    def apply(self, x: np.ndarray, moments: Moments | None = None) -> np.ndarray:  # noqa: ARG002, D102
+        return ((x - np.array(self.location)[:, None]) / np.array(self.scale)[:, None]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -102,35 +131,43 @@ class AsGiven(Normalization):
     array([[1., 3.]], dtype=float32)
     """
 
+    absolute: ClassVar[bool] = True
     plain: ClassVar[bool] = True
 
     def apply(self, x: np.ndarray, moments: Moments | None = None) -> np.ndarray:  # noqa: ARG002, D102
         return x.astype(np.float32, copy=False)
 
 
-def choose_normalization(name: str | None, window_length: int) -> Normalization:
+def choose_normalization(name: str | None, window_length: int, moments: Moments | None = None) -> Normalization:
     """Return the normalization that the parameter ``normalization`` of a segmenter names.
 
     Parameters
     ----------
-    name : {"recording", "local"} or None
-        `WholeRecording`, `Local` or `AsGiven`.
+    name : {"recording", "training", "local"} or None
+        `WholeRecording`, `TrainingSet`, `Local` or `AsGiven`.
     window_length : int
         Samples of the sliding window of ``"local"``.
+    moments : (location, scale), ndarrays of shape (C,), or None
+        Location and scale of the channels for ``"training"``.
 
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown, or the moments are missing.
 
     Examples
     --------
     >>> choose_normalization("recording", window_length=64), choose_normalization(None, window_length=64)
     (WholeRecording(), AsGiven())
     """
+    if name == "training":
+        if moments is None:
+            raise ValueError('normalization="training" needs the location and scale of the channels: pass moments.')
+        location, scale = moments
+        return TrainingSet(tuple(location.tolist()), tuple(scale.tolist()))
     known = {"recording": WholeRecording(), "local": Local(window_length), None: AsGiven()}
     if name not in known:
-        raise ValueError(f'normalization={name!r} is unknown; pass "recording", "local" or None.')
+        raise ValueError(f'normalization={name!r} is unknown; pass "recording", "training", "local" or None.')
     return known[name]
 
 
@@ -168,7 +205,9 @@ class NormalizedRecordings:
         how, length = self.normalization, int(self.recordings.lengths[i])
         stop = length if stop is None else stop
         before, end = min(how.margin, start), min(stop + how.margin, length)
-        x = self.recordings.read(i, start - before, end, exact=not how.plain, plain=how.plain, relative=not how.plain)
+        x = self.recordings.read(
+            i, start - before, end, exact=not how.plain, plain=how.plain, relative=not how.absolute
+        )
         if not how.measures and end - start + before >= min(length, _LONG):
             self.recordings.warn_of_code(x, i, start - before)
         return how.apply(x, self._get_moments(i) if how.measures else None)[:, before : before + stop - start]
@@ -214,6 +253,24 @@ def measure_moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray
         center, count = center + moved * (part.shape[-1] / total), total
     scale = np.sqrt(squares / count)
     return center, np.where((high > low) & (scale > 0), scale, np.inf)
+
+
+def measure_training_set(recordings: Recordings) -> Moments:
+    """Return location and scale of the channels, (C,) each, of all recordings together, or of 256 of them.
+
+    The scale of a channel that is constant is 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.recordings import as_recordings
+    >>> location, scale = measure_training_set(as_recordings(np.array([[1.0, 3.0], [5.0, 7.0]])))
+    >>> location.tolist(), (scale**2).round(6).tolist()
+    ([4.0], [5.0])
+    """
+    chosen = np.unique(np.linspace(0, len(recordings) - 1, _MOST_MEASURED).astype(int)).tolist()
+    location, scale = measure_moments(part for i in chosen for part in recordings.read_through(i, relative=False))
+    return location, np.where(np.isfinite(scale), scale, 1.0)
 
 
 def _find_margin(width: int) -> int:

@@ -194,13 +194,13 @@ class Recordings:
     def _warned(self) -> set[str]:
         return set()
 
-    def read_through(self, i: int) -> Iterator[np.ndarray]:
+    def read_through(self, i: int, *, relative: bool = True) -> Iterator[np.ndarray]:
         """Yield recording ``i`` in stretches that fit into memory.
 
-        Each is as `read` returns it with ``exact=True`` and ``relative=True``.
+        Each is as `read` returns it with ``exact=True`` and ``relative``.
         """
         for start, stop in cut_stretches(int(self.lengths[i])):
-            part = self.read(i, start, stop, exact=True, relative=True)
+            part = self.read(i, start, stop, exact=True, relative=relative)
             self.warn_of_code(part, i, start)
             yield part
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from sslts.metrics import mean_iou
 from sslts.persistence import list_classifier_arrays
 from sslts.prediction import Predictor
 from sslts.recordings import NormalizedRecordings
+from sslts.segmenters._problem import Problem
 
 _VALUES_TOGETHER = 1 << 24  # features in memory at once: 64 MiB
 _SAMPLES_TOGETHER = 1 << 17
 _LARGEST_STRIDE = 16
 _ROWS_PER_THREAD = 256  # fewer rows do not pay for a thread
-_FEWEST_TO_CHOOSE, _SAMPLES_TO_CHOOSE, _FOLDS = 8, 10_000, 4  # recordings; samples; parts of the recordings
+_FEWEST_TO_CHOOSE, _SAMPLES_TO_CHOOSE, _FOLDS = 8, 4_000, 4  # recordings; samples; parts of the recordings
 _CLEARLY_BETTER, _LEAST_PROBABILITY = 0.05, 0.01  # of a mean IoU; of the true class
 _SHARE_OF_RARE = 8  # rare classes get at least 1 / (8 K) of the drawn samples, if they have as many
 
@@ -183,38 +184,29 @@ def read_features(
     return out
 
 
-def choose_units(
-    targets: LabelRuns,
-    n_classes: int,
-    read: Callable[[str | None, np.ndarray, np.ndarray], np.ndarray],
-    seed: int,
-) -> str | None:
+def choose_normalization_by_forest(problem: Problem, features: WindowStatistics, seed: int) -> str | None:
     """Return the normalization with which a small forest labels held-out recordings best: "recording" or None.
 
     Signals of one sensor may have units that mean something, such as a flow. Normalizing each recording would hide
     them. But gains that differ between recordings are more common, so None has to be clearly better, on enough
     recordings.
-
-    Parameters
-    ----------
-    targets : LabelRuns
-        Class indices, -1 where unlabeled.
-    n_classes : int
-    read : callable
-        ``(normalization, recording, position) -> features (n, F)`` of samples.
-    seed : int
     """
+    targets, n_classes = problem.targets, len(problem.classes)
     labeled = np.flatnonzero(targets.labeled)
     if len(labeled) < _FEWEST_TO_CHOOSE or n_classes < 2:
+        return "recording"
+    try:
+        problem.recordings.check_finite(plain=True)
+    except ValueError:  # the values are too large for the arithmetic of features without normalization
         return "recording"
     recording, position, label = draw_samples(targets, n_classes, _SAMPLES_TO_CHOOSE, seed)
     fold = (np.searchsorted(labeled, recording) * _FOLDS) // len(labeled)  # neighbors, often of one unit, stay together
     scores = {}
     for normalization in ("recording", None):
-        rows = read(normalization, recording, position)
+        rows = read_features(features, NormalizedRecordings(problem.recordings, normalization), recording, position)
         proba = np.zeros((len(rows), n_classes))
         for held in (fold == k for k in range(_FOLDS)):
-            forest = ExtraTreesClassifier(20, min_samples_leaf=5, max_features="sqrt", random_state=seed)
+            forest = ExtraTreesClassifier(10, min_samples_leaf=5, max_features="sqrt", random_state=seed)
             forest.fit(rows[~held], label[~held])
             proba[np.ix_(held, forest.classes_)] = forest.predict_proba(rows[held])
         loss = -np.log(np.maximum(proba[np.arange(len(label)), label], _LEAST_PROBABILITY)).mean()

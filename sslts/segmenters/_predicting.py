@@ -192,7 +192,7 @@ class PredictsRecordings:
 
     @property
     def _normalization(self) -> Normalization:
-        return choose_normalization(self.normalization_, self.window_length_)
+        return choose_normalization(self.normalization_, self.window_length_, getattr(self, "moments_", None))
 
     def _normalize(self, recordings: Recordings) -> NormalizedRecordings:
         return NormalizedRecordings(recordings, self._normalization)

@@ -62,6 +62,10 @@ class Problem:
         Additional pools of labeled recordings.
     validation : Pool or None
         Labeled recordings that do not take part in the training.
+    normalization : {"recording", "training", "local"} or None
+        The normalization of the fit, "auto" resolved.
+    moments : (location, scale) or None
+        Location and scale of the channels, (C,) each, for ``normalization="training"``.
     """
 
     recordings: Recordings
@@ -74,6 +78,8 @@ class Problem:
     background: int | None = 0
     pools: Mapping[str, Pool] = field(default_factory=dict)
     validation: Pool | None = None
+    normalization: str | None = None
+    moments: tuple[np.ndarray, np.ndarray] | None = None
 
     @cached_property
     def targets(self) -> LabelRuns:

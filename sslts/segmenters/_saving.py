@@ -181,10 +181,21 @@ def check_common(fitted: Mapping[str, Any], kind: str, needed: set[str]) -> dict
         "window_length_": is_count(fitted["window_length_"]) and fitted["window_length_"] > 0,
         "channel_names_": names is None or (isinstance(names, tuple) and len(names) == n_channels),
         "feature_names_in_": features is None or (isinstance(features, np.ndarray) and features.shape == (n_features,)),
-        "normalization_": fitted["normalization_"] in (None, "recording", "local"),
+        "normalization_": fitted["normalization_"] in (None, "recording", "training", "local"),
+        "moments_": _are_moments(fitted.get("moments_"), fitted["normalization_"], n_channels),
         "statistics_": _are_statistics(fitted["statistics_"], classes),
         "training_set_": is_summary(fitted["training_set_"]),
     }
+
+
+def _are_moments(value: Any, normalization: str | None, n_channels: int) -> bool:
+    """Return whether a decoded value is location and scale of the channels; only "training" has them."""
+    if normalization != "training":
+        return value is None
+    pair = isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, np.ndarray) for part in value)
+    if not pair or any(part.shape != (n_channels,) or part.dtype != np.float64 for part in value):
+        return False
+    return bool(np.isfinite(value).all() and (value[1] > 0).all())
 
 
 def raise_unless(right: Mapping[str, bool], kind: str) -> None:

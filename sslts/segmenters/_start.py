@@ -16,7 +16,7 @@ from sslts._notices import shorten, warn
 from sslts._wrapping import find_fitted
 from sslts.annotations import SignalSummary
 from sslts.networks import Network
-from sslts.recordings import Channels, Recordings
+from sslts.recordings import Channels, Moments, Recordings
 from sslts.training import build_module
 
 _FIXES = {"init": "init=None", "warm_start": "warm_start=False"}
@@ -27,11 +27,16 @@ class Start:
     """A start from random weights. `ModelStart` is a start from a fitted model."""
 
     weights: dict[str, Tensor] | None = None
+    moments: Moments | None = None
 
     def adapt(self, network: Network, summary: SignalSummary) -> Network:
         """Return the network recipe, adapted to the signal if the recipe has ``for_signal``."""
         adapt: Callable[[SignalSummary], Network] | None = getattr(network, "for_signal", None)
         return network if adapt is None else adapt(summary)
+
+    def prefer_normalization(self, name: str | None) -> str | None:
+        """Return the normalization that a fit with ``normalization=name`` should have; "auto" if it has to choose."""
+        return name
 
     def warn_of_changes(self, *, sampling_rate: float | None, normalization: str | None, classes: np.ndarray) -> None:
         """Warn if this fit differs from the fit of the model so much that its weights help less."""
@@ -51,7 +56,7 @@ class ModelStart(Start):
         The network recipe of the model, as it was passed and as it was adapted to the model's signals.
     weights : dict of str to Tensor
     classes : ndarray of int, shape (K,)
-    sampling_rate, normalization
+    sampling_rate, normalization, moments
         Values of the model's fit.
     name : {"init", "warm_start"}
         The parameter that requests the start, for messages.
@@ -63,10 +68,14 @@ class ModelStart(Start):
     classes: np.ndarray
     sampling_rate: float | None = None
     normalization: str | None = None
+    moments: Moments | None = None
     name: str = "init"
 
     def adapt(self, network: Network, summary: SignalSummary) -> Network:
         return self.adapted if self.recipe == network else super().adapt(network, summary)
+
+    def prefer_normalization(self, name: str | None) -> str | None:
+        return self.normalization if name == "auto" else name
 
     def warn_of_changes(self, *, sampling_rate: float | None, normalization: str | None, classes: np.ndarray) -> None:
         model, here, there = f"{self.name}: the model to start from", sampling_rate, self.sampling_rate
@@ -173,6 +182,7 @@ def read_start(segmenter: Any, recordings: Recordings, name: str = "init") -> Mo
         classes=fitted.classes_,
         sampling_rate=fitted.sampling_rate,
         normalization=fitted.normalization_,
+        moments=getattr(fitted, "moments_", None),
         name=name,
     )
 

@@ -6,6 +6,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from numbers import Integral, Real
 from os import PathLike
@@ -25,12 +26,14 @@ from sslts._wrapping import forget_start
 from sslts.annotations import weigh_classes
 from sslts.augment import RandAugment, Rescale
 from sslts.decoding import Decoder, DurationViterbi
+from sslts.features import WindowStatistics
 from sslts.losses import CrossEntropy, LabeledLoss
 from sslts.networks import Network, UNet
 from sslts.persistence import Checkpoint, open_checkpoint
 from sslts.preprocessing import PositiveNumber
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
-from sslts.recordings import NormalizedRecordings, choose_normalization
+from sslts.recordings import NormalizedRecordings, choose_normalization, measure_training_set
+from sslts.segmenters._classifying import choose_normalization_by_forest
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
 from sslts.segmenters._problem import Problem, read_problem
@@ -78,9 +81,11 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     decoder : Decoder, default=DurationViterbi()
         Turns probabilities into labels in ``predict``; has no effect on training. The default uses the lengths and the
         order of the labeled segments; `Argmax` takes the most probable class of each sample.
-    normalization : {"recording", "local"} or None, default="recording"
-        How each channel is shifted and scaled: by mean and standard deviation of the whole recording ("recording"), by
-        mean and standard deviation around each sample ("local"), or not at all (None).
+    normalization : {"auto", "recording", "training", "local"} or None, default="auto"
+        How each channel is shifted and scaled: by mean and standard deviation of the whole recording ("recording"), of
+        all recordings of the fit together ("training"), or around each sample ("local"), or not at all (None). "auto"
+        is "recording", but "training" if a small forest labels held-out labeled recordings clearly better with it: the
+        size of the values then means something, such as a flow. It needs eight labeled recordings.
     window_length : int or None, default=None
         Samples in a training window, 8 or more; at most the longest recording is used. Longer windows show more
         context and cost more time. None derives the length from the labeled segments.
@@ -132,7 +137,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     window_length_ : int
         Samples in a training window.
     normalization_ : str or None
-        Value of ``normalization`` at the time of the fit; later changes of the parameter do not affect predictions.
+        Value of ``normalization`` at the time of the fit, "auto" resolved; later changes of the parameter do not affect
+        predictions.
+    moments_ : (location, scale) or None
+        Location and scale of the channels, (C,) each, if ``normalization_`` is "training".
     statistics_ : SegmentStatistics
         Lengths and neighbors of the labeled segments, for decoders.
     decoder_ : Decoder
@@ -176,7 +184,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     labeled_loss: LabeledLoss = parameter(callable, default=CrossEntropy(), added=True)
     network: Network = parameter(callable, default=UNet())
     decoder: Decoder = parameter(HasMethods("start"), default=DurationViterbi())
-    normalization: str | None = parameter(StrOptions({"recording", "local"}), None, default="recording")
+    normalization: str | None = parameter(StrOptions({"auto", "recording", "training", "local"}), None, default="auto")
     window_length: int | None = parameter(Interval(Integral, 8, None, closed="left"), None, default=None)
     batch_size: int = parameter(Interval(Integral, 1, None, closed="left"), default=16)
     max_steps: int = parameter(Interval(Integral, 1, None, closed="left"), default=1200)
@@ -337,6 +345,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         check_monitors(check_callbacks(self.callbacks or []), validated=validation is not None)
         if share is not None:
             problem = problem.hold_out(share, seed)
+        problem = self._choose_normalization(problem, start, seed)
         network = start.adapt(self.network, problem.summary)
         blueprint = self._make_blueprint(network, problem.recordings.n_channels, problem.classes, seed)
         watcher = self._make_watcher(problem)
@@ -405,10 +414,20 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             start: Start = read_start(self, problem.recordings, "warm_start")
         else:
             start = Start() if self.init is None else read_start(self.init, problem.recordings)
-        start.warn_of_changes(
-            sampling_rate=self.sampling_rate, normalization=self.normalization, classes=problem.classes
-        )
+        wanted = start.prefer_normalization(self.normalization)
+        start.warn_of_changes(sampling_rate=self.sampling_rate, normalization=wanted, classes=problem.classes)
         return start
+
+    def _choose_normalization(self, problem: Problem, start: Start, seed: int) -> Problem:
+        """Return the problem with its normalization, "auto" resolved; a model to start from brings its own."""
+        name = start.prefer_normalization(self.normalization)
+        if name == "auto":
+            features = WindowStatistics.for_signal(problem.summary)
+            name = choose_normalization_by_forest(problem, features, seed) or "training"  # the network needs a scale
+        moments = None
+        if name == "training":
+            moments = start.moments or measure_training_set(problem.recordings)
+        return replace(problem, normalization=name, moments=moments)
 
     def _make_net(
         self,
@@ -444,7 +463,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         assert problem.validation is not None
         pool = problem.validation
         labeled = np.flatnonzero(pool.labels.labeled)
-        normalization = choose_normalization(self.normalization, window_length)
+        normalization = choose_normalization(problem.normalization, window_length, problem.moments)
         watcher.watch(
             NormalizedRecordings(pool.recordings.select(labeled.tolist()), normalization),
             pool.labels.select(labeled).encode(problem.classes),
@@ -528,7 +547,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _make_dataset(self, problem: Problem, window_length: int, *, device: torch.device, seed: int) -> WindowDataset:
         """Return the data set of the training loop: windows of the recordings and of each additional pool."""
-        normalization = choose_normalization(self.normalization, window_length)
+        normalization = choose_normalization(problem.normalization, window_length, problem.moments)
         sizes: dict[str, Any] = {
             "window_length": window_length,
             "batch_size": self.batch_size,
@@ -591,7 +610,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             "classes_": problem.classes,
             "statistics_": problem.statistics,
             "training_set_": problem.labels.describe(),
-            "normalization_": self.normalization,
+            "normalization_": problem.normalization,
+            "moments_": problem.moments,
             "recipe_": self.network,
             "network_": blueprint.network,
             "device_": blueprint.device,

@@ -20,9 +20,9 @@ from sslts.recipes import check_no_class, replace_nested, split_nested
 from sslts.recordings import NormalizedRecordings, choose_normalization
 from sslts.segmenters._classifying import (
     FeaturePredictor,
+    choose_normalization_by_forest,
     choose_smoothing,
     choose_stride,
-    choose_units,
     draw_samples,
     read_features,
 )
@@ -214,7 +214,9 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         seed = int(np.random.default_rng().integers(2**31 - 8)) if seed is None else seed
         features = WindowStatistics.for_signal(problem.summary) if given is None else given
         window_length = self.window_length or problem.summary.choose_window_length(1, 1)
-        normalization = self._choose_normalization(problem, features, seed)
+        normalization = self.normalization
+        if normalization == "auto":
+            normalization = choose_normalization_by_forest(problem, features, seed)
         seen = NormalizedRecordings(problem.recordings, choose_normalization(normalization, window_length))
         classifier = self._fit_classifier(problem, features, seen, seed)
         named = {} if problem.feature_names is None else {"feature_names_in_": problem.feature_names}
@@ -236,20 +238,6 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         kept = {name: value for name, value in vars(self).items() if name != "feature_names_in_"}
         self.__dict__ = {**kept, **fitted}  # at once: an interruption leaves no mixture with an earlier fit
         return self
-
-    def _choose_normalization(self, problem: Problem, features: WindowStatistics, seed: int) -> str | None:
-        """Return the normalization; with "auto", the one that labels held-out recordings best."""
-        if self.normalization != "auto":
-            return self.normalization
-        try:
-            problem.recordings.check_finite(plain=True)
-        except ValueError:  # the values are too large for the arithmetic of features without normalization
-            return "recording"
-
-        def read(normalization: str | None, recording: np.ndarray, position: np.ndarray) -> np.ndarray:
-            return read_features(features, NormalizedRecordings(problem.recordings, normalization), recording, position)
-
-        return choose_units(problem.targets, len(problem.classes), read, seed)
 
     def _fit_classifier(
         self, problem: Problem, features: WindowStatistics, seen: NormalizedRecordings, seed: int

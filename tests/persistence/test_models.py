@@ -223,7 +223,7 @@ class TestRoundTrip:
         dates = pd.to_datetime(["2026-01-01", "2026-01-02"])  # names that a file can not hold
         assert reload(fit("supervised", (frame.set_axis(dates, axis=1), y)), tmp_path).channel_names_ is None
 
-    @pytest.mark.parametrize("normalization", ["local", None])
+    @pytest.mark.parametrize("normalization", ["training", "local", None])
     def test_other_settings(self, labeled, tmp_path, normalization):
         X, y = labeled
         frame = pd.DataFrame(X, columns=[f"t{i}" for i in range(X.shape[1])])

@@ -26,7 +26,7 @@ DECODERS = {
     "hysteresis": Hysteresis(onset=0.4, offset=0.3, min_length=9, min_gap=5, pad=2),
     "durations": DurationViterbi(max_latency=60),
 }
-NORMALIZATIONS = ["recording", "local", None]
+NORMALIZATIONS = ["recording", "training", "local", None]
 
 
 def standardize(X):

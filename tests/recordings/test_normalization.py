@@ -11,10 +11,12 @@ from sslts.recordings import (
     AsGiven,
     Local,
     NormalizedRecordings,
+    TrainingSet,
     WholeRecording,
     as_recordings,
     choose_normalization,
     measure_moments,
+    measure_training_set,
     standardize_locally,
 )
 
@@ -170,36 +172,43 @@ def test_where_a_reading_starts_does_not_matter_after_a_jump():
 
 
 class TestValues:
-    """The three normalizations are values with the same methods."""
+    """The four normalizations are values with the same methods."""
 
     @pytest.mark.parametrize(
-        ("normalization", "margin", "measures", "plain"),
+        ("normalization", "margin", "measures", "absolute", "plain"),
         [
-            (WholeRecording(), 0, True, False),
-            (Local(0), 1, False, False),
-            (Local(10), 5, False, False),
-            (Local(11), 5, False, False),
-            (AsGiven(), 0, False, True),
+            (WholeRecording(), 0, True, False, False),
+            (TrainingSet((1.0,), (2.0,)), 0, False, True, False),
+            (Local(0), 1, False, False, False),
+            (Local(10), 5, False, False, False),
+            (Local(11), 5, False, False, False),
+            (AsGiven(), 0, False, True, True),
         ],
         ids=repr,
     )
-    def test_properties(self, normalization, margin, measures, plain):
-        assert (normalization.margin, normalization.measures, normalization.plain) == (margin, measures, plain)
+    def test_properties(self, normalization, margin, measures, absolute, plain):
+        assert (normalization.margin, normalization.measures) == (margin, measures)
+        assert (normalization.absolute, normalization.plain) == (absolute, plain)
 
-    @pytest.mark.parametrize("make", [WholeRecording, lambda: Local(7), AsGiven])
+    @pytest.mark.parametrize("make", [WholeRecording, lambda: TrainingSet((1.0,), (2.0,)), lambda: Local(7), AsGiven])
     def test_they_are_equal_by_value_and_can_be_pickled(self, make):
         assert make() == make() == pickle.loads(pickle.dumps(make()))
         assert len({make(), make()}) == 1
-        assert len({make(), WholeRecording(), Local(7), Local(9), AsGiven()}) == 4
+        assert len({make(), WholeRecording(), TrainingSet((1.0,), (2.0,)), Local(7), Local(9), AsGiven()}) == 5
 
     def test_names(self):
         assert choose_normalization("recording", 64) == WholeRecording()
         assert choose_normalization("local", 64) == Local(64)
         assert choose_normalization(None, 64) == AsGiven()
+        assert choose_normalization("training", 64, (np.zeros(1), np.ones(1))) == TrainingSet((0.0,), (1.0,))
+
+    def test_the_training_set_needs_moments(self):
+        with pytest.raises(ValueError, match="needs the location and scale of the channels: pass moments"):
+            choose_normalization("training", 64)
 
     @pytest.mark.parametrize("name", ["", "Recording", "global", 0, False, "None"])
     def test_unknown_names_are_refused(self, name):
-        message = rf'normalization={name!r} is unknown; pass "recording", "local" or None'
+        message = rf'normalization={name!r} is unknown; pass "recording", "training", "local" or None'
         with pytest.raises(ValueError, match=message):
             choose_normalization(name, 64)
         with pytest.raises(ValueError, match=message):
@@ -243,6 +252,22 @@ def test_reading_a_recording_equals_applying_the_normalization(name, dtype):
         assert applied.dtype == np.float32
         for seen in (NormalizedRecordings(recordings, normalization), NormalizedRecordings(recordings, name, width=15)):
             np.testing.assert_array_equal(seen.read(i), applied)
+
+
+def test_a_training_set_has_mean_0_and_standard_deviation_1_together():
+    recordings = as_recordings([1e7 + make((2, 300)), 1e7 + 3 + 5 * make((2, 400), seed=1)])
+    seen = NormalizedRecordings(recordings, TrainingSet(*map(tuple, measure_training_set(recordings))))
+    together = np.concatenate([seen.read(0), seen.read(1)], axis=1)
+    np.testing.assert_allclose(together.mean(-1), 0, atol=1e-5)
+    np.testing.assert_allclose(together.std(-1), 1, atol=1e-5)
+    assert abs(seen.read(1).std() / seen.read(0).std() - 5) < 0.5  # the difference between the recordings stays
+    np.testing.assert_array_equal(seen.read(1, 30, 50), seen.read(1)[:, 30:50])
+
+
+def test_constant_channels_of_a_training_set_are_zero():
+    recordings = as_recordings(np.full((3, 1, 20), 7.0))
+    seen = NormalizedRecordings(recordings, TrainingSet(*map(tuple, measure_training_set(recordings))))
+    assert not seen.read(2).any()
 
 
 def test_whole_recordings_have_mean_0_and_standard_deviation_1():

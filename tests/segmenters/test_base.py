@@ -148,13 +148,29 @@ class TestSignal:
         assert long.network_.stem_stride == 4 * short.network_.stem_stride
         assert long.window_length_ == 4 * short.window_length_
 
-    @pytest.mark.parametrize("normalization", ["recording", "local", None])
+    @pytest.mark.parametrize("normalization", ["recording", "training", "local", None])
     def test_normalization(self, make_segmenter, partly, normalization):
         X, y = partly
         fitted = make_segmenter(normalization=normalization).fit(X, y)
         moved = fitted.predict_proba(X * 8 + 32)
         same = np.allclose(moved, fitted.predict_proba(X), atol=0.05)
-        assert same == (normalization is not None)
+        assert same == (normalization in ("recording", "local"))
+
+    def test_units_are_kept_only_if_they_help(self, make_segmenter, labeled):
+        rng = np.random.default_rng(0)
+        levels = rng.integers(0, 2, 12)  # one class for each recording, seen in its level only
+        X = np.array([3000 + 20 * (level + 0.1 * rng.normal(size=200)) for level in levels])
+        y = np.repeat(levels[:, None], 200, axis=1)
+        found = make_segmenter(background=None).fit(X, y)
+        assert found.normalization_ == "training"
+        np.testing.assert_allclose(np.ravel(found.moments_), [X.mean(), X.std()])
+        again = make_segmenter(background=None, init=found).fit(X[:2], y[:2])  # the weights expect its moments
+        np.testing.assert_array_equal(again.moments_, found.moments_)
+        assert make_segmenter(background=None).fit(X[:6], y[:6]).normalization_ == "recording"  # too few to choose
+        plain = make_segmenter(normalization="recording").fit(*labeled)
+        chosen = make_segmenter().fit(*labeled)
+        assert (chosen.normalization_, chosen.moments_) == ("recording", None)
+        np.testing.assert_array_equal(chosen.predict_proba(labeled[0]), plain.predict_proba(labeled[0]))
 
 
 class TestWindow:

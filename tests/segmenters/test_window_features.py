@@ -30,7 +30,8 @@ from sslts.plotting import TrainingHistoryDisplay
 from sslts.prediction import parts
 from sslts.preprocessing import RecordingStandardizer
 from sslts.report import write_report
-from sslts.segmenters._classifying import choose_units, draw_samples
+from sslts.segmenters._classifying import choose_normalization_by_forest, draw_samples
+from sslts.segmenters._problem import read_problem
 
 FEW = ExtraTreesClassifier(8, min_samples_leaf=3)
 
@@ -281,8 +282,9 @@ class TestNormalization:
         assert make().fit(X, y).normalization_ == "recording"
 
     def test_too_few_recordings_are_not_compared(self):
-        labels = LabelRuns.from_labels([np.array([0, 1])] * 3)
-        assert choose_units(labels, 2, lambda *_: pytest.fail("features were read"), seed=0) == "recording"
+        problem = read_problem([np.arange(2.0)] * 3, [[0, 1]] * 3, who="WindowFeatureSegmenter")
+        unread = lambda *_: pytest.fail("features were read")  # noqa: E731
+        assert choose_normalization_by_forest(problem, unread, seed=0) == "recording"
 
     def test_large_values_are_normalized(self):
         X, y = make_recordings(12, n_samples=300, random_state=0)
