@@ -22,10 +22,10 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +38,7 @@ from sslts.recipes import Recipe, bounded
 __all__ = [
     "Ensemble",
     "FeatureDropout",
+    "LocalStatistics",
     "Network",
     "UNet",
     "UNetModule",
@@ -50,6 +51,8 @@ Network = Callable[[int, int], nn.Module]
 # Rule for the default stem stride, documented in docs/guide/defaults.md.
 _CELLS_PER_SEGMENT = 10
 _MAX_STEM_STRIDE = 16
+_FAINT, _FAINTEST = 1e-3, 1e-8  # the least spread that slopes are divided by; the least variance of a logarithm
+_FRONT_END_CELLS = (2, 8, 32)  # scales of the front end, in cells of the finest level
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class UNet(Recipe):
         Probability that a channel of the encoder's features is dropped in training, at every level, in a random half of
         the recordings of a batch. UniMatch uses 0.5 (Yang et al. 2023, section 3.2), in a separate pass; here the
         recordings with dropped channels share the pass with the others. 0 costs no time.
+    front_end : bool
+        Whether the network also sees slopes and spreads of the signal at three scales (`LocalStatistics`).
     members : int
         Number of networks that are trained side by side. Each network sees every ``members``-th window of a batch, so a
         step costs as much as with one network. Teacher and prediction use the mean of their probabilities (`Ensemble`).
@@ -87,6 +92,8 @@ class UNet(Recipe):
     torch.Size([1, 4, 101])
     """
 
+    _before: ClassVar[Mapping[str, Any]] = {"front_end": False}
+
     width: int = bounded(16, 1, whole=True)
     depth: int = bounded(5, whole=True)
     kernel_size: int = bounded(5, 1, whole=True)
@@ -94,9 +101,12 @@ class UNet(Recipe):
     dropout: float = bounded(0.0, most=1, included=False)
     feature_dropout: float = bounded(0.0, most=1, included=False)
     members: int = bounded(1, 1, whole=True)
+    front_end: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.front_end, bool):
+            raise ValueError(f"UNet: front_end={self.front_end!r}; give True or False.")
         if self.kernel_size % 2 == 0:
             raise ValueError(f"UNet: kernel_size={self.kernel_size} is even; give an odd number.")
 
@@ -112,6 +122,7 @@ class UNet(Recipe):
                 stem_stride=self.stem_stride or 1,
                 dropout=self.dropout,
                 feature_dropout=self.feature_dropout,
+                front_end=self.front_end,
             )
             for _ in range(self.members)
         ]
@@ -131,13 +142,14 @@ class UNet(Recipe):
         Examples
         --------
         >>> network = UNet(width=4, depth=2, members=2)
-        >>> network.count_tensors(), len(network(1, 2).state_dict())
-        (164, 164)
+        >>> network.count_tensors() == len(network(1, 2).state_dict())
+        True
         """
         norm, shortcut, head = 5, 1, 2
         stages = len(_split_stride(self.stem_stride or 1)) + self.depth  # of the stem, and between the levels
         block = 2 * (1 + norm)
         member = stages * (1 + norm) + (self.depth + 1) * block + self.depth * (block + shortcut) + head
+        member += norm * self.front_end
         return self.members * member
 
     def for_signal(self, summary: SignalSummary) -> UNet:
@@ -296,6 +308,80 @@ def draw_weights(module: nn.Module, generator: torch.Generator) -> nn.Module:
     return module
 
 
+class LocalStatistics(nn.Module):
+    """Layer that adds statistics of the windows around each sample to a signal, as further channels.
+
+    At each scale of ``n`` samples, there are two statistics of a channel. The slope is the difference between the means
+    of the ``n`` samples before and after the sample, divided by the spread at the largest scale. The other statistic is
+    the logarithm of the spread, the standard deviation of these ``2 n`` samples. So the network sees velocity, local
+    energy and amplitudes of any order without learning them, and a pattern has the same slopes at any size.
+
+    A window of ``2 n`` samples is joined from its halves (Chan, Golub & LeVeque 1979), so a statistic has the same bits
+    wherever a reading starts or stops. At the ends of a signal, the first and the last value are repeated.
+
+    Parameters
+    ----------
+    n_channels : int
+    scales : sequence of int
+        Powers of two, in increasing order, in samples.
+
+    Attributes
+    ----------
+    n_outputs : int
+        Channels of the output: the signal's own channels come first.
+    reach : int
+        Samples on each side that influence a statistic.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = LocalStatistics(n_channels=1, scales=[1, 4]).eval()
+    >>> layer(torch.zeros(2, 1, 30)).shape
+    torch.Size([2, 5, 30])
+    """
+
+    def __init__(self, n_channels: int, scales: Sequence[int]) -> None:
+        super().__init__()
+        self.scales = tuple(scales)
+        n_statistics = 2 * len(self.scales) * n_channels
+        self.n_outputs, self.reach = n_channels + n_statistics, self.scales[-1]
+        self.norm = nn.BatchNorm2d(n_statistics)
+
+    def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
+        """Return signals (B, C', T) with their statistics; zeros follow after ``lengths`` samples."""
+        total = x.shape[-1]
+        if lengths is None or all(length == total for length in lengths):
+            return torch.cat([x, self._normalize(_measure_locally(x, self.scales))], 1)
+        position = torch.arange(total, device=x.device)
+        end = torch.tensor(lengths, device=x.device)[:, None]
+        last = position.minimum(end - 1)[:, None].expand_as(x)
+        statistics = self._normalize(_measure_locally(x.gather(-1, last), self.scales))
+        return torch.cat([x, statistics * (position < end)[:, None].to(statistics.dtype)], 1)
+
+    def _normalize(self, statistics: Tensor) -> Tensor:
+        return self.norm(statistics[:, :, None])[:, :, 0]
+
+
+def _measure_locally(x: Tensor, scales: Sequence[int]) -> Tensor:
+    """Return slopes and logarithms of spreads (B, 2 S C, T) of signals (B, C, T), at S scales."""
+    length, widest = x.shape[-1], scales[-1]
+    mean = F.pad(x, (widest, widest), mode="replicate")
+    variance = torch.zeros_like(mean)
+    slopes, variances, size = [], [], 1
+    for scale in scales:
+        while size < scale:  # windows of twice the size, by their first sample
+            step = mean[..., size:] - mean[..., :-size]
+            mean = (mean[..., size:] + mean[..., :-size]) / 2
+            variance = (variance[..., size:] + variance[..., :-size]) / 2 + step * step / 4
+            size *= 2
+        before, after = slice(widest - size, widest - size + length), slice(widest, widest + length)
+        slope = mean[..., after] - mean[..., before]
+        slopes.append(slope)
+        variances.append((variance[..., after] + variance[..., before]) / 2 + slope * slope / 4)
+    spread = torch.sqrt(variances[-1] + _FAINT**2)
+    return torch.cat([*(slope / spread for slope in slopes), *(torch.log(v + _FAINTEST) / 2 for v in variances)], 1)
+
+
 class UNetModule(nn.Module):
     """Module that `UNet` builds; ``stride`` and ``receptive_field`` are in samples.
 
@@ -319,13 +405,18 @@ class UNetModule(nn.Module):
         stem_stride: int,
         dropout: float,
         feature_dropout: float = 0.0,
+        front_end: bool = False,
     ) -> None:
         super().__init__()
         self.stem_stride, self.stride = stem_stride, stem_stride * 2**depth
+        scales = [stem_stride * cells for cells in _FRONT_END_CELLS]
+        self.front_end = LocalStatistics(n_channels, scales) if front_end else None
         widths = [min(width * 2**level, 8 * width) for level in range(depth + 1)]
         strides = _split_stride(stem_stride)
         stem: list[nn.Module] = []
         reach, cell, inside = 0, 1, n_channels
+        if self.front_end is not None:
+            reach, inside = self.front_end.reach, self.front_end.n_outputs
         for stride in strides:
             size = kernel_size + stride - 1  # odd for stride 1, else even: cells stay centered
             stem += [_make_conv(inside, width, size, stride), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
@@ -353,6 +444,8 @@ class UNetModule(nn.Module):
     def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """Return logits (B, K, T), float32, of signals (B, C, T), or of their first ``lengths`` samples."""
         length = x.shape[-1]
+        if self.front_end is not None:
+            x = self.front_end(x, lengths)
         x = F.pad(x, (0, -length % self.stride))[:, :, None]
         x = x.contiguous(memory_format=torch.channels_last)
         padding = _Padding.from_lengths(lengths, x, self.stride)
@@ -371,6 +464,11 @@ class UNetModule(nn.Module):
         if self.stem_stride > 1:
             logits = F.interpolate(logits, scale_factor=self.stem_stride, mode="linear", align_corners=False)
         return logits[..., :length]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "front_end" not in self._modules:  # a pickle of version 0.1 has none
+            self.__dict__.setdefault("front_end", None)
 
     @property
     def takes_lengths(self) -> bool:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from collections.abc import Mapping
 from numbers import Integral, Number, Real
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 __all__ = [
     "Recipe",
@@ -79,6 +80,9 @@ def bounded(
 class Recipe:
     """Base class of all parameter objects; subclasses are frozen dataclasses.
 
+    A field that is added later may change a default: ``_before`` holds the value that files and pickles without the
+    field mean.
+
     Examples
     --------
     >>> from sslts.networks import UNet
@@ -87,6 +91,11 @@ class Recipe:
     >>> UNet(width=16).replace(width=8) == UNet(width=8)
     True
     """
+
+    _before: ClassVar[Mapping[str, Any]] = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({**self._before, **state})
 
     def __post_init__(self) -> None:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]

@@ -1,12 +1,17 @@
 """The U-Net takes any length, predicts every sample, and states its stride and receptive field correctly."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 
 from sslts.annotations import SignalSummary
-from sslts.networks import Ensemble, UNet, UNetModule, count_parameters, draw_weights
+from sslts.networks import Ensemble, LocalStatistics, UNet, UNetModule, count_parameters, draw_weights
+from sslts.persistence._values import Encoder
 from sslts.prediction.parts import _find_halo
 
 SMALL = UNet(width=4, depth=2, kernel_size=3)
@@ -72,7 +77,8 @@ def test_folded_norms_change_no_output(recipe, length):
     module = build(recipe, n_channels=2)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     folded, x = module.fold_norms(), torch.randn(2, 2, length)
-    assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.modules())
+    norms = {name for name, layer in folded.named_modules() if isinstance(layer, torch.nn.BatchNorm2d)}
+    assert all(name.endswith("front_end.norm") for name in norms)  # no convolution comes before it
     torch.testing.assert_close(folded(x), module(x), atol=1e-5, rtol=1e-4)
     assert (folded.stride, folded.receptive_field) == (module.stride, module.receptive_field)
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
@@ -211,3 +217,71 @@ def test_weights_of_an_unknown_layer_are_refused():
     module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.Linear(2, 2))
     with pytest.raises(TypeError, match="cannot draw the weights of a Linear, only of Conv2d and BatchNorm2d"):
         draw_weights(module, torch.Generator())
+
+
+class TestLocalStatistics:
+    """The front end of a network: slopes and spreads of the windows around each sample."""
+
+    SCALES = (1, 4, 8)
+
+    def measure(self, x, lengths=None):
+        return LocalStatistics(x.shape[1], self.SCALES).eval()(x, lengths)
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.integers(1, 60), st.integers(1, 3), st.integers(0, 99), st.sampled_from([1e-2, 1.0, 1e4]))
+    def test_they_are_the_statistics_of_their_windows(self, length, n_channels, seed, size):
+        x = size * torch.randn(2, n_channels, length, generator=torch.Generator().manual_seed(seed))
+        found = self.measure(x).detach().numpy()
+        padded = np.pad(x.numpy().astype(float), ((0, 0), (0, 0), (8, 8)), mode="edge")
+        windows = {n: sliding_window_view(padded, 2 * n, -1)[..., 8 - n : 8 - n + length, :] for n in self.SCALES}
+        spread = {n: window.std(-1) for n, window in windows.items()}
+        slopes = [window[..., n:].mean(-1) - window[..., :n].mean(-1) for n, window in windows.items()]
+        wanted = [x, *(slope / np.sqrt(spread[8] ** 2 + 1e-6) for slope in slopes)]
+        wanted += [np.log(one**2 + 1e-8) / 2 for one in spread.values()]
+        np.testing.assert_allclose(found, np.concatenate(wanted, axis=1), rtol=2e-3, atol=2e-3)
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.integers(0, 80), st.integers(20, 60))
+    def test_they_have_the_same_bits_in_any_piece(self, start, size):
+        x, reach = torch.randn(1, 2, 200), self.SCALES[-1]
+        begin, stop = start + reach, start + reach + size
+        piece = self.measure(x[..., start : stop + reach])[..., reach:-reach]
+        assert torch.equal(piece, self.measure(x)[..., begin:stop])
+
+    @settings(max_examples=30, deadline=None)
+    @given(st.lists(st.integers(1, 50), min_size=1, max_size=4), st.integers(0, 20))
+    def test_with_lengths_each_signal_is_measured_as_if_alone(self, lengths, more):
+        x = torch.randn(len(lengths), 2, max(lengths) + more)
+        for i, length in enumerate(lengths):
+            x[i, :, length:] = 0
+        found = self.measure(x, lengths)
+        for i, length in enumerate(lengths):
+            assert torch.equal(found[i, :, :length], self.measure(x[i : i + 1, :, :length])[0])
+            assert not found[i, :, length:].any()
+
+    def test_slopes_do_not_depend_on_the_size_of_a_pattern(self):
+        x = torch.randn(1, 1, 100)
+        small, large = (self.measure(size * x)[:, 1:4] for size in (1, 1000))
+        torch.testing.assert_close(small, large, atol=1e-4, rtol=1e-3)
+
+    def test_a_constant_signal_has_finite_statistics(self):
+        found = self.measure(torch.full((1, 1, 50), 7.0))
+        assert not found[:, 1:4].any()
+        assert torch.isfinite(found).all()
+
+    def test_a_network_without_them_has_the_weights_of_before(self):
+        plain, full = (set(UNet(front_end=on)(1, 2).state_dict()) for on in (False, True))
+        assert {name.partition(".")[0] for name in full - plain} == {"front_end"}
+        assert plain < full
+        assert UNet(front_end=True)(1, 2).receptive_field > UNet(front_end=False)(1, 2).receptive_field
+
+    def test_recipes_of_files_and_pickles_without_the_field_have_none(self):
+        assert "front_end" not in json.dumps(Encoder().encode(UNet(front_end=False), "network"))
+        old = {name: value for name, value in vars(UNet()).items() if name != "front_end"}
+        network = UNet.__new__(UNet)
+        network.__setstate__(old)
+        assert network == UNet(front_end=False)
+
+    def test_other_values_are_refused(self):
+        with pytest.raises(ValueError, match="UNet: front_end=2; give True or False"):
+            UNet(front_end=2)

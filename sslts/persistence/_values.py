@@ -198,9 +198,11 @@ def _spell(value: Any) -> Any:
 
 
 def _list_fields(value: Any) -> dict[str, Any]:
-    """Return the constructor arguments of a dataclass or an estimator."""
+    """Return the constructor arguments of a dataclass or an estimator, without new fields at the value of old files."""
     if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        before = getattr(value, "_before", {})
+        given = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        return {name: one for name, one in given.items() if not (name in before and one == before[name])}
     return value.get_params(deep=False)
 
 
@@ -387,7 +389,7 @@ _DECODERS: dict[str, Callable[[Decoder, dict[str, Any]], Any]] = {
 
 def _call(cls: Callable[..., Any], fields: dict[str, Any], name: str) -> Any:
     try:
-        return cls(**fields)
+        return cls(**{**getattr(cls, "_before", {}), **fields})
     except TypeError as error:
         raise PersistenceError(f"{name} can't be built from the fields in the file: {error}.") from error
 
