@@ -42,7 +42,7 @@ def make_segmenter(request):
     """Return a function that makes a fast segmenter of each kind."""
 
     def make(**params):
-        fast = {"max_steps": 3, "batch_size": 2, "network": TINY, "random_state": 0}
+        fast = {"max_steps": 3, "batch_size": 2, "network": TINY, "random_state": 0, "normalization": "recording"}
         return SEGMENTERS[request.param](**{**fast, **params})
 
     return make

@@ -14,6 +14,7 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -105,6 +106,8 @@ class DurationViterbi(Decoder):
             raise ValueError(f"weight={self.weight!r}; give a number above 0, or None.")
         if not 0 <= self.smoothing < np.inf:
             raise ValueError(f"smoothing={self.smoothing!r}; give a finite number of at least 0.")
+        if not _are_pairs(self.forbidden):
+            raise ValueError(f"forbidden={self.forbidden!r}; give pairs of classes, such as ((1, 2), (2, 1)).")
         if isinstance(self.max_latency, str):
             if self.max_latency != "learned":
                 raise ValueError(f"max_latency={self.max_latency!r}; give a number, 'learned' or None.")
@@ -166,6 +169,14 @@ class DurationViterbi(Decoder):
             found += _advance(scanner, decodings, ended=True)
             first = last
         return found
+
+
+def _are_pairs(value: Any) -> bool:
+    """Return whether a value is a tuple of pairs of whole numbers."""
+    return isinstance(value, tuple) and all(
+        isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(k, Integral) for k in pair)
+        for pair in value
+    )
 
 
 class _Scanner:

@@ -17,7 +17,13 @@ from sslts.thresholds import SoftThreshold
 
 DATA = Path(__file__).parents[1] / "data"
 ANSWERS = np.load(DATA / "format_1_answers.npz")
-FAST = {"network": UNet(width=2, depth=1), "batch_size": 2, "random_state": 0, "precision": "float32"}
+FAST = {
+    "network": UNet(width=2, depth=1, front_end=False),
+    "normalization": "recording",
+    "batch_size": 2,
+    "random_state": 0,
+    "precision": "float32",
+}
 
 
 @pytest.fixture(scope="module")

@@ -157,19 +157,22 @@ class TestSignal:
         assert same == (normalization in ("recording", "local"))
 
     def test_units_are_kept_only_if_they_help(self, make_segmenter, labeled):
+        def fit(X, y, **params):
+            return make_segmenter(normalization="auto", **params).fit(X, y)
+
         rng = np.random.default_rng(0)
         levels = rng.integers(0, 2, 12)  # one class for each recording, seen in its level only
         X = np.array([3000 + 20 * (level + 0.1 * rng.normal(size=200)) for level in levels])
         y = np.repeat(levels[:, None], 200, axis=1)
-        found = make_segmenter(background=None).fit(X, y)
+        found = fit(X, y, background=None)
         assert found.normalization_ == "training"
         np.testing.assert_allclose(np.ravel(found.moments_), [X.mean(), X.std()])
-        again = make_segmenter(background=None, init=found).fit(X[:2], y[:2])  # the weights expect its moments
-        np.testing.assert_array_equal(again.moments_, found.moments_)
-        assert make_segmenter(background=None).fit(X[:6], y[:6]).normalization_ == "recording"  # too few to choose
-        plain = make_segmenter(normalization="recording").fit(*labeled)
-        chosen = make_segmenter().fit(*labeled)
+        again = fit(X[:2], y[:2], background=None, init=found)
+        np.testing.assert_array_equal(again.moments_, found.moments_)  # the weights expect them
+        assert fit(X[:6], y[:6], background=None).normalization_ == "recording"  # too few to choose
+        chosen = fit(*labeled)
         assert (chosen.normalization_, chosen.moments_) == ("recording", None)
+        plain = make_segmenter(normalization="recording").fit(*labeled)
         np.testing.assert_array_equal(chosen.predict_proba(labeled[0]), plain.predict_proba(labeled[0]))
 
 
