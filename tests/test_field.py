@@ -156,11 +156,16 @@ def test_a_draw_is_run_from_data_to_the_tables(load_benchmark, folder, tmp_path,
             assert 0 <= rows[-1]["mean_iou"] <= 1
     assert [row["n_unlabeled"] for row in rows] == [1] * 6 + [0] * 2
     assert len(list((tmp_path / "models").glob("*.sslts"))) == 3  # a model serves both decoders and both subsets
-    frame = page.pd.DataFrame([row for row in rows if row["subset"] == "test"])
-    table = page.make_main_table(frame[frame["decoder"] == "default"])
+    frame = page.pd.DataFrame([row for row in rows if row["subset"] == "test"]).assign(is_earlier=False)
+    usual = frame[frame["decoder"] == "default"]
+    table = page.make_main_table(usual)
     assert "| water: a test | 1 of 2 days | 1 |" in table
+    assert page.MARK not in table
     assert "window features" in page.make_decoder_table(frame)
     assert page.make_detail_table(frame).count("\n| water") == 3
+    both = page.pd.concat([usual, usual.assign(is_earlier=True)])
+    assert "| water | labels alone | 1 |" in page.make_change_table(both)
+    assert page.MARK in page.make_main_table(usual.assign(is_earlier=True))
 
 
 def test_the_page_shows_the_committed_results(load_benchmark):

@@ -19,6 +19,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "field.md"
 IMAGES = PAGE.parent / "images"
 METHODS = {"forest": "window features", "supervised": "labels alone", "fixmatch": "FixMatch"}
 REDUCED_STEPS = 300  # of a network in a reduced benchmark
+# The networks' defaults in the first runs; a cell without a later run shows them, with a mark.
+EARLIER = {"normalization": "'recording'", "network": "networks.UNet(front_end=False)"}
+MARK = "†"
 SIZES = {"few": "few labels", "twice": "twice as many"}
 FIGURES = ("mean_iou", "segment_f1", "count_error")
 MORE = ("mean_iou", "segment_f1", "precision", "recall", "exact", "count_error", "length_error")
@@ -32,27 +35,58 @@ def write_field_page(results: list[dict[str, Any]]) -> None:
 
 
 def make_tables(results: list[dict[str, Any]]) -> dict[str, str]:
-    """Return the tables of the page by name, as Markdown; runs with changed parameters are left out.
+    """Return the tables of the page by name, as Markdown; runs with other parameters than defaults are left out.
 
     Real sets are shown with the usual number of steps, synthetic kinds with the few steps of the reduced benchmark.
     """
-    frame = pd.DataFrame([row for row in results if row["subset"] == "test" and not row["params"]])
+    rows = [row for row in results if row["subset"] == "test" and row["params"] in ({}, EARLIER)]
+    everything = pd.DataFrame(rows).assign(is_earlier=[row["params"] == EARLIER for row in rows])
+    frame = _prefer_later(everything)
     steps, is_real = frame["steps"], frame["set"].map(lambda name: SETS[name].real)
     full = frame[(steps == 0) | (steps == np.where(is_real, steps.max(), REDUCED_STEPS))]
     usual = full[full["decoder"] == "default"]
     return {
         "field": make_main_table(usual),
         "field-synthetic": make_main_table(usual, real=False),
+        "field-changes": make_change_table(everything[everything["decoder"] == "default"]),
         "field-decoders": make_decoder_table(full),
         "field-details": make_detail_table(usual),
     }
 
 
+def _prefer_later(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs without the earlier ones of a set, method and number of labels that has later runs."""
+    later = frame.groupby(["set", "method", "labeled", "steps"])["is_earlier"].transform("min")
+    return frame[frame["is_earlier"] == later]
+
+
 def _show(part: pd.DataFrame, figures: Sequence[str] = FIGURES) -> str:
-    """Return the means over the draws, in percent, as a cell of a table."""
+    """Return the means over the draws, in percent, as a cell of a table; the earlier defaults have a mark."""
     if part.empty:
         return ""
-    return " / ".join(f"{100 * value:.1f}" for value in part[list(figures)].mean())
+    mark = f" {MARK}" if part["is_earlier"].any() else ""
+    return " / ".join(f"{100 * value:.1f}" for value in part[list(figures)].mean()) + mark
+
+
+def make_change_table(frame: pd.DataFrame) -> str:
+    """Return a Markdown table of the networks with earlier and with present defaults, on the draws that both have."""
+    lines = ["| signal | method | draws | earlier | now |", "|---|---|---|---|---|"]
+    few, means = frame[(frame["labeled"] == "few") & (frame["steps"] == frame["steps"].max())], []
+    for name in SETS:
+        for method in ("supervised", "fixmatch"):
+            mine = few[(few["set"] == name) & (few["method"] == method)]
+            earlier, now = (mine[mine["is_earlier"] == is_earlier] for is_earlier in (True, False))
+            common = sorted(set(earlier["split"]) & set(now["split"]))
+            if common:
+                both = [part[part["split"].isin(common)] for part in (earlier, now)]
+                means.append([part[list(FIGURES)].mean() for part in both])
+                cells = " | ".join(_show(part).removesuffix(f" {MARK}") for part in both)
+                lines.append(f"| {name} | {METHODS[method]} | {len(common)} | {cells} |")
+    if means:
+        total = [np.mean([pair[i] for pair in means], axis=0) for i in range(2)]
+        cells = " | ".join(" / ".join(f"{100 * value:.1f}" for value in one) for one in total)
+        lines.append(f"| **mean** | | | {cells} |")
+    return "\n".join(lines)
 
 
 def make_main_table(frame: pd.DataFrame, *, real: bool = True) -> str:
@@ -105,7 +139,7 @@ def make_decoder_table(frame: pd.DataFrame) -> str:
             means.append([one[list(figures)].mean() for one in both])
             lines.append(f"| {name} | {words} | {' | '.join(_show(one, figures) for one in both)} |")
     if means:
-        total = [pd.DataFrame([pair[i] for pair in means]) for i in range(2)]
+        total = [pd.DataFrame([pair[i] for pair in means]).assign(is_earlier=False) for i in range(2)]
         lines.append(f"| **mean** | | {' | '.join(_show(one, figures) for one in total)} |")
     return "\n".join(lines)
 
