@@ -39,7 +39,7 @@ from sslts.recordings import NormalizedRecordings, as_recordings
 RESULTS = Path(__file__).parent / "results" / "study.json"
 STEPS = 400
 PARAMS: dict[str, Any] = {
-    "network": UNet(width=16, depth=3, kernel_size=5, stem_stride=2),
+    "network": UNet(width=16, depth=3, kernel_size=5, stem_stride=2, front_end=False),
     "weak": Rescale(0.8, 1.25),
     "strong": RandAugment(n=3, magnitude=5.0, warp=TimeWarp(p=0.5, n_knots=64)),
     "normalization": "recording",
