@@ -424,6 +424,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         if name == "auto":
             features = WindowStatistics.for_signal(problem.summary)
             name = choose_normalization_by_forest(problem, features, seed) or "training"  # the network needs a scale
+        if name is None and self.normalization == "auto":  # not checked by `read_problem`
+            problem.recordings.check_finite(plain=True)
         moments = None
         if name == "training":
             moments = start.moments or measure_training_set(problem.recordings)
