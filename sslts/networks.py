@@ -51,7 +51,8 @@ Network = Callable[[int, int], nn.Module]
 # Rule for the default stem stride, documented in docs/guide/defaults.md.
 _CELLS_PER_SEGMENT = 10
 _MAX_STEM_STRIDE = 16
-_FAINT, _FAINTEST = 1e-3, 1e-8  # the least spread that slopes are divided by; the least variance of a logarithm
+# In standard deviations of a recording: weaker variation is noise. Lower values cost six points of segment F1 on water.
+_FAINT, _FAINTEST = 3e-2, 1e-2  # least spread that slopes are divided by; least spread of a logarithm
 _FRONT_END_CELLS = (2, 8, 32)  # scales of the front end, in cells of the finest level
 
 
@@ -379,7 +380,7 @@ def _measure_locally(x: Tensor, scales: Sequence[int]) -> Tensor:
         slopes.append(slope)
         variances.append((variance[..., after] + variance[..., before]) / 2 + slope * slope / 4)
     spread = torch.sqrt(variances[-1] + _FAINT**2)
-    return torch.cat([*(slope / spread for slope in slopes), *(torch.log(v + _FAINTEST) / 2 for v in variances)], 1)
+    return torch.cat([*(slope / spread for slope in slopes), *(torch.log(v + _FAINTEST**2) / 2 for v in variances)], 1)
 
 
 class UNetModule(nn.Module):

@@ -236,8 +236,8 @@ class TestLocalStatistics:
         windows = {n: sliding_window_view(padded, 2 * n, -1)[..., 8 - n : 8 - n + length, :] for n in self.SCALES}
         spread = {n: window.std(-1) for n, window in windows.items()}
         slopes = [window[..., n:].mean(-1) - window[..., :n].mean(-1) for n, window in windows.items()]
-        wanted = [x, *(slope / np.sqrt(spread[8] ** 2 + 1e-6) for slope in slopes)]
-        wanted += [np.log(one**2 + 1e-8) / 2 for one in spread.values()]
+        wanted = [x, *(slope / np.sqrt(spread[8] ** 2 + 9e-4) for slope in slopes)]
+        wanted += [np.log(one**2 + 1e-4) / 2 for one in spread.values()]
         np.testing.assert_allclose(found, np.concatenate(wanted, axis=1), rtol=2e-3, atol=2e-3)
 
     @settings(max_examples=30, deadline=None)
@@ -261,7 +261,7 @@ class TestLocalStatistics:
 
     def test_slopes_do_not_depend_on_the_size_of_a_pattern(self):
         x = torch.randn(1, 1, 100)
-        small, large = (self.measure(size * x)[:, 1:4] for size in (1, 1000))
+        small, large = (self.measure(size * x)[:, 1:4] for size in (100, 10_000))
         torch.testing.assert_close(small, large, atol=1e-4, rtol=1e-3)
 
     def test_a_constant_signal_has_finite_statistics(self):
