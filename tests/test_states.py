@@ -351,7 +351,9 @@ class TestForks:
     @pytest.mark.parametrize("kind", ["bfloat16", "custom network", "rounds"])
     def test_a_forked_child_fits(self, kind, fitted, two_threads):
         fit(kind)
-        assert_equal(run_forked(lambda: fit(kind).predict_proba(X)), fitted[kind][0].predict_proba(X))
+        found = run_forked(lambda: fit(kind).predict_proba(X))
+        # The child uses one thread, which may change the last bits.
+        np.testing.assert_allclose(found, fitted[kind][0].predict_proba(X), atol=1e-4)
 
     def test_a_child_of_a_child(self, fitted, two_threads):
         model, _ = fitted["bfloat16"]

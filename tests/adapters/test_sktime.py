@@ -31,6 +31,7 @@ from sslts.adapters.sktime import (
 )
 from sslts.adapters.sktime.events import _iterate_instances, _read_labels
 from sslts.datasets import make_recordings
+from sslts.decoding import Argmax
 from sslts.metrics import calibration_scorer, count_scorer, mean_iou_scorer
 from sslts.networks import UNet
 from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer
@@ -210,7 +211,7 @@ class TestOutput:
 
     def test_tables_agree_with_each_other(self, series):
         x, y = series
-        fitted = make_detector(FixMatchDetector).fit(x, labels_to_events(y))
+        fitted = make_detector(FixMatchDetector).set_params(max_steps=100, decoder=Argmax()).fit(x, labels_to_events(y))
         events, points, scores = fitted.predict(x), fitted.predict_points(x), fitted.predict_scores(x)
         labels, proba = fitted.transform(x)["labels"].to_numpy(), fitted.transform_scores(x)
         intervals = pd.IntervalIndex(events["ilocs"])

@@ -241,8 +241,9 @@ class TestFile:
         path = tmp_path / "curve.json"
         shutil.copy(DATA / "curve_0.1.0.json", path)
         recordings, labels = make_recordings(8, n_samples=200, random_state=0)
-        fast = {"max_steps": 2, "batch_size": 2, "network": UNet(width=2, depth=1)}
-        segmenter = FixMatchSegmenter(**fast, random_state=0, precision="float32", decoder=Argmax())  # as in 0.1.0
+        fast = {"max_steps": 2, "batch_size": 2, "random_state": 0, "precision": "float32"}
+        old = {"network": UNet(width=2, depth=1, front_end=False), "normalization": "recording", "decoder": Argmax()}
+        segmenter = FixMatchSegmenter(**fast, **old)  # the defaults of 0.1.0
         options = {"cv": 2, "random_state": 0, "file": path}
         found = label_efficiency_curve({"fixmatch": segmenter}, recordings, labels, n_labeled=[2], **options)
         assert found["score"].tolist() == [row["score"] for row in json.loads(path.read_text())["rows"]]

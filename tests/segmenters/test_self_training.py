@@ -12,6 +12,7 @@ from small import TINY, as_ragged
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
 from sslts.datasets import make_recordings
+from sslts.decoding import Argmax
 from sslts.metrics import mean_iou_scorer
 from sslts.networks import UNet
 from sslts.preprocessing import RecordingStandardizer
@@ -223,6 +224,6 @@ class TestLikeOtherSegmenters:
 
 def test_the_inner_segmenter_may_be_a_pipeline(mixed):
     X, y = mixed
-    pipeline = make_pipeline(RecordingStandardizer(), clone(FAST))
+    pipeline = make_pipeline(RecordingStandardizer(), clone(FAST).set_params(decoder=Argmax()))
     found = SelfTrainingSegmenter(pipeline, threshold=0.6).fit(X, y)
     np.testing.assert_array_equal(found.predict(X), found.predict_proba(X).argmax(-1))
