@@ -16,7 +16,6 @@ from sslts.recordings.containers import as_recordings
 from sslts.recordings.normalization import (
     AsGiven,
     Local,
-    Moments,
     Normalization,
     NormalizedRecordings,
     TrainingSet,
@@ -37,7 +36,6 @@ __all__ = [
     "Channels",
     "CodeWatch",
     "Local",
-    "Moments",
     "Normalization",
     "NormalizedRecordings",
     "Output",

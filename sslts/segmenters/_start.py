@@ -16,7 +16,7 @@ from sslts._notices import shorten, warn
 from sslts._wrapping import find_fitted
 from sslts.annotations import SignalSummary
 from sslts.networks import Network
-from sslts.recordings import Channels, Moments, Recordings
+from sslts.recordings import Channels, Recordings
 from sslts.training import build_module
 
 _FIXES = {"init": "init=None", "warm_start": "warm_start=False"}
@@ -27,7 +27,7 @@ class Start:
     """A start from random weights. `ModelStart` is a start from a fitted model."""
 
     weights: dict[str, Tensor] | None = None
-    moments: Moments | None = None
+    moments: tuple[np.ndarray, np.ndarray] | None = None
 
     def adapt(self, network: Network, summary: SignalSummary) -> Network:
         """Return the network recipe, adapted to the signal if the recipe has ``for_signal``."""
@@ -68,7 +68,7 @@ class ModelStart(Start):
     classes: np.ndarray
     sampling_rate: float | None = None
     normalization: str | None = None
-    moments: Moments | None = None
+    moments: tuple[np.ndarray, np.ndarray] | None = None
     name: str = "init"
 
     def adapt(self, network: Network, summary: SignalSummary) -> Network:
