@@ -197,7 +197,7 @@ class _Padding:
         return y * inside[:, None, None].to(y.dtype)
 
     def repeat_last(self, y: Tensor) -> Tensor:
-        """Return logits (B, K, T) with the last value of each signal in its padding, as interpolation needs it."""
+        """Return signals or logits (B, K, T) with the last value of each in its padding."""
         if self.ends is None:
             return y
         index = torch.arange(y.shape[-1], device=y.device).minimum(self._count_cells(y) - 1)
@@ -350,17 +350,9 @@ class LocalStatistics(nn.Module):
 
     def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """Return signals (B, C', T) with their statistics; zeros follow after ``lengths`` samples."""
-        total = x.shape[-1]
-        if lengths is None or all(length == total for length in lengths):
-            return torch.cat([x, self._normalize(_measure_locally(x, self.scales))], 1)
-        position = torch.arange(total, device=x.device)
-        end = torch.tensor(lengths, device=x.device)[:, None]
-        last = position.minimum(end - 1)[:, None].expand_as(x)
-        statistics = self._normalize(_measure_locally(x.gather(-1, last), self.scales))
-        return torch.cat([x, statistics * (position < end)[:, None].to(statistics.dtype)], 1)
-
-    def _normalize(self, statistics: Tensor) -> Tensor:
-        return self.norm(statistics[:, :, None])[:, :, 0]
+        padding = _Padding.from_lengths(lengths, x, stride=1)
+        statistics = self.norm(_measure_locally(padding.repeat_last(x), self.scales)[:, :, None])
+        return torch.cat([x, padding.clear(statistics)[:, :, 0]], 1)
 
 
 def _measure_locally(x: Tensor, scales: Sequence[int]) -> Tensor:
