@@ -166,7 +166,7 @@ def test_a_sample_counts_as_much_as_the_weight_of_its_class(loss):
 
 
 def make_segmenter(cls, **params):
-    return cls(network=TINY, max_steps=4, batch_size=4, random_state=0, **params)
+    return cls(**{"network": TINY, "max_steps": 4, "batch_size": 4, "random_state": 0, **params})
 
 
 @pytest.mark.parametrize("cls", SEGMENTERS)
@@ -184,12 +184,12 @@ class TestSegmenters:
     def test_the_loss_decides_what_is_learned(self, cls, partly):
         X, y = partly
         answers = [
-            make_segmenter(cls, labeled_loss=loss).fit(X, y).predict_proba(X)
+            make_segmenter(cls, labeled_loss=loss, max_steps=8).fit(X, y).predict_proba(X)
             for loss in (CrossEntropy(), Focal(gamma=0.0), Focal(gamma=5.0), Dice())
         ]
         np.testing.assert_allclose(answers[1], answers[0], atol=1e-4)
         for other in answers[2:]:
-            assert np.abs(other - answers[0]).max() > 3e-4
+            assert np.abs(other - answers[0]).max() > 1e-3
 
     def test_nested_parameters_are_set(self, cls, partly):
         segmenter = make_segmenter(cls, labeled_loss=Focal()).set_params(labeled_loss__gamma=1.0)
