@@ -61,11 +61,20 @@ def _prefer_later(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _show(part: pd.DataFrame, figures: Sequence[str] = FIGURES) -> str:
-    """Return the means over the draws, in percent, as a cell of a table; the earlier defaults have a mark."""
+    """Return the means over the rows, in percent, as a cell of a table."""
     if part.empty:
         return ""
-    mark = f" {MARK}" if part["is_earlier"].any() else ""
-    return " / ".join(f"{100 * value:.1f}" for value in part[list(figures)].mean()) + mark
+    return " / ".join(f"{100 * value:.1f}" for value in part[list(figures)].mean())
+
+
+def _show_marked(part: pd.DataFrame, figures: Sequence[str] = FIGURES) -> str:
+    """Return the same, with a mark if the runs had the earlier defaults."""
+    return _show(part, figures) + (f" {MARK}" if part["is_earlier"].any() else "")
+
+
+def _show_total(pairs: Sequence[Sequence[pd.Series]], figures: Sequence[str]) -> str:
+    """Return the means of both columns of a table, each over all rows, as two cells."""
+    return " | ".join(_show(pd.DataFrame([pair[i] for pair in pairs]), figures) for i in range(2))
 
 
 def make_change_table(frame: pd.DataFrame) -> str:
@@ -80,12 +89,9 @@ def make_change_table(frame: pd.DataFrame) -> str:
             if common:
                 both = [part[part["split"].isin(common)] for part in (earlier, now)]
                 means.append([part[list(FIGURES)].mean() for part in both])
-                cells = " | ".join(_show(part).removesuffix(f" {MARK}") for part in both)
-                lines.append(f"| {name} | {METHODS[method]} | {len(common)} | {cells} |")
+                lines.append(f"| {name} | {METHODS[method]} | {len(common)} | {' | '.join(map(_show, both))} |")
     if means:
-        total = [np.mean([pair[i] for pair in means], axis=0) for i in range(2)]
-        cells = " | ".join(" / ".join(f"{100 * value:.1f}" for value in one) for one in total)
-        lines.append(f"| **mean** | | | {cells} |")
+        lines.append(f"| **mean** | | | {_show_total(means, FIGURES)} |")
     return "\n".join(lines)
 
 
@@ -101,11 +107,11 @@ def make_main_table(frame: pd.DataFrame, *, real: bool = True) -> str:
             continue
         for size in SIZES:
             part = mine[mine["labeled"] == size]
-            cells = [_show(part[part["method"] == method]) for method in METHODS]
+            cells = [_show_marked(part[part["method"] == method]) for method in METHODS]
             if not any(cells):
                 continue
             every = mine[(mine["labeled"] == "all") & (mine["method"] == "supervised")]
-            ceiling = _show(every) if size == "few" else ""
+            ceiling = _show_marked(every) if size == "few" else ""
             n, rest = int(part["n_labeled"].iloc[0]), int(part["n_unlabeled"].iloc[0])
             draws = part.groupby("method")["split"].nunique().max()
             lines.append(
@@ -137,10 +143,9 @@ def make_decoder_table(frame: pd.DataFrame) -> str:
             if any(one.empty for one in both):
                 continue
             means.append([one[list(figures)].mean() for one in both])
-            lines.append(f"| {name} | {words} | {' | '.join(_show(one, figures) for one in both)} |")
+            lines.append(f"| {name} | {words} | {' | '.join(_show_marked(one, figures) for one in both)} |")
     if means:
-        total = [pd.DataFrame([pair[i] for pair in means]).assign(is_earlier=False) for i in range(2)]
-        lines.append(f"| **mean** | | {' | '.join(_show(one, figures) for one in total)} |")
+        lines.append(f"| **mean** | | {_show_total(means, figures)} |")
     return "\n".join(lines)
 
 
