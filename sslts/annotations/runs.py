@@ -129,6 +129,34 @@ class LabelRuns:
         """Return the runs with labels replaced by their indices in the sorted ``classes``; ``-1`` is kept."""
         return replace(self, value=np.where(self.value < 0, -1, np.searchsorted(classes, self.value)))
 
+    def to_labels(self) -> list[np.ndarray]:
+        """Return the labels as one array (T_i,) per recording.
+
+        Examples
+        --------
+        >>> [labels.tolist() for labels in LabelRuns.from_labels([np.array([0, 0, 5]), np.array([2])]).to_labels()]
+        [[0, 0, 5], [2]]
+        """
+        return np.split(np.repeat(self.value, self.size), np.cumsum(self.lengths)[:-1])
+
+    def fill(self, other: LabelRuns) -> LabelRuns:
+        """Return these labels, and the labels of ``other`` where these are ``-1``.
+
+        Examples
+        --------
+        >>> runs = LabelRuns.from_labels([np.array([0, 0, 5, -1, -1])])
+        >>> runs.fill(LabelRuns.from_labels([np.array([7, 7, 7, 7, 0])])).to_labels()[0].tolist()
+        [0, 0, 5, 7, 0]
+        """
+        flat = np.union1d(self._flat_start, other._flat_start)
+        own, theirs = (runs.value[np.searchsorted(runs._flat_start, flat, side="right") - 1] for runs in (self, other))
+        value = np.where(own >= 0, own, theirs)
+        is_start = np.isin(flat, self._offset)
+        is_start[1:] |= value[1:] != value[:-1]
+        flat, value = flat[is_start], value[is_start]
+        first = np.searchsorted(flat, np.append(self._offset, self.lengths.sum()))
+        return LabelRuns(self.lengths, first, flat - np.repeat(self._offset, np.diff(first)), value)
+
     def count_samples(self) -> np.ndarray:
         """Return the number of labeled samples of each recording, (n,)."""
         total = np.cumsum(np.append(0, np.where(self.value >= 0, self.size, 0)))

@@ -50,6 +50,20 @@ class Tracks:
         """Return a copy without labels: every target is -1."""
         return self.replace(target=torch.full_like(self.valid, -1, dtype=torch.int64))
 
+    def make_certain(self, n_classes: int) -> Tracks:
+        """Return a copy whose targets (B, T) are probabilities (B, K, T) of 0 and 1; a target of -1 is not valid.
+
+        Examples
+        --------
+        >>> tracks = Tracks(torch.zeros(1, 1, 3), torch.tensor([[1, 0, -1]]), torch.ones(1, 3).bool()).make_certain(2)
+        >>> tracks.target.tolist(), tracks.valid.tolist()
+        ([[[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]], [[True, True, False]])
+        """
+        classes = torch.arange(n_classes, device=self.target.device)[:, None]
+        return self.replace(
+            target=(self.target[:, None] == classes).to(self.x.dtype), valid=self.valid & (self.target >= 0)
+        )
+
     def where(self, chosen: Tensor, other: Tracks) -> Tracks:
         """Return these tracks where ``chosen``, (B,) or (B, T), is true, and ``other`` elsewhere.
 

@@ -66,6 +66,11 @@ class Problem:
         The normalization of the fit, "auto" resolved.
     moments : (location, scale) or None
         Location and scale of the channels, (C,) each, for ``normalization="training"``.
+    trust : dict or None
+        Value of ``trust_``: how well network and guide label held-out recordings; None without a guide.
+    guesses : LabelRuns or None
+        A guide's class indices of the samples that windows without labels may be drawn from, ``-1`` elsewhere; None if
+        the network labels these windows itself.
     """
 
     recordings: Recordings
@@ -80,6 +85,8 @@ class Problem:
     validation: Pool | None = None
     normalization: str | None = None
     moments: tuple[np.ndarray, np.ndarray] | None = None
+    trust: dict[str, Any] | None = None
+    guesses: LabelRuns | None = None
 
     @cached_property
     def targets(self) -> LabelRuns:
@@ -91,18 +98,50 @@ class Problem:
         """The share of each class among the labeled samples, shape (K,)."""
         return share_classes(self.targets, len(self.classes))
 
+    def add_guesses(self, trust: dict[str, Any], guesses: LabelRuns | None) -> Problem:
+        """Return the problem with a guide's guesses, and what is known of the guide."""
+        return replace(self, trust=trust, guesses=guesses)
+
     def hold_out(self, share: float, seed: int) -> Problem:
         """Return the problem without a share of its labeled recordings, which become the ``validation``."""
         kept, held = choose_held_out(self.labels, share, seed)
-        recordings, labels = self.recordings.select(kept.tolist()), self.labels.select(kept)
-        statistics = measure_runs(labels, classes=self.classes.tolist(), background=self.background)
+        validation = Pool(self.recordings.select(held.tolist()), self.labels.select(held))
+        rest = Pool(self.recordings.select(kept.tolist()), self.labels.select(kept))
+        return replace(self._replace_pool(rest, self.classes), validation=validation)
+
+    def split_labeled(self) -> tuple[Problem, Problem] | None:
+        """Return two problems, each with half of the labeled recordings; one recording is halved in time.
+
+        Neighbors often come from one person or machine, so they stay together. Pools and validation are left out. The
+        result is None if a half would have fewer than two classes.
+
+        Examples
+        --------
+        >>> labels = [[0] * 20 + [1] * 30, -1, [1] * 20 + [0] * 30]
+        >>> first, second = read_problem(np.zeros((3, 50)), labels, who="FixMatchSegmenter").split_labeled()
+        >>> first.labels.value.tolist(), second.labels.value.tolist()
+        ([0, 1], [1, 0])
+        """
+        parts = []
+        for kept, labels in halve_labels(self.labels):
+            classes = np.unique(labels.value[labels.value >= 0])
+            if len(classes) < 2:
+                return None
+            part = self._replace_pool(Pool(self.recordings.select(kept.tolist()), labels), classes)
+            parts.append(replace(part, pools={}, validation=None))
+        return parts[0], parts[1]
+
+    def _replace_pool(self, pool: Pool, classes: np.ndarray) -> Problem:
+        """Return the problem with other recordings and labels of some of the classes."""
+        statistics = measure_runs(pool.labels, classes=classes.tolist(), background=self.background)
+        lengths, n_channels = pool.recordings.lengths, pool.recordings.n_channels
         return replace(
             self,
-            recordings=recordings,
-            labels=labels,
+            recordings=pool.recordings,
+            labels=pool.labels,
+            classes=classes,
             statistics=statistics,
-            summary=summarize_signal(statistics, recordings.lengths, n_channels=recordings.n_channels),
-            validation=Pool(self.recordings.select(held.tolist()), self.labels.select(held)),
+            summary=summarize_signal(statistics, lengths, n_channels=n_channels),
         )
 
 
@@ -145,6 +184,40 @@ def choose_held_out(labels: LabelRuns, share: float, seed: int) -> tuple[np.ndar
         f"out: each class {classes.tolist()} must stay in a training recording. Label more recordings, lower the "
         "share, or pass validation=(X_val, y_val)."
     )
+
+
+def halve_labels(labels: LabelRuns) -> list[tuple[np.ndarray, LabelRuns]]:
+    """Return the positions and the labels of the first and the second half of the labeled recordings.
+
+    Each half has about as many labeled samples. One labeled recording is halved in time, so it is in both halves.
+
+    Examples
+    --------
+    >>> for kept, half in halve_labels(LabelRuns.from_labels([np.array([0, 0, 1, 1, -1]), np.full(9, -1)])):
+    ...     print(kept.tolist(), half.value.tolist(), half.size.tolist())
+    [0] [0, -1] [2, 3]
+    [0] [-1, 1, -1] [2, 2, 1]
+    """
+    counts = labels.count_samples()
+    labeled = np.flatnonzero(counts)
+    if len(labeled) > 1:
+        done = np.cumsum(counts[labeled])
+        cut = 1 + int(np.abs(2 * done[:-1] - done[-1]).argmin())
+        return [(part, labels.select(part)) for part in np.split(labeled, [cut])]
+    one = labels.select(labeled)
+    known = np.where(one.value >= 0, one.size, 0)
+    early = np.clip(known.sum() // 2 - (np.cumsum(known) - known), 0, known)  # samples of a run in the first half
+    unlabeled = np.full(len(known), -1)
+    return [
+        (labeled, _join_runs(np.stack(values, 1), np.stack([early, one.size - early], 1)))
+        for values in ((one.value, unlabeled), (unlabeled, one.value))
+    ]
+
+
+def _join_runs(values: np.ndarray, sizes: np.ndarray) -> LabelRuns:
+    """Return the labels of one recording that consists of constant stretches."""
+    stretches = zip(values.ravel().tolist(), sizes.ravel().tolist(), strict=True)
+    return LabelRuns.from_parts([[np.broadcast_to(value, size) for value, size in stretches if size]])
 
 
 def read_problem(

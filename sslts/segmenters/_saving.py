@@ -184,6 +184,7 @@ def check_common(fitted: Mapping[str, Any], kind: str, needed: set[str]) -> dict
         "normalization_": fitted["normalization_"] in (None, "recording", "training", "local"),
         "moments_": _are_moments(fitted.get("moments_"), fitted["normalization_"], n_channels),
         "statistics_": _are_statistics(fitted["statistics_"], classes),
+        "trust_": _is_trust(fitted.get("trust_")),
         "training_set_": is_summary(fitted["training_set_"]),
     }
 
@@ -196,6 +197,17 @@ def _are_moments(value: Any, normalization: str | None, n_channels: int) -> bool
     if not pair or any(part.shape != (n_channels,) or part.dtype != np.float64 for part in value):
         return False
     return bool(np.isfinite(value).all() and (value[1] > 0).all())
+
+
+def _is_trust(value: Any) -> bool:
+    """Return whether a decoded value describes a guide; None stands for a method or a file without one."""
+    scores = ("network", "window_features")
+    return value is None or (
+        isinstance(value, dict)
+        and set(value) == {*scores, "guided"}
+        and isinstance(value["guided"], bool)
+        and all(isinstance(value[name], float) for name in scores)
+    )
 
 
 def raise_unless(right: Mapping[str, bool], kind: str) -> None:

@@ -345,7 +345,12 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         check_monitors(check_callbacks(self.callbacks or []), validated=validation is not None)
         if share is not None:
             problem = problem.hold_out(share, seed)
-        problem = self._choose_normalization(problem, start, seed)
+        self._fit_problem(self._choose_normalization(problem, start, seed), start, seed, saver)
+        return self
+
+    def _fit_problem(self, problem: Problem, start: Start, seed: int, saver: Checkpoint | None = None) -> None:
+        """Fit on a problem whose normalization is chosen."""
+        problem = self._guide(problem, start, seed)
         network = start.adapt(self.network, problem.summary)
         blueprint = self._make_blueprint(network, problem.recordings.n_channels, problem.classes, seed)
         watcher = self._make_watcher(problem)
@@ -357,7 +362,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         self._check_network(net, dataset)
         fitted = self._list_fitted(problem, blueprint, window_length, net)
         self._train(net, dataset, lambda: self._keep(fitted))
-        return self
+
+    def _guide(self, problem: Problem, start: Start, seed: int) -> Problem:  # noqa: ARG002
+        """Return the problem, in methods that have a guide with its guesses of the unlabeled samples."""
+        return problem
 
     def _train(self, net: SegmentationNet, dataset: WindowDataset, keep: Callable[[], None]) -> None:
         """Train the net, and keep it from its first step on; until then the estimator is as it was.
@@ -388,7 +396,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _keep(self, fitted: dict[str, Any]) -> None:
         """Replace all fitted attributes at once: an interruption finds the earlier model or this model, never half."""
-        gone = {"feature_names_in_", "history_"}
+        gone = {"feature_names_in_", "history_", "trust_"}
         init = None if self.init is None else forget_start(self.init)
         kept = {name: value for name, value in vars(self).items() if name not in gone}
         self.__dict__ = {**kept, "init": init, **fitted}
@@ -567,7 +575,14 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             for name, pool in problem.pools.items()
         }
         seen = NormalizedRecordings(problem.recordings, normalization)
-        return WindowDataset(seen, problem.targets, n_unlabeled=self._count_unlabeled(), others=others, **sizes)
+        return WindowDataset(
+            seen,
+            problem.targets,
+            n_unlabeled=self._count_unlabeled(),
+            others=others,
+            guesses=problem.guesses,
+            **sizes,
+        )
 
     @torch.no_grad()
     def _check_network(self, net: SegmentationNet, dataset: WindowDataset) -> None:
@@ -604,8 +619,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _list_known(self, problem: Problem, blueprint: Blueprint) -> dict[str, Any]:
         """Return the fitted attributes that are known before a net is made."""
-        named = {} if problem.feature_names is None else {"feature_names_in_": problem.feature_names}
-        return named | {
+        named = {"feature_names_in_": problem.feature_names, "trust_": problem.trust}
+        return {name: value for name, value in named.items() if value is not None} | {
             "n_features_in_": problem.n_features,
             "n_channels_": problem.recordings.n_channels,
             "channel_names_": problem.recordings.channel_names,

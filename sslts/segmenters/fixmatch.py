@@ -9,12 +9,15 @@ from numbers import Real
 from typing import Any
 
 import torch
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor, nn
 
 from sslts.augment import RandAugment, apply_view
 from sslts.losses import LabeledLoss
 from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy, rise
+from sslts.segmenters._guiding import find_guesses
+from sslts.segmenters._problem import Problem
+from sslts.segmenters._start import Start
 from sslts.segmenters.base import NetworkSegmenter
 from sslts.segmenters.parameters import parameter
 from sslts.thresholds import Threshold, ThresholdModule, build_threshold
@@ -92,8 +95,9 @@ class FixMatchLoss(nn.Module):
             return Losses(labeled_loss, labeled_loss)
 
         # Unlabeled: q_b = p_m(y | alpha(u_b)), the teacher's answer to the weak view, moves along with A(u_b).
+        # With a guide, q_b is the guide's label, with certainty.
         weak = apply_view(self.weak, batch.unlabeled, step.generator)
-        proba = step.teacher(weak.x)
+        proba = weak.target if batch.guided else step.teacher(weak.x)
         checked = (step.teacher(known.x), known.target >= 0) if self.threshold.needs_labeled else None
         self.threshold.observe(proba, weak.valid, labeled=checked)
         weak = weak.replace(target=self.threshold.align(proba))
@@ -122,8 +126,16 @@ class FixMatchSegmenter(NetworkSegmenter):
     A teacher, the average of the network's weights over training, labels a weak view of unlabeled windows. Where the
     teacher is confident, the network learns to predict the same label from a strong view (Sohn et al. 2020).
 
+    Pseudo-labels of a bad teacher do harm. So a fit first compares the network with window features on labeled
+    recordings that they did not see. If the window features are clearly better, they are the teacher.
+
     Parameters
     ----------
+    guide : {"auto"} or None, default="auto"
+        Whether window features may be the teacher. "auto" fits the network, for a fifth of the steps, and a
+        `WindowFeatureSegmenter` on each half of the labeled recordings. If the features label the other half better by
+        more than 0.05 of mean IoU, they are fitted on all labels, and their decoded labels are the pseudo-labels;
+        ``threshold`` then has no effect. With None, and with fewer than 100 steps, the network is the teacher.
     threshold : float or Threshold, default=0.8
         Smallest confidence at which a pseudo-label of the teacher counts, from 0 to 1. A higher threshold gives fewer
         and more reliable pseudo-labels. The paper's 0.95 is meant for one label per image; with one label per time
@@ -139,9 +151,16 @@ class FixMatchSegmenter(NetworkSegmenter):
         Decay of the averaged weights that teach and predict, from 0 to below 1; 0 makes the student its own teacher, as
         in the paper.
 
+    Attributes
+    ----------
+    trust_ : dict
+        ``network`` and ``window_features``, their mean IoU on the labeled recordings that they did not see (NaN if not
+        compared), and ``guided``, whether the window features were the teacher. Absent if ``guide`` is None.
+
     See Also
     --------
     SupervisedSegmenter : The same network, trained without unlabeled samples.
+    WindowFeatureSegmenter : The window features, without a network.
 
     Notes
     -----
@@ -175,6 +194,11 @@ class FixMatchSegmenter(NetworkSegmenter):
     lambda_u: float = parameter(Interval(Real, 0, None, closed="left"), default=1.0)
     mu: float = parameter(Interval(Real, 0, None, closed="neither"), default=1.0)
     strong: Any = parameter(callable, HasMethods("fit_transform"), list, tuple, None, default=RandAugment())
+    guide: str | None = parameter(StrOptions({"auto"}), None, default="auto")
+
+    def _guide(self, problem: Problem, start: Start, seed: int) -> Problem:
+        usable = self.guide is not None and self.lambda_u > 0
+        return find_guesses(self, problem, start, seed) if usable else problem
 
     def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
         return FixMatchLoss(

@@ -201,7 +201,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         self._validate_params()
         check_no_class(self.decoder, "decoder")
         _check_classifier(self.classifier)
-        given = None if self.scales is None else WindowStatistics(self.scales)
+        if self.scales is not None:
+            WindowStatistics(self.scales)  # raises if they are invalid
         problem = read_problem(
             X,
             y,
@@ -211,8 +212,12 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             plain=self.normalization is None,
         )
         seed = int(check_random_state(self.random_state).randint(2**31 - 8)) if self.random_state is not None else None
-        seed = int(np.random.default_rng().integers(2**31 - 8)) if seed is None else seed
-        features = WindowStatistics.for_signal(problem.summary) if given is None else given
+        return self._fit_problem(problem, int(np.random.default_rng().integers(2**31 - 8)) if seed is None else seed)
+
+    def _fit_problem(self, problem: Problem, seed: int) -> Self:
+        """Fit on a problem that was read and checked."""
+        given = self.scales
+        features = WindowStatistics.for_signal(problem.summary) if given is None else WindowStatistics(given)
         window_length = self.window_length or problem.summary.choose_window_length(1, 1)
         normalization = self.normalization
         if normalization == "auto":

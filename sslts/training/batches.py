@@ -91,6 +91,9 @@ class WindowDataset(Dataset):
         Seed of the random positions of the windows.
     others : mapping of str to WindowDataset, or None, default=None
         Additional pools of recordings; each batch also contains labeled windows of each pool.
+    guesses : LabelRuns or None, default=None
+        A guide's class indices, ``-1`` where it has none. Unlabeled windows are drawn where it has some and hold
+        them as probabilities of 0 and 1.
 
     Examples
     --------
@@ -118,12 +121,13 @@ class WindowDataset(Dataset):
         device: torch.device,
         seed: int,
         others: Mapping[str, WindowDataset] | None = None,
+        guesses: LabelRuns | None = None,
     ) -> None:
         self.others = others or {}
-        self.labels, self.window_length = labels, window_length
+        self.labels, self.guesses, self.window_length = labels, guesses, window_length
         self.batch_size, self.n_unlabeled = batch_size, n_unlabeled
         self.n_classes, self.device, self.seed = n_classes, device, seed
-        self.sampler = WindowSampler(labels, window_length, n_classes)
+        self.sampler = WindowSampler(labels, window_length, n_classes, among=guesses)
         wanted = np.arange(len(labels)) if n_unlabeled else np.flatnonzero(labels.labeled)
         self.recordings, self.wanted = recordings, wanted
         pools = [self, *self.others.values()]
@@ -155,11 +159,20 @@ class WindowDataset(Dataset):
         """Return the batch of a step, on the device if the recordings are held there, else in host memory."""
         rng = np.random.default_rng((self.seed, step))
         labeled = self._draw_labeled(rng)
-        unlabeled = self.gather(*self.sampler.draw_unlabeled(self.n_unlabeled, rng), labels=False)
-        return Batch(labeled, unlabeled, {name: other._draw_labeled(rng) for name, other in self.others.items()})
+        unlabeled = self._draw_unlabeled(rng)
+        others = {name: other._draw_labeled(rng) for name, other in self.others.items()}
+        return Batch(labeled, unlabeled, others, guided=self.guesses is not None)
 
     def _draw_labeled(self, rng: np.random.Generator) -> Tracks:
         return self.gather(*self.sampler.draw_labeled(self.batch_size, rng))
+
+    def _draw_unlabeled(self, rng: np.random.Generator) -> Tracks:
+        recording, start = self.sampler.draw_unlabeled(self.n_unlabeled, rng)
+        windows = self.gather(recording, start, labels=False)
+        if self.guesses is None:
+            return windows
+        target = _send(self.guesses.cut(recording, start, self.window_length), windows.valid.device)
+        return windows.replace(target=target).make_certain(self.n_classes)
 
     def iterate(self, first: int, last: int) -> Iterator[Batch]:
         """Yield the batches of steps ``first`` to ``last`` on the device, reading the next batch in the background."""

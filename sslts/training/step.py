@@ -19,9 +19,12 @@ class Batch:
     Parameters
     ----------
     labeled, unlabeled : Tracks
-        Windows (B, C, T) with targets and validity (B, T). The targets of unlabeled windows are -1.
+        Windows (B, C, T) with targets and validity (B, T). The targets of unlabeled windows are -1, or a guide's
+        labels as probabilities (B, K, T).
     others : mapping of str to Tracks, default={}
         Labeled windows of additional pools of recordings, by the name of the pool.
+    guided : bool, default=False
+        Whether the targets of unlabeled windows are the labels of a guide.
 
     Examples
     --------
@@ -33,6 +36,7 @@ class Batch:
     labeled: Tracks
     unlabeled: Tracks
     others: Mapping[str, Tracks] = field(default_factory=dict)
+    guided: bool = False
 
     def __len__(self) -> int:
         return len(self.labeled.x)
@@ -49,7 +53,7 @@ class Batch:
             return Tracks(change(tracks.x), change(tracks.target), change(tracks.valid))
 
         others = {name: change_tracks(tracks) for name, tracks in self.others.items()}
-        return Batch(change_tracks(self.labeled), change_tracks(self.unlabeled), others)
+        return Batch(change_tracks(self.labeled), change_tracks(self.unlabeled), others, self.guided)
 
 
 # The columns of a history that a criterion can't set by a name of its own.

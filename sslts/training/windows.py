@@ -39,6 +39,8 @@ class WindowSampler:
         Samples in a window.
     n_classes : int
         Number of classes.
+    among : LabelRuns or None, default=None
+        Unlabeled windows contain a sample that has a label here; None draws them from all samples.
 
     Examples
     --------
@@ -49,10 +51,12 @@ class WindowSampler:
     ([0, 0, 0, 0], True)
     """
 
-    def __init__(self, labels: LabelRuns, window_length: int, n_classes: int) -> None:
+    def __init__(self, labels: LabelRuns, window_length: int, n_classes: int, among: LabelRuns | None = None) -> None:
         self.lengths, self.window_length = labels.lengths, window_length
         everything = np.arange(len(labels))
         self._all = _Spans(everything, np.zeros_like(everything), labels.lengths)
+        if among is not None:
+            self._all = self._take_spans(among, among.value >= 0)
         self._labeled = self._take_spans(labels, labels.value >= 0)
         present = [labels.value == k for k in range(n_classes)]
         self._classes = [self._take_spans(labels, mine) for mine in present if mine.any()]

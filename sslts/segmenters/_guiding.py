@@ -1,0 +1,112 @@
+"""The guide of pseudo-labels: window features, if they label held-out recordings better than the network does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from sslts._runs import find_runs
+from sslts._wrapping import check_completed
+from sslts.annotations import LabelRuns
+from sslts.metrics import mean_iou
+from sslts.segmenters._predicting import PredictsRecordings
+from sslts.segmenters._problem import Problem
+from sslts.segmenters._start import Start
+from sslts.segmenters.base import NetworkSegmenter
+from sslts.segmenters.supervised import SupervisedSegmenter
+from sslts.segmenters.window_features import WindowFeatureSegmenter
+
+_CLEARLY_BETTER = 0.05  # of a mean IoU
+_MOST_LABELED = 1 << 22  # labeled samples; with more labels, the network needs no guide
+_STEPS = 200  # at most, of a network in the comparison
+_FEWEST_STEPS = 100  # after fewer steps of the fit, a network says nothing about its method
+Fit = Callable[[Problem], PredictsRecordings]
+
+
+def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, seed: int) -> Problem:
+    """Return the problem with ``trust``, and with ``guesses`` if window features are better than the network.
+
+    The network, without pseudo-labels, and window features are fitted on each half of the labeled recordings and label
+    the other half. If the window features win clearly, their decoded labels become the pseudo-labels of the whole fit.
+    """
+
+    def fit_network(seen: Problem) -> PredictsRecordings:
+        network = _make_baseline(segmenter)
+        network._fit_problem(seen, start, seed)
+        check_completed(network)  # Ctrl-C ends the whole fit
+        return network
+
+    def fit_features(seen: Problem) -> PredictsRecordings:
+        guide = WindowFeatureSegmenter(
+            decoder=segmenter.decoder,
+            normalization=None if seen.normalization == "training" else seen.normalization,
+            background=segmenter.background,
+            n_jobs=torch.get_num_threads(),
+        )
+        return guide._fit_problem(seen, seed)
+
+    enough = segmenter.max_steps >= _FEWEST_STEPS and problem.labels.count_samples().sum() <= _MOST_LABELED
+    network, features = compare(problem, fit_network, fit_features) if enough else (np.nan, np.nan)
+    guided = bool(features > network + _CLEARLY_BETTER)
+    guesses = None
+    if guided:
+        most = segmenter.max_steps * segmenter._count_unlabeled() * problem.summary.choose_window_length(1, 1)
+        guesses = guess_labels(fit_features(problem), problem, most, seed)
+    return problem.add_guesses({"network": network, "window_features": features, "guided": guided}, guesses)
+
+
+def _make_baseline(segmenter: NetworkSegmenter) -> SupervisedSegmenter:
+    """Return a segmenter with the same parameters that learns from labels alone, in few steps."""
+    shared = {name: getattr(segmenter, name) for name in SupervisedSegmenter._get_param_names()}
+    views = segmenter.strong
+    return SupervisedSegmenter(
+        **shared
+        | {
+            "strong": views[0] if isinstance(views, (list, tuple)) else views,
+            "max_steps": min(segmenter.max_steps, _STEPS),
+            "class_weight": None,  # it may name a class that a half lacks
+            "callbacks": None,
+            "compile": False,
+            "verbose": 0,
+        }
+    )
+
+
+def compare(problem: Problem, *fits: Fit) -> list[float]:
+    """Return the mean IoU of each fit on the half of the labeled recordings that it did not see, mean of both halves.
+
+    NaN says that the labels do not suffice for a comparison.
+    """
+    halves = problem.split_labeled()
+    if halves is None:
+        return [np.nan] * len(fits)
+    both = halves, halves[::-1]
+    return [float(np.mean([_score(fit(seen), hidden) for seen, hidden in both])) for fit in fits]
+
+
+def _score(segmenter: PredictsRecordings, hidden: Problem) -> float:
+    return mean_iou(hidden.labels.to_labels(), list(segmenter.predict(hidden.recordings)))
+
+
+def guess_labels(guide: PredictsRecordings, problem: Problem, most: int, seed: int) -> LabelRuns:
+    """Return class indices of the samples of all recordings: their labels, and elsewhere the guide's labels.
+
+    The guide reads about ``most`` samples of recordings drawn at random; all other samples are -1.
+    """
+    lengths = problem.recordings.lengths
+    order = np.random.default_rng((seed, 7)).permutation(len(lengths))
+    chosen = order[np.cumsum(lengths[order]) - lengths[order] < most]
+    runs: dict[int, list[np.ndarray]] = {i: [] for i in chosen.tolist()}
+    done = np.zeros_like(lengths)
+    for part, _, labels in guide._iterate_labels(problem.recordings.select(list(runs))):
+        i = int(chosen[part.recording])
+        starts, ends, values = find_runs(labels)
+        runs[i] += [np.broadcast_to(k, size) for k, size in zip(values, (ends - starts).tolist(), strict=True)]
+        done[i] += len(labels)
+        if done.sum() >= most:
+            break
+    rests = [[np.broadcast_to(np.int64(-1), rest)] * bool(rest) for rest in (lengths - done).tolist()]
+    guessed = LabelRuns.from_parts([*runs.get(i, ()), *rest] for i, rest in enumerate(rests))
+    return problem.targets.fill(guessed)

@@ -1,0 +1,214 @@
+"""Window features are the teacher of FixMatch where they label held-out recordings better than the network."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small import TINY
+
+import sslts
+from sslts import FixMatchSegmenter, WindowFeatureSegmenter
+from sslts.annotations import LabelRuns
+from sslts.datasets import make_recordings
+from sslts.persistence import checkpoints
+from sslts.segmenters import _guiding
+from sslts.segmenters._guiding import compare, guess_labels
+from sslts.segmenters._problem import halve_labels, read_problem
+from sslts.training import SegmentationNet
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    """Compare after five steps."""
+    monkeypatch.setattr(_guiding, "_STEPS", 5)
+    monkeypatch.setattr(_guiding, "_FEWEST_STEPS", 6)
+
+
+def make(**params):
+    fast = {"max_steps": 8, "batch_size": 2, "network": TINY, "random_state": 0, "normalization": "recording"}
+    return FixMatchSegmenter(**{**fast, **params})
+
+
+UNTAUGHT = {"lr": 1e-9}  # a network that learns nothing is worse than any other teacher
+
+
+@pytest.fixture
+def problem(partly):
+    return read_problem(*partly, who="FixMatchSegmenter")
+
+
+def test_a_bad_network_learns_from_window_features(partly):
+    X, y = partly
+    fitted = make(**UNTAUGHT).fit(X, y)
+    assert fitted.trust_["guided"]
+    assert fitted.trust_["window_features"] > fitted.trust_["network"] + 0.05
+    assert fitted.history_["mask_rate"].iloc[-1] > 0.9  # the guide labels every sample
+
+
+def test_pseudo_labels_of_a_guide_teach_what_it_knows(labeled, partly, monkeypatch):
+    X, y = partly
+    truth = LabelRuns.from_table(labeled[1])
+    monkeypatch.setattr(_guiding, "compare", lambda *_: (0.2, 0.9))
+    monkeypatch.setattr(_guiding, "guess_labels", lambda *_: truth)
+    taught = make(max_steps=150, lr=1e-2).fit(X, y).score(X[4:], labeled[1][4:])
+    alone = make(max_steps=150, lr=1e-2, guide=None).fit(X, y).score(X[4:], labeled[1][4:])
+    assert taught > alone
+
+
+@pytest.mark.parametrize("scores", [(0.5, 0.54), (0.9, 0.2), (np.nan, np.nan)])
+def test_a_network_that_is_about_as_good_stays_the_teacher(partly, monkeypatch, scores):
+    monkeypatch.setattr(_guiding, "compare", lambda *_: scores)
+    with_guide, alone = make().fit(*partly), make(guide=None).fit(*partly)
+    assert not with_guide.trust_["guided"]
+    np.testing.assert_array_equal(with_guide.predict_proba(partly[0]), alone.predict_proba(partly[0]))
+
+
+@pytest.mark.parametrize("params", [{"guide": None}, {"lambda_u": 0.0}])
+def test_without_a_guide_nothing_is_compared(partly, monkeypatch, params):
+    monkeypatch.setattr(_guiding, "compare", lambda *_: pytest.fail("compared"))
+    assert not hasattr(make(**params).fit(*partly), "trust_")
+
+
+def test_a_short_fit_compares_nothing(partly):
+    fitted = make(max_steps=5).fit(*partly)
+    assert not fitted.trust_["guided"]
+    assert np.isnan(fitted.trust_["network"])
+
+
+def test_a_second_fit_without_a_guide_forgets_the_first(partly):
+    fitted = make(max_steps=3).fit(*partly)
+    assert not hasattr(fitted.set_params(guide=None).fit(*partly), "trust_")
+
+
+def test_two_fits_with_a_guide_are_equal(partly):
+    first, second = (make(**UNTAUGHT).fit(*partly).predict_proba(partly[0]) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_guided_segmenter_keeps_its_trust_in_files_and_pickles(partly, tmp_path):
+    fitted = make(**UNTAUGHT).fit(*partly)
+    fitted.save(tmp_path / "model.sslts")
+    for copied in (sslts.load(tmp_path / "model.sslts"), pickle.loads(pickle.dumps(fitted))):
+        assert copied.trust_ == fitted.trust_
+        np.testing.assert_array_equal(copied.predict(partly[0]), fitted.predict(partly[0]))
+
+
+def test_an_interrupted_run_with_a_guide_ends_like_an_uninterrupted_run(partly, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "_SAVE_EVERY", 3)
+
+    class Crash(Exception):
+        pass
+
+    whole = make(**UNTAUGHT).fit(*partly)
+    train = SegmentationNet.train_step
+
+    def train_or_crash(self, *args, **kwargs):
+        if self.step_ == 7:  # networks of the comparison have 5 steps
+            raise Crash
+        return train(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentationNet, "train_step", train_or_crash)
+        with pytest.raises(Crash):
+            make(**UNTAUGHT).fit(*partly, checkpoint=tmp_path / "run.ckpt")
+    again = make(**UNTAUGHT).fit(*partly, checkpoint=tmp_path / "run.ckpt")
+    np.testing.assert_array_equal(again.predict_proba(partly[0]), whole.predict_proba(partly[0]))
+
+
+def test_ctrl_c_in_the_comparison_ends_the_fit(partly, monkeypatch):
+    fitted = make(max_steps=3).fit(*partly)
+    before = fitted.predict_proba(partly[0])
+    train = SegmentationNet.train_step
+
+    def train_or_interrupt(self, *args, **kwargs):
+        if self.step_ == 2:
+            raise KeyboardInterrupt
+        return train(self, *args, **kwargs)
+
+    monkeypatch.setattr(SegmentationNet, "train_step", train_or_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.set_params(max_steps=8).fit(*partly)
+    np.testing.assert_array_equal(fitted.predict_proba(partly[0]), before)
+
+
+@pytest.mark.parametrize(
+    "params", [{"strong": [None, None]}, {"normalization": None}, {"normalization": "training"}, {"background": None}]
+)
+def test_a_guide_works_with_every_parameter(partly, params):
+    assert make(**UNTAUGHT, **params).fit(*partly).trust_["guided"]
+
+
+def test_a_guide_works_with_a_class_weight_of_a_class_that_a_half_lacks(partly):
+    X, y = partly
+    y = y.copy()
+    y[3] = np.where(y[3] == 1, 2, y[3])
+    weights = {0: 1.0, 1: 2.0, 2: 3.0}
+    assert make(**UNTAUGHT, class_weight=weights).fit(X, y).trust_["guided"]
+
+
+def test_one_labeled_recording_is_compared_in_halves(labeled):
+    X, y = labeled
+    y = y.copy()
+    y[1:] = -1
+    assert make(**UNTAUGHT).fit(X, y).trust_["guided"]
+
+
+def test_labels_without_a_second_class_in_each_half_are_not_compared():
+    X, y = make_recordings(3, n_samples=200, random_state=0)
+    y = np.full_like(y, -1)
+    y[0], y[1] = 0, 1
+    problem = read_problem(X, y, who="FixMatchSegmenter")
+    assert problem.split_labeled() is None
+    assert np.isnan(compare(problem, lambda _: pytest.fail("fitted"))).all()
+
+
+def test_a_comparison_scores_recordings_that_were_not_seen(problem):
+    seen = []
+
+    class Oracle:
+        def __init__(self, part):
+            self.part = part
+            seen.append(part.recordings)
+
+        def predict(self, recordings):
+            assert all(one is not other for one in recordings.sources for other in self.part.recordings.sources)
+            return [np.zeros(n, dtype=int) for n in recordings.lengths]
+
+    (score,) = compare(problem, Oracle)
+    assert 0 < score < 1
+    assert len(seen) == 2
+
+
+def test_a_guide_labels_every_sample_and_keeps_the_given_labels(partly, problem):
+    X, y = partly
+    guide = WindowFeatureSegmenter(random_state=0).fit(X, y)
+    found = guess_labels(guide, problem, 10**9, seed=0)
+    for i, labels in enumerate(found.to_labels()):
+        expected = y[i] if i < 4 else guide.predict(X[i : i + 1])[0]
+        np.testing.assert_array_equal(labels, expected)
+
+
+@pytest.mark.parametrize("most", [1, 700, 2000])
+def test_a_guide_reads_no_more_than_training_uses(partly, problem, most):
+    guide = WindowFeatureSegmenter(random_state=0).fit(*partly)
+    found = guess_labels(guide, problem, most, seed=0)
+    guessed = found.count_samples()[4:].sum()
+    assert guessed <= most + 600  # whole recordings
+    np.testing.assert_array_equal(found.count_samples()[:4], 600)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.lists(st.integers(-1, 2), min_size=1, max_size=12), min_size=1, max_size=5))
+def test_halves_hold_each_labeled_sample_once(lists):
+    labels = LabelRuns.from_labels([np.array(one) for one in lists])
+    if not labels.labeled.any():
+        return
+    halves = halve_labels(labels)
+    total = sum(half.count_samples().sum() for _, half in halves)
+    assert total == labels.count_samples().sum()
+    for kept, half in halves:
+        for i, found in zip(kept, half.to_labels(), strict=True):
+            given_labels = np.array(lists[i])
+            np.testing.assert_array_equal(found[found >= 0], given_labels[found >= 0])
