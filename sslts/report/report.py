@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
@@ -333,7 +334,26 @@ def _show_training(segmenter: Any, names: dict[int, str]) -> str:
         return f"<p>{name} is not trained in steps, so there is no history of losses.</p>"
     caption = "Losses; share (mask rate) and classes of unlabeled samples whose pseudo-labels were accepted"
     known = {k: name for k, name in names.items() if k in segmenter.classes_}
-    return make_figure(TrainingHistoryDisplay.from_estimator(segmenter, names=known).figure_, caption)
+    figure = make_figure(TrainingHistoryDisplay.from_estimator(segmenter, names=known).figure_, caption)
+    return _describe_trust(find_fitted(segmenter)) + figure
+
+
+def _describe_trust(fitted: Any) -> str:
+    """Return an HTML paragraph that says who labeled the unlabeled samples, and why; empty without a comparison."""
+    trust = getattr(fitted, "trust_", None)
+    if trust is None:
+        return ""
+    if not math.isfinite(trust["network"]):
+        words = "The network labeled the unlabeled recordings; it was compared with nothing."
+    else:
+        scores = f"mean IoU {trust['network']:.2f} of the network, {trust['window_features']:.2f} of window features"
+        verdict = (
+            "The network was not believed: window features labeled the unlabeled recordings, because they were better"
+            if trust["guided"]
+            else "The network labeled the unlabeled recordings, because window features were not clearly better"
+        )
+        words = f"{verdict} on labeled recordings that they did not see ({scores})."
+    return f"<p>{escape(words)}</p>"
 
 
 def _show_worst_recordings(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from sslts._notices import warn
 from sslts._runs import find_runs
 from sslts._wrapping import check_completed
 from sslts.annotations import LabelRuns
@@ -20,6 +21,7 @@ from sslts.segmenters.window_features import WindowFeatureSegmenter
 
 _CLEARLY_BETTER = 0.05  # of a mean IoU
 _MOST_LABELED = 1 << 22  # labeled samples; with more labels, the network needs no guide
+_HARDLY_ANY, _LAST_ROWS = 0.05, 0.4  # share of samples with a pseudo-label; share of the history
 _STEPS = 200  # at most, of a network in the comparison
 _FEWEST_STEPS = 100  # after fewer steps of the fit, a network says nothing about its method
 Fit = Callable[[Problem], PredictsRecordings]
@@ -72,6 +74,18 @@ def _make_baseline(segmenter: NetworkSegmenter) -> SupervisedSegmenter:
             "verbose": 0,
         }
     )
+
+
+def warn_of_distrust(segmenter: NetworkSegmenter) -> None:
+    """Warn if hardly any unlabeled sample had a pseudo-label at the end of a fit of enough steps."""
+    rates = segmenter.history_["mask_rate"]
+    rate = rates.iloc[-max(round(_LAST_ROWS * len(rates)), 1) :].mean()
+    if segmenter.net_.step_ >= _FEWEST_STEPS and rate < _HARDLY_ANY:
+        warn(
+            f"{type(segmenter).__name__}: {rate:.1%} of the unlabeled samples had a pseudo-label at the end of the "
+            "training: the teacher was rarely as confident as the threshold demands. So the unlabeled recordings "
+            f"hardly took part. Label more recordings, or lower threshold={segmenter.threshold!r}."
+        )
 
 
 def compare(problem: Problem, *fits: Fit) -> list[float]:

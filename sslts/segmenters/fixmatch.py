@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from sslts.augment import RandAugment, apply_view
 from sslts.losses import LabeledLoss
 from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy, rise
-from sslts.segmenters._guiding import find_guesses
+from sslts.persistence import Checkpoint
+from sslts.segmenters._guiding import find_guesses, warn_of_distrust
 from sslts.segmenters._problem import Problem
 from sslts.segmenters._start import Start
 from sslts.segmenters.base import NetworkSegmenter
@@ -199,6 +200,11 @@ class FixMatchSegmenter(NetworkSegmenter):
     def _guide(self, problem: Problem, start: Start, seed: int) -> Problem:
         usable = self.guide is not None and self.lambda_u > 0
         return find_guesses(self, problem, start, seed) if usable else problem
+
+    def _fit_problem(self, problem: Problem, start: Start, seed: int, saver: Checkpoint | None = None) -> None:
+        super()._fit_problem(problem, start, seed, saver)
+        if self.lambda_u > 0:
+            warn_of_distrust(self)
 
     def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
         return FixMatchLoss(

@@ -148,6 +148,11 @@ def test_a_guide_works_with_a_class_weight_of_a_class_that_a_half_lacks(partly):
     assert make(**UNTAUGHT, class_weight=weights).fit(X, y).trust_["guided"]
 
 
+def test_a_fit_without_pseudo_labels_warns(partly):
+    with pytest.warns(UserWarning, match="0.0% of the unlabeled samples had a pseudo-label"):
+        make(threshold=1.0, guide=None).fit(*partly)
+
+
 def test_one_labeled_recording_is_compared_in_halves(labeled):
     X, y = labeled
     y = y.copy()
