@@ -343,10 +343,11 @@ def _describe_trust(fitted: Any) -> str:
     trust = getattr(fitted, "trust_", None)
     if trust is None:
         return ""
-    if not math.isfinite(trust["network"]):
+    if not math.isfinite(trust["network"]["mean_iou"]):
         words = "The network labeled the unlabeled recordings; it was compared with nothing."
     else:
-        scores = f"mean IoU {trust['network']:.2f} of the network, {trust['window_features']:.2f} of window features"
+        network, features = (trust[name]["mean_iou"] for name in ("network", "window_features"))
+        scores = f"mean IoU {network:.2f} of the network, {features:.2f} of window features"
         verdict = (
             "The network was not believed: window features labeled the unlabeled recordings, because they were better"
             if trust["guided"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from sslts.segmenters.base import NetworkSegmenter
 from sslts.segmenters.supervised import SupervisedSegmenter
 from sslts.segmenters.window_features import WindowFeatureSegmenter
 
-_CLEARLY_BETTER = 0.05  # of a mean IoU
+_CLEARLY_BETTER, _LEAST_PROBABILITY = 0.05, 0.01  # of a mean IoU; of the true class
 _MOST_LABELED = 1 << 22  # labeled samples; with more labels, the network needs no guide
 _HARDLY_ANY, _LAST_ROWS = 0.05, 0.4  # share of samples with a pseudo-label; share of the history
 _STEPS = 200  # at most, of a network in the comparison
@@ -27,11 +28,21 @@ _FEWEST_STEPS = 100  # after fewer steps of the fit, a network says nothing abou
 Fit = Callable[[Problem], PredictsRecordings]
 
 
+class Score(NamedTuple):
+    """How well a fit labels recordings that it did not see."""
+
+    mean_iou: float
+    log_loss: float
+
+
+_UNKNOWN = Score(np.nan, np.nan)
+
+
 def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, seed: int) -> Problem:
     """Return the problem with ``trust``, and with ``guesses`` if window features are better than the network.
 
     The network, without pseudo-labels, and window features are fitted on each half of the labeled recordings and label
-    the other half. If the window features win clearly, their decoded labels become the pseudo-labels of the whole fit.
+    the other half. If the window features win by both scores, their decoded labels become the pseudo-labels.
     """
 
     def fit_network(seen: Problem) -> PredictsRecordings:
@@ -50,13 +61,14 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
         return guide._fit_problem(seen, seed)
 
     enough = segmenter.max_steps >= _FEWEST_STEPS and problem.labels.count_samples().sum() <= _MOST_LABELED
-    network, features = compare(problem, fit_network, fit_features) if enough else (np.nan, np.nan)
-    guided = bool(features > network + _CLEARLY_BETTER)
+    network, features = compare(problem, fit_network, fit_features) if enough else (_UNKNOWN, _UNKNOWN)
+    guided = bool(features.mean_iou > network.mean_iou + _CLEARLY_BETTER and features.log_loss < network.log_loss)
     guesses = None
     if guided:
         most = segmenter.max_steps * segmenter._count_unlabeled() * problem.summary.choose_window_length(1, 1)
         guesses = guess_labels(fit_features(problem), problem, most, seed)
-    return problem.add_guesses({"network": network, "window_features": features, "guided": guided}, guesses)
+    trust = {"network": network._asdict(), "window_features": features._asdict(), "guided": guided}
+    return problem.add_guesses(trust, guesses)
 
 
 def _make_baseline(segmenter: NetworkSegmenter) -> SupervisedSegmenter:
@@ -88,20 +100,30 @@ def warn_of_distrust(segmenter: NetworkSegmenter) -> None:
         )
 
 
-def compare(problem: Problem, *fits: Fit) -> list[float]:
-    """Return the mean IoU of each fit on the half of the labeled recordings that it did not see, mean of both halves.
+def compare(problem: Problem, *fits: Fit) -> list[Score]:
+    """Return the score of each fit on the half of the labeled recordings that it did not see, mean of both halves.
 
     NaN says that the labels do not suffice for a comparison.
     """
     halves = problem.split_labeled()
     if halves is None:
-        return [np.nan] * len(fits)
+        return [_UNKNOWN] * len(fits)
     both = halves, halves[::-1]
-    return [float(np.mean([_score(fit(seen), hidden) for seen, hidden in both])) for fit in fits]
+    return [Score(*np.mean([_score(fit(seen), hidden) for seen, hidden in both], axis=0).tolist()) for fit in fits]
 
 
-def _score(segmenter: PredictsRecordings, hidden: Problem) -> float:
-    return mean_iou(hidden.labels.to_labels(), list(segmenter.predict(hidden.recordings)))
+def _score(segmenter: PredictsRecordings, hidden: Problem) -> Score:
+    """Return the scores of a fitted segmenter on the labels of a problem; a class that it does not know has no loss."""
+    probas, decode = list(segmenter.predict_proba(hidden.recordings)), segmenter.decoder_
+    truth = hidden.labels.to_labels()
+    label = np.concatenate(truth)
+    known = np.isin(label, segmenter.classes_)
+    row = np.concatenate(probas)[known]
+    right = row[np.arange(len(row)), np.searchsorted(segmenter.classes_, label[known])]
+    return Score(
+        mean_iou(truth, [segmenter.classes_[decode(proba)] for proba in probas]),
+        float(-np.log(np.maximum(right, _LEAST_PROBABILITY)).mean()) if len(right) else np.nan,
+    )
 
 
 def guess_labels(guide: PredictsRecordings, problem: Problem, most: int, seed: int) -> LabelRuns:

@@ -201,13 +201,14 @@ def _are_moments(value: Any, normalization: str | None, n_channels: int) -> bool
 
 def _is_trust(value: Any) -> bool:
     """Return whether a decoded value describes a guide; None stands for a method or a file without one."""
-    scores = ("network", "window_features")
-    return value is None or (
-        isinstance(value, dict)
-        and set(value) == {*scores, "guided"}
-        and isinstance(value["guided"], bool)
-        and all(isinstance(value[name], float) for name in scores)
-    )
+    if value is None:
+        return True
+    if not isinstance(value, dict) or set(value) != {"network", "window_features", "guided"}:
+        return False
+    scores = [value["network"], value["window_features"]]
+    shaped = all(isinstance(score, dict) and set(score) == {"mean_iou", "log_loss"} for score in scores)
+    right = shaped and all(isinstance(number, float) for score in scores for number in score.values())
+    return right and isinstance(value["guided"], bool)
 
 
 def raise_unless(right: Mapping[str, bool], kind: str) -> None:

@@ -133,10 +133,11 @@ class FixMatchSegmenter(NetworkSegmenter):
     Parameters
     ----------
     guide : {"auto"} or None, default="auto"
-        Whether window features may be the teacher. "auto" fits the network, for a fifth of the steps, and a
+        Whether window features may be the teacher. "auto" fits the network, for 200 steps, and a
         `WindowFeatureSegmenter` on each half of the labeled recordings. If the features label the other half better by
-        more than 0.05 of mean IoU, they are fitted on all labels, and their decoded labels are the pseudo-labels;
-        ``threshold`` then has no effect. With None, and with fewer than 100 steps, the network is the teacher.
+        more than 0.05 of mean IoU, with a lower log loss, they are fitted on all labels, and their decoded labels are
+        the pseudo-labels; ``threshold`` then has no effect. With None, and with fewer than 100 steps, the network
+        is the teacher.
     threshold : float or Threshold, default=0.8
         Smallest confidence at which a pseudo-label of the teacher counts, from 0 to 1. A higher threshold gives fewer
         and more reliable pseudo-labels. The paper's 0.95 is meant for one label per image; with one label per time
@@ -155,8 +156,9 @@ class FixMatchSegmenter(NetworkSegmenter):
     Attributes
     ----------
     trust_ : dict
-        ``network`` and ``window_features``, their mean IoU on the labeled recordings that they did not see (NaN if not
-        compared), and ``guided``, whether the window features were the teacher. Absent if ``guide`` is None.
+        ``network`` and ``window_features``, each with its ``mean_iou`` and ``log_loss`` on the labeled recordings that
+        it did not see (NaN if not compared), and ``guided``, whether the window features were the teacher. Absent if
+        ``guide`` is None.
 
     See Also
     --------

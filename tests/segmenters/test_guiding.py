@@ -12,9 +12,10 @@ import sslts
 from sslts import FixMatchSegmenter, WindowFeatureSegmenter
 from sslts.annotations import LabelRuns
 from sslts.datasets import make_recordings
+from sslts.decoding import Argmax
 from sslts.persistence import checkpoints
 from sslts.segmenters import _guiding
-from sslts.segmenters._guiding import compare, guess_labels
+from sslts.segmenters._guiding import Score, compare, guess_labels
 from sslts.segmenters._problem import halve_labels, read_problem
 from sslts.training import SegmentationNet
 
@@ -43,21 +44,29 @@ def test_a_bad_network_learns_from_window_features(partly):
     X, y = partly
     fitted = make(**UNTAUGHT).fit(X, y)
     assert fitted.trust_["guided"]
-    assert fitted.trust_["window_features"] > fitted.trust_["network"] + 0.05
+    assert fitted.trust_["window_features"]["mean_iou"] > fitted.trust_["network"]["mean_iou"] + 0.05
     assert fitted.history_["mask_rate"].iloc[-1] > 0.9  # the guide labels every sample
 
 
 def test_pseudo_labels_of_a_guide_teach_what_it_knows(labeled, partly, monkeypatch):
     X, y = partly
     truth = LabelRuns.from_table(labeled[1])
-    monkeypatch.setattr(_guiding, "compare", lambda *_: (0.2, 0.9))
+    monkeypatch.setattr(_guiding, "compare", lambda *_: (Score(0.2, 1.0), Score(0.9, 0.1)))
     monkeypatch.setattr(_guiding, "guess_labels", lambda *_: truth)
     taught = make(max_steps=150, lr=1e-2).fit(X, y).score(X[4:], labeled[1][4:])
     alone = make(max_steps=150, lr=1e-2, guide=None).fit(X, y).score(X[4:], labeled[1][4:])
     assert taught > alone
 
 
-@pytest.mark.parametrize("scores", [(0.5, 0.54), (0.9, 0.2), (np.nan, np.nan)])
+@pytest.mark.parametrize(
+    "scores",
+    [
+        (Score(0.5, 0.9), Score(0.54, 0.1)),
+        (Score(0.5, 0.3), Score(0.9, 0.4)),
+        (Score(0.9, 0.1), Score(0.2, 0.2)),
+        (Score(np.nan, np.nan), Score(np.nan, np.nan)),
+    ],
+)
 def test_a_network_that_is_about_as_good_stays_the_teacher(partly, monkeypatch, scores):
     monkeypatch.setattr(_guiding, "compare", lambda *_: scores)
     with_guide, alone = make().fit(*partly), make(guide=None).fit(*partly)
@@ -74,7 +83,7 @@ def test_without_a_guide_nothing_is_compared(partly, monkeypatch, params):
 def test_a_short_fit_compares_nothing(partly):
     fitted = make(max_steps=5).fit(*partly)
     assert not fitted.trust_["guided"]
-    assert np.isnan(fitted.trust_["network"])
+    assert np.isnan(fitted.trust_["network"]["mean_iou"])
 
 
 def test_a_second_fit_without_a_guide_forgets_the_first(partly):
@@ -174,15 +183,18 @@ def test_a_comparison_scores_recordings_that_were_not_seen(problem):
 
     class Oracle:
         def __init__(self, part):
-            self.part = part
+            self.part, self.classes_ = part, part.classes
             seen.append(part.recordings)
 
-        def predict(self, recordings):
+        decoder_ = Argmax()
+
+        def predict_proba(self, recordings):
             assert all(one is not other for one in recordings.sources for other in self.part.recordings.sources)
-            return [np.zeros(n, dtype=int) for n in recordings.lengths]
+            return [np.full((n, 2), 0.5) for n in recordings.lengths]
 
     (score,) = compare(problem, Oracle)
-    assert 0 < score < 1
+    assert 0 < score.mean_iou < 1
+    assert score.log_loss == pytest.approx(np.log(2))
     assert len(seen) == 2
 
 
