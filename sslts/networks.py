@@ -79,8 +79,10 @@ class UNet(Recipe):
         Probability that a channel of the encoder's features is dropped in training, at every level, in a random half of
         the recordings of a batch. UniMatch uses 0.5 (Yang et al. 2023, section 3.2), in a separate pass; here the
         recordings with dropped channels share the pass with the others. 0 costs no time.
-    front_end : bool
-        Whether the network also sees slopes and spreads of the signal at three scales (`LocalStatistics`).
+    front_end : bool or "alternate"
+        Whether the network also sees slopes and spreads of the signal at three scales (`LocalStatistics`). With
+        "alternate", every second of the ``members`` sees them, beginning with the second: unlike members err in
+        different places.
     members : int
         Number of networks that are trained side by side. Each network sees every ``members``-th window of a batch, so a
         step costs as much as with one network. Teacher and prediction use the mean of their probabilities (`Ensemble`).
@@ -102,12 +104,14 @@ class UNet(Recipe):
     dropout: float = bounded(0.0, most=1, included=False)
     feature_dropout: float = bounded(0.0, most=1, included=False)
     members: int = bounded(1, 1, whole=True)
-    front_end: bool = True
+    front_end: bool | str = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.front_end, bool):
-            raise ValueError(f"UNet: front_end={self.front_end!r}; give True or False.")
+        if not isinstance(self.front_end, bool) and self.front_end != "alternate":
+            raise ValueError(f'UNet: front_end={self.front_end!r}; give True, False or "alternate".')
+        if self.front_end == "alternate" and self.members < 2:
+            raise ValueError(f'UNet: front_end="alternate" needs two members or more, not members={self.members}.')
         if self.kernel_size % 2 == 0:
             raise ValueError(f"UNet: kernel_size={self.kernel_size} is even; give an odd number.")
 
@@ -123,9 +127,9 @@ class UNet(Recipe):
                 stem_stride=self.stem_stride or 1,
                 dropout=self.dropout,
                 feature_dropout=self.feature_dropout,
-                front_end=self.front_end,
+                front_end=has_front_end,
             )
-            for _ in range(self.members)
+            for has_front_end in self._list_front_ends()
         ]
         return modules[0] if self.members == 1 else Ensemble(modules)
 
@@ -150,8 +154,13 @@ class UNet(Recipe):
         stages = len(_split_stride(self.stem_stride or 1)) + self.depth  # of the stem, and between the levels
         block = 2 * (1 + norm)
         member = stages * (1 + norm) + (self.depth + 1) * block + self.depth * (block + shortcut) + head
-        member += norm * self.front_end
-        return self.members * member
+        return self.members * member + norm * sum(self._list_front_ends())
+
+    def _list_front_ends(self) -> list[bool]:
+        """Return for each member whether it has a front end."""
+        if self.front_end == "alternate":
+            return [i % 2 == 1 for i in range(self.members)]
+        return [bool(self.front_end)] * self.members
 
     def for_signal(self, summary: SignalSummary) -> UNet:
         """Return this recipe with a stem stride that fits the class with the shortest segments.
@@ -494,7 +503,7 @@ class Ensemble(nn.Module):
     Parameters
     ----------
     members : sequence of torch.nn.Module
-        Networks with the same ``stride``, ``stem_stride`` and ``receptive_field``.
+        Networks with the same ``stride`` and ``stem_stride``.
 
     Examples
     --------
@@ -508,7 +517,9 @@ class Ensemble(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(members)
         self.stem_stride = members[0].stem_stride
-        self.stride, self.receptive_field = members[0].stride, members[0].receptive_field
+        self.stride = members[0].stride
+        reaches: list[Any] = [member.receptive_field for member in members]
+        self.receptive_field = max(reaches)
 
     @property
     def takes_lengths(self) -> bool:

@@ -15,6 +15,7 @@ from sslts.persistence._values import Encoder
 from sslts.prediction.parts import _find_halo
 
 SMALL = UNet(width=4, depth=2, kernel_size=3)
+UNLIKE = SMALL.replace(members=2, front_end="alternate")
 
 
 def build(recipe, n_channels=1, n_classes=3, seed=0):
@@ -71,7 +72,7 @@ def test_a_stem_must_be_a_power_of_two():
         UNet(stem_stride=3)(1, 2)
 
 
-@pytest.mark.parametrize("recipe", [SMALL, SMALL.replace(stem_stride=8, kernel_size=5), SMALL.replace(members=2)])
+@pytest.mark.parametrize("recipe", [SMALL, SMALL.replace(stem_stride=8, kernel_size=5), UNLIKE])
 @pytest.mark.parametrize("length", [1, 333])
 def test_folded_norms_change_no_output(recipe, length):
     module = build(recipe, n_channels=2)
@@ -94,7 +95,7 @@ def test_folding_a_network_in_training_returns_a_network_for_evaluation():
 @given(
     st.lists(st.integers(1, 300), min_size=1, max_size=4),
     st.integers(0, 100),
-    st.sampled_from([SMALL, SMALL.replace(stem_stride=4), SMALL.replace(stem_stride=16), SMALL.replace(members=2)]),
+    st.sampled_from([SMALL, SMALL.replace(stem_stride=4), SMALL.replace(stem_stride=16), UNLIKE]),
 )
 def test_with_lengths_each_signal_is_predicted_as_if_alone(lengths, more, recipe):
     module = build(recipe)
@@ -283,5 +284,12 @@ class TestLocalStatistics:
         assert network == UNet(front_end=False)
 
     def test_other_values_are_refused(self):
-        with pytest.raises(ValueError, match="UNet: front_end=2; give True or False"):
+        with pytest.raises(ValueError, match="UNet: front_end=2; give True, False or"):
             UNet(front_end=2)
+        with pytest.raises(ValueError, match="needs two members or more, not members=1"):
+            UNet(front_end="alternate")
+
+    def test_every_second_member_has_a_front_end(self):
+        module = UNet(members=3, front_end="alternate")(1, 2)
+        assert [member.front_end is not None for member in module.members] == [False, True, False]
+        assert module.receptive_field == UNet(front_end=True)(1, 2).receptive_field
