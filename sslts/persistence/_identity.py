@@ -84,8 +84,9 @@ def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _I
     """Yield name, fingerprint and text of each parameter that affects training, also of nested segmenters."""
     # An estimator around a segmenter may use its decoder; self-training uses it only to rank by agreement.
     inner = _IDLE if getattr(estimator, "rank", None) == "confidence" else _IDLE - {"decoder"}
+    before = getattr(estimator, "_before", {})
     for name, value in estimator.get_params(deep=False).items():
-        if name in idle:
+        if name in idle or (name in before and value == before[name]):  # files of earlier versions do not name it
             continue
         if hasattr(value, "_get_fitted") and name != "init":
             kind = [get_import_path(type(value)), digest_arrays(list_weights(value))]

@@ -77,8 +77,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     labeled_loss : callable, default=CrossEntropy()
         Loss of labeled samples: a recipe of `sslts.losses`, or ``(logits, labels, class_weight) -> scalar``.
     network : callable, default=UNet(members=2, front_end="alternate")
-        ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T). The default is two
-        unlike networks that share the windows of a batch.
+        ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T). The default is
+        two unlike networks that share the windows of a batch.
     decoder : Decoder, default=DurationViterbi()
         Turns probabilities into labels in ``predict``; has no effect on training. The default uses the lengths and the
         order of the labeled segments; `Argmax` takes the most probable class of each sample.

@@ -5,8 +5,9 @@ The whole algorithm is in `FixMatchLoss.forward`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -192,6 +193,8 @@ class FixMatchSegmenter(NetworkSegmenter):
     >>> list(segmenter.predict_segments(X).columns)
     ['recording', 'start', 'end', 'length', 'label', 'score']
     """
+
+    _before: ClassVar[Mapping[str, Any]] = {"guide": None}
 
     threshold: float | Threshold = parameter(Interval(Real, 0, 1, closed="both"), HasMethods("build"), default=0.8)
     lambda_u: float = parameter(Interval(Real, 0, None, closed="left"), default=1.0)

@@ -12,6 +12,7 @@ import dataclasses
 import inspect
 import itertools
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
 from sklearn.base import BaseEstimator
@@ -77,6 +78,7 @@ class ParameterizedEstimator(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _generated_init: ClassVar[bool] = True
+    _before: ClassVar[Mapping[str, Any]] = {}  # values of added parameters in files and pickles of earlier versions
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -95,6 +97,9 @@ class ParameterizedEstimator(BaseEstimator):
         cls._parameter_constraints = {**inherited, **{name: found for name, found in own.items() if found is not None}}
         inherited_doc = next((base.__doc__ for base in cls.__mro__[1:] if base.__doc__), "")
         cls.__doc__ = _inherit_sections(doc, inherited_doc) if doc else None
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**self._before, **state})
 
     def _validate_params(self) -> None:
         """Raise if a parameter is invalid; True and False are no numbers."""

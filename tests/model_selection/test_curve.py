@@ -243,6 +243,7 @@ class TestFile:
         recordings, labels = make_recordings(8, n_samples=200, random_state=0)
         fast = {"max_steps": 2, "batch_size": 2, "random_state": 0, "precision": "float32"}
         old = {"network": UNet(width=2, depth=1, front_end=False), "normalization": "recording", "decoder": Argmax()}
+        old["guide"] = None
         segmenter = FixMatchSegmenter(**fast, **old)  # the defaults of 0.1.0
         options = {"cv": 2, "random_state": 0, "file": path}
         found = label_efficiency_curve({"fixmatch": segmenter}, recordings, labels, n_labeled=[2], **options)

@@ -10,6 +10,7 @@ from small import TINY
 
 import sslts
 from sslts import FixMatchSegmenter, WindowFeatureSegmenter
+from sslts._fingerprints import describe_estimator
 from sslts.annotations import LabelRuns
 from sslts.datasets import make_recordings
 from sslts.decoding import Argmax
@@ -102,6 +103,17 @@ def test_a_guided_segmenter_keeps_its_trust_in_files_and_pickles(partly, tmp_pat
     for copied in (sslts.load(tmp_path / "model.sslts"), pickle.loads(pickle.dumps(fitted))):
         assert copied.trust_ == fitted.trust_
         np.testing.assert_array_equal(copied.predict(partly[0]), fitted.predict(partly[0]))
+
+
+def test_files_and_pickles_of_earlier_versions_have_no_guide(partly):
+    fitted = make(max_steps=3).fit(*partly)
+    state = {name: value for name, value in fitted.__getstate__().items() if name not in ("guide", "trust_")}
+    old = FixMatchSegmenter.__new__(FixMatchSegmenter)
+    old.__setstate__(state)
+    assert old.guide is None
+    with_none, before = (describe_estimator(make(guide=guide)) for guide in (None, "auto"))
+    assert "guide" not in with_none
+    assert "guide='auto'" in before
 
 
 def test_an_interrupted_run_with_a_guide_ends_like_an_uninterrupted_run(partly, tmp_path, monkeypatch):
