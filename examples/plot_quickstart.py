@@ -30,7 +30,7 @@ from sslts.datasets import make_recordings
 from sslts.networks import UNet
 from sslts.segments import labels_to_segments
 
-N_LABELED, MAX_STEPS = 10, 1200
+N_LABELED, MAX_STEPS = 10, 400
 
 # %%
 # The recordings. ``y`` holds a label for each sample: 1 inside the pattern, 0 outside, and -1 if unlabeled.

@@ -76,9 +76,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         Strong view, applied on top of the weak view: also warps time, changes values and mixes recordings.
     labeled_loss : callable, default=CrossEntropy()
         Loss of labeled samples: a recipe of `sslts.losses`, or ``(logits, labels, class_weight) -> scalar``.
-    network : callable, default=UNet(members=2, front_end="alternate")
-        ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T). The default is
-        two unlike networks that share the windows of a batch.
+    network : callable, default=UNet()
+        ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T).
     decoder : Decoder, default=DurationViterbi()
         Turns probabilities into labels in ``predict``; has no effect on training. The default uses the lengths and the
         order of the labeled segments; `Argmax` takes the most probable class of each sample.
@@ -183,7 +182,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     weak: Any = parameter(callable, HasMethods("fit_transform"), None, default=Rescale())
     strong: Any = parameter(callable, HasMethods("fit_transform"), None, default=RandAugment())
     labeled_loss: LabeledLoss = parameter(callable, default=CrossEntropy(), added=True)
-    network: Network = parameter(callable, default=UNet(members=2, front_end="alternate"))
+    network: Network = parameter(callable, default=UNet())
     decoder: Decoder = parameter(HasMethods("start"), default=DurationViterbi())
     normalization: str | None = parameter(StrOptions({"auto", "recording", "training", "local"}), None, default="auto")
     window_length: int | None = parameter(Interval(Integral, 8, None, closed="left"), None, default=None)

@@ -46,7 +46,7 @@ class TestScikitLearn:
         assert segmenter.network == TINY.replace(width=16)
         assert (segmenter.strong.magnitude, segmenter.strong.mix.p) == (9, 0.1)
         assert TINY.width == 4
-        assert type(segmenter)().network == UNet(members=2, front_end="alternate")
+        assert type(segmenter)().network == UNet()
 
     def test_a_plain_and_a_nested_parameter_together(self, make_segmenter):
         segmenter = make_segmenter().set_params(network=UNet(), network__width=4)

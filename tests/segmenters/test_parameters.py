@@ -64,7 +64,7 @@ class TestSignature:
     def test_defaults_and_types_are_visible(self):
         shown, types = inspect.signature(FixMatchSegmenter).parameters, get_type_hints(FixMatchSegmenter)
         assert (shown["threshold"].default, shown["max_steps"].default) == (0.8, 1200)
-        assert shown["network"].default == UNet(members=2, front_end="alternate")
+        assert shown["network"].default == UNet()
         assert (types["max_steps"], types["lambda_u"]) == (int, float)
         assert types["window_length"] == int | None
         assert shown["batch_size"].annotation is int
