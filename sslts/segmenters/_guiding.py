@@ -60,7 +60,7 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
         )
         return guide._fit_problem(seen, seed)
 
-    enough = segmenter.max_steps >= _FEWEST_STEPS and problem.labels.count_samples().sum() <= _MOST_LABELED
+    enough = segmenter.max_steps >= _FEWEST_STEPS and _needs_guide(problem)
     network, features = compare(problem, fit_network, fit_features) if enough else (_UNKNOWN, _UNKNOWN)
     guided = bool(features.mean_iou > network.mean_iou + _CLEARLY_BETTER and features.log_loss < network.log_loss)
     guesses = None
@@ -69,6 +69,19 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
         guesses = guess_labels(fit_features(problem), problem, most, seed)
     trust = {"network": network._asdict(), "window_features": features._asdict(), "guided": guided}
     return problem.add_guesses(trust, guesses)
+
+
+def _needs_guide(problem: Problem) -> bool:
+    """Return whether there are few labels and unlabeled samples, of a size that window features can compute with."""
+    n_labeled = problem.labels.count_samples().sum()
+    if n_labeled > _MOST_LABELED or n_labeled == problem.recordings.lengths.sum():
+        return False
+    if problem.normalization == "training":  # the window features see the values as they are
+        try:
+            problem.recordings.check_finite(plain=True)
+        except ValueError:
+            return False
+    return True
 
 
 def _make_baseline(segmenter: NetworkSegmenter) -> SupervisedSegmenter:

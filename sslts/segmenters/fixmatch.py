@@ -133,12 +133,6 @@ class FixMatchSegmenter(NetworkSegmenter):
 
     Parameters
     ----------
-    guide : {"auto"} or None, default="auto"
-        Whether window features may be the teacher. "auto" fits the network, for 200 steps, and a
-        `WindowFeatureSegmenter` on each half of the labeled recordings. If the features label the other half better by
-        more than 0.05 of mean IoU, with a lower log loss, they are fitted on all labels, and their decoded labels are
-        the pseudo-labels; ``threshold`` then has no effect. With None, and with fewer than 100 steps, the network
-        is the teacher.
     threshold : float or Threshold, default=0.8
         Smallest confidence at which a pseudo-label of the teacher counts, from 0 to 1. A higher threshold gives fewer
         and more reliable pseudo-labels. The paper's 0.95 is meant for one label per image; with one label per time
@@ -150,6 +144,12 @@ class FixMatchSegmenter(NetworkSegmenter):
     strong : augmenter, callable, list of these, or None, default=RandAugment()
         Strong view, applied on top of the weak view: also warps time, changes values and mixes recordings. A list gives
         several strong views of each unlabeled window.
+    guide : {"auto"} or None, default="auto"
+        Whether window features may be the teacher. "auto" fits the network, for 200 steps, and a
+        `WindowFeatureSegmenter` on each half of the labeled recordings. If the features label the other half better by
+        more than 0.05 of mean IoU, with a lower log loss, they are fitted on all labels, and their decoded labels are
+        the pseudo-labels; ``threshold`` then has no effect. With None, and with fewer than 100 steps, the network
+        is the teacher.
     ema_decay : float, default=0.99
         Decay of the averaged weights that teach and predict, from 0 to below 1; 0 makes the student its own teacher, as
         in the paper.

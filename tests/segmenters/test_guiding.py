@@ -87,6 +87,18 @@ def test_a_short_fit_compares_nothing(partly):
     assert np.isnan(fitted.trust_["network"]["mean_iou"])
 
 
+@pytest.mark.parametrize("factor", [1.0, 1e30])
+def test_values_of_any_size_can_be_fitted(partly, factor):
+    X, y = partly
+    fitted = make(**UNTAUGHT, normalization="training").fit(X * factor, y)
+    assert fitted.trust_["guided"] == (factor == 1.0)
+
+
+def test_labels_of_all_samples_need_no_guide(labeled, monkeypatch):
+    monkeypatch.setattr(_guiding, "compare", lambda *_: pytest.fail("compared"))
+    assert not make().fit(*labeled).trust_["guided"]
+
+
 def test_a_second_fit_without_a_guide_forgets_the_first(partly):
     fitted = make(max_steps=3).fit(*partly)
     assert not hasattr(fitted.set_params(guide=None).fit(*partly), "trust_")
