@@ -25,7 +25,7 @@ def test_it_learns(labeled):
 
 
 def test_it_shares_the_parameters_that_are_not_fixmatchs_own():
-    own = {"threshold", "lambda_u", "mu"}
+    own = {"threshold", "lambda_u", "mu", "guide"}
     shared = set(FixMatchSegmenter().get_params(deep=False)) - own
     assert set(SupervisedSegmenter().get_params(deep=False)) == shared
     for name in shared:
