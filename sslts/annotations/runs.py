@@ -56,6 +56,17 @@ class LabelRuns:
         return cls(np.array(lengths, dtype=np.int64), first, start, value)
 
     @classmethod
+    def from_stretches(cls, recordings: Iterable[Iterable[tuple[int, int]]]) -> LabelRuns:
+        """Return the runs of recordings whose labels are stretches ``(label, samples)``; a stretch may be empty.
+
+        Examples
+        --------
+        >>> LabelRuns.from_stretches([[(0, 2), (-1, 0), (0, 1), (5, 3)]]).to_labels()[0].tolist()
+        [0, 0, 0, 5, 5, 5]
+        """
+        return cls.from_parts([np.broadcast_to(label, n) for label, n in one if n] for one in recordings)
+
+    @classmethod
     def from_table(cls, labels: np.ndarray) -> LabelRuns:
         """Return the runs of equally long recordings, whose labels are one array (n, T).
 

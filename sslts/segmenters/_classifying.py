@@ -13,18 +13,17 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sslts.annotations import LabelRuns, SignalSummary
 from sslts.features import WindowStatistics, average_windows
-from sslts.metrics import mean_iou
 from sslts.persistence import list_classifier_arrays
 from sslts.prediction import Predictor
 from sslts.recordings import NormalizedRecordings
 from sslts.segmenters._problem import Problem
+from sslts.segmenters._scoring import CLEARLY_BETTER, Score
 
 _VALUES_TOGETHER = 1 << 24  # features in memory at once: 64 MiB
 _SAMPLES_TOGETHER = 1 << 17
 _LARGEST_STRIDE = 16
 _ROWS_PER_THREAD = 256  # fewer rows do not pay for a thread
 _FEWEST_TO_CHOOSE, _SAMPLES_TO_CHOOSE, _FOLDS = 8, 4_000, 4  # recordings; samples; parts of the recordings
-_CLEARLY_BETTER, _LEAST_PROBABILITY = 0.05, 0.01  # of a mean IoU; of the true class
 _SHARE_OF_RARE = 8  # rare classes get at least 1 / (8 K) of the drawn samples, if they have as many
 
 
@@ -203,18 +202,20 @@ def choose_normalization_by_forest(problem: Problem, features: WindowStatistics,
     try_one = partial(_compare_normalizations, problem, labeled, seed)
     few = WindowStatistics(features.scales[::3])
     trees = ExtraTreesClassifier(4, min_samples_leaf=5, max_features=0.5, random_state=seed)
-    gain, _ = try_one(few, trees, _SAMPLES_TO_CHOOSE // 4)
-    if gain <= _CLEARLY_BETTER / 2:  # in most signals; a forest takes ten times as long
+    standardized, plain = try_one(few, trees, _SAMPLES_TO_CHOOSE // 4)
+    if (
+        plain.mean_iou - standardized.mean_iou <= CLEARLY_BETTER / 2
+    ):  # in most signals; a forest takes ten times as long
         return "recording"
     forest = ExtraTreesClassifier(10, min_samples_leaf=5, max_features="sqrt", random_state=seed)
-    gain, loss = try_one(features, forest, _SAMPLES_TO_CHOOSE)
-    return None if gain > _CLEARLY_BETTER and loss < 0 else "recording"
+    standardized, plain = try_one(features, forest, _SAMPLES_TO_CHOOSE)
+    return None if plain.beats(standardized) else "recording"
 
 
 def _compare_normalizations(
     problem: Problem, labeled: np.ndarray, seed: int, features: WindowStatistics, classifier: Any, most: int
-) -> tuple[float, float]:
-    """Return by how much mean IoU and logarithmic loss on held-out recordings are higher without normalization.
+) -> list[Score]:
+    """Return the scores on held-out recordings with each recording standardized, and without normalization.
 
     The recordings ``labeled`` are held out in `_FOLDS` parts. The classifier is fitted anew on each rest.
     """
@@ -229,7 +230,5 @@ def _compare_normalizations(
             if held.any() and not held.all():
                 classifier.fit(rows[~held], label[~held])
                 proba[np.ix_(held, classifier.classes_)] = classifier.predict_proba(rows[held])
-        loss = -np.log(np.maximum(proba[np.arange(len(label)), label], _LEAST_PROBABILITY)).mean()
-        scores.append((mean_iou([label], [proba.argmax(1)]), loss))
-    (iou, loss), (plain_iou, plain_loss) = scores
-    return plain_iou - iou, plain_loss - loss
+        scores.append(Score.measure([label], [proba.argmax(1)], proba[np.arange(len(label)), label]))
+    return scores

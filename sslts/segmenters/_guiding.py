@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,30 +12,19 @@ from sslts._notices import warn
 from sslts._runs import find_runs
 from sslts._wrapping import check_completed
 from sslts.annotations import LabelRuns
-from sslts.metrics import mean_iou
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._problem import Problem
+from sslts.segmenters._scoring import UNKNOWN, Score
 from sslts.segmenters._start import Start
 from sslts.segmenters.base import NetworkSegmenter
 from sslts.segmenters.supervised import SupervisedSegmenter
 from sslts.segmenters.window_features import WindowFeatureSegmenter
 
-_CLEARLY_BETTER, _LEAST_PROBABILITY = 0.05, 0.01  # of a mean IoU; of the true class
 _MOST_LABELED = 1 << 22  # labeled samples; with more labels, the network needs no guide
 _HARDLY_ANY, _LAST_ROWS = 0.05, 0.4  # share of samples with a pseudo-label; share of the history
 _STEPS = 200  # at most, of a network in the comparison
 _FEWEST_STEPS = 100  # after fewer steps of the fit, a network says nothing about its method
 Fit = Callable[[Problem], PredictsRecordings]
-
-
-class Score(NamedTuple):
-    """How well a fit labels recordings that it did not see."""
-
-    mean_iou: float
-    log_loss: float
-
-
-_UNKNOWN = Score(np.nan, np.nan)
 
 
 def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, seed: int) -> Problem:
@@ -61,14 +50,14 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
         return guide._fit_problem(seen, seed)
 
     enough = segmenter.max_steps >= _FEWEST_STEPS and _needs_guide(problem)
-    network, features = compare(problem, fit_network, fit_features) if enough else (_UNKNOWN, _UNKNOWN)
-    guided = bool(features.mean_iou > network.mean_iou + _CLEARLY_BETTER and features.log_loss < network.log_loss)
+    network, features = compare(problem, fit_network, fit_features) if enough else (UNKNOWN, UNKNOWN)
+    guided = features.beats(network)
     guesses = None
     if guided:
         most = segmenter.max_steps * segmenter._count_unlabeled() * problem.summary.choose_window_length(1, 1)
         guesses = guess_labels(fit_features(problem), problem, most, seed)
     trust = {"network": network._asdict(), "window_features": features._asdict(), "guided": guided}
-    return problem.add_guesses(trust, guesses)
+    return replace(problem, trust=trust, guesses=guesses)
 
 
 def _needs_guide(problem: Problem) -> bool:
@@ -103,9 +92,11 @@ def _make_baseline(segmenter: NetworkSegmenter) -> SupervisedSegmenter:
 
 def warn_of_distrust(segmenter: NetworkSegmenter) -> None:
     """Warn if hardly any unlabeled sample had a pseudo-label at the end of a fit of enough steps."""
+    if segmenter.net_.step_ < _FEWEST_STEPS:
+        return
     rates = segmenter.history_["mask_rate"]
     rate = rates.iloc[-max(round(_LAST_ROWS * len(rates)), 1) :].mean()
-    if segmenter.net_.step_ >= _FEWEST_STEPS and rate < _HARDLY_ANY:
+    if rate < _HARDLY_ANY:
         warn(
             f"{type(segmenter).__name__}: {rate:.1%} of the unlabeled samples had a pseudo-label at the end of the "
             "training: the teacher was rarely as confident as the threshold demands. So the unlabeled recordings "
@@ -120,7 +111,7 @@ def compare(problem: Problem, *fits: Fit) -> list[Score]:
     """
     halves = problem.split_labeled()
     if halves is None:
-        return [_UNKNOWN] * len(fits)
+        return [UNKNOWN] * len(fits)
     both = halves, halves[::-1]
     return [Score(*np.mean([_score(fit(seen), hidden) for seen, hidden in both], axis=0).tolist()) for fit in fits]
 
@@ -133,10 +124,7 @@ def _score(segmenter: PredictsRecordings, hidden: Problem) -> Score:
     known = np.isin(label, segmenter.classes_)
     row = np.concatenate(probas)[known]
     right = row[np.arange(len(row)), np.searchsorted(segmenter.classes_, label[known])]
-    return Score(
-        mean_iou(truth, [segmenter.classes_[decode(proba)] for proba in probas]),
-        float(-np.log(np.maximum(right, _LEAST_PROBABILITY)).mean()) if len(right) else np.nan,
-    )
+    return Score.measure(truth, [segmenter.classes_[decode(proba)] for proba in probas], right)
 
 
 def guess_labels(guide: PredictsRecordings, problem: Problem, most: int, seed: int) -> LabelRuns:
@@ -147,15 +135,14 @@ def guess_labels(guide: PredictsRecordings, problem: Problem, most: int, seed: i
     lengths = problem.recordings.lengths
     order = np.random.default_rng((seed, 7)).permutation(len(lengths))
     chosen = order[np.cumsum(lengths[order]) - lengths[order] < most]
-    runs: dict[int, list[np.ndarray]] = {i: [] for i in chosen.tolist()}
+    runs: dict[int, list[tuple[int, int]]] = {i: [] for i in chosen.tolist()}
     done = np.zeros_like(lengths)
     for part, _, labels in guide._iterate_labels(problem.recordings.select(list(runs))):
         i = int(chosen[part.recording])
         starts, ends, values = find_runs(labels)
-        runs[i] += [np.broadcast_to(k, size) for k, size in zip(values, (ends - starts).tolist(), strict=True)]
+        runs[i] += zip(values.tolist(), (ends - starts).tolist(), strict=True)
         done[i] += len(labels)
         if done.sum() >= most:
             break
-    rests = [[np.broadcast_to(np.int64(-1), rest)] * bool(rest) for rest in (lengths - done).tolist()]
-    guessed = LabelRuns.from_parts([*runs.get(i, ()), *rest] for i, rest in enumerate(rests))
-    return problem.targets.fill(guessed)
+    rests = enumerate((lengths - done).tolist())
+    return problem.targets.fill(LabelRuns.from_stretches([*runs.get(i, ()), (-1, rest)] for i, rest in rests))

@@ -98,10 +98,6 @@ class Problem:
         """The share of each class among the labeled samples, shape (K,)."""
         return share_classes(self.targets, len(self.classes))
 
-    def add_guesses(self, trust: dict[str, Any], guesses: LabelRuns | None) -> Problem:
-        """Return the problem with a guide's guesses, and what is known of the guide."""
-        return replace(self, trust=trust, guesses=guesses)
-
     def hold_out(self, share: float, seed: int) -> Problem:
         """Return the problem without a share of its labeled recordings, which become the ``validation``."""
         kept, held = choose_held_out(self.labels, share, seed)
@@ -207,17 +203,10 @@ def halve_labels(labels: LabelRuns) -> list[tuple[np.ndarray, LabelRuns]]:
     one = labels.select(labeled)
     known = np.where(one.value >= 0, one.size, 0)
     early = np.clip(known.sum() // 2 - (np.cumsum(known) - known), 0, known)  # samples of a run in the first half
-    unlabeled = np.full(len(known), -1)
-    return [
-        (labeled, _join_runs(np.stack(values, 1), np.stack([early, one.size - early], 1)))
-        for values in ((one.value, unlabeled), (unlabeled, one.value))
-    ]
-
-
-def _join_runs(values: np.ndarray, sizes: np.ndarray) -> LabelRuns:
-    """Return the labels of one recording that consists of constant stretches."""
-    stretches = zip(values.ravel().tolist(), sizes.ravel().tolist(), strict=True)
-    return LabelRuns.from_parts([[np.broadcast_to(value, size) for value, size in stretches if size]])
+    runs = list(zip(one.value.tolist(), early.tolist(), (one.size - early).tolist(), strict=True))
+    first = [stretch for value, before, after in runs for stretch in ((value, before), (-1, after))]
+    second = [stretch for value, before, after in runs for stretch in ((-1, before), (value, after))]
+    return [(labeled, LabelRuns.from_stretches([half])) for half in (first, second)]
 
 
 def read_problem(

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sslts.decoding import Decoder
@@ -29,7 +27,7 @@ from sslts.segmenters._classifying import (
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._problem import Problem, read_problem
 from sslts.segmenters._saving import check_common, raise_unless
-from sslts.segmenters.base import NetworkSegmenter
+from sslts.segmenters.base import NetworkSegmenter, _draw_seed
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 
 _NEEDED = {"classifier_", "scales_", "stride_", "smoothing_"}
@@ -211,8 +209,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             sampling_rate=self.sampling_rate,
             plain=self.normalization is None,
         )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 8)) if self.random_state is not None else None
-        return self._fit_problem(problem, int(np.random.default_rng().integers(2**31 - 8)) if seed is None else seed)
+        return self._fit_problem(problem, _draw_seed(self.random_state))
 
     def _fit_problem(self, problem: Problem, seed: int) -> Self:
         """Fit on a problem that was read and checked."""

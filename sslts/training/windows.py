@@ -54,9 +54,11 @@ class WindowSampler:
     def __init__(self, labels: LabelRuns, window_length: int, n_classes: int, among: LabelRuns | None = None) -> None:
         self.lengths, self.window_length = labels.lengths, window_length
         everything = np.arange(len(labels))
-        self._all = _Spans(everything, np.zeros_like(everything), labels.lengths)
-        if among is not None:
-            self._all = self._take_spans(among, among.value >= 0)
+        self._all = (
+            _Spans(everything, np.zeros_like(everything), labels.lengths)
+            if among is None
+            else self._take_spans(among, among.value >= 0)
+        )
         self._labeled = self._take_spans(labels, labels.value >= 0)
         present = [labels.value == k for k in range(n_classes)]
         self._classes = [self._take_spans(labels, mine) for mine in present if mine.any()]

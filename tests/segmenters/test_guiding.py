@@ -16,8 +16,9 @@ from sslts.datasets import make_recordings
 from sslts.decoding import Argmax
 from sslts.persistence import checkpoints
 from sslts.segmenters import _guiding
-from sslts.segmenters._guiding import Score, compare, guess_labels
+from sslts.segmenters._guiding import compare, guess_labels
 from sslts.segmenters._problem import halve_labels, read_problem
+from sslts.segmenters._scoring import Score
 from sslts.training import SegmentationNet
 
 

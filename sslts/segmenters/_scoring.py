@@ -1,0 +1,39 @@
+"""How well a fit labels held-out samples, and when it is clearly better than another fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sslts.metrics import mean_iou
+
+CLEARLY_BETTER = 0.05  # of a mean IoU
+_LEAST_PROBABILITY = 0.01  # of the true class
+
+
+class Score(NamedTuple):
+    """Mean IoU and log loss on labels that a fit did not see; NaN if unknown.
+
+    Examples
+    --------
+    >>> Score(0.7, 0.3).beats(Score(0.6, 0.4)), Score(0.7, 0.5).beats(Score(0.6, 0.4)), Score(0.7, 0.3).beats(UNKNOWN)
+    (True, False, False)
+    """
+
+    mean_iou: float
+    log_loss: float
+
+    @classmethod
+    def measure(cls, truth: Sequence[np.ndarray], predicted: Sequence[np.ndarray], probability: np.ndarray) -> Score:
+        """Return the score of predicted labels, and of the probabilities (n,) that the true classes have."""
+        loss = -np.log(np.maximum(probability, _LEAST_PROBABILITY)).mean() if len(probability) else np.nan
+        return cls(mean_iou(truth, predicted), float(loss))
+
+    def beats(self, other: Score) -> bool:
+        """Return whether the mean IoU is clearly higher, and the log loss is lower."""
+        return bool(self.mean_iou - other.mean_iou > CLEARLY_BETTER and self.log_loss < other.log_loss)
+
+
+UNKNOWN = Score(np.nan, np.nan)
