@@ -346,14 +346,24 @@ def _describe_trust(fitted: Any) -> str:
     if not math.isfinite(trust["network"]["mean_iou"]):
         words = "The network labeled the unlabeled recordings; it was compared with nothing."
     else:
-        network, features = (trust[name]["mean_iou"] for name in ("network", "window_features"))
-        scores = f"mean IoU {network:.2f} of the network, {features:.2f} of window features"
         verdict = (
-            "The network was not believed: window features labeled the unlabeled recordings, because they were better"
+            "The network was not believed: window features labeled the unlabeled recordings."
             if trust["guided"]
-            else "The network labeled the unlabeled recordings, because window features were not clearly better"
+            else "The network labeled the unlabeled recordings: window features were not clearly better."
         )
-        words = f"{verdict} on labeled recordings that they did not see ({scores})."
+        held, agreed = (
+            [f"{trust[kind].get(name, math.nan):.2f}" for kind in ("network", "window_features")]
+            for name in ("mean_iou", "agreement")
+        )
+        words = (
+            f"{verdict} Both were fitted on each half of the labeled recordings. On the half that it did not see, the "
+            f"network had a mean IoU of {held[0]}, the window features had {held[1]}."
+        )
+        if "nan" not in agreed:
+            words += (
+                " On unlabeled recordings, the labels of both halves' fits had a mean IoU with one another of "
+                f"{agreed[0]} for the network and {agreed[1]} for the window features."
+            )
     return f"<p>{escape(words)}</p>"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from sslts._notices import warn
 from sslts._runs import find_runs
 from sslts._wrapping import check_completed
 from sslts.annotations import LabelRuns
+from sslts.metrics import class_iou
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._problem import Problem
 from sslts.segmenters._scoring import UNKNOWN, Score
@@ -21,6 +22,7 @@ from sslts.segmenters.supervised import SupervisedSegmenter
 from sslts.segmenters.window_features import WindowFeatureSegmenter
 
 _MOST_LABELED = 1 << 22  # labeled samples; with more labels, the network needs no guide
+_COMPARED = 1 << 18  # unlabeled samples that two fits label to see whether they agree
 _HARDLY_ANY, _LAST_ROWS = 0.05, 0.4  # share of samples with a pseudo-label; share of the history
 _STEPS = 200  # at most, of a network in the comparison
 _FEWEST_STEPS = 100  # after fewer steps of the fit, a network says nothing about its method
@@ -30,8 +32,9 @@ Fit = Callable[[Problem], PredictsRecordings]
 def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, seed: int) -> Problem:
     """Return the problem with ``trust``, and with ``guesses`` if window features are better than the network.
 
-    The network, without pseudo-labels, and window features are fitted on each half of the labeled recordings and label
-    the other half. If the window features win by both scores, their decoded labels become the pseudo-labels.
+    The network, without pseudo-labels, and window features are fitted on each half of the labeled recordings. Each fit
+    labels the other half, and unlabeled recordings. If the window features win, their decoded labels become the
+    pseudo-labels.
     """
 
     def fit_network(seen: Problem) -> PredictsRecordings:
@@ -50,7 +53,7 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
         return guide._fit_problem(seen, seed)
 
     enough = segmenter.max_steps >= _FEWEST_STEPS and _needs_guide(problem)
-    network, features = compare(problem, fit_network, fit_features) if enough else (UNKNOWN, UNKNOWN)
+    network, features = compare(problem, seed, fit_network, fit_features) if enough else (UNKNOWN, UNKNOWN)
     guided = features.beats(network)
     guesses = None
     if guided:
@@ -104,20 +107,25 @@ def warn_of_distrust(segmenter: NetworkSegmenter) -> None:
         )
 
 
-def compare(problem: Problem, *fits: Fit) -> list[Score]:
-    """Return the score of each fit on the half of the labeled recordings that it did not see, mean of both halves.
+def compare(problem: Problem, seed: int, *fits: Fit) -> list[Score]:
+    """Return the score of each kind of fit, fitted on each half of the labeled recordings.
 
-    NaN says that the labels do not suffice for a comparison.
+    Mean IoU and log loss are those of the half that a fit did not see, mean of both. NaN says that the labels do not
+    suffice for a comparison.
     """
     halves = problem.split_labeled()
     if halves is None:
         return [UNKNOWN] * len(fits)
-    both = halves, halves[::-1]
-    return [Score(*np.mean([_score(fit(seen), hidden) for seen, hidden in both], axis=0).tolist()) for fit in fits]
+    scores = []
+    for fit in fits:
+        both = [fit(half) for half in halves]
+        held = Score(*np.mean([_score(*pair) for pair in zip(both, halves[::-1], strict=True)], axis=0).tolist())
+        scores.append(held._replace(agreement=_measure_agreement(both, problem, seed)))
+    return scores
 
 
 def _score(segmenter: PredictsRecordings, hidden: Problem) -> Score:
-    """Return the scores of a fitted segmenter on the labels of a problem; a class that it does not know has no loss."""
+    """Return the score of a fitted segmenter on the labels of a problem; a class that it does not know has no loss."""
     probas, decode = list(segmenter.predict_proba(hidden.recordings)), segmenter.decoder_
     truth = hidden.labels.to_labels()
     label = np.concatenate(truth)
@@ -127,22 +135,56 @@ def _score(segmenter: PredictsRecordings, hidden: Problem) -> Score:
     return Score.measure(truth, [segmenter.classes_[decode(proba)] for proba in probas], right)
 
 
+def _measure_agreement(both: Sequence[PredictsRecordings], problem: Problem, seed: int) -> float:
+    """Return the mean IoU of the labels that two fitted segmenters give to unlabeled samples; NaN without any.
+
+    A class that neither finds counts as 0, so that two fits do not agree by finding nothing.
+    """
+    found: list[dict[int, list[np.ndarray]]] = [{}, {}]
+    for segmenter, labels in zip(both, found, strict=True):
+        for i, part in _label_some(segmenter, problem, _COMPARED, seed):
+            labels.setdefault(i, []).append(segmenter.classes_[part])
+    first, second = [], []
+    for i in found[0].keys() & found[1].keys():
+        one, other = (np.concatenate(labels[i]) for labels in found)
+        size = min(len(one), len(other))
+        given = problem.labels.cut(np.array([i]), np.array([0]), size)[0]
+        first.append(np.where(given < 0, one[:size], -1))
+        second.append(other[:size])
+    if not any((labels >= 0).any() for labels in first):
+        return np.nan
+    return float(class_iou(first, second).reindex(problem.classes, fill_value=0.0).mean())
+
+
 def guess_labels(guide: PredictsRecordings, problem: Problem, most: int, seed: int) -> LabelRuns:
     """Return class indices of the samples of all recordings: their labels, and elsewhere the guide's labels.
 
-    The guide reads about ``most`` samples of recordings drawn at random; all other samples are -1.
+    The guide labels about ``most`` samples of recordings drawn at random; all other samples are -1.
+    """
+    lengths = problem.recordings.lengths
+    runs: list[list[tuple[int, int]]] = [[] for _ in lengths]
+    for i, labels in _label_some(guide, problem, most, seed):
+        starts, ends, values = find_runs(labels)
+        runs[i] += zip(values.tolist(), (ends - starts).tolist(), strict=True)
+    rests = lengths - [sum(size for _, size in row) for row in runs]
+    found = LabelRuns.from_stretches([*row, (-1, rest)] for row, rest in zip(runs, rests.tolist(), strict=True))
+    return problem.targets.fill(found)
+
+
+def _label_some(
+    segmenter: PredictsRecordings, problem: Problem, most: int, seed: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the number of a recording and the class indices of its next samples.
+
+    The recordings are drawn at random from those that are not labeled throughout. About ``most`` samples are labeled.
     """
     lengths = problem.recordings.lengths
     order = np.random.default_rng((seed, 7)).permutation(len(lengths))
+    order = order[(problem.labels.count_samples() < lengths)[order]]
     chosen = order[np.cumsum(lengths[order]) - lengths[order] < most]
-    runs: dict[int, list[tuple[int, int]]] = {i: [] for i in chosen.tolist()}
-    done = np.zeros_like(lengths)
-    for part, _, labels in guide._iterate_labels(problem.recordings.select(list(runs))):
-        i = int(chosen[part.recording])
-        starts, ends, values = find_runs(labels)
-        runs[i] += zip(values.tolist(), (ends - starts).tolist(), strict=True)
-        done[i] += len(labels)
-        if done.sum() >= most:
-            break
-    rests = enumerate((lengths - done).tolist())
-    return problem.targets.fill(LabelRuns.from_stretches([*runs.get(i, ()), (-1, rest)] for i, rest in rests))
+    done = 0
+    for part, _, labels in segmenter._iterate_labels(problem.recordings.select(chosen.tolist())):
+        yield int(chosen[part.recording]), labels
+        done += len(labels)
+        if done >= most:
+            return

@@ -206,7 +206,8 @@ def _is_trust(value: Any) -> bool:
     if not isinstance(value, dict) or set(value) != {"network", "window_features", "guided"}:
         return False
     scores = [value["network"], value["window_features"]]
-    shaped = all(isinstance(score, dict) and set(score) == {"mean_iou", "log_loss"} for score in scores)
+    names = {"mean_iou", "log_loss"}  # earlier versions measured no agreement
+    shaped = all(isinstance(score, dict) and set(score) in (names, {*names, "agreement"}) for score in scores)
     right = shaped and all(isinstance(number, float) for score in scores for number in score.values())
     return right and isinstance(value["guided"], bool)
 

@@ -16,14 +16,20 @@ _LEAST_PROBABILITY = 0.01  # of the true class
 class Score(NamedTuple):
     """Mean IoU and log loss on labels that a fit did not see; NaN if unknown.
 
+    ``agreement`` is the mean IoU of the labels that two fits, to different recordings, give to unlabeled samples. A few
+    labeled recordings may be alike by chance; many unlabeled ones show whether what was learned from them is general.
+
     Examples
     --------
     >>> Score(0.7, 0.3).beats(Score(0.6, 0.4)), Score(0.7, 0.5).beats(Score(0.6, 0.4)), Score(0.7, 0.3).beats(UNKNOWN)
     (True, False, False)
+    >>> Score(0.6, 0.3, agreement=0.6).beats(Score(0.6, 0.4, agreement=0.3))
+    True
     """
 
     mean_iou: float
     log_loss: float
+    agreement: float = np.nan
 
     @classmethod
     def measure(cls, truth: Sequence[np.ndarray], predicted: Sequence[np.ndarray], probability: np.ndarray) -> Score:
@@ -31,9 +37,14 @@ class Score(NamedTuple):
         loss = -np.log(np.maximum(probability, _LEAST_PROBABILITY)).mean() if len(probability) else np.nan
         return cls(mean_iou(truth, predicted), float(loss))
 
+    @property
+    def level(self) -> float:
+        """The mean of mean IoU and agreement, or the mean IoU if the agreement is unknown."""
+        return self.mean_iou if np.isnan(self.agreement) else (self.mean_iou + self.agreement) / 2
+
     def beats(self, other: Score) -> bool:
-        """Return whether the mean IoU is clearly higher, and the log loss is lower."""
-        return bool(self.mean_iou - other.mean_iou > CLEARLY_BETTER and self.log_loss < other.log_loss)
+        """Return whether the level is clearly higher, and the log loss is lower."""
+        return bool(self.level - other.level > CLEARLY_BETTER and self.log_loss < other.log_loss)
 
 
 UNKNOWN = Score(np.nan, np.nan)

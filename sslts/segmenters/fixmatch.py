@@ -128,8 +128,8 @@ class FixMatchSegmenter(NetworkSegmenter):
     A teacher, the average of the network's weights over training, labels a weak view of unlabeled windows. Where the
     teacher is confident, the network learns to predict the same label from a strong view (Sohn et al. 2020).
 
-    Pseudo-labels of a bad teacher do harm. So a fit first compares the network with window features on labeled
-    recordings that they did not see. If the window features are clearly better, they are the teacher.
+    Pseudo-labels of a bad teacher do harm. So a fit first compares the network with window features on recordings that
+    they did not see. If the window features are clearly better, they are the teacher.
 
     Parameters
     ----------
@@ -146,10 +146,11 @@ class FixMatchSegmenter(NetworkSegmenter):
         several strong views of each unlabeled window.
     guide : {"auto"} or None, default="auto"
         Whether window features may be the teacher. "auto" fits the network, for 200 steps, and a
-        `WindowFeatureSegmenter` on each half of the labeled recordings. If the features label the other half better by
-        more than 0.05 of mean IoU, with a lower log loss, they are fitted on all labels, and their decoded labels are
-        the pseudo-labels; ``threshold`` then has no effect. With None, and with fewer than 100 steps, the network
-        is the teacher.
+        `WindowFeatureSegmenter` on each half of the labeled recordings. Each is scored by the mean of two mean IoUs:
+        with the labels of the other half, and between the labels of both fits on unlabeled recordings. If the features
+        score better by more than 0.05, and have a lower log loss on the other half, they are fitted on all labels, and
+        their decoded labels are the pseudo-labels; ``threshold`` then has no effect. With None, and with fewer than
+        100 steps, the network is the teacher.
     ema_decay : float, default=0.99
         Decay of the averaged weights that teach and predict, from 0 to below 1; 0 makes the student its own teacher, as
         in the paper.
@@ -158,7 +159,8 @@ class FixMatchSegmenter(NetworkSegmenter):
     ----------
     trust_ : dict
         ``network`` and ``window_features``, each with its ``mean_iou`` and ``log_loss`` on the labeled recordings that
-        it did not see (NaN if not compared), and ``guided``, whether the window features were the teacher. Absent if
+        it did not see, and ``agreement``, the mean IoU of the labels that fits on both halves give to unlabeled
+        recordings (NaN if not compared); and ``guided``, whether the window features were the teacher. Absent if
         ``guide`` is None.
 
     See Also

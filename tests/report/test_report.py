@@ -7,6 +7,7 @@ import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -22,7 +23,7 @@ from sslts.decoding import Argmax
 from sslts.networks import UNet
 from sslts.preprocessing import FillGaps, RecordingStandardizer
 from sslts.report import write_report
-from sslts.report.report import _N_RUNS, _find_worst_stretch, _write_verdict
+from sslts.report.report import _N_RUNS, _describe_trust, _find_worst_stretch, _write_verdict
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -355,6 +356,29 @@ def test_the_verdict_is_on_counts_and_segments(counts, segments, kind):
         for name, ends in (("count error", counts), ("segment F1", segments))
     }
     assert f'class="verdict {kind}"' in _write_verdict("baseline", gains)
+
+
+KNOWN = {"mean_iou": 0.66, "log_loss": 0.7, "agreement": 0.39}
+
+
+@pytest.mark.parametrize(
+    ("trust", "words"),
+    [
+        ({"network": KNOWN, "window_features": KNOWN, "guided": True}, ["not believed", "0.66", "0.39"]),
+        ({"network": KNOWN, "window_features": KNOWN, "guided": False}, ["The network labeled", "0.66", "0.39"]),
+        ({"network": KNOWN | {"mean_iou": np.nan}, "window_features": KNOWN, "guided": False}, ["with nothing"]),
+    ],
+)
+def test_a_report_says_who_labeled_the_unlabeled_recordings(trust, words):
+    text = _describe_trust(SimpleNamespace(trust_=trust))
+    assert all(word in text for word in words)
+
+
+def test_the_comparison_of_an_earlier_version_is_described():
+    score = {"mean_iou": 0.66, "log_loss": 0.7}
+    text = _describe_trust(SimpleNamespace(trust_={"network": score, "window_features": score, "guided": True}))
+    assert "0.66" in text
+    assert "nan" not in text
 
 
 def test_a_missing_baseline_is_stated(written, tmp_path):

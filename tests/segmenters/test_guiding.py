@@ -1,6 +1,7 @@
 """Window features are the teacher of FixMatch where they label held-out recordings better than the network."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,6 +67,7 @@ def test_pseudo_labels_of_a_guide_teach_what_it_knows(labeled, partly, monkeypat
         (Score(0.5, 0.9), Score(0.54, 0.1)),
         (Score(0.5, 0.3), Score(0.9, 0.4)),
         (Score(0.9, 0.1), Score(0.2, 0.2)),
+        (Score(0.5, 0.3, agreement=0.9), Score(0.9, 0.1, agreement=0.5)),
         (Score(np.nan, np.nan), Score(np.nan, np.nan)),
     ],
 )
@@ -74,6 +76,12 @@ def test_a_network_that_is_about_as_good_stays_the_teacher(partly, monkeypatch, 
     with_guide, alone = make().fit(*partly), make(guide=None).fit(*partly)
     assert not with_guide.trust_["guided"]
     np.testing.assert_array_equal(with_guide.predict_proba(partly[0]), alone.predict_proba(partly[0]))
+
+
+def test_a_network_that_is_good_on_labeled_recordings_only_is_not_the_teacher(partly, monkeypatch):
+    scores = Score(0.66, 0.7, agreement=0.4), Score(0.64, 0.6, agreement=0.6)  # the labeled recordings are alike
+    monkeypatch.setattr(_guiding, "compare", lambda *_: scores)
+    assert make().fit(*partly).trust_["guided"]
 
 
 @pytest.mark.parametrize("params", [{"guide": None}, {"lambda_u": 0.0}])
@@ -116,6 +124,14 @@ def test_a_guided_segmenter_keeps_its_trust_in_files_and_pickles(partly, tmp_pat
     for copied in (sslts.load(tmp_path / "model.sslts"), pickle.loads(pickle.dumps(fitted))):
         assert copied.trust_ == fitted.trust_
         np.testing.assert_array_equal(copied.predict(partly[0]), fitted.predict(partly[0]))
+
+
+def test_a_file_of_a_comparison_without_agreement_is_read(partly, tmp_path):
+    fitted = make(max_steps=3).fit(*partly)
+    score = {"mean_iou": 0.6, "log_loss": 0.5}
+    fitted.trust_ = {"network": score, "window_features": score, "guided": False}
+    fitted.save(tmp_path / "model.sslts")
+    assert sslts.load(tmp_path / "model.sslts").trust_ == fitted.trust_
 
 
 def test_files_and_pickles_of_earlier_versions_have_no_guide(partly):
@@ -200,27 +216,76 @@ def test_labels_without_a_second_class_in_each_half_are_not_compared():
     y[0], y[1] = 0, 1
     problem = read_problem(X, y, who="FixMatchSegmenter")
     assert problem.split_labeled() is None
-    assert np.isnan(compare(problem, lambda _: pytest.fail("fitted"))).all()
+    assert np.isnan(compare(problem, 0, lambda _: pytest.fail("fitted"))).all()
+
+
+class Constant:
+    """A fit that answers every sample with the first class, and is in doubt."""
+
+    decoder_ = Argmax()
+
+    def __init__(self, part):
+        self.part, self.classes_ = part, part.classes
+
+    def predict_proba(self, recordings):
+        return [np.full((n, 2), 0.5) for n in recordings.lengths]
+
+    def _iterate_labels(self, recordings):
+        for i, n in enumerate(recordings.lengths.tolist()):
+            yield SimpleNamespace(recording=i), 0, np.zeros(n, dtype=np.int64)
 
 
 def test_a_comparison_scores_recordings_that_were_not_seen(problem):
     seen = []
 
-    class Oracle:
-        def __init__(self, part):
-            self.part, self.classes_ = part, part.classes
-            seen.append(part.recordings)
-
-        decoder_ = Argmax()
-
+    class Doubtful(Constant):
         def predict_proba(self, recordings):
             assert all(one is not other for one in recordings.sources for other in self.part.recordings.sources)
-            return [np.full((n, 2), 0.5) for n in recordings.lengths]
+            seen.append(recordings)
+            return super().predict_proba(recordings)
 
-    (score,) = compare(problem, Oracle)
+    (score,) = compare(problem, 0, Doubtful)
     assert 0 < score.mean_iou < 1
     assert score.log_loss == pytest.approx(np.log(2))
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize(("flips", "agreement"), [(False, 0.5), (True, 0.0)])  # nothing finds the second class
+def test_fits_on_two_halves_are_compared_on_unlabeled_samples(partly, problem, flips, agreement):
+    made, labeled = [], []
+
+    class Constant2(Constant):
+        def _iterate_labels(self, recordings):
+            made.append(self)
+            for part, start, labels in super()._iterate_labels(recordings):
+                labeled.append(recordings.lengths.tolist())
+                yield part, start, labels + (flips and len(made) == 2)
+
+    (score,) = compare(problem, 0, Constant2)
+    assert score.agreement == agreement
+    assert len(labeled) == 2 * (len(partly[0]) - 4)  # four recordings are labeled throughout
+
+
+def test_given_labels_do_not_count_as_agreement(labeled):
+    X, y = labeled
+    y = y.copy()
+    y[:, 300:] = -1
+    problem = read_problem(X, y, who="FixMatchSegmenter")
+
+    class Memory(Constant):
+        def _iterate_labels(self, recordings):
+            for part, start, labels in super()._iterate_labels(recordings):
+                labels[: 300 if len(self.part.labels) else 0] = self.part.labels.value[0] >= 0
+                yield part, start, labels
+
+    (score,) = compare(problem, 0, Memory)
+    assert score.agreement == 0.5
+
+
+def test_labels_of_all_samples_leave_the_agreement_unknown(labeled):
+    (score,) = compare(read_problem(*labeled, who="FixMatchSegmenter"), 0, Constant)
+    assert np.isfinite(score.mean_iou)
+    assert np.isnan(score.agreement)
 
 
 def test_a_guide_labels_every_sample_and_keeps_the_given_labels(partly, problem):
