@@ -46,16 +46,19 @@ def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.nd
     return flat, np.where(flat < 0, -1, np.concatenate([nothing, *pred])), np.cumsum([0, *map(len, true)])
 
 
-def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list[np.ndarray], list[np.ndarray]]:
+def pair_labels(
+    y_true: Any, y_pred: Any, *, name: str = "y_pred", truth: str = "y_true", unlabeled: bool = False
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return true labels and predicted labels, each as a list with one array per recording.
 
-    If both are on an index, the truth is reordered to the index of the prediction.
+    If both are on an index, the truth is reordered to the index of the prediction. ``unlabeled`` says whether the
+    prediction may hold -1, as the labels of a second annotator do.
 
     Raises
     ------
     ValueError
-        If truth and prediction differ in shape or index, or are not labels; ``name`` is the name of the prediction in
-        the message.
+        If truth and prediction differ in shape or index, or are not labels; ``name`` and ``truth`` are the names of the
+        prediction and the truth in the message.
 
     Examples
     --------
@@ -63,10 +66,10 @@ def pair_labels(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[list
     >>> [one.tolist() for one in true], [one.tolist() for one in pred]
     ([[0, 1], [-1]], [[0, 0], [1]])
     """
-    y_true, y_pred = adopt_labels(y_true, "y_true"), sort_times(adopt_labels(y_pred, name))
-    y_true = _align_like(align_labels(y_true, y_pred, "y_true"), y_pred, name)
-    pred = check_labels(y_pred, argument=name, unlabeled=False)
-    return spread_labels(y_true, [one.size for one in pred], argument="y_true", of=name), pred
+    y_true, y_pred = adopt_labels(y_true, truth), sort_times(adopt_labels(y_pred, name))
+    y_true = _align_like(align_labels(y_true, y_pred, truth), y_pred, name)
+    pred = check_labels(y_pred, argument=name, unlabeled=unlabeled)
+    return spread_labels(y_true, [one.size for one in pred], argument=truth, of=name), pred
 
 
 def _align_like(y_true: Any, y_pred: Any, name: str) -> Any:

@@ -20,6 +20,7 @@ All functions follow the same conventions:
 
 from sslts.metrics._matching import Segments, find_segments, match_segments
 from sslts.metrics._tallies import Tally, tallied
+from sslts.metrics.agreement import annotator_agreement
 from sslts.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_interval
 from sslts.metrics.confidence import (
     average_gap,
@@ -28,6 +29,7 @@ from sslts.metrics.confidence import (
     read_confidence,
     reliability_curve,
 )
+from sslts.metrics.detections import event_scores
 from sslts.metrics.events import covering, edit_score, event_f1, segment_f1
 from sslts.metrics.measures import CountError, DurationError, boundary_error, count_error, duration_error
 from sslts.metrics.samples import class_iou, confusion, frame_f1, mean_iou, mean_iou_each
@@ -41,6 +43,7 @@ from sslts.metrics.scorers import (
     edit_scorer,
     frame_f1_scorer,
     make_event_f1_scorer,
+    make_event_scorer,
     mean_iou_scorer,
     segment_f1_scorer,
 )
@@ -52,6 +55,7 @@ __all__ = [
     "SegmentationScorer",
     "Segments",
     "Tally",
+    "annotator_agreement",
     "average_gap",
     "bin_confidence",
     "bootstrap_difference",
@@ -70,11 +74,13 @@ __all__ = [
     "edit_score",
     "edit_scorer",
     "event_f1",
+    "event_scores",
     "expected_calibration_error",
     "find_segments",
     "frame_f1",
     "frame_f1_scorer",
     "make_event_f1_scorer",
+    "make_event_scorer",
     "match_segments",
     "mean_iou",
     "mean_iou_each",

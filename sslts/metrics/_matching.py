@@ -12,6 +12,7 @@ import numpy as np
 
 from sslts._runs import expand_ranges, find_runs
 from sslts.annotations import pool_labels
+from sslts.recordings import to_samples
 
 _PAIRS_PER_PART = 500  # small parts keep the assignment fast: its cost grows with the square of the pairs
 
@@ -47,12 +48,17 @@ class Segments(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """True and predicted segments, the classes in either, and whether each recording has a labeled sample."""
+    """True and predicted segments, the classes in either, and the number of labeled samples of each recording."""
 
     true: Segments
     pred: Segments
     classes: np.ndarray
-    labeled: np.ndarray
+    n_samples: np.ndarray
+
+    @property
+    def labeled(self) -> np.ndarray:
+        """Whether each recording has a labeled sample."""
+        return self.n_samples > 0
 
 
 def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | None) -> Segments:
@@ -93,8 +99,8 @@ def compare(y_true: Any, y_pred: Any, background: int | None) -> Comparison:
     """Return the segments of truth and prediction; predicted segments are cut to the labeled stretches."""
     flat_true, flat_pred, offsets = pool_labels(y_true, y_pred)
     true, pred = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
-    labeled = np.diff(np.concatenate([[0], np.cumsum(flat_true >= 0)])[offsets]) > 0
-    return Comparison(true, pred, np.union1d(true.label, pred.label), labeled)
+    n_samples = np.diff(np.concatenate([[0], np.cumsum(flat_true >= 0)])[offsets])
+    return Comparison(true, pred, np.union1d(true.label, pred.label), n_samples)
 
 
 def overlap_segments(true: Segments, pred: Segments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -148,25 +154,64 @@ def match_segments(true: Segments, pred: Segments, iou: float) -> tuple[np.ndarr
     return _choose_pairs(t[enough], p[enough], overlap[enough])
 
 
-def match_events(
-    true: Segments, pred: Segments, onset_tolerance: float, offset_tolerance: float | None
-) -> tuple[np.ndarray, np.ndarray]:
+class Tolerance(NamedTuple):
+    """How far the ends of an event may be off.
+
+    Attributes
+    ----------
+    onset : float
+        Largest distance between the starts of a pair, in samples.
+    offset : float or None
+        Largest distance between the ends of a pair, in samples; None if ends do not matter.
+    relative : float
+        Share of the length of a true event that its start and end may be off, if that is more.
+    """
+
+    onset: float
+    offset: float | None = None
+    relative: float = 0.0
+
+    @classmethod
+    def read(cls, onset: float, offset: float | None, relative: float, sampling_rate: float | None = None) -> Tolerance:
+        """Return the tolerance of arguments that users pass: in seconds with a sampling rate.
+
+        Raises
+        ------
+        ValueError
+            If a value is negative.
+        """
+        for name, value, unit in (
+            ("onset_tolerance", onset, "a number of samples"),
+            ("offset_tolerance", offset, "a number of samples"),
+            ("relative_tolerance", relative, "a share of the length of the true event"),
+        ):
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name}={value!r}; give {unit}, 0 or more.")
+        onset = to_samples(onset, sampling_rate, "onset_tolerance", edge="most")
+        if offset is not None:
+            offset = to_samples(offset, sampling_rate, "offset_tolerance", edge="most")
+        return cls(onset, offset, relative)
+
+
+def match_events(true: Segments, pred: Segments, tolerance: Tolerance) -> tuple[np.ndarray, np.ndarray]:
     """Return the one-to-one pairs of segments of the same class and recording whose starts and ends are close.
 
-    Tolerances are in samples; with ``offset_tolerance=None`` ends do not matter. The result has indices into `true`
-    and into `pred`.
+    The result has indices into `true` and into `pred`.
     """
-    first = np.searchsorted(pred.start, true.start - onset_tolerance, side="left")
-    last = np.searchsorted(pred.start, true.start + onset_tolerance, side="right")
+    share = tolerance.relative * (true.end - true.start)
+    most_onset = np.maximum(tolerance.onset, share)
+    first = np.searchsorted(pred.start, true.start - most_onset, side="left")
+    last = np.searchsorted(pred.start, true.start + most_onset, side="right")
     t, p = np.repeat(np.arange(first.size), last - first), expand_ranges(first, last - first)
     onset, offset = np.abs(true.start[t] - pred.start[p]), np.abs(true.end[t] - pred.end[p])
     near = (true.label[t] == pred.label[p]) & (true.recording[t] == pred.recording[p])
-    if offset_tolerance is None:
-        distance, reach = onset, onset_tolerance
+    if tolerance.offset is None:
+        distance, reach = onset, most_onset[t]
     else:
-        near &= offset <= offset_tolerance
-        distance, reach = onset + offset, onset_tolerance + offset_tolerance
-    return _choose_pairs(t[near], p[near], 1 - distance[near] / (reach + 1))
+        most_offset = np.maximum(tolerance.offset, share)[t]
+        near &= offset <= most_offset
+        distance, reach = onset + offset, most_onset[t] + most_offset
+    return _choose_pairs(t[near], p[near], 1 - distance[near] / (reach[near] + 1))
 
 
 def _choose_pairs(t: np.ndarray, p: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.metrics._matching import Comparison, compare, match_events, match_segments, overlap_segments
+from sslts.metrics._matching import Comparison, Tolerance, compare, match_events, match_segments, overlap_segments
 from sslts.metrics._tallies import Tally, average_f1, count_per_recording, tallied, warn_empty
-from sslts.recordings import to_samples
 
 
 def _tally_segment_f1(
@@ -88,22 +87,16 @@ def _tally_event_f1(
     *,
     onset_tolerance: float,
     offset_tolerance: float | None,
+    relative_tolerance: float,
     background: int | None,
     average: str | None,
     zero_division: float,
     sampling_rate: float | None,
 ) -> Tally:
     """Return the tally of `event_f1`; raise if a tolerance is negative."""
-    for name, value in (("onset_tolerance", onset_tolerance), ("offset_tolerance", offset_tolerance)):
-        if value is not None and not value >= 0:
-            raise ValueError(f"{name}={value!r}; give a number of samples, 0 or more.")
-    onset = to_samples(onset_tolerance, sampling_rate, "onset_tolerance", edge="most")
-    offset = offset_tolerance
-    if offset is not None:
-        offset = to_samples(offset, sampling_rate, "offset_tolerance", edge="most")
+    tolerance = Tolerance.read(onset_tolerance, offset_tolerance, relative_tolerance, sampling_rate)
     found = compare(y_true, y_pred, background)
-    hits, _ = match_events(found.true, found.pred, onset, offset)
-    return _tally_hits(found, hits, average, zero_division)
+    return _tally_hits(found, match_events(found.true, found.pred, tolerance)[0], average, zero_division)
 
 
 @tallied(_tally_event_f1)
@@ -113,6 +106,7 @@ def event_f1(
     *,
     onset_tolerance: float,
     offset_tolerance: float | None = None,
+    relative_tolerance: float = 0.0,
     background: int | None = 0,
     average: str | None = "macro",
     zero_division: float = 1.0,
@@ -128,6 +122,9 @@ def event_f1(
         Largest distance between the starts of a pair, in samples, 0 or more.
     offset_tolerance : float or None, default=None
         Largest distance between the ends of a pair, in samples, 0 or more. None: ends do not matter.
+    relative_tolerance : float, default=0.0
+        Share of the length of a true event by which its start, and its end if ends matter, may be off, 0 or more. The
+        larger of this and of the other tolerance holds.
     background : int or None, default=0
         The class that is not an event; None if every class is an event.
     average : {"macro", "micro", None}, default="macro"
@@ -169,6 +166,7 @@ def event_f1(
         y_pred,
         onset_tolerance=onset_tolerance,
         offset_tolerance=offset_tolerance,
+        relative_tolerance=relative_tolerance,
         background=background,
         average=average,
         zero_division=zero_division,

@@ -2,13 +2,17 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, fields, replace
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from sslts._wrapping import find_attribute
 from sslts.annotations import follow_index
 from sslts.metrics._tallies import Tally, tallied
 from sslts.metrics.confidence import expected_calibration_error
+from sslts.metrics.detections import event_scores
 from sslts.metrics.events import covering, edit_score, event_f1, segment_f1
 from sslts.metrics.measures import _tally_counts, boundary_error, count_error, duration_error
 from sslts.metrics.samples import frame_f1, mean_iou
@@ -131,6 +135,85 @@ class _EventF1:
             sampling_rate=self.sampling_rate,
             background=background,
         )
+
+
+_SIGNS = {"precision": 1, "recall": 1, "f1": 1, "misses_per_hour": -1, "false_alarms_per_hour": -1}
+
+
+def make_event_scorer(
+    measure: str,
+    onset_tolerance: float | None = None,
+    offset_tolerance: float | None = None,
+    *,
+    relative_tolerance: float = 0.0,
+    iou: float = 0.5,
+    sampling_rate: float | None = None,
+) -> SegmentationScorer:
+    """Return a scorer of a measure of `event_scores`: the mean over the classes in truth or prediction.
+
+    Parameters
+    ----------
+    measure : {"precision", "recall", "f1", "misses_per_hour", "false_alarms_per_hour"}
+        Column of `event_scores`. The rates per hour need `sampling_rate`; their scores are negative, because fewer are
+        better.
+    onset_tolerance, offset_tolerance : float or None, default=None
+        Largest distances between the starts and the ends of a pair, in samples. With `onset_tolerance` None, an event
+        is found by its overlap, see `iou`.
+    relative_tolerance : float, default=0.0
+        Share of the length of a true event by which its start, and its end if ends matter, may be off.
+    iou : float, default=0.5
+        Least intersection over union of a pair, if `onset_tolerance` is None.
+    sampling_rate : float or None, default=None
+        Samples per second; tolerances are then in seconds.
+
+    Returns
+    -------
+    SegmentationScorer
+        Precision, recall and F1 are 0 for a class that is never predicted, or that does not occur in the truth, and 1
+        if there is no event in truth and prediction.
+
+    Raises
+    ------
+    ValueError
+        If `measure` is unknown, or is a rate and `sampling_rate` is None.
+
+    Examples
+    --------
+    >>> from sslts.metrics import make_event_scorer
+    >>> make_event_scorer("recall", 5)
+    SegmentationScorer(recall(onset_tolerance=5))
+    """
+    if measure not in _SIGNS:
+        raise ValueError(f"measure={measure!r}; give one of {sorted(_SIGNS)}.")
+    if measure.endswith("_per_hour") and sampling_rate is None:
+        raise ValueError(f"measure={measure!r} needs sampling_rate: samples per second.")
+    scores = _EventMeasure(measure, onset_tolerance, offset_tolerance, relative_tolerance, iou, sampling_rate)
+    return SegmentationScorer(scores, sign=_SIGNS[measure], name=str(scores))
+
+
+@dataclass(frozen=True)
+class _EventMeasure:
+    """The mean over classes of a column of `event_scores`; equal by value, unlike a partial function."""
+
+    measure: str
+    onset_tolerance: float | None
+    offset_tolerance: float | None
+    relative_tolerance: float
+    iou: float
+    sampling_rate: float | None
+
+    def __str__(self) -> str:
+        shown = [f for f in fields(self)[1:] if getattr(self, f.name) not in (None, 0.0)]
+        shown = [f for f in shown if f.name != "iou" or self.onset_tolerance is None]
+        return f"{self.measure}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in shown)})"
+
+    def __call__(self, y_true: Any, y_pred: Any, *, background: int | None = 0) -> float:
+        options = {f.name: getattr(self, f.name) for f in fields(self)[1:]}
+        score = partial(event_scores, y_true, y_pred, background=background, **options)
+        each = score(by=()) if self.measure.endswith("_per_hour") else score(by=("label",))
+        if each.empty:  # there is no event, or no labeled sample
+            return np.nan if score(by=()).empty else 1.0
+        return float(each[self.measure].fillna(0.0).mean())
 
 
 def _tally_count_mae(y_true: Any, y_pred: Any, *, background: int | None) -> Tally:

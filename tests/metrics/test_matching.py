@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslts.metrics import match_segments
-from sslts.metrics._matching import compare, match_events
+from sslts.metrics._matching import Tolerance, compare, match_events
 
 LABELS = st.lists(st.integers(0, 2), min_size=10, max_size=10)
 
@@ -50,11 +50,11 @@ def test_recordings_are_matched_independently(monkeypatch, n_pairs):
     monkeypatch.setattr("sslts.metrics._matching._PAIRS_PER_PART", n_pairs)
     true, pred = np.random.default_rng(0).integers(0, 3, (2, 20, 40))
     found = compare(true, pred, background=0)
-    t, p = match_events(found.true, found.pred, 2, 2)
+    t, p = match_events(found.true, found.pred, Tolerance(2, 2))
     assert len(set(t.tolist())) == len(set(p.tolist())) == len(t)
     for i in range(20):
         alone = compare(true[i], pred[i], background=0)
-        t_i, p_i = match_events(alone.true, alone.pred, 2, 2)
+        t_i, p_i = match_events(alone.true, alone.pred, Tolerance(2, 2))
         mine = found.true.recording[t] == i
         assert mine.sum() == len(t_i)
         assert add_distances(found, t[mine], p[mine]) == add_distances(alone, t_i, p_i)
