@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
 
 from sslts._notices import warn
-from sslts._wrapping import find_attribute
+from sslts._wrapping import check_completed, find_attribute
 from sslts.annotations import follow_index, pool_labels, spread_labels
 from sslts.decoding import predict_both
 from sslts.metrics import Segments, find_segments, match_segments
+from sslts.model_selection import LabeledGroupKFold, LabeledKFold
+from sslts.recordings import select_rows
 from sslts.segments import CountCalibration, find_log_odds, labels_to_segments
 
 __all__ = ["calibrate_counts"]
@@ -20,7 +25,9 @@ _MAX_FOLDS = 20  # limits the number of fitted curves; up to 20 recordings are l
 _LEAST_IOU = 0.1  # least overlap of a predicted segment that is real; low because ends do not matter for a count
 
 
-def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibration]:
+def calibrate_counts(
+    segmenter: Any, X: Any, y: Any, *, cv: Any = None, groups: Any = None
+) -> dict[int, CountCalibration]:
     """Return a calibration of the segmenter's counts for each class, for `sslts.segments.summarize`.
 
     Parameters
@@ -30,9 +37,16 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     X : array-like
         Recordings that the segmenter was not fitted on, such as recordings of validation subjects. Pass at least ten,
         similar in kind and length to the recordings that will be counted. n recordings support intervals of a level up
-        to ``n / (n + 1)``.
+        to ``n / (n + 1)``. With `cv`, the recordings of the fit, labeled and unlabeled.
     y : array-like of int
         Labels of `X` (-1 = unlabeled). Recordings without a labeled sample are left out.
+    cv : int, splitter or None, default=None
+        None: the segmenter labels `X`. Else cross-fitting, for whom no labels are left to spare: a clone is fitted
+        without the labels of each fold, and labels the fold. **It costs as many fits as there are folds.** A clone has
+        fewer labels than the segmenter, so intervals are rather too wide. An int is the number of folds of
+        `LabeledKFold`, or of `LabeledGroupKFold` with `groups`.
+    groups : sequence of length n, default=None
+        Person, machine or day of each recording, so that a clone has not seen the one whose recordings it labels.
 
     Returns
     -------
@@ -42,7 +56,7 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     Raises
     ------
     ValueError
-        If no sample is labeled.
+        If no sample is labeled, if there are too few labeled recordings for `cv`, or `groups` is given without `cv`.
 
     Warns
     -----
@@ -72,8 +86,13 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
     >>> bool((table["count_low"] <= table["count_high"]).all())
     True
     """
-    labels, proba = predict_both(segmenter, X)
-    truth = spread_labels(follow_index(y, X), list(map(len, labels)))
+    if cv is None:
+        if groups is not None:
+            raise ValueError("groups needs cv; without cv, the segmenter labels X as it is.")
+        labels, proba = predict_both(segmenter, X)
+        truth = spread_labels(follow_index(y, X), list(map(len, labels)))
+    else:
+        labels, proba, truth = _cross_fit(segmenter, X, y, cv, groups)
     flat_true, flat_pred, offsets = pool_labels(truth, labels)
     if not (flat_true >= 0).any():
         raise ValueError("y has no labeled sample: every label is -1. Pass labeled recordings to calibrate counts.")
@@ -104,6 +123,23 @@ def calibrate_counts(segmenter: Any, X: Any, y: Any) -> dict[int, CountCalibrati
         else CountCalibration()
         for k in classes
     }
+
+
+def _cross_fit(
+    segmenter: Any, X: Any, y: Any, cv: Any, groups: Any
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Return labels and probabilities of labeled recordings by clones that did not see their labels, and the truth."""
+    if isinstance(cv, Integral):
+        cv = LabeledKFold(int(cv)) if groups is None else LabeledGroupKFold(int(cv))
+    labels, proba, truth = [], [], []
+    for train, test in cv.split(X, y, groups):
+        fitted = clone(segmenter).fit(select_rows(X, train), _safe_indexing(y, train))
+        check_completed(fitted)  # Ctrl-C ends all fits
+        found, probas = predict_both(fitted, select_rows(X, test))
+        labels += found
+        proba += probas
+        truth += spread_labels(_safe_indexing(y, test), list(map(len, found)))
+    return labels, proba, truth
 
 
 def _warn_of_missed_segments(true: Segments, matched: np.ndarray, classes: list[int]) -> None:

@@ -3,8 +3,13 @@ import warnings
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from sklearn.base import BaseEstimator
+from small import TINY
 
+from sslts import SupervisedSegmenter
 from sslts.calibration import _fit_curve, calibrate_counts
+from sslts.datasets import make_recordings
+from sslts.model_selection import LabeledShuffleSplit
 from sslts.segments import CountCalibration, labels_to_segments, summarize
 from sslts.segments.counts import _LEAST_VARIANCE
 
@@ -83,6 +88,19 @@ def test_the_interval_has_the_stated_coverage(level):
     assert abs((table["expected_count"] - true).mean()) < 0.3 < abs((table["count"] - true).mean())
 
 
+@pytest.mark.parametrize("size", [20, 100])
+def test_the_interval_of_many_recordings_has_the_stated_coverage(size):
+    covered = []
+    for seed in range(60):
+        calibration = calibrate_counts(Detector(), *make(20, seed))
+        X, y = make(size, 1000 + seed)
+        options = {"labels": [4], "by": ("label",), "calibration": calibration}
+        found = summarize(Detector().predict_segments(X), [300] * size, **options)
+        true = summarize(labels_to_segments(y), [300] * size, labels=[4], by=("label",))["count"]
+        covered.append((found["count_low"] <= true) & (true <= found["count_high"]))
+    assert 0.85 <= np.mean(covered) <= 0.99
+
+
 @pytest.mark.parametrize(
     ("n", "level", "warns"), [(10, 0.9, False), (9, 0.9, False), (10, 0.95, True), (19, 0.95, False)]
 )
@@ -105,7 +123,7 @@ def test_without_residuals_any_level_is_supported():
     segments = Detector().predict_segments(make(5, 1)[0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        summarize(segments, [300] * 5, level=0.999)
+        summarize(segments, [300] * 5, calibration={4: CountCalibration()}, level=0.999)
 
 
 def test_unlabeled_recordings_and_stretches_do_not_matter():
@@ -181,3 +199,61 @@ def test_residuals_are_cross_validated():
 
 def test_ranks_are_not_rounded_up():
     assert CountCalibration(residuals=tuple(range(1, 25))).count_deviations(0.56) == 14
+
+
+class Learner(Detector, BaseEstimator):
+    """A detector that remembers the sums of the recordings whose labels it was fitted to."""
+
+    def fit(self, X, y):
+        self.classes_ = np.array([0, 4])
+        self.seen = {round(float(x.sum()), 6) for x, labels in zip(X, y, strict=True) if np.max(labels) >= 0}
+        return self
+
+    def predict_proba(self, X):
+        assert not self.seen & {round(float(x.sum()), 6) for x in X}
+        return super().predict_proba(X)
+
+
+class TestCrossFitting:
+    def test_each_labeled_recording_is_labeled_by_a_fit_without_its_labels(self):
+        X, y = make(30, 0)
+        y[20:] = [np.full(300, -1)] * 10
+        found = calibrate_counts(Learner().fit(X, y), X, y, cv=5)
+        held_out = calibrate_counts(Detector(), X[:20], y[:20])
+        assert found[4].slope == pytest.approx(held_out[4].slope)
+        assert len(found[4].residuals) == 20
+        assert sorted(found[4].residuals) == pytest.approx(sorted(held_out[4].residuals))
+
+    def test_groups_stay_together(self):
+        X, y = make(20, 0)
+        seen = []
+
+        class Spy(Learner):
+            def fit(self, X, y):
+                seen.append(len(X))
+                return super().fit(X, y)
+
+        calibrate_counts(Spy().fit(X, y), X, y, cv=4, groups=np.arange(20) // 5)
+        assert seen[1:] == [15] * 4
+
+    def test_a_splitter_may_be_passed(self):
+        X, y = make(20, 0)
+        split = LabeledShuffleSplit(1, test_size=8, random_state=0)
+        assert len(calibrate_counts(Learner().fit(X, y), X, y, cv=split)[4].residuals) == 8
+
+    def test_a_network_is_calibrated_on_its_own_training(self):
+        X, y = make_recordings(8, n_samples=300, random_state=0)
+        y[4:] = -1
+        segmenter = SupervisedSegmenter(max_steps=2, network=TINY, random_state=0).fit(X, y)
+        before = segmenter.predict_proba(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # two steps find nothing
+            assert len(calibrate_counts(segmenter, X, y, cv=2)[1].residuals) == 4
+        np.testing.assert_array_equal(segmenter.predict_proba(X), before)
+
+    def test_errors_name_the_argument(self):
+        X, y = make(3, 0)
+        with pytest.raises(ValueError, match="groups needs cv"):
+            calibrate_counts(Detector(), X, y, groups=[1, 2, 3])
+        with pytest.raises(ValueError, match="n_splits=5, but there are 3 labeled"):
+            calibrate_counts(Learner().fit(X, y), X, y, cv=5)

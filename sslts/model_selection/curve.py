@@ -25,7 +25,7 @@ from sslts.model_selection._curve_file import COLUMNS, KEY, CurveFile
 from sslts.model_selection.groups import check_groups
 from sslts.model_selection.masking import mask_labels
 from sslts.model_selection.splitters import LabeledShuffleSplit
-from sslts.recordings import Rows, is_lazy
+from sslts.recordings import select_rows
 
 _Fit = tuple[dict[str, Any], np.ndarray]  # the key of a fit, and the positions of the recordings that it uses
 
@@ -272,16 +272,8 @@ def _fit_once(
 ) -> dict[str, Any]:
     """Fit and score one estimator, and return its row."""
     started = time.perf_counter()
-    estimator.fit(_select_rows(X, rows), labels)
+    estimator.fit(select_rows(X, rows), labels)
     seconds = time.perf_counter() - started
     check_completed(estimator)  # an interrupted fit must not write its score to the file
-    score = check_scoring(estimator, scoring)(estimator, _select_rows(X, test), _safe_indexing(y, test))
+    score = check_scoring(estimator, scoring)(estimator, select_rows(X, test), _safe_indexing(y, test))
     return {**key, "score": float(score), "seconds": round(seconds, 3)}
-
-
-def _select_rows(X: Any, rows: np.ndarray) -> Any:
-    """Return the given recordings; a lazy array, such as a zarr array, gives lazy rows."""
-    if isinstance(X, np.ndarray) or not is_lazy(X):
-        return _safe_indexing(X, rows)
-    lazy = Rows(X)
-    return [lazy[i] for i in rows]

@@ -29,7 +29,7 @@ from sslts.recordings.recordings import Recordings
 from sslts.recordings.results import Output
 from sslts.recordings.returning import return_channels, return_signals
 from sslts.recordings.signals import Channels, read_chunk, read_signals
-from sslts.recordings.sources import Rows, cut_stretches, is_lazy, is_table, read_source
+from sslts.recordings.sources import Rows, cut_stretches, is_lazy, is_table, read_source, select_rows
 
 __all__ = [
     "AsGiven",
@@ -65,6 +65,7 @@ __all__ = [
     "read_source",
     "return_channels",
     "return_signals",
+    "select_rows",
     "standardize_locally",
     "to_samples",
     "unpack",

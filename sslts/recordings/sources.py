@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import _safe_indexing
 
 from sslts.recordings._values import read_array
 
@@ -146,6 +147,20 @@ class Rows(Sequence[Any]):
         if not 0 <= i < len(self):
             raise IndexError(i)
         return _Row(self.array, int(i))
+
+
+def select_rows(X: Any, rows: np.ndarray) -> Any:
+    """Return the recordings of ``X`` at the given positions; a lazy array, such as a zarr array, gives lazy rows.
+
+    Examples
+    --------
+    >>> select_rows([[1, 2], [3]], np.array([1]))
+    [[3]]
+    """
+    if isinstance(X, np.ndarray) or not is_lazy(X):
+        return _safe_indexing(X, rows)
+    lazy = Rows(X)
+    return [lazy[i] for i in rows]
 
 
 class _Row:

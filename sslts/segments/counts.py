@@ -22,6 +22,9 @@ class CountCalibration:
     the width of the interval, in standard deviations, comes from the residuals of labeled recordings; the curve behind
     each residual was fitted to the other recordings (conformal prediction).
 
+    The sum over several recordings has two errors: those of the recordings, which partly cancel, and the error of this
+    calibration, which they share and which does not. See `bound_errors`.
+
     `sslts.calibration.calibrate_counts` returns one for each label.
 
     Parameters
@@ -81,6 +84,50 @@ class CountCalibration:
             return NormalDist().inv_cdf((1 + level) / 2)
         rank = min(int(np.ceil(round((len(self.residuals) + 1) * level, 6))), len(self.residuals))
         return float(np.sort(self.residuals)[rank - 1])
+
+    def bound_errors(
+        self, level: float, variance: np.ndarray, deviation: np.ndarray, several: np.ndarray
+    ) -> np.ndarray:
+        """Return the half-widths of intervals of counts, each over one recording or over the sum of several.
+
+        Parameters
+        ----------
+        level : float
+            Share of the cases that an interval should cover.
+        variance, deviation : ndarray of float, shape (n,)
+            Variance and standard deviation of the recording's count, from `weigh`, summed over recordings.
+        several : ndarray of bool, shape (n,)
+            Whether the count is the sum of more than one recording.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+
+        Notes
+        -----
+        One recording: `count_deviations` times its deviation. Several: with the mean square r of the n residuals, the
+        errors have the variance ``r * sum of variances``, and the common error, which n recordings leave unknown, adds
+        ``r * (sum of deviations) ** 2 / n``. The quantile is that of Student's distribution with n - 1 degrees of
+        freedom. Without residuals, the errors are independent and normal.
+
+        Examples
+        --------
+        >>> from sslts.segments import CountCalibration
+        >>> curve = CountCalibration(residuals=(1.0,) * 20)
+        >>> hundred = curve.bound_errors(0.9, [100.0], [100.0], [True])  # one hundred recordings with variance 1
+        >>> independent = CountCalibration().bound_errors(0.9, [100.0], [100.0], [True])
+        >>> hundred.round().tolist(), independent.round().tolist()
+        ([42.0], [16.0])
+        """
+        variance, deviation = np.asarray(variance, dtype=np.float64), np.asarray(deviation, dtype=np.float64)
+        if not self.residuals:
+            return self.count_deviations(level) * np.sqrt(variance)
+        from scipy.stats import t as student
+
+        n = len(self.residuals)
+        quantile = student.ppf((1 + level) / 2, max(n - 1, 1))
+        common = quantile * np.sqrt(np.mean(np.square(self.residuals)) * (variance + deviation**2 / n))
+        return np.where(several, common, self.count_deviations(level) * deviation)
 
 
 def find_log_odds(scores: Sequence[float] | np.ndarray) -> np.ndarray:

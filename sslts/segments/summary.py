@@ -47,8 +47,8 @@ def summarize(
     sampling_rate : float or None, default=None
         Samples per second. With it, lengths and intervals are in seconds, else in samples.
     calibration : dict of int to CountCalibration, default=None
-        Calibration of each label that is counted; see `sslts.calibration.calibrate_counts`. None: a score is the
-        probability that the segment is real, and errors are independent.
+        Calibration of each label that is counted, from `sslts.calibration.calibrate_counts`. It gives expected counts
+        and their intervals. None: no expected counts, because the scores of a network are not probabilities.
     level : float, default=0.9
         Share of the cases that the interval of the count should cover. A calibration on n labeled recordings supports
         at most ``n / (n + 1)``: 0.9 needs nine recordings, 0.95 needs nineteen.
@@ -58,9 +58,9 @@ def summarize(
     pandas.DataFrame
         The columns in `by`; then ``time`` (length of the recordings, in samples or seconds), ``count``,
         ``total_length``, ``mean_length``, ``std_length``, ``occupancy`` (share of the time), ``mean_interval`` and
-        ``std_interval`` (between the starts of successive segments of one label in a recording), ``expected_count``,
-        ``count_low`` and ``count_high``. NaN where undefined: mean of no segment, spread of one, expected counts
-        without scores. Without labels to count, the table is empty.
+        ``std_interval`` (between the starts of successive segments of one label in a recording). With `calibration`
+        also ``expected_count``, ``count_low`` and ``count_high``. NaN where undefined: mean of no segment, spread of
+        one, expected counts without scores. Without labels to count, the table is empty.
 
     Raises
     ------
@@ -71,8 +71,7 @@ def summarize(
     Warns
     -----
     UserWarning
-        If `level` is higher than the recordings of `calibration` support, or if `by` pools calibrated recordings: the
-        interval is then too narrow.
+        If `level` is higher than the recordings of `calibration` support: the interval is then too narrow.
 
     Notes
     -----
@@ -98,23 +97,25 @@ def summarize(
     _check_rows(segments, columns, sizes)
     wanted = np.unique(columns[3] if labels is None else np.asarray(labels, dtype=np.int64))
     _check_options(by, level, wanted, calibration)
-    if calibration is not None and "recording" not in by and sizes.size > 1:
-        _warn_of_pooling(sizes.size)
     edges = _find_edges(period, rate, sizes)
     order = np.lexsort((columns[1], columns[0]))
     recording, start, end, label = (column[order] for column in columns)
     rows = _list_rows(sizes, edges, wanted)
     length, interval = (end - start) / rate, _find_intervals(recording, start, label) / rate
-    score = segments["score"].to_numpy(dtype=np.float64)[order] if "score" in segments else np.full(order.size, np.nan)
-    curves = {int(k): CountCalibration() if calibration is None else calibration[int(k)] for k in wanted}
     counted = pd.DataFrame(
         {"recording": recording, "period": _find_period(start, edges), "label": label, "length": length}
-    )
-    counted = counted.assign(interval=interval, **_weigh_scores(score, label, curves))
+    ).assign(interval=interval)
     shared = _split_lengths(recording, start, end, label, edges, rate)
-    known = [table[table["label"].isin(wanted)] for table in (counted, shared)]
-    half_widths = {k: curve.count_deviations(level) for k, curve in curves.items()}
-    return _build_summary(rows, *known, by=list(by), rate=rate, half_widths=half_widths)
+    measured = [table[table["label"].isin(wanted)] for table in (counted, shared)]
+    summary = _build_summary(rows, *measured, by=list(by), rate=rate)
+    if calibration is not None:
+        score = (
+            segments["score"].to_numpy(dtype=np.float64)[order] if "score" in segments else np.full(order.size, np.nan)
+        )
+        curves = {int(k): calibration[int(k)] for k in wanted}
+        weighed = counted.assign(**_weigh_scores(score, label, curves))
+        summary = summary.join(_estimate_counts(rows, weighed, by=list(by), curves=curves, level=level))
+    return summary.reset_index()[[*by, *summary.columns]]
 
 
 def _compare_rates(segments: pd.DataFrame, sampling_rate: float | None, period: float | None) -> None:
@@ -165,15 +166,6 @@ def _warn_of_level(level: float, n: int | None) -> None:
             f"{n / (n + 1):.3g}: the interval of the count is as wide as the greatest error in them, and too narrow. "
             f"Calibrate on at least {needed} recordings, or give a lower level."
         )
-
-
-def _warn_of_pooling(n: int) -> None:
-    """Warn that the interval of a count over n recordings is too narrow if their errors are dependent."""
-    warn(
-        f"The interval of a count over {n} pooled recordings assumes independent errors, and is too narrow if the "
-        "recordings share an error, such as an error of the calibration. Pass by=('recording', ...) for one interval "
-        "per recording."
-    )
 
 
 def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndarray:
@@ -247,48 +239,58 @@ def _split_lengths(
 
 
 def _build_summary(
-    rows: pd.DataFrame,
-    counted: pd.DataFrame,
-    shared: pd.DataFrame,
-    *,
-    by: list[str],
-    rate: float,
-    half_widths: Mapping[int, float],
+    rows: pd.DataFrame, counted: pd.DataFrame, shared: pd.DataFrame, *, by: list[str], rate: float
 ) -> pd.DataFrame:
-    """Return the summary, whose means and standard deviations are over all pooled segments."""
+    """Return counts, lengths and intervals, whose means and standard deviations are over all pooled segments."""
     rows, counted, shared = (table.assign(all=0) for table in (rows, counted, shared))
     keys = by or ["all"]
     each = [*keys, *(["label"] if "label" not in keys else [])]
-    cells = rows.groupby(each)[["time"]].sum()
-    groups = counted.groupby(each)
-    cells["count"] = groups.size().reindex(cells.index, fill_value=0)
-    cells["total_length"] = shared.groupby(each)["inside"].sum().reindex(cells.index, fill_value=0.0)
-    scores = _sum_all(groups[["expected", "variance"]])  # NaN if a segment has no score
-    cells = cells.join(scores.reindex(cells.index, fill_value=0.0))
-    width = cells.index.get_level_values("label").map(half_widths).to_numpy(dtype=np.float64)
-    cells["spread"] = width**2 * (cells["variance"] + _LEAST_VARIANCE)
-    pooled = cells.groupby(keys)
-    sums = pooled[["count", "total_length"]].sum()
-    uncertain = _sum_all(pooled[["expected", "spread"]])
-    time = pooled["time"].max() / rate
+    time = rows.groupby(each)["time"].sum().groupby(keys).max() / rate
     same = counted.groupby(keys)
-    low, high = _bound_counts(uncertain["expected"].to_numpy(), uncertain["spread"].to_numpy())
-    table = pd.DataFrame(
+    total_length = shared.groupby(keys)["inside"].sum().reindex(time.index, fill_value=0.0).astype(np.float64)
+    return pd.DataFrame(
         {
             "time": time,
-            "count": sums["count"].astype(np.int64),
-            "total_length": sums["total_length"].astype(np.float64),
-            "mean_length": same["length"].mean().reindex(sums.index),
-            "std_length": same["length"].std().reindex(sums.index),
-            "occupancy": sums["total_length"] / time.where(time > 0),
-            "mean_interval": same["interval"].mean().reindex(sums.index),
-            "std_interval": same["interval"].std().reindex(sums.index),
-            "expected_count": uncertain["expected"].astype(np.float64),
-            "count_low": low,
-            "count_high": high,
+            "count": same.size().reindex(time.index, fill_value=0).astype(np.int64),
+            "total_length": total_length,
+            "mean_length": same["length"].mean().reindex(time.index),
+            "std_length": same["length"].std().reindex(time.index),
+            "occupancy": total_length / time.where(time > 0),
+            "mean_interval": same["interval"].mean().reindex(time.index),
+            "std_interval": same["interval"].std().reindex(time.index),
         }
     )
-    return table.reset_index()[[*by, *table.columns]]
+
+
+def _estimate_counts(
+    rows: pd.DataFrame,
+    weighed: pd.DataFrame,
+    *,
+    by: list[str],
+    curves: Mapping[int, CountCalibration],
+    level: float,
+) -> pd.DataFrame:
+    """Return expected counts and the limits of their intervals; the errors of different labels are independent."""
+    rows, weighed = rows.assign(all=0), weighed.assign(all=0)
+    keys = by or ["all"]
+    each = [*keys, *(["label"] if "label" not in keys else [])]
+    parts = [*each, *(["recording"] if "recording" not in each else [])]
+    cells = rows.groupby(parts)[["time"]].sum()
+    sums = _sum_all(weighed.groupby(parts)[["expected", "variance"]])  # NaN if a segment has no score
+    cells = cells.join(sums.reindex(cells.index, fill_value=0.0))
+    cells["variance"] += _LEAST_VARIANCE
+    cells["deviation"] = np.sqrt(cells["variance"])
+    pooled = cells.groupby(each)
+    sums = _sum_all(pooled[["expected", "variance", "deviation"]]).assign(several=pooled.size() > 1, spread=0.0)
+    label = sums.index.get_level_values("label")
+    for k, curve in curves.items():
+        own = sums[label == k]
+        widths = curve.bound_errors(level, *(own[name].to_numpy() for name in ("variance", "deviation", "several")))
+        sums.loc[label == k, "spread"] = np.square(widths)
+    total = _sum_all(sums.groupby(keys)[["expected", "spread"]])
+    low, high = _bound_counts(total["expected"].to_numpy(), total["spread"].to_numpy())
+    table = {"expected_count": total["expected"].astype(np.float64), "count_low": low, "count_high": high}
+    return pd.DataFrame(table, index=total.index)
 
 
 def _sum_all(groups: Any) -> pd.DataFrame:

@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,10 +16,9 @@ COLUMNS = [
     "occupancy",
     "mean_interval",
     "std_interval",
-    "expected_count",
-    "count_low",
-    "count_high",
 ]
+EXPECTED = ["expected_count", "count_low", "count_high"]
+PLAIN = {k: CountCalibration() for k in (1, 2)}  # a score is a probability, errors are independent
 
 
 class TestLaws:
@@ -103,15 +100,18 @@ class TestExpectedCount:
     def make(self, *scores):
         return labels_to_segments(self.labels).assign(score=scores)
 
-    def test_scores_are_probabilities_without_a_calibration(self):
-        row = summarize(self.make(0.9, 0.9, 0.2), [6]).iloc[0]
+    def test_there_is_none_without_a_calibration(self):
+        assert list(summarize(self.make(0.9, 0.9, 0.2), [6])) == ["recording", "period", "label", *COLUMNS]
+
+    def test_scores_are_probabilities_by_default(self):
+        row = summarize(self.make(0.9, 0.9, 0.2), [6], calibration=PLAIN).iloc[0]
         assert row["count"] == 3
         assert row["expected_count"] == pytest.approx(2.0)
         reach = 1.6449 * np.sqrt(0.09 + 0.09 + 0.16 + 0.01)
         assert (row["count_low"], row["count_high"]) == (np.ceil(2 - reach), np.floor(2 + reach))
 
     def test_scores_of_one_give_an_interval_of_one_number(self):
-        row = summarize(self.make(1.0, 1.0, 1.0), [6]).iloc[0]
+        row = summarize(self.make(1.0, 1.0, 1.0), [6], calibration=PLAIN).iloc[0]
         assert (row["count_low"], row["count_high"]) == (3, 3)
 
     def test_a_calibration_changes_expected_counts_and_intervals(self):
@@ -130,35 +130,35 @@ class TestExpectedCount:
         )
 
     def test_a_higher_level_is_wider(self):
-        narrow, wide = (summarize(self.make(0.6, 0.6, 0.6), [6], level=level).iloc[0] for level in (0.3, 0.99))
+        table = self.make(0.6, 0.6, 0.6)
+        narrow, wide = (summarize(table, [6], calibration=PLAIN, level=level).iloc[0] for level in (0.3, 0.99))
         assert wide["count_low"] < narrow["count_low"] <= narrow["count_high"] < wide["count_high"]
 
     def test_without_scores_expected_counts_are_nan(self):
-        found = summarize(labels_to_segments([[0, 1], [0, 0]]), [2, 2])
+        found = summarize(labels_to_segments([[0, 1], [0, 0]]), [2, 2], calibration=PLAIN)
         assert np.isnan(found["expected_count"][0])
         assert found["expected_count"][1] == 0
 
     def test_a_segment_without_a_score_makes_only_its_own_row_nan(self):
         table = labels_to_segments([[0, 1, 0, 1], [0, 1, 0, 2]]).assign(score=[0.5, np.nan, 0.5, 0.25])
-        columns = ["expected_count", "count_low", "count_high"]
-        found = summarize(table, [4, 4])
-        assert found.loc[0, columns].isna().all()
+        found = summarize(table, [4, 4], calibration=PLAIN)
+        assert found.loc[0, EXPECTED].isna().all()
         assert found["expected_count"][1:].tolist() == [0, 0.5, 0.25]
-        pooled = summarize(table, [4, 4], by=["label"])
-        assert pooled.loc[0, columns].isna().all()
+        pooled = summarize(table, [4, 4], by=["label"], calibration=PLAIN)
+        assert pooled.loc[0, EXPECTED].isna().all()
         assert pooled["expected_count"][1] == 0.25
 
 
 class TestEmpty:
     def test_no_segments_give_an_empty_table_with_the_right_columns(self):
-        found = summarize(labels_to_segments([[0, 0]]), [2])
-        assert list(found.columns) == ["recording", "period", "label", *COLUMNS]
+        found = summarize(labels_to_segments([[0, 0]]), [2], calibration={})
+        assert list(found.columns) == ["recording", "period", "label", *COLUMNS, *EXPECTED]
         assert found.empty
         assert found["count"].dtype == np.int64
         assert found.drop(columns=["recording", "period", "label", "count"]).dtypes.eq(np.float64).all()
 
     def test_given_labels_have_rows_of_zeros(self):
-        found = summarize(labels_to_segments([[0, 0], [0]]), [2, 1], labels=[1])
+        found = summarize(labels_to_segments([[0, 0], [0]]), [2, 1], labels=[1], calibration=PLAIN)
         assert found["count"].tolist() == [0, 0]
         assert found["count_high"].tolist() == [0, 0]
 
@@ -229,13 +229,34 @@ def test_a_period_longer_than_all_recordings_is_one_period():
     pd.testing.assert_frame_equal(found, wanted)
 
 
-def test_pooling_calibrated_recordings_is_warned_of():
-    table = labels_to_segments([[0, 1, 1, 0, 1, 1]] * 3, proba=[np.full((6, 2), 0.5)] * 3)
-    calibration = {1: CountCalibration(residuals=(1.0,) * 30)}
-    with pytest.warns(UserWarning, match=r"count over 3 pooled recordings assumes independent errors"):
-        summarize(table, [6] * 3, by=("label",), calibration=calibration, level=0.9)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        summarize(table, [6] * 3, by=("label",), level=0.9)
-        summarize(table, [6] * 3, by=("recording", "label"), calibration=calibration, level=0.9)
-        summarize(table[table["recording"] == 0], [6], by=("label",), calibration=calibration, level=0.9)
+class TestPooledRecordings:
+    table = labels_to_segments([[0, 1, 1, 0, 1, 1]] * 40, proba=[np.full((6, 2), 0.5)] * 40)
+    curve = CountCalibration(residuals=(1.0,) * 30)
+
+    def find_width(self, n, curve=curve, by=("label",)):
+        rows = self.table[self.table["recording"] < n]
+        found = summarize(rows, [6] * n, by=by, calibration={1: curve}, level=0.9)
+        return float((found["count_high"] - found["count_low"]).max())
+
+    def test_recordings_share_the_error_of_the_calibration(self):
+        independent = self.find_width(40, CountCalibration())
+        few, many = (self.find_width(40, CountCalibration(residuals=(1.0,) * n)) for n in (12, 10_000))
+        assert few > 1.5 * independent
+        assert many == pytest.approx(independent, abs=1)
+
+    def test_the_interval_of_one_recording_does_not_depend_on_the_columns(self):
+        assert self.find_width(1) == self.find_width(1, by=("recording", "label")) == self.find_width(1, by=())
+
+    def test_the_sum_is_less_certain_than_a_part(self):
+        assert self.find_width(1) < self.find_width(10) < self.find_width(40)
+
+    def test_periods_of_one_recording_are_no_pool(self):
+        by_period = summarize(self.table, [6] * 40, period=3, by=("recording", "label"), calibration={1: self.curve})
+        whole = summarize(self.table, [6] * 40, by=("recording", "label"), calibration={1: self.curve})
+        pd.testing.assert_frame_equal(by_period[EXPECTED], whole[EXPECTED])
+
+    def test_two_labels_of_one_recording_are_independent(self):
+        table = labels_to_segments([[0, 1, 0, 2]], proba=[np.full((4, 3), 0.5)])
+        found = summarize(table, [4], by=(), calibration=dict.fromkeys((1, 2), CountCalibration(residuals=(4.0,) * 20)))
+        reach = 4 * np.sqrt(2 * (0.25 + 0.01))
+        assert found["count_high"].item() == np.floor(1 + reach)
