@@ -22,6 +22,7 @@ from sslts.segmenters.supervised import SupervisedSegmenter
 from sslts.segmenters.window_features import WindowFeatureSegmenter
 
 _MOST_LABELED = 1 << 22  # labeled samples; with more labels, the network needs no guide
+_MARGIN = 0.04  # of mean IoU and agreement; FixMatch itself gains some points over labels alone
 _COMPARED = 1 << 18  # unlabeled samples that two fits label to see whether they agree
 _HARDLY_ANY, _LAST_ROWS = 0.05, 0.4  # share of samples with a pseudo-label; share of the history
 _STEPS = 200  # at most, of a network in the comparison
@@ -54,7 +55,7 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
 
     enough = segmenter.max_steps >= _FEWEST_STEPS and _needs_guide(problem)
     network, features = compare(problem, seed, fit_network, fit_features) if enough else (UNKNOWN, UNKNOWN)
-    guided = features.beats(network)
+    guided = features.beats(network, _MARGIN)
     guesses = None
     if guided:
         most = segmenter.max_steps * segmenter._count_unlabeled() * problem.summary.choose_window_length(1, 1)

@@ -42,9 +42,9 @@ class Score(NamedTuple):
         """The mean of mean IoU and agreement, or the mean IoU if the agreement is unknown."""
         return self.mean_iou if np.isnan(self.agreement) else (self.mean_iou + self.agreement) / 2
 
-    def beats(self, other: Score) -> bool:
-        """Return whether the level is clearly higher, and the log loss is lower."""
-        return bool(self.level - other.level > CLEARLY_BETTER and self.log_loss < other.log_loss)
+    def beats(self, other: Score, margin: float = CLEARLY_BETTER) -> bool:
+        """Return whether the level is higher by more than the margin, and the log loss is lower."""
+        return bool(self.level - other.level > margin and self.log_loss < other.log_loss)
 
 
 UNKNOWN = Score(np.nan, np.nan)

@@ -148,7 +148,7 @@ class FixMatchSegmenter(NetworkSegmenter):
         Whether window features may be the teacher. "auto" fits the network, for 200 steps, and a
         `WindowFeatureSegmenter` on each half of the labeled recordings. Each is scored by the mean of two mean IoUs:
         with the labels of the other half, and between the labels of both fits on unlabeled recordings. If the features
-        score better by more than 0.05, and have a lower log loss on the other half, they are fitted on all labels, and
+        score better by more than 0.04, and have a lower log loss on the other half, they are fitted on all labels, and
         their decoded labels are the pseudo-labels; ``threshold`` then has no effect. With None, and with fewer than
         100 steps, the network is the teacher.
     ema_decay : float, default=0.99

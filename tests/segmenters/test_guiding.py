@@ -64,7 +64,7 @@ def test_pseudo_labels_of_a_guide_teach_what_it_knows(labeled, partly, monkeypat
 @pytest.mark.parametrize(
     "scores",
     [
-        (Score(0.5, 0.9), Score(0.54, 0.1)),
+        (Score(0.5, 0.9), Score(0.53, 0.1)),
         (Score(0.5, 0.3), Score(0.9, 0.4)),
         (Score(0.9, 0.1), Score(0.2, 0.2)),
         (Score(0.5, 0.3, agreement=0.9), Score(0.9, 0.1, agreement=0.5)),
