@@ -92,7 +92,7 @@ def test_the_interval_has_the_stated_coverage(level):
 def test_the_interval_of_many_recordings_has_the_stated_coverage(size):
     covered = []
     for seed in range(60):
-        calibration = calibrate_counts(Detector(), *make(20, seed))
+        calibration = calibrate_counts(Detector(), *make(50, seed))
         X, y = make(size, 1000 + seed)
         options = {"labels": [4], "by": ("label",), "calibration": calibration}
         found = summarize(Detector().predict_segments(X), [300] * size, **options)
@@ -199,6 +199,24 @@ def test_residuals_are_cross_validated():
 
 def test_ranks_are_not_rounded_up():
     assert CountCalibration(residuals=tuple(range(1, 25))).count_deviations(0.56) == 14
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [{}, {"n_classes": 3, "noise": 0.5}])
+def test_the_intervals_of_a_network_have_the_stated_coverage(kind):
+    X, y = make_recordings(260, n_samples=600, random_state=0, **kind)
+    segmenter = SupervisedSegmenter(max_steps=300, random_state=0).fit(X[:4], y[:4])
+    calibration = calibrate_counts(segmenter, X[4:64], y[4:64])
+    found, true = segmenter.predict_segments(X[64:]), labels_to_segments(y[64:])
+    labels = segmenter.classes_[1:].tolist()
+    covered = {}
+    for name, options in (("recording", {}), ("half", {"period": 300}), ("all", {"by": ("label",)})):
+        table = summarize(found, [600] * 196, labels=labels, calibration=calibration, **options)
+        counts = summarize(true, [600] * 196, labels=labels, **options)["count"]
+        covered[name] = ((table["count_low"] <= counts) & (counts <= table["count_high"])).mean()
+    assert covered["recording"] >= 0.85
+    assert covered["half"] >= 0.85
+    assert covered["all"] == 1.0  # of one or two sums
 
 
 class Learner(Detector, BaseEstimator):

@@ -10,6 +10,7 @@ from sslts._notices import warn
 
 _SMALLEST = 1e-6  # least distance of a score from 0 and 1, so that its log-odds are finite
 _LEAST_VARIANCE = 0.01  # variance of a count whose scores are all 0 or 1
+_LEAST_POOLED = 50  # residuals that tell how often a recording goes wrong; 20 often hold no such recording
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ class CountCalibration:
         Returns
         -------
         ndarray of float64, shape (n,)
+            NaN for several recordings if there are fewer than 50 residuals: most of the error of a sum comes from the
+            few recordings that go wrong, and fewer residuals often hold none of these.
 
         Notes
         -----
@@ -113,11 +116,11 @@ class CountCalibration:
         Examples
         --------
         >>> from sslts.segments import CountCalibration
-        >>> curve = CountCalibration(residuals=(1.0,) * 20)
+        >>> curve = CountCalibration(residuals=(1.0,) * 50)
         >>> hundred = curve.bound_errors(0.9, [100.0], [100.0], [True])  # one hundred recordings with variance 1
         >>> independent = CountCalibration().bound_errors(0.9, [100.0], [100.0], [True])
         >>> hundred.round().tolist(), independent.round().tolist()
-        ([42.0], [16.0])
+        ([29.0], [16.0])
         """
         variance, deviation = np.asarray(variance, dtype=np.float64), np.asarray(deviation, dtype=np.float64)
         if not self.residuals:
@@ -125,7 +128,7 @@ class CountCalibration:
         from scipy.stats import t as student
 
         n = len(self.residuals)
-        quantile = student.ppf((1 + level) / 2, max(n - 1, 1))
+        quantile = student.ppf((1 + level) / 2, n - 1) if n >= _LEAST_POOLED else np.nan
         common = quantile * np.sqrt(np.mean(np.square(self.residuals)) * (variance + deviation**2 / n))
         return np.where(several, common, self.count_deviations(level) * deviation)
 

@@ -60,7 +60,8 @@ def summarize(
         ``total_length``, ``mean_length``, ``std_length``, ``occupancy`` (share of the time), ``mean_interval`` and
         ``std_interval`` (between the starts of successive segments of one label in a recording). With `calibration`
         also ``expected_count``, ``count_low`` and ``count_high``. NaN where undefined: mean of no segment, spread of
-        one, expected counts without scores. Without labels to count, the table is empty.
+        one, expected counts without scores, limits over several recordings from a calibration on fewer than 50. Without
+        labels to count, the table is empty.
 
     Raises
     ------

@@ -231,7 +231,7 @@ def test_a_period_longer_than_all_recordings_is_one_period():
 
 class TestPooledRecordings:
     table = labels_to_segments([[0, 1, 1, 0, 1, 1]] * 40, proba=[np.full((6, 2), 0.5)] * 40)
-    curve = CountCalibration(residuals=(1.0,) * 30)
+    curve = CountCalibration(residuals=(1.0,) * 60)
 
     def find_width(self, n, curve=curve, by=("label",)):
         rows = self.table[self.table["recording"] < n]
@@ -240,9 +240,16 @@ class TestPooledRecordings:
 
     def test_recordings_share_the_error_of_the_calibration(self):
         independent = self.find_width(40, CountCalibration())
-        few, many = (self.find_width(40, CountCalibration(residuals=(1.0,) * n)) for n in (12, 10_000))
-        assert few > 1.5 * independent
+        few, many = (self.find_width(40, CountCalibration(residuals=(1.0,) * n)) for n in (50, 10_000))
+        assert few > 1.2 * independent
         assert many == pytest.approx(independent, abs=1)
+
+    def test_few_recordings_give_no_interval_of_a_sum(self):
+        found = summarize(
+            self.table, [6] * 40, by=("label",), calibration={1: CountCalibration(residuals=(1.0,) * 49)}, level=0.9
+        )
+        assert found[["count_low", "count_high"]].isna().all(axis=None)
+        assert found["expected_count"].notna().all()
 
     def test_the_interval_of_one_recording_does_not_depend_on_the_columns(self):
         assert self.find_width(1) == self.find_width(1, by=("recording", "label")) == self.find_width(1, by=())
