@@ -45,13 +45,12 @@ def strip_addresses(text: str) -> str:
 
 def describe_estimator(estimator: Any) -> str:
     """Return the class and the parameters of an estimator as text that is the same in every process."""
-    fields, before = getattr(estimator, "__dataclass_fields__", {}), getattr(estimator, "_before", {})
+    before = getattr(estimator, "_before", {})
     params = [
         f"{name}={_describe_value(value)}"
         for name, value in sorted(estimator.get_params(deep=False).items())
         # Files of versions without the parameter describe the same estimator.
-        if not (name in fields and fields[name].metadata.get("added") and value == fields[name].default)
-        and not (name in before and value == before[name])
+        if not (name in before and value == before[name])
     ]
     return f"{type(estimator).__name__}({', '.join(params)}{_describe_start(estimator)})"
 

@@ -81,12 +81,15 @@ def _identify_data(recordings: Recordings, labels: LabelRuns, X: str, y: str) ->
 
 
 def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _IDLE | {"init"}) -> Iterator[Any]:
-    """Yield name, fingerprint and text of each parameter that affects training, also of nested segmenters."""
+    """Yield name, fingerprint and text of each parameter that affects training, also of nested segmenters.
+
+    Further fingerprints of the same value may follow: None is that of a file of a version without the parameter.
+    """
     # An estimator around a segmenter may use its decoder; self-training uses it only to rank by agreement.
     inner = _IDLE if getattr(estimator, "rank", None) == "confidence" else _IDLE - {"decoder"}
     before = getattr(estimator, "_before", {})
     for name, value in estimator.get_params(deep=False).items():
-        if name in idle or (name in before and value == before[name]):  # files of earlier versions do not name it
+        if name in idle:
             continue
         if hasattr(value, "_get_fitted") and name != "init":
             kind = [get_import_path(type(value)), digest_arrays(list_weights(value))]
@@ -94,7 +97,10 @@ def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _I
             yield from _list_parameters(value, f"{prefix}{name}__", inner)
         else:
             found, as_given = _fingerprint(value), _fingerprint(value, plain=False)
-            yield prefix + name, [found, _shorten(repr(value)), *([as_given] if as_given != found else [])]
+            others: list[str | None] = [as_given] if as_given != found else []
+            if name in before and value == before[name]:
+                others.append(None)
+            yield prefix + name, [found, _shorten(repr(value)), *others]
 
 
 def _fingerprint(value: Any, *, plain: bool = True) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -179,9 +179,11 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     (4, 400)
     """
 
+    _before: ClassVar[Mapping[str, Any]] = {"labeled_loss": CrossEntropy()}
+
     weak: Any = parameter(callable, HasMethods("fit_transform"), None, default=Rescale())
     strong: Any = parameter(callable, HasMethods("fit_transform"), None, default=RandAugment())
-    labeled_loss: LabeledLoss = parameter(callable, default=CrossEntropy(), added=True)
+    labeled_loss: LabeledLoss = parameter(callable, default=CrossEntropy())
     network: Network = parameter(callable, default=UNet())
     decoder: Decoder = parameter(HasMethods("start"), default=DurationViterbi())
     normalization: str | None = parameter(StrOptions({"auto", "recording", "training", "local"}), None, default="auto")

@@ -23,7 +23,7 @@ _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
 _SHARED = ("Parameters", "Attributes")  # sections whose entries a subclass inherits
 
 
-def parameter(*constraints: Any, default: T, kw_only: bool = True, added: bool = False) -> T:
+def parameter(*constraints: Any, default: T, kw_only: bool = True) -> T:
     """Return a dataclass field that declares a parameter of an estimator.
 
     Parameters
@@ -35,9 +35,6 @@ def parameter(*constraints: Any, default: T, kw_only: bool = True, added: bool =
         Default value, which must be immutable.
     kw_only : bool, default=True
         Whether the parameter can only be passed by name.
-    added : bool, default=False
-        Whether earlier versions of the estimator lack the parameter. The text that curve files hold leaves it out where
-        it has its default, so that files of earlier versions can be continued.
 
     Returns
     -------
@@ -51,7 +48,7 @@ def parameter(*constraints: Any, default: T, kw_only: bool = True, added: bool =
     >>> Picker(order="last")
     Picker(order='last')
     """
-    metadata = {"added": added, **({"constraints": list(constraints)} if constraints else {})}
+    metadata = {"constraints": list(constraints)} if constraints else {}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=metadata)
 
 
@@ -78,7 +75,9 @@ class ParameterizedEstimator(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _generated_init: ClassVar[bool] = True
-    _before: ClassVar[Mapping[str, Any]] = {}  # values of added parameters in files and pickles of earlier versions
+    # Values of added parameters in files, pickles, checkpoints and curves of versions that lack them. A subclass adds
+    # its own to those of its base.
+    _before: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -91,6 +90,7 @@ class ParameterizedEstimator(BaseEstimator):
         if cls._generated_init:
             _resolve_annotations(cls)
         _check_constructor(cls)
+        cls._before = {**super(cls, cls)._before, **vars(cls).get("_before", {})}
         own = {field.name: field.metadata.get("constraints") for field in dataclasses.fields(cls)}
         # A class body may still extend the constraints by hand, as scikit-learn's own estimators do.
         inherited = cls._parameter_constraints

@@ -167,6 +167,15 @@ def test_an_interrupted_run_with_a_guide_ends_like_an_uninterrupted_run(partly, 
     np.testing.assert_array_equal(again.predict_proba(partly[0]), whole.predict_proba(partly[0]))
 
 
+def test_a_run_continues_only_with_the_same_guide(partly, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "_SAVE_EVERY", 3)
+    for here, there in (("auto", None), (None, "auto")):
+        path = tmp_path / f"{there}.ckpt"
+        make(guide=there).fit(*partly, checkpoint=path)
+        with pytest.raises(sslts.persistence.PersistenceError, match=f"guide={here!r} here, guide={there!r} there"):
+            make(guide=here).fit(*partly, checkpoint=path)
+
+
 def test_ctrl_c_in_the_comparison_ends_the_fit(partly, monkeypatch):
     fitted = make(max_steps=3).fit(*partly)
     before = fitted.predict_proba(partly[0])

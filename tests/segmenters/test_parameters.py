@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError, StrOptions
 from small import SEGMENTERS
 
 from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SemiSupervisedSegmenter, SupervisedSegmenter
+from sslts._fingerprints import describe_estimator
 from sslts.augment import RandAugment, Rescale
 from sslts.networks import UNet
 from sslts.segmenters import NetworkSegmenter, ParameterizedEstimator, parameter
@@ -299,3 +300,19 @@ def test_a_constructor_knows_its_types_in_any_module():
         hints = get_type_hints(cls.__init__)
         assert all(not isinstance(kind, str) for kind in hints.values())
         assert set(cls().get_params(deep=False)) <= set(hints)
+
+
+def test_a_subclass_adds_its_parameters_of_later_versions_to_those_of_its_base():
+    class Older(ParameterizedEstimator):
+        _before: ClassVar = {"first": 1}
+        first: int = 2
+
+    class Newer(Older):
+        _before: ClassVar = {"second": 3}
+        second: int = 4
+
+    old = Newer.__new__(Newer)
+    old.__setstate__({})
+    assert (old.first, old.second) == (1, 3)
+    assert Older._before == {"first": 1}
+    assert describe_estimator(Newer(first=1, second=3)) == "Newer()"
