@@ -106,7 +106,7 @@ def event_scores(
     if not found.labeled.any():
         warn_empty("y_true is all -1: there is no recording to score")
     cells = _count_cells(found, hits, groups, each_label="label" in by)
-    sums = cells.groupby(list(by) or np.zeros(len(cells)))[["samples", *_COUNTS]].sum()
+    sums = cells.groupby(list(by) or np.zeros(len(cells)), dropna=False)[["samples", *_COUNTS]].sum()
     scores = _add_scores(sums[_COUNTS])
     if sampling_rate is not None:
         hours = sums["samples"] / sampling_rate / 3600

@@ -30,6 +30,8 @@ def test_rows_are_recordings_groups_or_all():
     assert table["true"].tolist() == [2, 0, 0, 1]
     one = event_scores(TRUTH, FOUND, by=("group",), groups=["anna", "anna"])
     assert one["true"].tolist() == [3]
+    unknown = event_scores(TRUTH, FOUND, by=("group",), groups=["anna", None])
+    assert unknown["true"].tolist() == [2, 1]
 
 
 def test_rates_per_hour_count_the_labeled_time_once():
