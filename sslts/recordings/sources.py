@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import _safe_indexing
 
 from sslts.recordings._values import read_array
 
@@ -157,6 +156,8 @@ def select_rows(X: Any, rows: np.ndarray) -> Any:
     >>> select_rows([[1, 2], [3]], np.array([1]))
     [[3]]
     """
+    from sklearn.utils import _safe_indexing  # tables and metrics need no scikit-learn
+
     if isinstance(X, np.ndarray) or not is_lazy(X):
         return _safe_indexing(X, rows)
     lazy = Rows(X)

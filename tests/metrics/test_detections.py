@@ -66,7 +66,7 @@ def test_a_tolerance_may_be_a_share_of_the_length():
     assert event_f1(truth, found, onset_tolerance=2, relative_tolerance=0.1) == 0.5
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(labels, labels)
 def test_the_table_agrees_with_the_metrics(truth, found):
     truth, found = truth[: len(found)], [[max(k, 0) for k in row] for row in found[: len(truth)]]
