@@ -55,13 +55,24 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
 
     enough = segmenter.max_steps >= _FEWEST_STEPS and _needs_guide(problem)
     network, features = compare(problem, seed, fit_network, fit_features) if enough else (UNKNOWN, UNKNOWN)
-    guided = features.beats(network, _MARGIN)
+    guided = _is_better_teacher(features, network)
     guesses = None
     if guided:
         most = segmenter.max_steps * segmenter._count_unlabeled() * problem.summary.choose_window_length(1, 1)
         guesses = guess_labels(fit_features(problem), problem, most, seed)
     trust = {"network": network._asdict(), "window_features": features._asdict(), "guided": guided}
     return replace(problem, trust=trust, guesses=guesses)
+
+
+def _is_better_teacher(features: Score, network: Score) -> bool:
+    """Return whether window features are clearly better: by four points, or by half of what the network gets wrong.
+
+    Their fits must also agree more. Without an agreement, their log loss must be lower.
+    """
+    margin = min(_MARGIN, (1 - network.level) / 2)
+    unknown = np.isnan(features.agreement)
+    surer = features.log_loss < network.log_loss if unknown else features.agreement > network.agreement
+    return bool(features.level - network.level > margin and surer)
 
 
 def _needs_guide(problem: Problem) -> bool:

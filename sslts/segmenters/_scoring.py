@@ -23,8 +23,8 @@ class Score(NamedTuple):
     --------
     >>> Score(0.7, 0.3).beats(Score(0.6, 0.4)), Score(0.7, 0.5).beats(Score(0.6, 0.4)), Score(0.7, 0.3).beats(UNKNOWN)
     (True, False, False)
-    >>> Score(0.6, 0.3, agreement=0.6).beats(Score(0.6, 0.4, agreement=0.3))
-    True
+    >>> Score(0.6, 0.3, agreement=0.8).level
+    0.7
     """
 
     mean_iou: float
@@ -42,9 +42,9 @@ class Score(NamedTuple):
         """The mean of mean IoU and agreement, or the mean IoU if the agreement is unknown."""
         return self.mean_iou if np.isnan(self.agreement) else (self.mean_iou + self.agreement) / 2
 
-    def beats(self, other: Score, margin: float = CLEARLY_BETTER) -> bool:
-        """Return whether the level is higher by more than the margin, and the log loss is lower."""
-        return bool(self.level - other.level > margin and self.log_loss < other.log_loss)
+    def beats(self, other: Score) -> bool:
+        """Return whether the level is clearly higher, and the log loss is lower."""
+        return bool(self.level - other.level > CLEARLY_BETTER and self.log_loss < other.log_loss)
 
 
 UNKNOWN = Score(np.nan, np.nan)

@@ -68,6 +68,8 @@ def test_pseudo_labels_of_a_guide_teach_what_it_knows(labeled, partly, monkeypat
         (Score(0.5, 0.3), Score(0.9, 0.4)),
         (Score(0.9, 0.1), Score(0.2, 0.2)),
         (Score(0.5, 0.3, agreement=0.9), Score(0.9, 0.1, agreement=0.5)),
+        (Score(0.74, 0.03, agreement=0.69), Score(0.86, 0.02, agreement=0.66)),  # six occurrences are labeled
+        (Score(0.99, 0.01, agreement=0.98), Score(0.99, 0.02, agreement=0.985)),
         (Score(np.nan, np.nan), Score(np.nan, np.nan)),
     ],
 )
@@ -78,8 +80,15 @@ def test_a_network_that_is_about_as_good_stays_the_teacher(partly, monkeypatch, 
     np.testing.assert_array_equal(with_guide.predict_proba(partly[0]), alone.predict_proba(partly[0]))
 
 
-def test_a_network_that_is_good_on_labeled_recordings_only_is_not_the_teacher(partly, monkeypatch):
-    scores = Score(0.66, 0.7, agreement=0.4), Score(0.64, 0.6, agreement=0.6)  # the labeled recordings are alike
+@pytest.mark.parametrize(
+    "scores",
+    [
+        (Score(0.66, 0.7, agreement=0.4), Score(0.64, 0.6, agreement=0.6)),  # the labeled recordings are alike
+        (Score(0.99, 0.004, agreement=0.94), Score(0.99, 0.014, agreement=0.995)),  # a tenth of the errors
+        (Score(0.5, 0.4), Score(0.6, 0.3)),
+    ],
+)
+def test_a_network_that_is_good_on_labeled_recordings_only_is_not_the_teacher(partly, monkeypatch, scores):
     monkeypatch.setattr(_guiding, "compare", lambda *_: scores)
     assert make().fit(*partly).trust_["guided"]
 
