@@ -65,14 +65,13 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
 
 
 def _is_better_teacher(features: Score, network: Score) -> bool:
-    """Return whether window features are clearly better: by four points, or by half of what the network gets wrong.
+    """Return whether window features are clearly better: by four points, or with half of the network's errors.
 
-    Their fits must also agree more. Without an agreement, their log loss must be lower.
+    In the first case their log loss must be lower too, in the second their agreement higher.
     """
-    margin = min(_MARGIN, (1 - network.level) / 2)
-    unknown = np.isnan(features.agreement)
-    surer = features.log_loss < network.log_loss if unknown else features.agreement > network.agreement
-    return bool(features.level - network.level > margin and surer)
+    by_points = features.level - network.level > _MARGIN and features.log_loss < network.log_loss
+    by_half = 1 - features.level < (1 - network.level) / 2 and features.agreement > network.agreement
+    return bool(by_points or by_half)
 
 
 def _needs_guide(problem: Problem) -> bool:

@@ -147,10 +147,10 @@ class FixMatchSegmenter(NetworkSegmenter):
     guide : {"auto"} or None, default="auto"
         Whether window features may be the teacher. "auto" fits the network, for 200 steps, and a
         `WindowFeatureSegmenter` on each half of the labeled recordings. Each is scored by the mean of two mean IoUs:
-        with the labels of the other half, and between the labels of both fits on unlabeled recordings. If the features
-        score better by more than 0.04, and have a lower log loss on the other half, they are fitted on all labels, and
-        their decoded labels are the pseudo-labels; ``threshold`` then has no effect. With None, and with fewer than
-        100 steps, the network is the teacher.
+        with the labels of the other half, and between the labels of both fits on unlabeled recordings. The features are
+        better if they score 0.04 more and have a lower log loss on the other half, or if they have less than half of
+        the errors and agree more. Then they are fitted on all labels, and their decoded labels are the pseudo-labels;
+        ``threshold`` has no effect. With None, and with fewer than 100 steps, the network is the teacher.
     ema_decay : float, default=0.99
         Decay of the averaged weights that teach and predict, from 0 to below 1; 0 makes the student its own teacher, as
         in the paper.

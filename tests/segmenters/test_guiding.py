@@ -68,7 +68,7 @@ def test_pseudo_labels_of_a_guide_teach_what_it_knows(labeled, partly, monkeypat
         (Score(0.5, 0.3), Score(0.9, 0.4)),
         (Score(0.9, 0.1), Score(0.2, 0.2)),
         (Score(0.5, 0.3, agreement=0.9), Score(0.9, 0.1, agreement=0.5)),
-        (Score(0.74, 0.03, agreement=0.69), Score(0.86, 0.02, agreement=0.66)),  # six occurrences are labeled
+        (Score(0.74, 0.03, agreement=0.69), Score(0.86, 0.04, agreement=0.66)),  # six occurrences are labeled
         (Score(0.99, 0.01, agreement=0.98), Score(0.99, 0.02, agreement=0.985)),
         (Score(np.nan, np.nan), Score(np.nan, np.nan)),
     ],
