@@ -43,8 +43,8 @@ class Score(NamedTuple):
         return self.mean_iou if np.isnan(self.agreement) else (self.mean_iou + self.agreement) / 2
 
     def beats(self, other: Score) -> bool:
-        """Return whether the level is clearly higher, and the log loss is lower."""
-        return bool(self.level - other.level > CLEARLY_BETTER and self.log_loss < other.log_loss)
+        """Return whether the mean IoU is clearly higher, and the log loss is lower."""
+        return bool(self.mean_iou - other.mean_iou > CLEARLY_BETTER and self.log_loss < other.log_loss)
 
 
 UNKNOWN = Score(np.nan, np.nan)

@@ -102,10 +102,9 @@ def summarize(
     order = np.lexsort((columns[1], columns[0]))
     recording, start, end, label = (column[order] for column in columns)
     rows = _list_rows(sizes, edges, wanted)
-    length, interval = (end - start) / rate, _find_intervals(recording, start, label) / rate
-    counted = pd.DataFrame(
-        {"recording": recording, "period": _find_period(start, edges), "label": label, "length": length}
-    ).assign(interval=interval)
+    counted = pd.DataFrame({"recording": recording, "period": _find_period(start, edges), "label": label})
+    counted["length"] = (end - start) / rate
+    counted["interval"] = _find_intervals(recording, start, label) / rate
     shared = _split_lengths(recording, start, end, label, edges, rate)
     measured = [table[table["label"].isin(wanted)] for table in (counted, shared)]
     summary = _build_summary(rows, *measured, by=list(by), rate=rate)
