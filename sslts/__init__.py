@@ -10,6 +10,7 @@ from sslts import _forks as _forks  # before anything imports torch
 from sslts._moved import install
 
 if TYPE_CHECKING:
+    from sslts.annotations import Annotations as Annotations
     from sslts.persistence import load as load
     from sslts.prediction import StreamSegmenter as StreamSegmenter
     from sslts.segmenters import FixMatchSegmenter as FixMatchSegmenter
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 install()
 
 _NAMES = {
+    "Annotations": "sslts.annotations",
     "FixMatchSegmenter": "sslts.segmenters",
     "MeanTeacherSegmenter": "sslts.segmenters",
     "PseudoLabelSegmenter": "sslts.segmenters",
@@ -54,6 +56,7 @@ _MODULES = (
 )
 
 __all__ = [
+    "Annotations",
     "FixMatchSegmenter",
     "MeanTeacherSegmenter",
     "PseudoLabelSegmenter",

@@ -16,16 +16,18 @@ only labels                 `read_labels`     one checked array per recording; o
 labels of one recording     `check_integers`  one checked array
 truth and prediction        `pair_labels`     two lists, each with one checked array per recording
 truth and prediction        `pool_labels`     two arrays with all recordings end to end, and the offsets
+truth and prediction        `find_touching`   where segments of one class touch in these arrays
 ==========================  ================  ====================================================================
 
 `require_labels` raises if there are no labels. `return_labels` puts the result of `read_labels` back into the user's
 container. `align_labels`, `order_labels` and `sort_times` only reorder labels on a pandas index. `read_into_memory`
 only reads a lazy array. `name_columns` returns the class of each column of probabilities.
 
-``reading.py`` reads labels of recordings, ``arrays.py`` labels without recordings, ``alignment.py`` reorders labels on
-a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py`` holds labels as runs of equal labels,
-``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no signal, and ``statistics.py``
-measures segments.
+``annotations.py`` holds segments that may touch, ``rows.py`` checks the rows of their tables, and ``occurrences.py``
+splits occurrences that touch into parts. ``reading.py`` reads labels of recordings, ``arrays.py`` labels without
+recordings, ``alignment.py`` reorders labels on a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py``
+holds labels as runs of equal labels, ``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no
+signal, and ``statistics.py`` measures segments.
 """
 
 from sslts.annotations.alignment import (
@@ -36,6 +38,7 @@ from sslts.annotations.alignment import (
     order_labels,
     sort_times,
 )
+from sslts.annotations.annotations import Annotations
 from sslts.annotations.arrays import (
     check_integers,
     check_labels,
@@ -55,8 +58,11 @@ from sslts.annotations.classes import (
     weigh_classes,
 )
 from sslts.annotations.columns import warn_of_columns
-from sslts.annotations.pairing import pair_labels, pool_labels, spread_labels
+from sslts.annotations.occurrences import Occurrences, measure_occurrences
+from sslts.annotations.pairing import find_touching, pair_annotations, pair_labels, pool_labels, spread_labels
+from sslts.annotations.predicting import predict_annotations
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
+from sslts.annotations.rows import check_rows, count_touching, read_columns
 from sslts.annotations.runs import LabelRuns
 from sslts.annotations.statistics import (
     SegmentStatistics,
@@ -68,7 +74,9 @@ from sslts.annotations.statistics import (
 )
 
 __all__ = [
+    "Annotations",
     "LabelRuns",
+    "Occurrences",
     "SegmentStatistics",
     "SignalSummary",
     "align_labels",
@@ -77,21 +85,28 @@ __all__ = [
     "check_integers",
     "check_labels",
     "check_names",
+    "check_rows",
     "check_same_rows",
+    "count_touching",
     "find_classes",
+    "find_touching",
     "follow_index",
     "follow_order",
     "is_default_index",
     "is_flat",
     "isolate_class",
     "list_labels",
+    "measure_occurrences",
     "measure_runs",
     "measure_segments",
     "name_classes",
     "name_columns",
     "order_labels",
+    "pair_annotations",
     "pair_labels",
     "pool_labels",
+    "predict_annotations",
+    "read_columns",
     "read_into_memory",
     "read_labels",
     "read_statistics",

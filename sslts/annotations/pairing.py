@@ -20,6 +20,7 @@ from sslts.annotations.alignment import (
     follow_order,
     sort_times,
 )
+from sslts.annotations.annotations import Annotations
 from sslts.annotations.arrays import _hint_epochs, check_labels, is_flat
 from sslts.recordings import adopt_labels
 
@@ -44,6 +45,38 @@ def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.nd
     nothing = np.empty(0, dtype=np.int64)
     flat = np.concatenate([nothing, *true])
     return flat, np.where(flat < 0, -1, np.concatenate([nothing, *pred])), np.cumsum([0, *map(len, true)])
+
+
+def find_touching(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the samples at which segments follow one of their class, in truth and prediction laid end to end.
+
+    Only `Annotations` have such samples.
+
+    Examples
+    --------
+    >>> [found.tolist() for found in find_touching([[0, 1]], [[0, 1]])]
+    [[], []]
+    """
+    nothing = np.empty(0, dtype=np.int64)
+    true, pred = (one.list_touching() if isinstance(one, Annotations) else nothing for one in (y_true, y_pred))
+    return true, pred
+
+
+def pair_annotations(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple[Any, Any]:
+    """Return truth and prediction as `pair_labels` does, or both as `Annotations` if one of them is.
+
+    Examples
+    --------
+    >>> true, pred = pair_annotations(Annotations.from_labels([[0, 1]]), [[0, 1]])
+    >>> pred
+    Annotations(1 segments in 1 of 1 recordings, 0 of them touch the one before)
+    """
+    pair = pair_labels(y_true, y_pred, name=name)
+    if not any(isinstance(one, Annotations) for one in (y_true, y_pred)):
+        return pair
+    given = zip((y_true, y_pred), pair, strict=True)
+    true, pred = (one if isinstance(one, Annotations) else Annotations.from_labels(labels) for one, labels in given)
+    return true, pred
 
 
 def pair_labels(

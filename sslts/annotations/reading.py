@@ -21,6 +21,7 @@ from sslts.annotations.alignment import (
     align_labels,
     follow_order,
 )
+from sslts.annotations.annotations import Annotations
 from sslts.annotations.arrays import _hint_epochs, _warn_of_unsigned_minus_one, check_integers
 from sslts.annotations.runs import LabelRuns
 from sslts.recordings import (
@@ -163,6 +164,9 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
     >>> as_label_runs([1, -1], as_recordings(np.zeros((2, 3)))).value.tolist()
     [1, -1]
     """
+    if isinstance(y, Annotations):
+        _check_lengths(y, recordings, name)
+        return y.runs
     greatest = set[int]()
     if _is_clean_array(y, recordings):
         greatest, runs = _find_greatest(y), LabelRuns.from_table(y)
@@ -171,6 +175,22 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
         runs = _find_label_runs(given, recordings, name, greatest)
     _warn_of_unsigned_minus_one(greatest, name)
     return runs
+
+
+def _check_lengths(y: Annotations, recordings: Recordings, name: str) -> None:
+    """Raise ValueError if annotations belong to recordings of other lengths."""
+    given, wanted = y.runs.lengths, recordings.lengths
+    if len(given) != len(wanted):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has {len(wanted)} recordings, {name} has "
+            f"{len(given)}; pass annotations of the same recordings."
+        )
+    if (given != wanted).any():
+        i = int(np.argmax(given != wanted))
+        raise ValueError(
+            f"{name}: recording {i} has {given[i]} samples in the annotations, its signal has {wanted[i]}; make the "
+            "annotations with Annotations.from_table(table, X)."
+        )
 
 
 def _find_greatest(y: Any) -> set[int]:

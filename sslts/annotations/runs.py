@@ -15,7 +15,8 @@ from sslts._runs import expand_ranges, find_runs
 class LabelRuns:
     """The labels of all recordings as runs of equal labels, one recording after another, without gaps.
 
-    An unlabeled recording of any length is one run of ``-1``.
+    An unlabeled recording of any length is one run of ``-1``. Two runs of one class that follow each other are two
+    occurrences that touch; labels that were read from arrays hold no such runs.
 
     Parameters
     ----------
@@ -92,6 +93,25 @@ class LabelRuns:
         """
         return cls(lengths, np.arange(len(lengths) + 1), np.zeros(len(lengths), dtype=np.int64), values)
 
+    @classmethod
+    def from_runs(cls, lengths: np.ndarray, recording: np.ndarray, start: np.ndarray, value: np.ndarray) -> LabelRuns:
+        """Return runs that are given by recording, first sample and label, in order; runs of one class stay apart.
+
+        Unlabeled runs that follow each other become one.
+
+        Examples
+        --------
+        >>> column = np.array([0, 0, 0, 0])
+        >>> runs = LabelRuns.from_runs(np.array([9]), column, np.array([0, 2, 4, 5]), np.array([-1, -1, 3, 3]))
+        >>> runs.start.tolist(), runs.value.tolist()
+        ([0, 4, 5], [-1, 3, 3])
+        """
+        kept = np.ones(len(start), dtype=bool)
+        kept[1:] = (recording[1:] != recording[:-1]) | (value[1:] >= 0) | (value[:-1] >= 0)
+        recording, start, value = recording[kept], start[kept], value[kept]
+        first = np.searchsorted(recording, np.arange(len(lengths) + 1))
+        return cls(lengths, first, start.astype(np.int64), value.astype(np.int64))
+
     def __len__(self) -> int:
         return len(self.lengths)
 
@@ -121,6 +141,25 @@ class LabelRuns:
         before[self.first[:-1][filled]] = -1
         after[self.first[1:][filled] - 1] = -1
         return before, after
+
+    @cached_property
+    def touches(self) -> np.ndarray:
+        """Whether each run follows a run of its own class at once, (R,): an occurrence that touches the one before."""
+        return (self.value >= 0) & (self.value == self.neighbors[0])
+
+    def join(self) -> LabelRuns:
+        """Return the runs with occurrences that touch as one run, as labels in arrays show them.
+
+        Examples
+        --------
+        >>> runs = LabelRuns.from_runs(np.array([9]), np.zeros(2, int), np.array([0, 4]), np.array([3, 3]))
+        >>> runs.touches.tolist(), runs.join().start.tolist()
+        ([False, True], [0])
+        """
+        if not self.touches.any():
+            return self
+        kept = ~self.touches
+        return LabelRuns.from_runs(self.lengths, self.recording[kept], self.start[kept], self.value[kept])
 
     def select(self, kept: np.ndarray) -> LabelRuns:
         """Return the runs of the recordings at positions ``kept``, in that order.
@@ -164,6 +203,7 @@ class LabelRuns:
         value = np.where(own >= 0, own, theirs)
         is_start = np.isin(flat, self._offset)
         is_start[1:] |= value[1:] != value[:-1]
+        is_start |= np.isin(flat, self._flat_start[self.touches])
         flat, value = flat[is_start], value[is_start]
         first = np.searchsorted(flat, np.append(self._offset, self.lengths.sum()))
         return LabelRuns(self.lengths, first, flat - np.repeat(self._offset, np.diff(first)), value)

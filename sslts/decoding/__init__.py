@@ -1,8 +1,8 @@
 """Decoders: from probabilities to labels.
 
 ``decoder.py`` defines the interface of a decoder; ``hysteresis.py`` and ``viterbi.py`` hold the two decoders that use
-neighboring samples; ``durations.py`` learns how long segments last; ``answers.py`` returns the labels and the
-probabilities of a segmenter from one prediction.
+neighboring samples; ``occurrences.py`` finds where occurrences that touch begin; ``durations.py`` learns how long
+segments last; ``answers.py`` returns the labels and the probabilities of a segmenter from one prediction.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ from sslts.decoding.answers import decode_as, predict_both
 from sslts.decoding.decoder import Argmax, Decoder, Decoding, decode, decode_recordings, prepare_decoder
 from sslts.decoding.durations import DurationModel, fit_durations
 from sslts.decoding.hysteresis import Hysteresis
+from sslts.decoding.occurrences import OccurrenceDecoder
 from sslts.decoding.viterbi import DurationViterbi
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "DurationModel",
     "DurationViterbi",
     "Hysteresis",
+    "OccurrenceDecoder",
     "SegmentStatistics",
     "decode",
     "decode_as",

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sslts._runs import expand_ranges, find_runs
-from sslts.annotations import pool_labels
+from sslts.annotations import find_touching, pool_labels
 from sslts.recordings import to_samples
 
+_NOWHERE = np.empty(0, dtype=np.int64)
 _PAIRS_PER_PART = 500  # small parts keep the assignment fast: its cost grows with the square of the pairs
 
 
@@ -61,7 +62,9 @@ class Comparison(NamedTuple):
         return self.n_samples > 0
 
 
-def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | None) -> Segments:
+def find_segments(
+    labels: np.ndarray, offsets: np.ndarray, background: int | None, breaks: np.ndarray = _NOWHERE
+) -> Segments:
     """Return the segments: runs of one class that are neither unlabeled nor background.
 
     Parameters
@@ -72,6 +75,8 @@ def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | Non
         Position where each recording starts, and T.
     background : int or None
         The class that is not a segment.
+    breaks : ndarray of int
+        Positions at which a segment begins directly after a segment of its class.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | Non
     >>> found.start.tolist(), found.end.tolist(), found.cut.tolist()
     ([1, 4], [3, 5], [True, True])
     """
-    start, end, label = find_runs(labels, breaks=offsets[:-1])
+    start, end, label = find_runs(labels, breaks=np.concatenate([offsets[:-1], breaks]))
     recording = np.searchsorted(offsets, start, side="right") - 1
     same_recording = recording[1:] == recording[:-1]
     cut = np.zeros(label.size, dtype=bool)
@@ -96,9 +101,14 @@ def find_segments(labels: np.ndarray, offsets: np.ndarray, background: int | Non
 
 
 def compare(y_true: Any, y_pred: Any, background: int | None) -> Comparison:
-    """Return the segments of truth and prediction; predicted segments are cut to the labeled stretches."""
+    """Return the segments of truth and prediction; predicted segments are cut to the labeled stretches.
+
+    Segments that touch stay apart in `Annotations`.
+    """
     flat_true, flat_pred, offsets = pool_labels(y_true, y_pred)
-    true, pred = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
+    breaks = find_touching(y_true, y_pred)
+    true = find_segments(flat_true, offsets, background, breaks[0])
+    pred = find_segments(flat_pred, offsets, background, breaks[1])
     n_samples = np.diff(np.concatenate([[0], np.cumsum(flat_true >= 0)])[offsets])
     return Comparison(true, pred, np.union1d(true.label, pred.label), n_samples)
 

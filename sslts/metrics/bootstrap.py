@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, stdtrit
 
-from sslts.annotations import pair_labels
+from sslts.annotations import Annotations, pair_annotations
 from sslts.metrics._tallies import find_tally
 
 
@@ -95,7 +95,7 @@ def bootstrap_interval(
     >>> round(found.estimate, 3), found.low < found.estimate < found.high
     (0.778, True)
     """
-    truth, predicted = pair_labels(y_true, y_pred)
+    truth, predicted = pair_annotations(y_true, y_pred)
     return _resample(_make_score(metric, truth, predicted), truth, groups, level, n_resamples, random_state)
 
 
@@ -144,28 +144,31 @@ def bootstrap_difference(
     >>> bootstrap_difference(mean_iou, y_true, y_pred, [[0, 1, 1, 1]] * 4, n_resamples=200).estimate > 0
     True
     """
-    truth, predicted = pair_labels(y_true, y_pred)
-    _, baseline = pair_labels(truth, y_baseline, name="y_baseline")
+    truth, predicted = pair_annotations(y_true, y_pred)
+    _, baseline = pair_annotations(truth, y_baseline, name="y_baseline")
     own, other = (_make_score(metric, truth, labels) for labels in (predicted, baseline))
     return _resample(lambda rows: own(rows) - other(rows), truth, groups, level, n_resamples, random_state)
 
 
-def _make_score(
-    metric: Callable[[Any, Any], float], truth: list[np.ndarray], predicted: list[np.ndarray]
-) -> Callable[[np.ndarray], float]:
+def _make_score(metric: Callable[[Any, Any], float], truth: Any, predicted: Any) -> Callable[[np.ndarray], float]:
     """Return a function that scores the recordings with the given indices; an index may occur several times."""
     compute_tally = find_tally(metric)
     if compute_tally is None:
-        return lambda rows: metric([truth[i] for i in rows], [predicted[i] for i in rows])
+        return lambda rows: metric(_select(truth, rows), _select(predicted, rows))
     call = inspect.signature(metric).bind(truth, predicted)
     call.apply_defaults()
     tally = compute_tally(*call.args, **call.kwargs)
     return lambda rows: tally.score(np.bincount(rows, minlength=len(truth)))
 
 
+def _select(labels: Any, rows: np.ndarray) -> Any:
+    """Return the labels of the recordings with the given indices."""
+    return labels[rows] if isinstance(labels, Annotations) else [labels[i] for i in rows]
+
+
 def _resample(
     score: Callable[[np.ndarray], float],
-    truth: list[np.ndarray],
+    truth: Any,
     groups: Sequence[Any] | None,
     level: float,
     n_resamples: int,
@@ -180,7 +183,8 @@ def _resample(
     if n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples!r}; give 1 or more.")
     group_of = np.arange(n) if groups is None else _number_groups(groups)
-    labeled = np.array([(labels >= 0).any() for labels in truth], dtype=bool)  # unlabeled recordings change no score
+    each = truth.list_labels() if isinstance(truth, Annotations) else truth
+    labeled = np.array([(labels >= 0).any() for labels in each], dtype=bool)  # unlabeled recordings change no score
     members = [np.flatnonzero((group_of == g) & labeled) for g in np.unique(group_of[labeled])]
     if len(members) < 2:
         kind = "recordings" if groups is None else "groups"

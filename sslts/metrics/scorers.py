@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import follow_index
+from sslts.annotations import Annotations, follow_index, predict_annotations
 from sslts.metrics._tallies import Tally, tallied
 from sslts.metrics.confidence import expected_calibration_error
 from sslts.metrics.detections import event_scores
@@ -85,7 +85,12 @@ class SegmentationScorer:
             options["classes"] = estimator.classes_
         # A detector predicts events, so it converts truth and prediction to labels of time steps itself.
         convert = getattr(getattr(estimator, "best_estimator_", estimator), "pair_response", None)
-        pair = convert(X, y, self.response) if convert else (follow_index(y, X), getattr(estimator, self.response)(X))
+        if convert:
+            pair = convert(X, y, self.response)
+        elif isinstance(y, Annotations) and self.response == "predict":
+            pair = y, predict_annotations(estimator, X, y)
+        else:
+            pair = follow_index(y, X), getattr(estimator, self.response)(X)
         return self.sign * float(self.function(*pair, **options))
 
 

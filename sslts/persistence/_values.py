@@ -25,7 +25,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.utils import get_tags
 from torch import Tensor
 
-from sslts.annotations import SegmentStatistics
+from sslts.annotations import Occurrences, SegmentStatistics
 from sslts.persistence.files import PersistenceError
 from sslts.recipes import Recipe
 
@@ -187,7 +187,7 @@ _ENCODERS: list[tuple[Any, Callable[[Encoder, Any, str], Any]]] = [
     (Tensor, Encoder._encode_tensor),
     (pd.DataFrame, Encoder._encode_frame),
     (np.random.RandomState, Encoder._encode_random_state),
-    ((Recipe, SegmentStatistics, *FORESTS), Encoder._encode_recipe),
+    ((Recipe, SegmentStatistics, Occurrences, *FORESTS), Encoder._encode_recipe),
     (functools.partial, Encoder._encode_partial),
 ]
 
@@ -405,7 +405,7 @@ _HOMES = (
     "sslts.annotations",
     "sslts.segmenters",
 )
-_OTHERS = {"SegmentStatistics"}  # not recipes, but also built from their fields
+_OTHERS = {"Occurrences", "SegmentStatistics"}  # not recipes, but also built from their fields
 
 
 @functools.cache

@@ -19,8 +19,6 @@ from sslts._fingerprints import digest_arrays, list_weights, strip_addresses
 from sslts._notices import shorten, warn
 from sslts._states import LAST_SAMPLE, read_numbers, read_whole
 from sslts._wrapping import find_fitted, find_owner
-from sslts.annotations import read_statistics
-from sslts.decoding import prepare_decoder
 from sslts.prediction.parts import _find_halo, _predict_batch
 from sslts.recordings import Channels, CodeWatch, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
@@ -92,7 +90,7 @@ class StreamSegmenter:
                 f"network={segmenter.network!r} builds a module without stride and receptive_field, so it is unknown "
                 "how many samples it needs; set these attributes on the module, or use UNet."
             )
-        self.decoder = prepare_decoder(segmenter.decoder, read_statistics(segmenter))
+        self.decoder = segmenter._code_decoder
         if getattr(self.decoder, "latency", None) is None:
             raise ValueError(
                 f"decoder={segmenter.decoder!r} needs the whole recording; give it a max_latency, or use another "
@@ -139,7 +137,7 @@ class StreamSegmenter:
         self.x = np.empty((self.segmenter.n_channels_, 0), dtype=np.float32)  # starts at sample `first`
         self.first = 0
         self.done = 0  # samples with known probabilities
-        self.growing = GrowingSegments(len(self.segmenter.classes_))
+        self.growing = GrowingSegments(len(self.segmenter.classes_), self.segmenter._occurrences)
         self.watch = CodeWatch()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -409,7 +407,7 @@ class StreamSegmenter:
                 f"state has first={first}, done={done} and {x.shape[1]} samples in x, which do not fit together; pass "
                 "everything that get_state returned, unchanged."
             )
-        growing = GrowingSegments(n_classes)
+        growing = GrowingSegments(n_classes, self.segmenter._occurrences)
         growing.set_state(_select("segments.", state))
         waiting = done - growing.labeled
         if len(growing.proba) != waiting:
@@ -435,11 +433,17 @@ class StreamSegmenter:
             raise
         except Exception as error:  # decoders raise errors of many types
             raise ValueError(f"state of the decoder is damaged: {error}") from error
-        if labels.shape != (waiting,) or not np.isin(labels, range(len(self.segmenter.classes_))).all():
+        if labels.shape != (waiting,) or not np.isin(labels, range(self._n_labels)).all():
             raise ValueError(
                 f"state of the decoder holds labels for {len(labels)} samples, {waiting} samples wait for a label; "
                 "pass everything that get_state returned, unchanged."
             )
+
+    @property
+    def _n_labels(self) -> int:
+        """Number of different labels of the decoding."""
+        occurrences = self.segmenter._occurrences
+        return len(self.segmenter.classes_) if occurrences is None else occurrences.n_codes
 
     def _get_state_method(self, decoding: Any, name: str) -> Any:
         """Return the method ``name`` of a decoding; raise if the decoder has no state."""
@@ -499,7 +503,7 @@ class StreamSegmenter:
         self.done = stop
         keep = max(stop - self.halo - self.normalization.margin, 0)
         self.x, self.first = self.x[:, max(keep - self.first, 0) :], max(keep, self.first)
-        self._keep(self.growing.push(fresh, self.decoding.push(fresh)))
+        self._keep(self.growing.push(self.segmenter._merge(fresh), self.decoding.push(fresh)))
 
     def _normalize(self, start: int, stop: int) -> np.ndarray:
         """Return the normalized samples ``[start, stop)``."""

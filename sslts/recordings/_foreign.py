@@ -215,6 +215,7 @@ def find_order(labels: Any, name: str = "y") -> tuple[Hashable, ...]:
 def adopt_labels(labels: Any, name: str = "y", *, single: bool = False) -> Any:
     """Return polars, Arrow and xarray labels as pandas or NumPy objects, time last; other labels unchanged.
 
+    An object with a method ``list_labels`` is replaced by what the method returns: one array per recording.
     Coordinates of a ``DataArray`` become the index of the result, so that labels can be aligned by it.
 
     Parameters
@@ -237,6 +238,8 @@ def adopt_labels(labels: Any, name: str = "y", *, single: bool = False) -> Any:
     >>> adopt_labels([[0, 1]])
     [[0, 1]]
     """
+    if hasattr(labels, "list_labels"):
+        return labels.list_labels()
     if isinstance(labels, dict) and not hasattr(labels, "shape"):
         raise ValueError(f"{name} is a dictionary; pass a list in the order of the recordings: list({name}.values()).")
     if not single and isinstance(labels, (list, tuple)):

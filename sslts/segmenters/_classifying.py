@@ -191,7 +191,7 @@ def choose_normalization_by_forest(problem: Problem, features: WindowStatistics,
     them. But gains that differ between recordings are more common, so None has to be clearly better, on enough
     recordings.
     """
-    targets, n_classes = problem.targets, len(problem.classes)
+    targets, n_classes = problem.targets, problem.n_codes
     labeled = np.flatnonzero(targets.labeled)
     if len(labeled) < _FEWEST_TO_CHOOSE or n_classes < 2:
         return "recording"
@@ -219,7 +219,7 @@ def _compare_normalizations(
 
     The recordings ``labeled`` are held out in `_FOLDS` parts. The classifier is fitted anew on each rest.
     """
-    n_classes = len(problem.classes)
+    n_classes = problem.n_codes
     recording, position, label = draw_samples(problem.targets, n_classes, most, seed)
     fold = (np.searchsorted(labeled, recording) * _FOLDS) // len(labeled)  # neighbors, often of one unit, stay together
     scores = []

@@ -154,7 +154,7 @@ def _measure_agreement(both: Sequence[PredictsRecordings], problem: Problem, see
     found: list[dict[int, list[np.ndarray]]] = [{}, {}]
     for segmenter, labels in zip(both, found, strict=True):
         for i, part in _label_some(segmenter, problem, _COMPARED, seed):
-            labels.setdefault(i, []).append(segmenter.classes_[part])
+            labels.setdefault(i, []).append(segmenter._name_labels(part))
     first, second = [], []
     for i in found[0].keys() & found[1].keys():
         one, other = (np.concatenate(labels[i]) for labels in found)
@@ -168,7 +168,7 @@ def _measure_agreement(both: Sequence[PredictsRecordings], problem: Problem, see
 
 
 def guess_labels(guide: PredictsRecordings, problem: Problem, most: int, seed: int) -> LabelRuns:
-    """Return class indices of the samples of all recordings: their labels, and elsewhere the guide's labels.
+    """Return the codes of the samples of all recordings: of their labels, and elsewhere of the guide's labels.
 
     The guide labels about ``most`` samples of recordings drawn at random; all other samples are -1.
     """
@@ -185,7 +185,7 @@ def guess_labels(guide: PredictsRecordings, problem: Problem, most: int, seed: i
 def _label_some(
     segmenter: PredictsRecordings, problem: Problem, most: int, seed: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the number of a recording and the class indices of its next samples.
+    """Yield the number of a recording and the codes of its next samples.
 
     The recordings are drawn at random from those that are not labeled throughout. About ``most`` samples are labeled.
     """

@@ -12,8 +12,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
-from sslts.annotations import SegmentStatistics, as_labels, read_statistics
-from sslts.decoding import Decoder, prepare_decoder
+from sslts.annotations import Occurrences, SegmentStatistics, as_labels, read_statistics
+from sslts.decoding import Decoder, OccurrenceDecoder, prepare_decoder
 from sslts.prediction import Decoded, Part, Predictor, decode_parts, predict_parts
 from sslts.recordings import (
     Channels,
@@ -88,7 +88,7 @@ class PredictsRecordings:
         output = Output(recordings, (), np.int64, out, holds)
         with output.keep():
             for found in self._iterate_labels(recordings):
-                output.write(found.part.recording, found.start, self.classes_[found.labels])
+                output.write(found.part.recording, found.start, self._name_labels(found.labels))
         return output.result
 
     def predict_proba(self, X: Any, out: Any = None) -> Any:
@@ -116,7 +116,7 @@ class PredictsRecordings:
         output = Output(recordings, (len(self.classes_),), np.float32, out)
         with output.keep():
             for part in self._iterate_parts(recordings):
-                output.write(part.recording, part.start, part.proba)
+                output.write(part.recording, part.start, self._merge(part.proba))
         return output.result
 
     def predict_segments(self, X: Any) -> pd.DataFrame:
@@ -145,8 +145,9 @@ class PredictsRecordings:
         found = []
         growing: dict[int, GrowingSegments] = {}
         for part, _, labels in self._iterate_labels(recordings):
-            segments = growing.setdefault(part.recording, GrowingSegments(len(self.classes_)))
-            closed = segments.push(part.proba, labels, end=part.last)
+            if part.recording not in growing:
+                growing[part.recording] = GrowingSegments(len(self.classes_), self._occurrences)
+            closed = growing[part.recording].push(self._merge(part.proba), labels, end=part.last)
             found.append((part.recording, self._drop_background(closed)))
             if part.last:
                 del growing[part.recording]
@@ -220,8 +221,27 @@ class PredictsRecordings:
         check_is_fitted(self, self._learned)
         return prepare_decoder(self.decoder, read_statistics(self))
 
+    @property
+    def _occurrences(self) -> Occurrences | None:
+        """How occurrences that touch are told apart; None if none touched in the labels."""
+        return getattr(self, "occurrences_", None)
+
+    @property
+    def _code_decoder(self) -> Decoder:
+        """The decoder of the predictor's probabilities: `decoder_`, or one that also splits occurrences that touch."""
+        decoder, occurrences = self.decoder_, self._occurrences
+        return decoder if occurrences is None else OccurrenceDecoder(decoder, occurrences)
+
+    def _merge(self, proba: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the classes from those of the predictor."""
+        return proba if self._occurrences is None else self._occurrences.merge(proba)
+
+    def _name_labels(self, codes: np.ndarray) -> np.ndarray:
+        """Return the classes of codes."""
+        return self.classes_[codes if self._occurrences is None else self._occurrences.owner[codes]]
+
     def _iterate_labels(self, recordings: Recordings) -> Iterator[Decoded]:
-        return decode_parts(self.decoder_, self._iterate_parts(recordings))
+        return decode_parts(self._code_decoder, self._iterate_parts(recordings))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()  # type: ignore[misc]

@@ -13,16 +13,19 @@ from sklearn.utils.validation import _get_feature_names
 from sslts._notices import shorten
 from sslts.annotations import (
     LabelRuns,
+    Occurrences,
     SegmentStatistics,
     SignalSummary,
     as_label_runs,
     find_classes,
+    measure_occurrences,
     measure_runs,
     require_labels,
     share_classes,
     summarize_signal,
     warn_of_columns,
     warn_of_lost_background,
+    weigh_classes,
 )
 from sslts.recordings import Channels, Recordings, read_signals
 
@@ -58,6 +61,8 @@ class Problem:
         Value of ``feature_names_in_``, if ``X`` is a table with named columns.
     background : int or None
         The class that is not a segment.
+    occurrences : Occurrences or None
+        The codes that tell occurrences that touch apart; None if no labeled occurrences touch.
     pools : mapping of str to Pool, default={}
         Additional pools of labeled recordings.
     validation : Pool or None
@@ -81,6 +86,7 @@ class Problem:
     n_features: int
     feature_names: np.ndarray | None
     background: int | None = 0
+    occurrences: Occurrences | None = None
     pools: Mapping[str, Pool] = field(default_factory=dict)
     validation: Pool | None = None
     normalization: str | None = None
@@ -90,13 +96,35 @@ class Problem:
 
     @cached_property
     def targets(self) -> LabelRuns:
-        """The labels as class indices, ``-1`` where unlabeled."""
-        return self.labels.encode(self.classes)
+        """The labels as codes, ``-1`` where unlabeled; see `encode`."""
+        return self.encode(self.labels)
+
+    def encode(self, labels: LabelRuns) -> LabelRuns:
+        """Return labels as codes, which a network learns: class indices, and first parts where occurrences touch."""
+        indices = labels.encode(self.classes)
+        return indices if self.occurrences is None else self.occurrences.encode(indices)
+
+    @property
+    def n_codes(self) -> int:
+        """Number of codes, C: the number of classes if no labeled occurrences touch."""
+        return len(self.codes)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Names of the codes, shape (C,): classes, and ``-2 - class`` for the first part of a class."""
+        return name_codes(self.classes, self.occurrences)
 
     @property
     def shares(self) -> np.ndarray:
-        """The share of each class among the labeled samples, shape (K,)."""
-        return share_classes(self.targets, len(self.classes))
+        """The share of each code among the labeled samples, shape (C,)."""
+        return share_classes(self.targets, self.n_codes)
+
+    def weigh(self, class_weight: Any) -> np.ndarray | None:
+        """Return the weight of each code in the labeled loss, shape (C,); both parts of a class have its weight."""
+        if self.occurrences is None:
+            return weigh_classes(class_weight, self.shares, self.classes)
+        weights = weigh_classes(class_weight, self.occurrences.merge(self.shares), self.classes)
+        return None if weights is None else weights[self.occurrences.owner]
 
     def hold_out(self, share: float, seed: int) -> Problem:
         """Return the problem without a share of its labeled recordings, which become the ``validation``."""
@@ -129,16 +157,35 @@ class Problem:
 
     def _replace_pool(self, pool: Pool, classes: np.ndarray) -> Problem:
         """Return the problem with other recordings and labels of some of the classes."""
-        statistics = measure_runs(pool.labels, classes=classes.tolist(), background=self.background)
-        lengths, n_channels = pool.recordings.lengths, pool.recordings.n_channels
-        return replace(
-            self,
-            recordings=pool.recordings,
-            labels=pool.labels,
-            classes=classes,
-            statistics=statistics,
-            summary=summarize_signal(statistics, lengths, n_channels=n_channels),
-        )
+        measured = measure_labels(pool.recordings, pool.labels, classes, self.background)
+        return replace(self, recordings=pool.recordings, labels=pool.labels, classes=classes, **measured)
+
+
+def measure_labels(
+    recordings: Recordings, labels: LabelRuns, classes: np.ndarray, background: int | None
+) -> dict[str, Any]:
+    """Return statistics, summary and occurrences of labels, by the name of the field of `Problem`."""
+    options: dict[str, Any] = {"classes": classes.tolist(), "background": background}
+    each = measure_runs(labels, **options)  # with a length for each occurrence
+    joined = labels.join()
+    return {
+        "statistics": each if joined is labels else measure_runs(joined, **options),
+        "summary": summarize_signal(each, recordings.lengths, n_channels=recordings.n_channels),
+        "occurrences": measure_occurrences(labels, **options),
+    }
+
+
+def name_codes(classes: np.ndarray, occurrences: Occurrences | None) -> np.ndarray:
+    """Return the name of each code, by which models with other codes are compared: see `Problem.codes`.
+
+    Examples
+    --------
+    >>> name_codes(np.array([0, 7]), None).tolist()
+    [0, 7]
+    """
+    if occurrences is None:
+        return classes
+    return np.concatenate([classes, -2 - classes[occurrences.owner[len(classes) :]]])
 
 
 def choose_held_out(labels: LabelRuns, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -203,10 +250,15 @@ def halve_labels(labels: LabelRuns) -> list[tuple[np.ndarray, LabelRuns]]:
     one = labels.select(labeled)
     known = np.where(one.value >= 0, one.size, 0)
     early = np.clip(known.sum() // 2 - (np.cumsum(known) - known), 0, known)  # samples of a run in the first half
-    runs = list(zip(one.value.tolist(), early.tolist(), (one.size - early).tolist(), strict=True))
-    first = [stretch for value, before, after in runs for stretch in ((value, before), (-1, after))]
-    second = [stretch for value, before, after in runs for stretch in ((-1, before), (value, after))]
-    return [(labeled, LabelRuns.from_stretches([half])) for half in (first, second)]
+    early_end = one.start + early
+    halves = []
+    for shown in ((one.value, np.full_like(one.value, -1)), (np.full_like(one.value, -1), one.value)):
+        start, value = np.stack([one.start, early_end], axis=1), np.stack(shown, axis=1)
+        filled = np.stack([early, one.size - early], axis=1) > 0
+        halves.append(
+            (labeled, LabelRuns.from_runs(one.lengths, np.zeros(filled.sum(), int), start[filled], value[filled]))
+        )
+    return halves
 
 
 def read_problem(
@@ -256,7 +308,6 @@ def read_problem(
     classes = find_classes(labels.value)
     warn_of_lost_background(labels, classes, background)
     warn_of_columns(recordings, labels)
-    statistics = measure_runs(labels, classes=classes.tolist(), background=background)
     read_pool = partial(
         _read_pool, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
     )
@@ -264,8 +315,7 @@ def read_problem(
         recordings=recordings,
         labels=labels,
         classes=classes,
-        statistics=statistics,
-        summary=summarize_signal(statistics, recordings.lengths, n_channels=recordings.n_channels),
+        **measure_labels(recordings, labels, classes, background),
         n_features=_count_features(recordings),
         feature_names=_get_feature_names(X) if recordings.container == "array" else None,
         background=background,

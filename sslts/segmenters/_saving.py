@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sslts.annotations import SegmentStatistics
+from sslts.annotations import Occurrences, SegmentStatistics
 from sslts.networks import Network
 from sslts.persistence import (
     PersistenceError,
@@ -26,6 +26,7 @@ from sslts.persistence import (
     set_net_state,
 )
 from sslts.prediction import NetPredictor
+from sslts.segmenters._problem import name_codes
 from sslts.training import SegmentationNet, build_module, choose_device, choose_precision, float32_default
 
 _COMMON = {
@@ -39,12 +40,13 @@ _NEEDED = {"recipe_", "network_", "history_", "device_", "precision_", "net_"}
 class Blueprint:
     """The values from which a net is built, besides the parameters of its estimator.
 
-    ``network`` is the recipe adapted to the signal. ``device`` and ``precision`` are resolved, never "auto".
+    ``codes`` are the names of the network's outputs; see `Problem.codes`. ``network`` is the recipe adapted to the
+    signal. ``device`` and ``precision`` are resolved, never "auto".
     """
 
     network: Network
     n_channels: int
-    classes: np.ndarray
+    codes: np.ndarray
     device: str
     precision: str
     seed: int
@@ -118,19 +120,20 @@ class SavableNetwork(Savable):
         self.__dict__["history_"] = history
         if self.device != "auto":
             check_device(self.device)
-        n_classes, weights = len(self.classes_), state["weights"]
+        codes, weights = name_codes(self.classes_, getattr(self, "occurrences_", None)), state["weights"]
+        n_codes = len(codes)
         blueprint = self._make_blueprint(
-            self.network_, self.n_channels_, self.classes_, state["seed"], before=torch.device(self.device_)
+            self.network_, self.n_channels_, codes, state["seed"], before=torch.device(self.device_)
         )
         self.device_, self.precision_ = blueprint.device, blueprint.precision
         with float32_default():
-            check_sizes(self.network_, self.n_channels_, n_classes, weights["student"])
-        module = build_module(self.network_, self.n_channels_, n_classes, state["seed"])
+            check_sizes(self.network_, self.n_channels_, n_codes, weights["student"])
+        module = build_module(self.network_, self.n_channels_, n_codes, state["seed"])
         # Weights and shares are placeholders: the saved state of the criterion holds the values of the fit.
-        class_weight = torch.ones(n_classes, dtype=torch.float32) if "class_weight" in weights["criterion"] else None
+        class_weight = torch.ones(n_codes, dtype=torch.float32) if "class_weight" in weights["criterion"] else None
         with float32_default():
             copied = self._copy_for_criterion({})
-            criterion = copied._make_criterion(class_weight, torch.full((n_classes,), 1 / n_classes))
+            criterion = copied._make_criterion(class_weight, torch.full((n_codes,), 1 / n_codes))
         if _list_shapes(criterion.state_dict()) != _list_shapes(weights["criterion"]):
             # A parameter was changed after the fit, such as the threshold, so the saved state does not fit. Predictions
             # do not need the criterion and a new fit builds its own, so the criterion built here is kept.
@@ -139,7 +142,7 @@ class SavableNetwork(Savable):
         set_net_state(self.net_, state)
 
     def _make_blueprint(
-        self, network: Network, n_channels: int, classes: np.ndarray, seed: int, *, before: torch.device | None = None
+        self, network: Network, n_channels: int, codes: np.ndarray, seed: int, *, before: torch.device | None = None
     ) -> Blueprint:
         """Return the blueprint, with "auto" resolved on this machine.
 
@@ -148,7 +151,7 @@ class SavableNetwork(Savable):
         device = choose_device(self.device)
         stays = before is not None and device.type == before.type
         precision = self.precision_ if stays else choose_precision(self.precision, device)
-        return Blueprint(network, n_channels, classes, str(device), precision, seed)
+        return Blueprint(network, n_channels, codes, str(device), precision, seed)
 
 
 def _check_fitted(fitted: Mapping[str, Any], kind: str) -> None:
@@ -183,7 +186,8 @@ def check_common(fitted: Mapping[str, Any], kind: str, needed: set[str]) -> dict
         "feature_names_in_": features is None or (isinstance(features, np.ndarray) and features.shape == (n_features,)),
         "normalization_": fitted["normalization_"] in (None, "recording", "training", "local"),
         "moments_": _are_moments(fitted.get("moments_"), fitted["normalization_"], n_channels),
-        "statistics_": _are_statistics(fitted["statistics_"], classes),
+        "statistics_": _are_statistics(fitted["statistics_"], classes.tolist()),
+        "occurrences_": _are_occurrences(fitted.get("occurrences_"), len(classes)),
         "trust_": _is_trust(fitted.get("trust_")),
         "training_set_": is_summary(fitted["training_set_"]),
     }
@@ -230,9 +234,18 @@ def is_summary(value: Any) -> bool:
     return isinstance(value, dict) and all(map(is_count, value.values()))
 
 
-def _are_statistics(value: Any, classes: np.ndarray) -> bool:
+def _are_occurrences(value: Any, n_classes: int) -> bool:
+    """Return whether a decoded value tells occurrences that touch apart; None stands for a model without any."""
+    if value is None:
+        return True
+    if not isinstance(value, Occurrences) or not _are_counts(value.first) or len(value.first) != n_classes:
+        return False
+    return any(value.first) and _are_statistics(value.statistics, list(range(value.n_codes)))
+
+
+def _are_statistics(value: Any, classes: list[int]) -> bool:
     """Return whether a decoded value is statistics of segments of these classes."""
-    if not isinstance(value, SegmentStatistics) or list(value.classes) != classes.tolist():
+    if not isinstance(value, SegmentStatistics) or list(value.classes) != classes:
         return False
     tables = value.lengths, value.cut, value.transitions
     hidden = value.hidden_before, value.hidden_after  # files of version 0.1.0 hold none

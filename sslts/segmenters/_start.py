@@ -17,6 +17,7 @@ from sslts._wrapping import find_fitted
 from sslts.annotations import SignalSummary
 from sslts.networks import Network
 from sslts.recordings import Channels, Recordings
+from sslts.segmenters._problem import name_codes
 from sslts.training import build_module
 
 _FIXES = {"init": "init=None", "warm_start": "warm_start=False"}
@@ -41,7 +42,7 @@ class Start:
     def warn_of_changes(self, *, sampling_rate: float | None, normalization: str | None, classes: np.ndarray) -> None:
         """Warn if this fit differs from the fit of the model so much that its weights help less."""
 
-    def load_into(self, module: nn.Module, network: Network, n_channels: int, classes: np.ndarray) -> bool:  # noqa: ARG002
+    def load_into(self, module: nn.Module, network: Network, n_channels: int, codes: np.ndarray) -> bool:  # noqa: ARG002
         """Copy the weights into ``module`` and return whether every weight was copied."""
         return False
 
@@ -56,6 +57,8 @@ class ModelStart(Start):
         The network recipe of the model, as it was passed and as it was adapted to the model's signals.
     weights : dict of str to Tensor
     classes : ndarray of int, shape (K,)
+    codes : ndarray of int, shape (C,)
+        Names of the network's outputs; see `Problem.codes`.
     sampling_rate, normalization, moments
         Values of the model's fit.
     name : {"init", "warm_start"}
@@ -66,6 +69,7 @@ class ModelStart(Start):
     adapted: Network
     weights: dict[str, Tensor]
     classes: np.ndarray
+    codes: np.ndarray
     sampling_rate: float | None = None
     normalization: str | None = None
     moments: tuple[np.ndarray, np.ndarray] | None = None
@@ -98,23 +102,23 @@ class ModelStart(Start):
                 "missing classes, such as some of the model's own recordings."
             )
 
-    def load_into(self, module: nn.Module, network: Network, n_channels: int, classes: np.ndarray) -> bool:
+    def load_into(self, module: nn.Module, network: Network, n_channels: int, codes: np.ndarray) -> bool:
         """Copy the weights into ``module`` and return whether every weight was copied.
 
-        In the output layer, the weights of classes that the model does not have stay random.
+        In the output layer, the weights of codes that the model does not have stay random.
 
         Raises
         ------
         ValueError
             If the model has a different network.
         """
-        same = np.array_equal(self.classes, classes)
-        output = {} if same else _find_output_axes(network, module, n_channels, len(classes))
+        same = np.array_equal(self.codes, codes)
+        output = {} if same else _find_output_axes(network, module, n_channels, len(codes))
         own, found = module.state_dict(), dict(self.weights)
         fix = f"pass the same `network`, or {_FIXES[self.name]}"
         if set(found) != set(own):
             raise ValueError(f"{self.name}: the model to start from has a different network; {fix}.")
-        found |= {name: self._choose_rows(name, own[name].clone(), axis, classes) for name, axis in output.items()}
+        found |= {name: self._choose_rows(name, own[name].clone(), axis, codes) for name, axis in output.items()}
         for name, value in found.items():
             if value.shape != own[name].shape:
                 raise ValueError(
@@ -124,14 +128,14 @@ class ModelStart(Start):
         module.load_state_dict(found)
         return same
 
-    def _choose_rows(self, name: str, new: Tensor, axis: int | None, classes: np.ndarray) -> Tensor:
-        """Return weights of the output layer: the model's rows for its own classes, new rows for other classes."""
+    def _choose_rows(self, name: str, new: Tensor, axis: int | None, codes: np.ndarray) -> Tensor:
+        """Return weights of the output layer: the model's rows for its own codes, new rows for other codes."""
         old = self.weights[name]
         if axis is None:
             return new
-        if old.shape != (*new.shape[:axis], len(self.classes), *new.shape[axis + 1 :]):
+        if old.shape != (*new.shape[:axis], len(self.codes), *new.shape[axis + 1 :]):
             return old
-        _, rows, old_rows = np.intersect1d(classes, self.classes, return_indices=True)
+        _, rows, old_rows = np.intersect1d(codes, self.codes, return_indices=True)
         kept = old.index_select(axis, torch.from_numpy(old_rows).to(old.device)).to(new)
         return new.index_copy_(axis, torch.from_numpy(rows).to(new.device), kept)
 
@@ -180,6 +184,7 @@ def read_start(segmenter: Any, recordings: Recordings, name: str = "init") -> Mo
         adapted=fitted.network_,
         weights=fitted.net_.teacher_.module.state_dict(),
         classes=fitted.classes_,
+        codes=name_codes(fitted.classes_, getattr(fitted, "occurrences_", None)),
         sampling_rate=fitted.sampling_rate,
         normalization=fitted.normalization_,
         moments=getattr(fitted, "moments_", None),

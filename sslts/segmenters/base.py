@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from sslts._forks import is_forked
 from sslts._notices import warn
 from sslts._wrapping import forget_start
-from sslts.annotations import weigh_classes
 from sslts.augment import RandAugment, Rescale
 from sslts.decoding import Decoder, DurationViterbi
 from sslts.features import WindowStatistics
@@ -145,6 +144,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         Lengths and neighbors of the labeled segments, for decoders.
     decoder_ : Decoder
         ``decoder`` with what it learned from the labeled segments; `Argmax` if the labels teach the default nothing.
+    occurrences_ : Occurrences
+        How occurrences that touch are told apart; only if `y` holds such occurrences.
     training_set_ : dict
         Number of recordings and samples, and how many of them are labeled.
     recipe_, network_ : callable
@@ -259,8 +260,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         ----------
         X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
             Recordings; time is the last axis.
-        y : array-like of int, shape (n, T), (n,) or (n, 1), or list of (T_i,)
-            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0.
+        y : array-like of int, shape (n, T), (n,) or (n, 1), list of (T_i,), or Annotations
+            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. From `sslts.Annotations`, the segmenter
+            also learns where occurrences begin that touch the one before.
         validation : (X_val, y_val), float or None, default=None
             Held-out labeled recordings for callbacks such as ``skorch.callbacks.EarlyStopping``: recordings and labels,
             or the share of the labeled recordings in `X` to hold out, above 0 and below 1. The share is chosen by
@@ -354,7 +356,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         """Fit on a problem whose normalization is chosen."""
         problem = self._guide(problem, start, seed)
         network = start.adapt(self.network, problem.summary)
-        blueprint = self._make_blueprint(network, problem.recordings.n_channels, problem.classes, seed)
+        blueprint = self._make_blueprint(network, problem.recordings.n_channels, problem.codes, seed)
         watcher = self._make_watcher(problem)
         net = self._make_net(blueprint, problem, start, saver, watcher)
         window_length = self._choose_window_length(net, problem)
@@ -398,7 +400,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _keep(self, fitted: dict[str, Any]) -> None:
         """Replace all fitted attributes at once: an interruption finds the earlier model or this model, never half."""
-        gone = {"feature_names_in_", "history_", "trust_"}
+        gone = {"feature_names_in_", "history_", "occurrences_", "trust_"}
         init = None if self.init is None else forget_start(self.init)
         kept = {name: value for name, value in vars(self).items() if name not in gone}
         self.__dict__ = {**kept, "init": init, **fitted}
@@ -449,19 +451,19 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         saver: Checkpoint | None,
         watcher: ValidationLoss | None,
     ) -> SegmentationNet:
-        n_channels, classes = blueprint.n_channels, problem.classes
+        n_channels = blueprint.n_channels
         with float32_default():
             known = self._list_known(problem, blueprint)
             criterion = self._copy_for_criterion(known)._make_criterion(
                 self._weigh_classes(problem), torch.from_numpy(problem.shares).float()
             )
-        module = build_module(blueprint.network, n_channels, len(classes), blueprint.seed)
+        module = build_module(blueprint.network, n_channels, problem.n_codes, blueprint.seed)
         # The weights of a new class start at random; the average has to forget them.
-        started = start.load_into(module, blueprint.network, n_channels, classes)
+        started = start.load_into(module, blueprint.network, n_channels, problem.codes)
         return self._build_net(blueprint, module, criterion, saver, watcher, started=started)
 
     def _weigh_classes(self, problem: Problem) -> Tensor | None:
-        weights = weigh_classes(self.class_weight, problem.shares, problem.classes)
+        weights = problem.weigh(self.class_weight)
         return None if weights is None else torch.from_numpy(weights)
 
     def _make_watcher(self, problem: Problem) -> ValidationLoss | None:
@@ -478,7 +480,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         normalization = choose_normalization(problem.normalization, window_length, problem.moments)
         watcher.watch(
             NormalizedRecordings(pool.recordings.select(labeled.tolist()), normalization),
-            pool.labels.select(labeled).encode(problem.classes),
+            problem.encode(pool.labels.select(labeled)),
         )
 
     def _build_net(
@@ -507,7 +509,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=blueprint.device != "mps",
             lr=self.lr,
-            callbacks=self._make_callbacks(blueprint.classes, saver, watcher),
+            callbacks=self._make_callbacks(blueprint.codes, saver, watcher),
             callbacks__print_log=None,
             callbacks__train_loss=None,
             callbacks__valid_loss=None,
@@ -528,10 +530,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         own = [getattr(self, name) for name in self._get_param_names() if name not in shared]
         return not (is_ours(type(criterion)) and is_shipped([network, *own]))
 
-    def _make_callbacks(
-        self, classes: np.ndarray, saver: Checkpoint | None, watcher: ValidationLoss | None
-    ) -> list[Any]:
+    def _make_callbacks(self, codes: np.ndarray, saver: Checkpoint | None, watcher: ValidationLoss | None) -> list[Any]:
         pseudo = bool(self._count_unlabeled())
+        classes = np.where(codes < 0, -2 - codes, codes)
         found: list[Any] = [("sslts_losses", LossRecorder(classes.tolist(), pseudo=pseudo))]
         if watcher is not None:
             found.append((_VALIDATION, watcher))  # before the callbacks that monitor its loss
@@ -563,14 +564,14 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         sizes: dict[str, Any] = {
             "window_length": window_length,
             "batch_size": self.batch_size,
-            "n_classes": len(problem.classes),
+            "n_classes": problem.n_codes,
             "device": device,
             "seed": seed,
         }
         others = {
             name: WindowDataset(
                 NormalizedRecordings(pool.recordings, normalization),
-                pool.labels.encode(problem.classes),
+                problem.encode(pool.labels),
                 n_unlabeled=0,
                 **sizes,
             )
@@ -621,7 +622,11 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _list_known(self, problem: Problem, blueprint: Blueprint) -> dict[str, Any]:
         """Return the fitted attributes that are known before a net is made."""
-        named = {"feature_names_in_": problem.feature_names, "trust_": problem.trust}
+        named = {
+            "feature_names_in_": problem.feature_names,
+            "occurrences_": problem.occurrences,
+            "trust_": problem.trust,
+        }
         return {name: value for name, value in named.items() if value is not None} | {
             "n_features_in_": problem.n_features,
             "n_channels_": problem.recordings.n_channels,

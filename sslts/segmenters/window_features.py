@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -25,7 +26,7 @@ from sslts.segmenters._classifying import (
     read_features,
 )
 from sslts.segmenters._predicting import PredictsRecordings
-from sslts.segmenters._problem import Problem, read_problem
+from sslts.segmenters._problem import Problem, name_codes, read_problem
 from sslts.segmenters._saving import check_common, raise_unless
 from sslts.segmenters.base import NetworkSegmenter, _draw_seed
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
@@ -90,7 +91,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
     channel_names_ : tuple or None
         Names of the channels, if ``X`` has any.
     classifier_ : classifier or None
-        The fitted classifier, whose classes are ``classes_``; None if ``y`` has one class only.
+        The fitted classifier, whose classes are ``classes_``, or codes if occurrences touch; None if ``y`` has one
+        class only.
     scales_ : tuple of int
         Scales of the features, in samples.
     stride_ : int
@@ -105,6 +107,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         Lengths and neighbors of the labeled segments, for decoders.
     decoder_ : Decoder
         ``decoder`` with what it learned from the labeled segments; `Argmax` if the labels teach the default nothing.
+    occurrences_ : Occurrences
+        How occurrences that touch are told apart; only if `y` holds such occurrences.
     training_set_ : dict
         Number of recordings and samples, and how many of them are labeled.
 
@@ -179,8 +183,9 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         ----------
         X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
             Recordings; time is the last axis. Recordings without a label are ignored.
-        y : array-like of int, shape (n, T), (n,) or (n, 1), or list of (T_i,)
-            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0.
+        y : array-like of int, shape (n, T), (n,) or (n, 1), list of (T_i,), or Annotations
+            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. From `sslts.Annotations`, the segmenter
+            also learns where occurrences begin that touch the one before.
 
         Returns
         -------
@@ -221,9 +226,9 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             normalization = choose_normalization_by_forest(problem, features, seed)
         seen = NormalizedRecordings(problem.recordings, choose_normalization(normalization, window_length))
         classifier = self._fit_classifier(problem, features, seen, seed)
-        named = {} if problem.feature_names is None else {"feature_names_in_": problem.feature_names}
+        named = {"feature_names_in_": problem.feature_names, "occurrences_": problem.occurrences}
         fitted = {
-            **named,
+            **{name: value for name, value in named.items() if value is not None},
             "n_features_in_": problem.n_features,
             "n_channels_": problem.recordings.n_channels,
             "channel_names_": problem.recordings.channel_names,
@@ -237,7 +242,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             "smoothing_": choose_smoothing(problem.summary) if self.smoothing is None else int(self.smoothing),
             "classifier_": classifier,
         }
-        kept = {name: value for name, value in vars(self).items() if name != "feature_names_in_"}
+        kept = {name: value for name, value in vars(self).items() if name not in named}
         self.__dict__ = {**kept, **fitted}  # at once: an interruption leaves no mixture with an earlier fit
         return self
 
@@ -245,16 +250,18 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         self, problem: Problem, features: WindowStatistics, seen: NormalizedRecordings, seed: int
     ) -> Any:
         """Return the fitted classifier; None if there is only one class."""
-        n_classes = len(problem.classes)
-        if n_classes == 1:
+        n_codes = problem.n_codes
+        if n_codes == 1:
             return None
-        recording, position, label = draw_samples(problem.targets, n_classes, self.max_samples, seed)
+        recording, position, label = draw_samples(problem.targets, n_codes, self.max_samples, seed)
         rows = read_features(features, seen, recording, position)
         classifier = _make_classifier() if self.classifier is None else clone(self.classifier)
         known = classifier.get_params()
         seeds = [name for name in known if name.rpartition("__")[2] == "random_state" and known[name] is None]
         threads = {} if "n_jobs" not in known or self.n_jobs is None else {"n_jobs": self.n_jobs}
-        classifier.set_params(**dict.fromkeys(seeds, seed), **threads).fit(rows, problem.classes[label])
+        classifier.set_params(**dict.fromkeys(seeds, seed), **threads).fit(
+            rows, _number_outputs(problem.classes, n_codes)[label]
+        )
         # In predictions, threads take rows; threads that add up trees in any order would change the last bits.
         return classifier.set_params(n_jobs=None) if "n_jobs" in known else classifier
 
@@ -262,7 +269,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         return FeaturePredictor(
             WindowStatistics(self.scales_),
             self.classifier_,
-            n_classes=len(self.classes_),
+            n_classes=len(name_codes(self.classes_, getattr(self, "occurrences_", None))),
             stride=self.stride_,
             half=self.smoothing_,
             n_channels=self.n_channels_,
@@ -299,11 +306,19 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             raise PersistenceError(f"scales_ of the {kind} in the file can't be right.") from error
         if fitted["classifier_"] is not None:
             n_features = len(features.list_names(fitted["n_channels_"]))
-            forest = build_forest(fitted["classifier_"], n_features=n_features, classes=fitted["classes_"])
+            n_codes = len(name_codes(fitted["classes_"], fitted.get("occurrences_")))
+            forest = build_forest(
+                fitted["classifier_"], n_features=n_features, classes=_number_outputs(fitted["classes_"], n_codes)
+            )
             fitted = {**fitted, "classifier_": forest}
         elif len(fitted["classes_"]) > 1:
             raise PersistenceError(f"the file lacks the classifier; the {kind} can't be read.")
         super()._set_fitted(fitted)
+
+
+def _number_outputs(classes: np.ndarray, n_codes: int) -> np.ndarray:
+    """Return the classes of a classifier, (C,): the classes of the labels, or numbers if occurrences touch."""
+    return classes if n_codes == len(classes) else np.arange(n_codes)
 
 
 def _make_classifier() -> ExtraTreesClassifier:

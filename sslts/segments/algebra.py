@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
+from sslts.annotations import check_rows, read_columns
 from sslts.recordings import to_samples
-from sslts.segments.tables import _check_rows, _read_columns
 
 
 def merge_segments(segments: pd.DataFrame, max_gap: float = 0, *, sampling_rate: float | None = None) -> pd.DataFrame:
@@ -45,7 +45,7 @@ def merge_segments(segments: pd.DataFrame, max_gap: float = 0, *, sampling_rate:
         raise ValueError(f"max_gap={shorten(max_gap)}; give a number of samples, 0 or more.")
     max_gap = to_samples(max_gap, sampling_rate, "max_gap", edge="most")
     table = _sort_segments(segments)
-    recording, start, end, label = _read_columns(table)
+    recording, start, end, label = read_columns(table)
     apart = np.ones(len(table), dtype=bool)
     apart[1:] = (recording[1:] != recording[:-1]) | (label[1:] != label[:-1]) | (start[1:] - end[:-1] > max_gap)
     group = np.cumsum(apart) - 1
@@ -102,7 +102,7 @@ def filter_segments(
     >>> filter_segments(labels_to_segments([0, 1, 1, 0, 2, 0, 1]), min_length=0.2, sampling_rate=10)["start"].tolist()
     [1]
     """
-    recording, start, end, label = _read_columns(segments)
+    recording, start, end, label = read_columns(segments)
     keep = np.ones(len(segments), dtype=bool)
     if min_length is not None:
         keep &= end - start >= to_samples(min_length, sampling_rate, "min_length", edge="least")
@@ -157,7 +157,7 @@ def clip_segments(
     if end < start:
         raise ValueError(f"end={shorten(end)} is before start={shorten(start)}; give an end at or after start.")
     start, end = to_samples(start, sampling_rate, "start"), to_samples(end, sampling_rate, "end")
-    _, first, last, _ = _read_columns(segments)
+    _, first, last, _ = read_columns(segments)
     keep = np.maximum(first, start) < np.minimum(last, end)
     clipped = segments[keep].reset_index(drop=True)
     clipped["start"], clipped["end"] = first[keep].clip(min=start), last[keep].clip(max=end)
@@ -193,7 +193,7 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     0          0     11   12
     1          1     20   21
     """
-    recording, start, end, _ = _read_columns(segments)
+    recording, start, end, _ = read_columns(segments)
     step = _list_offsets(recording, offset)
     early = np.flatnonzero(start + step < 0)
     if early.size:
@@ -224,9 +224,9 @@ def _list_offsets(recording: np.ndarray, offset: int | Sequence[int] | Mapping[i
 
 def _sort_segments(segments: pd.DataFrame) -> pd.DataFrame:
     """Return the rows sorted by recording and start; raise if a row is not a valid segment or overlaps another row."""
-    columns = _read_columns(segments)
+    columns = read_columns(segments)
     recording, start, _, _ = columns
-    _check_rows(segments, columns)
+    check_rows(segments, columns)
     return segments.iloc[np.lexsort((start, recording))].reset_index(drop=True)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from sslts._runs import find_runs
 from sslts._states import LAST_SAMPLE, read_numbers, read_whole
+from sslts.annotations import Occurrences
 
 _LARGEST_PROBA = 1.01  # a probability may be above 1 by rounding
 
@@ -37,6 +38,8 @@ class GrowingSegments:
     Parameters
     ----------
     n_classes : int
+    occurrences : Occurrences or None, default=None
+        The labels are codes, which tell occurrences that touch apart. None: the labels are class indices.
 
     Examples
     --------
@@ -47,26 +50,33 @@ class GrowingSegments:
     Closed(class_index=array([1]), start=array([1]), end=array([3]), score=array([0.7]))
     """
 
-    def __init__(self, n_classes: int) -> None:
+    def __init__(self, n_classes: int, occurrences: Occurrences | None = None) -> None:
+        self.occurrences = occurrences
+        self.code = -1  # last label, if labels are codes
         self.labeled = 0  # number of samples with a final label
         self.proba = np.empty((0, n_classes), dtype=np.float32)  # of the samples without a final label
         self.class_index = -1  # class of the open segment; -1: no open segment
         self.start, self.score_sum = 0, 0.0  # of the open segment
 
     def push(self, proba: np.ndarray, labels: np.ndarray, *, end: bool = False) -> Closed:
-        """Take more probabilities (t, K) and the next final labels (class indices); return the segments that ended.
+        """Take more probabilities (t, K) and the next final labels; return the segments that ended.
 
         ``end=True`` also ends the last segment.
         """
         pending = np.concatenate([self.proba, proba]) if len(self.proba) else proba
         self.proba = pending[len(labels) :].copy()  # a view would keep the whole array in memory
-        begin, _, k = find_runs(labels)
+        breaks = np.empty(0, dtype=np.int64)
+        if self.occurrences is not None:
+            breaks = self.occurrences.find_starts(labels, self.code)
+            self.code = int(labels[-1]) if len(labels) else self.code
+            labels = self.occurrences.owner[labels]
+        begin, _, k = find_runs(labels, breaks=breaks)
         own = pending[np.arange(len(labels)), labels].astype(np.float64)
         total = np.add.reduceat(own, begin) if len(begin) else own
         start = begin + self.labeled
         self.labeled += len(labels)
         if self.class_index >= 0:
-            if len(k) and k[0] == self.class_index:  # the open segment continues
+            if len(k) and k[0] == self.class_index and 0 not in breaks:  # the open segment continues
                 total[0] += self.score_sum
                 start[0] = self.start
             else:
@@ -75,7 +85,7 @@ class GrowingSegments:
         stop = np.append(start[1:], self.labeled)[: len(start)]
         closed = Closed(k, start, stop, total / np.maximum(stop - start, 1))
         if end or not len(k):
-            self.class_index = -1
+            self.class_index = self.code = -1
             return closed
         self.class_index, self.start, self.score_sum = int(k[-1]), int(start[-1]), float(total[-1])
         return Closed(*(column[:-1] for column in closed))
@@ -89,6 +99,8 @@ class GrowingSegments:
             "start": self.start,
             "total": self.score_sum,
         }
+        if self.occurrences is not None:
+            state["code"] = self.code
         return {name: np.asarray(value) for name, value in state.items()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -109,5 +121,7 @@ class GrowingSegments:
         proba = read_numbers(state, "proba", (None, n_classes), low=0, high=_LARGEST_PROBA)
         most = (labeled - start) * _LARGEST_PROBA
         score_sum = float(read_numbers(state, "total", (), low=0, high=most))
+        if self.occurrences is not None:
+            self.code = read_whole(state, "code", -1, self.occurrences.n_codes - 1)
         self.labeled, self.class_index, self.start = labeled, class_index, start
         self.proba, self.score_sum = proba, score_sum

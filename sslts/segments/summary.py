@@ -10,9 +10,9 @@ import pandas as pd
 
 from sslts._notices import warn
 from sslts._runs import expand_ranges
+from sslts.annotations import check_rows, read_columns
 from sslts.recordings import check_sampling_rate
 from sslts.segments.counts import _LEAST_VARIANCE, CountCalibration, _bound_counts
-from sslts.segments.tables import _check_rows, _read_columns
 
 _KEYS = ("recording", "period", "label")
 
@@ -94,8 +94,8 @@ def summarize(
     rate = check_sampling_rate(sampling_rate)
     _compare_rates(segments, sampling_rate, period)
     sizes = np.asarray(lengths, dtype=np.int64)
-    columns = _read_columns(segments)
-    _check_rows(segments, columns, sizes)
+    columns = read_columns(segments)
+    check_rows(segments, columns, sizes)
     wanted = np.unique(columns[3] if labels is None else np.asarray(labels, dtype=np.int64))
     _check_options(by, level, wanted, calibration)
     edges = _find_edges(period, rate, sizes)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sslts._notices import shorten
+from sslts._notices import shorten, warn
 from sslts._runs import expand_ranges, find_runs
-from sslts.annotations import check_labels, name_columns
+from sslts.annotations import Annotations, check_labels, check_rows, count_touching, name_columns, read_columns
 from sslts.recordings import check_sampling_rate, read_array
 
 
@@ -26,8 +26,9 @@ def labels_to_segments(
 
     Parameters
     ----------
-    labels : array of shape (n, T) or (T,), list or object array of (T_i,), or pandas.Series
-        One integer label per sample; a one-dimensional array is one recording. See `check_labels`.
+    labels : array of shape (n, T) or (T,), list or object array of (T_i,), pandas.Series, or Annotations
+        One integer label per sample; a one-dimensional array is one recording. See `check_labels`. Segments that touch
+        stay apart in `Annotations`.
     background : int or None, default=0
         The class that does not form segments. None: every class forms segments. -1 never forms segments.
     proba : array of shape (n, T, K), list of (T_i, K), or None, default=None
@@ -65,7 +66,8 @@ def labels_to_segments(
     recordings = check_labels(labels)
     offsets = np.cumsum([0, *map(len, recordings)])
     flat = np.concatenate([np.empty(0, dtype=np.int64), *recordings])
-    starts, ends, values = find_runs(flat, breaks=offsets[:-1])
+    touching = labels.list_touching() if isinstance(labels, Annotations) else offsets[:0]
+    starts, ends, values = find_runs(flat, breaks=np.concatenate([offsets[:-1], touching]))
     keep = (values >= 0) & (True if background is None else values != background)
     score = np.full(values.size, np.nan)
     if proba is not None and flat.size:
@@ -189,8 +191,13 @@ def segments_to_labels(
     sizes = np.asarray(lengths, dtype=np.int64)
     if sizes.ndim != 1 or (sizes < 0).any():
         raise ValueError(f"lengths={shorten(lengths)}; give one number of samples (>= 0) per recording.")
-    columns = _read_columns(segments)
-    _check_rows(segments, columns, sizes, apart=overlap is None)
+    columns = read_columns(segments)
+    check_rows(segments, columns, sizes, apart=overlap is None, fix="pass overlap=-1")
+    if joined := count_touching(columns):
+        warn(
+            f"segments: {joined} rows touch the row before, which has the same label; labels per sample show them as "
+            "one segment. To keep them apart, pass sslts.Annotations.from_table(segments, X) to fit and to metrics."
+        )
     recording, start, end, label = columns
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     flat = np.full(offsets[-1], fill, dtype=np.int64)
@@ -199,63 +206,6 @@ def segments_to_labels(
     if overlap is not None:
         flat[inside[flat[inside] != written]] = overlap  # a later segment has overwritten these samples
     return [flat[begin:stop] for begin, stop in pairwise(offsets)]
-
-
-def _read_columns(segments: pd.DataFrame) -> list[np.ndarray]:
-    """Return the columns recording, start, end and label as int64; raise if a value is not a whole number."""
-    names = ["recording", "start", "end", "label"]
-    missing = [name for name in names if name not in segments.columns]
-    if missing:
-        raise ValueError(f"segments has no column {missing[0]!r}; give the columns recording, start, end and label.")
-    columns = []
-    for name in names:
-        values = pd.to_numeric(segments[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        broken = np.flatnonzero(~np.isfinite(values) | (values != np.round(values)))
-        if broken.size:
-            row, value = segments.index[broken[0]], segments[name].iloc[broken[0]]
-            raise ValueError(f"segments row {row}: {name} is {value}; give a whole number.")
-        columns.append(values.astype(np.int64))
-    return columns
-
-
-def _check_rows(
-    segments: pd.DataFrame, columns: list[np.ndarray], sizes: np.ndarray | None = None, *, apart: bool = True
-) -> None:
-    """Raise if a row is not a valid segment; the message names the row.
-
-    ``columns`` is the result of `_read_columns`. ``sizes`` (n,) holds the number of samples of each recording; None
-    allows any number of recordings of any length. ``apart=False`` allows segments to share samples.
-    """
-    recording, start, end, label = columns
-
-    def refuse(broken: np.ndarray, problem: str) -> None:
-        if broken.size:
-            row = broken[0]
-            segment = f"recording {recording[row]}, [{start[row]}, {end[row]}), label {label[row]}"
-            raise ValueError(f"segments row {segments.index[row]} ({segment}) {problem}.")
-
-    outside = recording < 0 if sizes is None else (recording < 0) | (recording >= sizes.size)
-    known = "recordings are" if sizes is None else f"lengths has {sizes.size} recordings,"
-    refuse(np.flatnonzero(outside), f"names an unknown recording; {known} numbered from 0")
-    refuse(np.flatnonzero(end <= start), "ends at or before its start; `end` is exclusive, a segment has >= 1 sample")
-    if sizes is None:
-        refuse(np.flatnonzero(start < 0), "starts before sample 0; clip it")
-    else:
-        beyond = np.flatnonzero((start < 0) | (end > sizes[recording]))
-        there = sizes[recording[beyond[0]]] if beyond.size else 0
-        refuse(beyond, f"lies outside its recording of {there} samples; clip it or fix lengths")
-    refuse(np.flatnonzero(label < -1), "has a label below -1; labels are integers >= 0, or -1 for unlabeled")
-    if not apart:
-        return
-    order = np.lexsort((end, start, recording))
-    before, after = order[:-1], order[1:]
-    clash = (recording[before] == recording[after]) & (start[after] < end[before])
-    if clash.any():
-        first = segments.index[before[np.argmax(clash)]]
-        refuse(
-            after[clash],
-            f"overlaps row {first}; a sample has one label: keep one of the two rows, clip them, or pass overlap=-1",
-        )
 
 
 def count_segments(

@@ -25,7 +25,7 @@ class LossRecorder(Callback):
     Parameters
     ----------
     classes : sequence of int, default=()
-        Classes, for the names of the columns ``share_<class>``.
+        Class of each output of the network, for the names of the columns ``share_<class>``. Shares of one class add up.
     pseudo : bool, default=False
         Whether the method makes pseudo-labels. If True, the history has their shares from the first interval on, NaN
         before the first pseudo-label.
@@ -79,8 +79,9 @@ class LossRecorder(Callback):
         if total is None and not self.pseudo:
             return
         shares = [math.nan] * len(self.classes) if total is None else (total / self.counts_["shares"]).tolist()
-        for k, share in zip(self.classes, shares, strict=True):
-            history.record(f"share_{k}", share)
+        for k in dict.fromkeys(self.classes):
+            own = [share for other, share in zip(self.classes, shares, strict=True) if other == k]
+            history.record(f"share_{k}", sum(own))
 
     @staticmethod
     def _record_train_loss(history: Any) -> None:

@@ -1,0 +1,326 @@
+"""The class `Annotations`: segments of recordings, which may touch, and the stretches that were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sslts._notices import shorten, warn
+from sslts.annotations.arrays import read_labels
+from sslts.annotations.rows import check_rows, read_columns
+from sslts.annotations.runs import LabelRuns
+from sslts.recordings import as_recordings
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """Labels as segments: what dense labels say, and in addition where occurrences that touch begin.
+
+    Labels per sample show two occurrences of a class, one directly after the other, as one segment. Annotations keep
+    them apart: a segmenter that is fitted on annotations learns where one occurrence ends and the next begins. Pass
+    annotations wherever labels are passed as ``y``. Make them with `from_table` or `from_labels`.
+
+    Parameters
+    ----------
+    runs : LabelRuns
+        Labels of all recordings: runs of classes, of background, and of -1 where nobody looked.
+    background : int or None, default=0
+        The class of samples that were looked at and lie in no segment; None if every such sample lies in a segment.
+    names : tuple or None, default=None
+        Name of each recording; None if recordings are numbered.
+
+    Examples
+    --------
+    Three occurrences, of which the first two touch; the second recording was not looked at:
+
+    >>> import numpy as np, pandas as pd
+    >>> from sslts import Annotations
+    >>> X = np.zeros((2, 12))
+    >>> table = pd.DataFrame({"recording": [0, 0, 0], "start": [1, 4, 9], "end": [4, 7, 11], "label": [1, 1, 1]})
+    >>> annotations = Annotations.from_table(table, X)
+    >>> len(annotations), len(annotations.table), annotations.n_touching
+    (2, 3, 1)
+    >>> annotations[[1]].looked_at
+    Empty DataFrame
+    Columns: [recording, start, end]
+    Index: []
+    """
+
+    runs: LabelRuns
+    background: int | None = 0
+    names: tuple[Any, ...] | None = None
+
+    @classmethod
+    def from_table(
+        cls, table: pd.DataFrame, recordings: Any, looked_at: Any = None, *, background: int | None = 0
+    ) -> Annotations:
+        """Return the annotations in a table of segments.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            One row per occurrence, in any order: ``recording`` (number, or name if the recordings have names),
+            ``start`` and ``end`` in samples (the end is exclusive), and ``label``, an integer of 0 or more. Other
+            columns are ignored, so a table of `predict_segments` can be passed.
+        recordings : array-like
+            The recordings ``X`` that the table is about, in any container that `fit` takes.
+        looked_at : sequence of recordings, pandas.DataFrame, or None, default=None
+            What was looked at: recordings as a whole, by number or name, or stretches in a table with the columns
+            ``recording, start, end``. Samples outside the segments are background there, and unlabeled (-1) elsewhere.
+            None: the recordings that the table names, as a whole. The samples of a row are always labeled.
+        background : int or None, default=0
+            The class of samples that were looked at and lie in no segment. None: they are unlabeled.
+
+        Returns
+        -------
+        Annotations
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or a row names an unknown recording, ends at or before its start, lies outside its
+            recording, overlaps another row, or has a label below 0. The message names the row.
+        TypeError
+            If `table` is not a table, or the type of `recordings` is not supported.
+
+        Examples
+        --------
+        Only samples 0 to 100 of the second recording were looked at:
+
+        >>> import numpy as np, pandas as pd
+        >>> from sslts import Annotations
+        >>> table = pd.DataFrame({"recording": [1], "start": [20], "end": [50], "label": [1]})
+        >>> looked_at = pd.DataFrame({"recording": [1], "start": [0], "end": [100]})
+        >>> annotations = Annotations.from_table(table, np.zeros((2, 500)), looked_at)
+        >>> [(labels >= 0).sum().item() for labels in annotations.to_labels()]
+        [0, 100]
+        """
+        seen = as_recordings(recordings, name="recordings")
+        names = None if seen.instances is None else tuple(seen.instances.tolist())
+        return cls(_read_runs(table, looked_at, seen.lengths, names, background), background, names)
+
+    @classmethod
+    def from_labels(cls, y: Any, *, background: int | None = 0) -> Annotations:
+        """Return annotations whose segments are the runs of equal labels; such segments do not touch.
+
+        Parameters
+        ----------
+        y : array-like of int, shape (n, T), or list of (T_i,)
+            Labels; -1 marks samples that were not looked at.
+        background : int or None, default=0
+            The class that makes no segments; None if every class makes segments.
+
+        Examples
+        --------
+        >>> from sslts import Annotations
+        >>> Annotations.from_labels([[0, 1, 1, -1, -1]]).table
+           recording  start  end  label
+        0          0      1    3      1
+        """
+        if isinstance(y, Annotations):
+            return y
+        return cls(LabelRuns.from_labels(read_labels(y)), background)
+
+    def replace_segments(self, table: pd.DataFrame, *, background: int | None = 0) -> Annotations:
+        """Return annotations of the same recordings with other segments, such as those that a segmenter found.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+            Segments in the form of `predict_segments`; all recordings count as looked at.
+        background : int or None, default=0
+            The class of samples in no segment.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sslts import Annotations
+        >>> table = pd.DataFrame({"recording": [0, 0], "start": [1, 2], "end": [2, 4], "label": [1, 1]})
+        >>> Annotations.from_labels([[0, 1, 1, 1]]).replace_segments(table).n_touching
+        1
+        """
+        everything = range(len(self))
+        runs = _read_runs(table, everything, self.runs.lengths, self.names, background)
+        return Annotations(runs, background, self.names)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Number of recordings, as a tuple: scikit-learn selects from objects with a shape."""
+        return (len(self),)
+
+    def __getitem__(self, kept: Any) -> Annotations:
+        """Return the annotations of some recordings: a number, a slice, or an array of numbers or booleans."""
+        chosen = np.atleast_1d(np.arange(len(self))[kept[0] if isinstance(kept, tuple) else kept])
+        names = None if self.names is None else tuple(self.names[i] for i in chosen)
+        return Annotations(self.runs.select(chosen), self.background, names)
+
+    def __repr__(self) -> str:
+        facts = self.runs.describe()
+        return (
+            f"Annotations({len(self.table)} segments in {facts['labeled_recordings']} of {len(self)} recordings, "
+            f"{self.n_touching} of them touch the one before)"
+        )
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The segments, sorted by recording and start: ``recording, start, end, label``."""
+        runs = self.runs
+        kept = (runs.value >= 0) & (True if self.background is None else runs.value != self.background)
+        return self._tabulate(runs, kept).assign(label=runs.value[kept])
+
+    @property
+    def looked_at(self) -> pd.DataFrame:
+        """The stretches that are labeled: ``recording, start, end``."""
+        value = np.where(self.runs.value < 0, -1, 0)
+        runs = LabelRuns(self.runs.lengths, self.runs.first, self.runs.start, value).join()
+        return self._tabulate(runs, runs.value >= 0)
+
+    def _tabulate(self, runs: LabelRuns, kept: np.ndarray) -> pd.DataFrame:
+        number = runs.recording[kept]
+        recording = number if self.names is None else pd.Index(self.names).take(number.tolist())
+        start = runs.start[kept]
+        return pd.DataFrame({"recording": recording, "start": start, "end": start + runs.size[kept]})
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The classes, sorted, background included if it occurs."""
+        return np.unique(self.runs.value[self.runs.value >= 0])
+
+    @property
+    def n_touching(self) -> int:
+        """Number of segments that begin where a segment of their own class ends."""
+        touches = self.runs.touches
+        return int((touches if self.background is None else touches & (self.runs.value != self.background)).sum())
+
+    def to_labels(self) -> list[np.ndarray]:
+        """Return one label per sample, one array (T_i,) per recording; -1 where nobody looked.
+
+        Warns
+        -----
+        UserWarning
+            If segments touch: labels show them as one segment.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sslts import Annotations
+        >>> [labels.tolist() for labels in Annotations.from_labels([[0, 1, 1, -1]]).to_labels()]
+        [[0, 1, 1, -1]]
+        """
+        if self.n_touching:
+            warn(
+                f"{self.n_touching} segments touch the one before; labels per sample show them as one segment. Pass "
+                "the annotations themselves to fit and to metrics."
+            )
+        return self.list_labels()
+
+    def list_labels(self) -> list[np.ndarray]:
+        """Return one label per sample like `to_labels`, without a warning."""
+        return self.runs.to_labels()
+
+    def list_touching(self) -> np.ndarray:
+        """Return the samples at which a segment follows one of its class, counted over all recordings end to end."""
+        before = np.cumsum(self.runs.lengths) - self.runs.lengths
+        return (before[self.runs.recording] + self.runs.start)[self.runs.touches]
+
+
+def _read_runs(
+    table: pd.DataFrame, looked_at: Any, lengths: np.ndarray, names: tuple[Any, ...] | None, background: int | None
+) -> LabelRuns:
+    """Return the runs of segments, of the background between them, and of unlabeled samples."""
+    numbered = _number(table, names, "table")
+    columns = read_columns(numbered, argument="table")
+    check_rows(numbered, columns, lengths, argument="table", of="recordings")
+    recording, start, _, label = columns
+    if (label < 0).any():
+        row = numbered.index[np.argmax(label < 0)]
+        raise ValueError(f"table row {row} has label -1; leave the row out and say what was looked at in looked_at.")
+    stretches = _read_stretches(looked_at, recording, lengths, names)
+    rest = LabelRuns.from_stretches(
+        _fill_between(stretches[stretches[:, 0] == i, 1:], int(length), -1 if background is None else background)
+        for i, length in enumerate(lengths)
+    )
+    order = np.lexsort((start, recording))
+    given = (column[order] for column in columns)
+    return _lay_over(rest, *given)
+
+
+def _number(table: Any, names: tuple[Any, ...] | None, argument: str) -> pd.DataFrame:
+    """Return a table whose column ``recording`` holds numbers in place of names."""
+    if names is None or not isinstance(table, pd.DataFrame) or "recording" not in table:
+        return table
+    number = pd.Index(names).get_indexer(table["recording"])
+    if (number < 0).any():
+        row = int(np.argmax(number < 0))
+        name = table["recording"].iloc[row]
+        raise ValueError(
+            f"{argument} row {table.index[row]}: there is no recording {name!r}; the names are {shorten(list(names))}."
+        )
+    return table.assign(recording=number)
+
+
+def _read_stretches(
+    looked_at: Any, recording: np.ndarray, lengths: np.ndarray, names: tuple[Any, ...] | None
+) -> np.ndarray:
+    """Return the stretches that were looked at, (m, 3): recording, start, end."""
+    if isinstance(looked_at, pd.DataFrame):
+        numbered = _number(looked_at, names, "looked_at")
+        columns = read_columns(numbered, ("recording", "start", "end"), argument="looked_at")
+        unlabeled = np.zeros(len(numbered), dtype=np.int64)
+        check_rows(numbered, [*columns, unlabeled], lengths, apart=False, argument="looked_at", of="recordings")
+        return np.stack(columns, axis=1)
+    whole = np.unique(recording) if looked_at is None else _find_recordings(looked_at, len(lengths), names)
+    return np.stack([whole, np.zeros_like(whole), lengths[whole]], axis=1)
+
+
+def _find_recordings(looked_at: Any, n: int, names: tuple[Any, ...] | None) -> np.ndarray:
+    """Return the numbers of recordings that are given by number or by name."""
+    if isinstance(looked_at, str) or not isinstance(looked_at, Iterable):
+        raise ValueError(f"looked_at={shorten(looked_at)}; give a list of recordings, or a table of stretches.")
+    known = {} if names is None else {name: i for i, name in enumerate(names)}
+    found = []
+    for one in looked_at:
+        if one in known:
+            found.append(known[one])
+        elif isinstance(one, Integral) and not isinstance(one, bool | np.bool_) and 0 <= int(one) < n:
+            found.append(int(one))
+        else:
+            wanted = f"0 to {n - 1}" if names is None else f"0 to {n - 1}, or names such as {names[0]!r}"
+            raise ValueError(f"looked_at names the recording {one!r}; recordings are {wanted}.")
+    return np.unique(np.array(found, dtype=np.int64))
+
+
+def _fill_between(stretches: np.ndarray, length: int, background: int) -> list[tuple[int, int]]:
+    """Return the background and unlabeled stretches, as (label, samples), of one recording."""
+    found, done = [], 0
+    for start, end in stretches[np.argsort(stretches[:, 0], kind="stable")].tolist():
+        begin = max(start, done)
+        if end > done:
+            found += [(-1, begin - done), (background, end - begin)]
+            done = end
+    return [*found, (-1, length - done)]
+
+
+def _lay_over(
+    runs: LabelRuns, recording: np.ndarray, start: np.ndarray, end: np.ndarray, label: np.ndarray
+) -> LabelRuns:
+    """Return the runs with segments, in order, laid over them; each segment is a run of its own."""
+    offset = np.cumsum(runs.lengths) - runs.lengths
+    begin, stop, below = offset[recording] + start, offset[recording] + end, offset[runs.recording] + runs.start
+    position = np.unique(np.concatenate([below, begin, stop[stop < runs.lengths.sum()]]))
+    value = runs.value[np.searchsorted(below, position, side="right") - 1]
+    segment = np.searchsorted(begin, position, side="right") - 1
+    inside = (segment >= 0) & (position < np.append(stop, 0)[segment])
+    value = np.where(inside, np.append(label, 0)[segment], value)
+    kept = ~inside | (position == np.append(begin, -1)[segment])
+    position, value = position[kept], value[kept]
+    owner = np.searchsorted(offset, position, side="right") - 1
+    return LabelRuns.from_runs(runs.lengths, owner, position - offset[owner], value)

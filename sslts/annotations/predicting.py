@@ -1,0 +1,45 @@
+"""Segments that an estimator finds, as annotations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sslts._wrapping import find_attribute, find_owner
+from sslts.annotations.annotations import Annotations
+
+
+def predict_annotations(estimator: Any, X: Any, like: Annotations) -> Any:
+    """Return the segments that an estimator finds as annotations, in which segments that touch stay apart.
+
+    Parameters
+    ----------
+    estimator : fitted segmenter
+        A segmenter, or a search or pipeline around a segmenter.
+    X : array-like
+        The recordings.
+    like : Annotations
+        Annotations of the same recordings.
+
+    Returns
+    -------
+    Annotations, or the labels of ``predict`` if the estimator has no ``predict_segments``
+
+    Examples
+    --------
+    >>> from sslts import Annotations, WindowFeatureSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> annotations = Annotations.from_labels(y)
+    >>> segmenter = WindowFeatureSegmenter(random_state=0).fit(X, annotations)
+    >>> len(predict_annotations(segmenter, X, annotations))
+    4
+    """
+    while not hasattr(estimator, "predict_segments"):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps") and find_owner(estimator, "predict_segments") is not None:
+            X, estimator = estimator[:-1].transform(X), estimator[-1]
+        else:
+            return estimator.predict(X)
+    background = find_attribute(estimator, "background", 0)
+    return like.replace_segments(estimator.predict_segments(X), background=background)
