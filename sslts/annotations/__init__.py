@@ -24,7 +24,7 @@ container. `align_labels`, `order_labels` and `sort_times` only reorder labels o
 only reads a lazy array. `name_columns` returns the class of each column of probabilities.
 
 ``annotations.py`` holds segments that may touch, ``rows.py`` checks the rows of their tables, and ``occurrences.py``
-splits occurrences that touch into parts. ``reading.py`` reads labels of recordings, ``arrays.py`` labels without
+splits occurrences that touch into halves. ``reading.py`` reads labels of recordings, ``arrays.py`` labels without
 recordings, ``alignment.py`` reorders labels on a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py``
 holds labels as runs of equal labels, ``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no
 signal, and ``statistics.py`` measures segments.

@@ -241,7 +241,7 @@ def _read_runs(
     check_rows(numbered, columns, lengths, argument="table", of="recordings")
     recording, start, _, label = columns
     if (label < 0).any():
-        row = numbered.index[np.argmax(label < 0)]
+        row = numbered.index[int(np.argmax(label < 0))]
         raise ValueError(f"table row {row} has label -1; leave the row out and say what was looked at in looked_at.")
     stretches = _read_stretches(looked_at, recording, lengths, names)
     rest = LabelRuns.from_stretches(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+_GROUP = 6  # mean number of patterns in a group
 _LOOKALIKES = 4  # kinds: reversed, half, rectified, foreign; see `_draw_waveforms`
 
 
@@ -27,6 +28,7 @@ def make_recordings(
     n_classes: int = 2,
     segment_length: int = 40,
     share: float = 0.2,
+    gap: int | None = None,
     noise: float = 0.2,
     variability: float = 1.0,
     random_state: Any = None,
@@ -59,6 +61,10 @@ def make_recordings(
     share : float, default=0.2
         Expected share of samples that patterns cover, in (0, 0.6]. The actual share varies more if there are fewer
         patterns.
+    gap : int or None, default=None
+        Samples between occurrences that follow each other, 0 or more: patterns then come in groups of one class, about
+        six in a row, with pauses between the groups. With 0 they touch, which labels per sample can't show, so `y` is
+        `sslts.Annotations`. None: pauses of random length between all occurrences.
     noise : float, default=0.2
         Typical standard deviation of the noise, relative to patterns of amplitude 1.
     variability : float, default=1.0
@@ -72,8 +78,8 @@ def make_recordings(
     X : ndarray of shape (n_recordings, n_samples) or (n_recordings, n_channels, n_samples), or list, float32
         The signals. One channel has no channel axis. If `n_samples` is a pair, a list of ``(T_i,)`` or
         ``(n_channels, T_i)`` arrays.
-    y : ndarray of shape (n_recordings, n_samples) or list of (T_i,), int64
-        Class of each sample.
+    y : ndarray of shape (n_recordings, n_samples) or list of (T_i,), int64, or Annotations
+        Class of each sample; with `gap`, every occurrence as a segment.
 
     Raises
     ------
@@ -89,22 +95,46 @@ def make_recordings(
     >>> X, y = make_recordings(3, n_samples=(300, 500), n_channels=2, random_state=0)
     >>> all(x.shape == (2, len(labels)) for x, labels in zip(X, y))
     True
+
+    Occurrences that touch:
+
+    >>> X, y = make_recordings(20, n_samples=500, gap=0, random_state=0)
+    >>> y
+    Annotations(34 segments in 20 of 20 recordings, 19 of them touch the one before)
     """
     lengths = _check_arguments(
         n_recordings, n_samples, n_channels, n_classes, segment_length, share, noise, variability
     )
+    if gap is not None:
+        _check_integer("gap", gap, 0)
     rng = _make_generator(random_state)
     longest = int(lengths[1])
-    events = _draw_events(rng, n_recordings, longest, n_classes, segment_length, share, variability)
+    events = _draw_events(rng, n_recordings, longest, n_classes, segment_length, share, variability, gap)
     content, y = _place_events(events, _draw_waveforms(rng, events, n_recordings, variability), n_recordings, longest)
     X = _record_channels(rng, content, n_channels, segment_length, noise, variability)
     if n_channels == 1:
         X = X[:, 0]
     if not isinstance(n_samples, tuple):
-        return X, y
+        return X, y if gap is None else _annotate(events, np.full(n_recordings, n_samples))
     stops = rng.integers(lengths[0], lengths[1] + 1, size=n_recordings)
     ragged = [(x[..., :stop].copy(), labels[:stop].copy()) for x, labels, stop in zip(X, y, stops, strict=True)]
-    return [x for x, _ in ragged], [labels for _, labels in ragged]
+    signals = [x for x, _ in ragged]
+    return signals, [labels for _, labels in ragged] if gap is None else _annotate(events, stops)
+
+
+def _annotate(events: _Events, lengths: np.ndarray) -> Any:
+    """Return the patterns among the events, cut to recordings of these lengths, as annotations."""
+    import pandas as pd
+
+    from sslts.annotations import Annotations
+
+    end = np.minimum(events.start + events.length, lengths[events.recording])
+    start = np.maximum(events.start, 0)
+    kept = (events.lookalike < 0) & (start < end)
+    columns = {"recording": events.recording, "start": start, "end": end, "label": events.shape}
+    table = pd.DataFrame({name: column[kept] for name, column in columns.items()})
+    nothing = Annotations.from_labels([np.zeros(length, dtype=np.int64) for length in lengths])
+    return nothing.replace_segments(table)
 
 
 def _draw_events(
@@ -115,6 +145,7 @@ def _draw_events(
     segment_length: int,
     share: float,
     variability: float,
+    gap: int | None,
 ) -> _Events:
     """Return a random sequence of patterns, look-alikes and pauses in which patterns cover the expected ``share``."""
     column = (n_recordings, 1)
@@ -122,6 +153,8 @@ def _draw_events(
     own_share = share * (1 + variability * (1 - share) * rng.uniform(-0.25, 0.25, column))
     lookalikes = (1 - share) * (0.4 + variability * rng.uniform(-0.2, 0.2, column))
     kinds = rng.dirichlet(np.full(_LOOKALIKES, 1 / (0.05 + variability)), n_recordings)
+    if gap is not None:
+        lookalikes = lookalikes / _GROUP
     pause = length * ((1 - lookalikes) / own_share - 1)
 
     # Start some cycles early, so that the first sample has the same distribution as any other sample.
@@ -132,14 +165,35 @@ def _draw_events(
     shortest = np.minimum(2.0, pause)
     pauses = np.rint(shortest + (pause - shortest) * rng.gamma(4, 1 / 4, table)).astype(np.int64).clip(min=1)
     begin = np.rint(-cycle * rng.uniform(2, 3, column)).astype(np.int64)
-    starts = begin + np.cumsum(lengths + pauses, axis=1) - lengths
 
     shape = rng.integers(1, n_classes, table)
     kind = (rng.uniform(size=(*table, 1)) > np.cumsum(kinds, axis=1)[:, None, :-1]).sum(axis=-1)
     lookalike = np.where(rng.uniform(size=table) < lookalikes, kind, -1)
+    if gap is not None:
+        pauses, shape = _join_groups(rng, pauses, shape, lookalike, gap)
+    starts = begin + np.cumsum(lengths + pauses, axis=1) - lengths
     recording = np.broadcast_to(np.arange(n_recordings)[:, None], table)
     inside = (starts < n_samples) & (starts + lengths > 0)
     return _Events(recording[inside], starts[inside], lengths[inside], shape[inside], lookalike[inside])
+
+
+def _join_groups(
+    rng: np.random.Generator, pauses: np.ndarray, shape: np.ndarray, lookalike: np.ndarray, gap: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pauses before events, and their classes, with patterns in groups of one class.
+
+    The pauses inside a group are put before the group, so that patterns cover the same share as without groups.
+    """
+    follows = rng.uniform(size=pauses.shape) >= 1 / _GROUP
+    follows[:, 1:] &= (lookalike[:, 1:] < 0) & (lookalike[:, :-1] < 0)
+    follows[:, 0] = False
+    group = np.cumsum(~follows, axis=1) - 1
+    total = np.zeros(pauses.shape, dtype=np.int64)
+    row = np.arange(len(pauses))[:, None]
+    np.add.at(total, (row, group), pauses - gap)
+    leading = np.take_along_axis(total, group, axis=1) + gap
+    first = np.maximum.accumulate(np.where(follows, 0, np.arange(pauses.shape[1])), axis=1)
+    return np.where(follows, gap, np.maximum(leading, 2)), np.take_along_axis(shape, first, axis=1)
 
 
 def _draw_waveforms(rng: np.random.Generator, events: _Events, n_recordings: int, variability: float) -> np.ndarray:

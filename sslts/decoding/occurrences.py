@@ -22,14 +22,14 @@ class OccurrenceDecoder(Decoder):
     """Decoder of the codes of `Occurrences`: labels are those of another decoder, occurrences are split by length.
 
     The first decoder sees the probabilities of the classes and decides the labels. Inside a segment of a class whose
-    occurrences touch, `DurationViterbi` decides which samples are first parts, given the lengths of the parts.
+    occurrences touch, `DurationViterbi` decides which samples are first halves, given the lengths of the halves.
 
     Parameters
     ----------
     labels : Decoder
         Decides the class of each sample, adapted to the statistics of the labels.
     occurrences : Occurrences
-        The codes and the lengths of their parts.
+        The codes and the lengths of their halves.
 
     Examples
     --------
@@ -38,9 +38,9 @@ class OccurrenceDecoder(Decoder):
     >>> starts, labels = np.array([0, 2, 10, 18, 26]), np.array([0, 1, 1, 1, 0])
     >>> runs = LabelRuns.from_runs(np.array([34]), np.zeros(5, int), starts, labels)
     >>> found = measure_occurrences(runs, [0, 1], background=0)
-    >>> proba = np.eye(3)[[0, 0, 2, 2, *[1] * 6, 2, 2, *[1] * 6, 0]] * 0.8 + 0.1
+    >>> proba = np.eye(3)[[0, 0, *[2] * 4, *[1] * 4, *[2] * 4, *[1] * 4, 0]] * 0.8 + 0.1
     >>> codes = OccurrenceDecoder(Argmax(), found)(proba)
-    >>> codes.tolist() == [0, 0, 2, 2, *[1] * 6, 2, 2, *[1] * 6, 0]
+    >>> codes.tolist() == [0, 0, *[2] * 4, *[1] * 4, *[2] * 4, *[1] * 4, 0]
     True
     """
 
@@ -117,7 +117,7 @@ class _OccurrenceDecoding(Decoding):
         return {"proba": self.proba, "known": self.known, **inner}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        n_codes, n_classes = self.occurrences.n_codes, len(self.occurrences.first)
+        n_codes, n_classes = self.occurrences.n_codes, len(self.occurrences.sizes)
         self.proba = read_numbers(state, "proba", (None, n_codes), low=0, high=1.01)
         self.known = read_numbers(state, "known", (None,), low=0, high=n_classes - 1, whole=True)
         for part in ("labels", "codes"):

@@ -100,7 +100,7 @@ class Problem:
         return self.encode(self.labels)
 
     def encode(self, labels: LabelRuns) -> LabelRuns:
-        """Return labels as codes, which a network learns: class indices, and first parts where occurrences touch."""
+        """Return labels as codes, which a network learns: class indices, and first halves where occurrences touch."""
         indices = labels.encode(self.classes)
         return indices if self.occurrences is None else self.occurrences.encode(indices)
 
@@ -111,7 +111,7 @@ class Problem:
 
     @property
     def codes(self) -> np.ndarray:
-        """Names of the codes, shape (C,): classes, and ``-2 - class`` for the first part of a class."""
+        """Names of the codes, shape (C,): classes, and ``-2 - class`` for the first half of a class."""
         return name_codes(self.classes, self.occurrences)
 
     @property
@@ -120,7 +120,7 @@ class Problem:
         return share_classes(self.targets, self.n_codes)
 
     def weigh(self, class_weight: Any) -> np.ndarray | None:
-        """Return the weight of each code in the labeled loss, shape (C,); both parts of a class have its weight."""
+        """Return the weight of each code in the labeled loss, shape (C,); both halves of a class have its weight."""
         if self.occurrences is None:
             return weigh_classes(class_weight, self.shares, self.classes)
         weights = weigh_classes(class_weight, self.occurrences.merge(self.shares), self.classes)

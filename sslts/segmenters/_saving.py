@@ -238,9 +238,9 @@ def _are_occurrences(value: Any, n_classes: int) -> bool:
     """Return whether a decoded value tells occurrences that touch apart; None stands for a model without any."""
     if value is None:
         return True
-    if not isinstance(value, Occurrences) or not _are_counts(value.first) or len(value.first) != n_classes:
+    if not isinstance(value, Occurrences) or not _are_counts(value.sizes) or len(value.sizes) != n_classes:
         return False
-    return any(value.first) and _are_statistics(value.statistics, list(range(value.n_codes)))
+    return any(value.sizes) and _are_statistics(value.statistics, list(range(value.n_codes)))
 
 
 def _are_statistics(value: Any, classes: list[int]) -> bool:
