@@ -16,8 +16,10 @@ _MAX_CLASSES = 1000
 _LONGEST_NAME = 48  # characters that are shown
 
 
-def find_classes(values: np.ndarray) -> np.ndarray:
-    """Return the classes that occur, sorted; warn if there is only one class.
+def find_classes(values: np.ndarray, *, touching: bool = False) -> np.ndarray:
+    """Return the classes that occur, sorted; warn if there is only one class and its occurrences do not touch.
+
+    ``touching`` says whether occurrences touch: a segmenter then learns where one ends and the next begins.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def find_classes(values: np.ndarray) -> np.ndarray:
             f"y has {len(classes)} classes, beginning with {classes[:3].tolist()}; at most {_MAX_CLASSES} are allowed. "
             "Use one label per kind of pattern, not per occurrence, time or measured value."
         )
-    if len(classes) == 1:
+    if len(classes) == 1 and not touching:
         warn(
             f"y has one class only ({classes[0]}); every sample will be predicted as {classes[0]}. Label another class "
             "too."

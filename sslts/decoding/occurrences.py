@@ -18,8 +18,8 @@ _LEAST = 1e-9  # probability of a code of the decided class
 
 
 @dataclass(frozen=True)
-class OccurrenceDecoder(Decoder):
-    """Decoder of the codes of `Occurrences`: labels are those of another decoder, occurrences are split by length.
+class OccurrenceDecoder:
+    """A decoder of the codes of `Occurrences`: labels are those of another decoder, occurrences are split by length.
 
     The first decoder sees the probabilities of the classes and decides the labels. Inside a segment of a class whose
     occurrences touch, `DurationViterbi` decides which samples are first halves, given the lengths of the halves.
@@ -34,12 +34,12 @@ class OccurrenceDecoder(Decoder):
     Examples
     --------
     >>> from sslts.annotations import LabelRuns, measure_occurrences
-    >>> from sslts.decoding import Argmax
+    >>> from sslts.decoding import Argmax, OccurrenceDecoder, decode
     >>> starts, labels = np.array([0, 2, 10, 18, 26]), np.array([0, 1, 1, 1, 0])
     >>> runs = LabelRuns.from_runs(np.array([34]), np.zeros(5, int), starts, labels)
     >>> found = measure_occurrences(runs, [0, 1], background=0)
     >>> proba = np.eye(3)[[0, 0, *[2] * 4, *[1] * 4, *[2] * 4, *[1] * 4, 0]] * 0.8 + 0.1
-    >>> codes = OccurrenceDecoder(Argmax(), found)(proba)
+    >>> codes = decode(OccurrenceDecoder(Argmax(), found), proba)
     >>> codes.tolist() == [0, 0, *[2] * 4, *[1] * 4, *[2] * 4, *[1] * 4, 0]
     True
     """
@@ -57,7 +57,8 @@ class OccurrenceDecoder(Decoder):
     def _splitter(self) -> Decoder:
         return DurationViterbi().for_segments(self.occurrences.statistics)
 
-    def start(self) -> Decoding:  # noqa: D102
+    def start(self) -> Decoding:
+        """Return a new decoding."""
         return _OccurrenceDecoding(self.labels.start(), self._splitter.start(), self.occurrences)
 
     def decode_many(self, probas: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -227,7 +227,7 @@ class PredictsRecordings:
         return getattr(self, "occurrences_", None)
 
     @property
-    def _code_decoder(self) -> Decoder:
+    def _code_decoder(self) -> Decoder | OccurrenceDecoder:
         """The decoder of the predictor's probabilities: `decoder_`, or one that also splits occurrences that touch."""
         decoder, occurrences = self.decoder_, self._occurrences
         return decoder if occurrences is None else OccurrenceDecoder(decoder, occurrences)

@@ -305,7 +305,7 @@ def read_problem(
     require_labels(y, who)
     recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
     labels = as_label_runs(y, recordings)
-    classes = find_classes(labels.value)
+    classes = find_classes(labels.value, touching=bool(labels.touches.any()))
     warn_of_lost_background(labels, classes, background)
     warn_of_columns(recordings, labels)
     read_pool = partial(

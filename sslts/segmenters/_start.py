@@ -57,8 +57,8 @@ class ModelStart(Start):
         The network recipe of the model, as it was passed and as it was adapted to the model's signals.
     weights : dict of str to Tensor
     classes : ndarray of int, shape (K,)
-    codes : ndarray of int, shape (C,)
-        Names of the network's outputs; see `Problem.codes`.
+    codes : ndarray of int, shape (C,), or None
+        Names of the network's outputs; see `Problem.codes`. None: the classes.
     sampling_rate, normalization, moments
         Values of the model's fit.
     name : {"init", "warm_start"}
@@ -69,11 +69,15 @@ class ModelStart(Start):
     adapted: Network
     weights: dict[str, Tensor]
     classes: np.ndarray
-    codes: np.ndarray
+    codes: np.ndarray | None = None
     sampling_rate: float | None = None
     normalization: str | None = None
     moments: tuple[np.ndarray, np.ndarray] | None = None
     name: str = "init"
+
+    @property
+    def _outputs(self) -> np.ndarray:
+        return self.classes if self.codes is None else self.codes
 
     def adapt(self, network: Network, summary: SignalSummary) -> Network:
         return self.adapted if self.recipe == network else super().adapt(network, summary)
@@ -112,7 +116,7 @@ class ModelStart(Start):
         ValueError
             If the model has a different network.
         """
-        same = np.array_equal(self.codes, codes)
+        same = np.array_equal(self._outputs, codes)
         output = {} if same else _find_output_axes(network, module, n_channels, len(codes))
         own, found = module.state_dict(), dict(self.weights)
         fix = f"pass the same `network`, or {_FIXES[self.name]}"
@@ -133,9 +137,9 @@ class ModelStart(Start):
         old = self.weights[name]
         if axis is None:
             return new
-        if old.shape != (*new.shape[:axis], len(self.codes), *new.shape[axis + 1 :]):
+        if old.shape != (*new.shape[:axis], len(self._outputs), *new.shape[axis + 1 :]):
             return old
-        _, rows, old_rows = np.intersect1d(codes, self.codes, return_indices=True)
+        _, rows, old_rows = np.intersect1d(codes, self._outputs, return_indices=True)
         kept = old.index_select(axis, torch.from_numpy(old_rows).to(old.device)).to(new)
         return new.index_copy_(axis, torch.from_numpy(rows).to(new.device), kept)
 

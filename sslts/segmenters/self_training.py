@@ -19,8 +19,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
+from sslts._notices import warn
 from sslts._wrapping import check_completed, find_attribute, find_fitted, forget_start
-from sslts.annotations import LabelRuns, as_label_runs, as_labels, require_labels
+from sslts.annotations import Annotations, LabelRuns, as_label_runs, as_labels, require_labels
 from sslts.metrics import mean_iou_each
 from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
@@ -133,6 +134,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         shares = self._check_shares()
         require_labels(y, type(self).__name__)
         recordings = as_recordings(X)
+        y = _join_touching(y)
         given = as_labels(y, recordings)
         part = read_share(validation)
         if part is not None:
@@ -339,6 +341,18 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         inner = get_tags(self._get_base())
         tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
         return tags
+
+
+def _join_touching(y: Any) -> Any:
+    """Return labels per sample in place of annotations, because rounds exchange labels; warn if segments touch."""
+    if not isinstance(y, Annotations):
+        return y
+    if y.n_touching:
+        warn(
+            f"SelfTrainingSegmenter labels samples between its rounds, so {y.n_touching} segments that touch the one "
+            "before are learnt as one with it. To keep them apart, fit FixMatchSegmenter."
+        )
+    return y.list_labels()
 
 
 def _shorten_chain(segmenter: Any) -> Any:

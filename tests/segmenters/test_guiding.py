@@ -248,6 +248,9 @@ class Constant:
     def predict_proba(self, recordings):
         return [np.full((n, 2), 0.5) for n in recordings.lengths]
 
+    def _name_labels(self, codes):
+        return self.classes_[codes]
+
     def _iterate_labels(self, recordings):
         for i, n in enumerate(recordings.lengths.tolist()):
             yield SimpleNamespace(recording=i), 0, np.zeros(n, dtype=np.int64)
