@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from numbers import Integral
 from typing import Any
 
@@ -12,7 +13,15 @@ from sklearn.utils import _safe_indexing
 
 from sslts._notices import warn
 from sslts._wrapping import check_completed, find_attribute
-from sslts.annotations import follow_index, pool_labels, spread_labels
+from sslts.annotations import (
+    Annotations,
+    find_touching,
+    follow_index,
+    pool_labels,
+    predict_annotations,
+    return_labels,
+    spread_labels,
+)
 from sslts.decoding import predict_both
 from sslts.metrics import Segments, find_segments, match_segments
 from sslts.model_selection import LabeledGroupKFold, LabeledKFold
@@ -89,19 +98,21 @@ def calibrate_counts(
     if cv is None:
         if groups is not None:
             raise ValueError("groups needs cv; without cv, the segmenter labels X as it is.")
-        labels, proba = predict_both(segmenter, X)
-        truth = spread_labels(follow_index(y, X), list(map(len, labels)))
+        labels, proba = _predict(segmenter, X, y)
+        truth = y if isinstance(y, Annotations) else spread_labels(follow_index(y, X), list(map(len, labels)))
     else:
         labels, proba, truth = _cross_fit(segmenter, X, y, cv, groups)
     flat_true, flat_pred, offsets = pool_labels(truth, labels)
     if not (flat_true >= 0).any():
         raise ValueError("y has no labeled sample: every label is -1. Pass labeled recordings to calibrate counts.")
     background = find_attribute(segmenter, "background", 0)
-    true, found = (find_segments(flat, offsets, background) for flat in (flat_true, flat_pred))
-    visible = [np.where(t < 0, -1, p) for t, p in zip(truth, labels, strict=True)]
+    breaks = find_touching(truth, labels)
+    true = find_segments(flat_true, offsets, background, breaks[0])
+    found = find_segments(flat_pred, offsets, background, breaks[1])
+    visible = return_labels(np.split(flat_pred, offsets[1:-1]), labels)
     table = labels_to_segments(visible, background=background, proba=proba, classes=segmenter.classes_)
     matched_true, matched = match_segments(true, found, _LEAST_IOU)
-    labeled = np.array([(t >= 0).any() for t in truth])
+    labeled = np.array([(t >= 0).any() for t in np.split(flat_true, offsets[1:-1])])
     real = np.zeros(found.label.size, dtype=bool)
     real[matched] = True
     hit = np.zeros(true.label.size, dtype=bool)
@@ -125,21 +136,32 @@ def calibrate_counts(
     }
 
 
-def _cross_fit(
-    segmenter: Any, X: Any, y: Any, cv: Any, groups: Any
-) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+def _predict(segmenter: Any, X: Any, y: Any) -> tuple[Any, list[np.ndarray]]:
+    """Return labels and probabilities of recordings; segments as annotations if ``y`` is of this kind."""
+    if isinstance(y, Annotations):
+        return predict_annotations(segmenter, X, y), list(segmenter.predict_proba(X))
+    return predict_both(segmenter, X)
+
+
+def _cross_fit(segmenter: Any, X: Any, y: Any, cv: Any, groups: Any) -> tuple[Any, list[np.ndarray], Any]:
     """Return labels and probabilities of labeled recordings by clones that did not see their labels, and the truth."""
     if isinstance(cv, Integral):
         cv = LabeledKFold(int(cv)) if groups is None else LabeledGroupKFold(int(cv))
-    labels, proba, truth = [], [], []
+    labels: list[Any] = []
+    proba: list[np.ndarray] = []
+    truth: list[Any] = []
+    y = y if isinstance(y, Annotations) else follow_index(y, X)
     for train, test in cv.split(X, y, groups):
         fitted = clone(segmenter).fit(select_rows(X, train), _safe_indexing(y, train))
         check_completed(fitted)  # Ctrl-C ends all fits
-        found, probas = predict_both(fitted, select_rows(X, test))
-        labels += found
+        of_test = _safe_indexing(y, test)
+        found, probas = _predict(fitted, select_rows(X, test), of_test)
+        labels.append(found)
         proba += probas
-        truth += spread_labels(_safe_indexing(y, test), list(map(len, found)))
-    return labels, proba, truth
+        truth.append(of_test if isinstance(y, Annotations) else spread_labels(of_test, list(map(len, found))))
+    if isinstance(y, Annotations):
+        return Annotations.concatenate(labels), proba, Annotations.concatenate(truth)
+    return list(chain(*labels)), proba, list(chain(*truth))
 
 
 def _warn_of_missed_segments(true: Segments, matched: np.ndarray, classes: list[int]) -> None:

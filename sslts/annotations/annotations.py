@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -147,6 +147,42 @@ class Annotations:
         everything = range(len(self))
         runs = _read_runs(table, everything, self.runs.lengths, self.names, background)
         return Annotations(runs, background, self.names)
+
+    def replace_labels(self, labels: Sequence[np.ndarray]) -> Annotations:
+        """Return annotations of the same recordings with other labels, one array (T_i,) per recording.
+
+        Where segments touch in these annotations, they stay apart if both sides still have one label.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from sslts import Annotations
+        >>> table = pd.DataFrame({"recording": [0, 0], "start": [1, 2], "end": [2, 4], "label": [1, 1]})
+        >>> Annotations.from_table(table, [np.zeros(5)]).replace_labels([np.array([-1, 1, 1, 1, -1])]).n_touching
+        1
+        """
+        runs = LabelRuns.from_labels(labels).split(self.list_touching())
+        return Annotations(runs, self.background, self.names)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Annotations]) -> Annotations:
+        """Return the annotations of the recordings of several collections, one after another.
+
+        Parameters
+        ----------
+        parts : sequence of Annotations
+            With one background; the result has names if each part has names.
+
+        Examples
+        --------
+        >>> from sslts import Annotations
+        >>> len(Annotations.concatenate([Annotations.from_labels([[0, 1]]), Annotations.from_labels([[1, 1, 0]])]))
+        2
+        """
+        runs = LabelRuns.concatenate([part.runs for part in parts])
+        names = [part.names for part in parts]
+        named = None if None in names else tuple(name for part in names if part for name in part)
+        return cls(runs, parts[0].background, named)
 
     def __len__(self) -> int:
         return len(self.runs)

@@ -286,7 +286,7 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
     ----------
     labels : list of ndarray
         The result of `read_labels` for `like`; values may have been changed.
-    like : array-like
+    like : array-like or Annotations
         The labels that the user passed.
 
     Examples
@@ -297,6 +297,8 @@ def return_labels(labels: list[np.ndarray], like: Any) -> Any:
     >>> return_labels([np.array([3]), np.array([-1])], like=[3, 3])
     array([ 3, -1])
     """
+    if hasattr(like, "replace_labels"):
+        return like.replace_labels(labels)
     if is_data_array(like):
         turned = like if like.ndim < 2 else like.transpose(*find_order(like))
         return turned.copy(data=np.concatenate(labels).reshape(turned.shape)).transpose(*like.dims)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -112,6 +112,22 @@ class LabelRuns:
         first = np.searchsorted(recording, np.arange(len(lengths) + 1))
         return cls(lengths, first, start.astype(np.int64), value.astype(np.int64))
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[LabelRuns]) -> LabelRuns:
+        """Return the runs of the recordings of several collections, one after another.
+
+        Examples
+        --------
+        >>> one = LabelRuns.from_labels([np.array([0, 0, 5])])
+        >>> LabelRuns.concatenate([one, one]).first.tolist()
+        [0, 2, 4]
+        """
+        counts = np.concatenate([np.diff(part.first) for part in parts])
+        lengths, start, value = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("lengths", "start", "value")
+        )
+        return cls(lengths, np.cumsum(np.append(0, counts)), start, value)
+
     def __len__(self) -> int:
         return len(self.lengths)
 
@@ -160,6 +176,23 @@ class LabelRuns:
             return self
         kept = ~self.touches
         return LabelRuns.from_runs(self.lengths, self.recording[kept], self.start[kept], self.value[kept])
+
+    def split(self, at: np.ndarray) -> LabelRuns:
+        """Return the runs, cut into two wherever a sample ``at`` is inside a run of a class.
+
+        Samples count over all recordings, end to end.
+
+        Examples
+        --------
+        >>> LabelRuns.from_labels([np.array([5, 5, 5, -1, -1])]).split(np.array([1, 4])).start.tolist()
+        [0, 1, 3]
+        """
+        flat = np.union1d(self._flat_start, at)
+        run = np.searchsorted(self._flat_start, flat, side="right") - 1
+        kept = (flat == self._flat_start[run]) | (self.value[run] >= 0)
+        flat, run = flat[kept], run[kept]
+        recording = self.recording[run]
+        return LabelRuns.from_runs(self.lengths, recording, flat - self._offset[recording], self.value[run])
 
     def select(self, kept: np.ndarray) -> LabelRuns:
         """Return the runs of the recordings at positions ``kept``, in that order.
