@@ -101,6 +101,8 @@ def _read_rows(table: Any) -> Iterator[Any]:
 
 def _update_digest(digest: Any, value: Any) -> None:
     """Add a value to the digest."""
+    if hasattr(value, "list_touching"):
+        value = [*value.list_labels(), value.list_touching()]
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
     if value is None or isinstance(value, str):

@@ -60,7 +60,7 @@ from sslts.annotations.classes import (
 from sslts.annotations.columns import warn_of_columns
 from sslts.annotations.occurrences import Occurrences, measure_occurrences
 from sslts.annotations.pairing import find_touching, pair_annotations, pair_labels, pool_labels, spread_labels
-from sslts.annotations.predicting import predict_annotations
+from sslts.annotations.predicting import predict_annotations, predict_like
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
 from sslts.annotations.rows import check_rows, count_touching, read_columns
 from sslts.annotations.runs import LabelRuns
@@ -106,6 +106,7 @@ __all__ = [
     "pair_labels",
     "pool_labels",
     "predict_annotations",
+    "predict_like",
     "read_columns",
     "read_into_memory",
     "read_labels",

@@ -275,6 +275,8 @@ def read_into_memory(y: Any) -> Any:
     >>> read_into_memory([[0, 1]])
     [[0, 1]]
     """
+    if hasattr(y, "list_labels"):
+        return y
     y = unpack(y, "y")
     return read_array(y, "y") if is_lazy(y) and not isinstance(y, np.ndarray) else y
 

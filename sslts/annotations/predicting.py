@@ -8,6 +8,20 @@ from sslts._wrapping import find_attribute, find_owner
 from sslts.annotations.annotations import Annotations
 
 
+def predict_like(estimator: Any, X: Any, y: Any) -> Any:
+    """Return what an estimator predicts in the form of the truth ``y``: annotations, or else labels per sample.
+
+    Examples
+    --------
+    >>> from sslts import WindowFeatureSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> predict_like(WindowFeatureSegmenter(random_state=0).fit(X, y), X, y).shape
+    (4, 400)
+    """
+    return predict_annotations(estimator, X, y) if isinstance(y, Annotations) else estimator.predict(X)
+
+
 def predict_annotations(estimator: Any, X: Any, like: Annotations) -> Any:
     """Return the segments that an estimator finds as annotations, in which segments that touch stay apart.
 

@@ -125,6 +125,8 @@ def follow_index(y: Any, X: Any, *, name: str = "y") -> Any:
     >>> [labels.tolist() for labels in follow_index([pd.Series([3, 1, 2], index=[30, 10, 20])], X)]
     [[1, 2, 3]]
     """
+    if isinstance(y, Annotations):
+        return y
     y = adopt_labels(y, name)
     indexed = (pd.Series, pd.DataFrame)
     items = y if isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object) else ()

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import check_names, follow_index, name_classes, pair_labels
+from sslts.annotations import (
+    check_names,
+    follow_index,
+    name_classes,
+    pair_annotations,
+    pool_labels,
+    predict_like,
+    return_labels,
+)
 from sslts.plotting._style import add_legend, check_names_of, color_classes, make_axes
 from sslts.segments import count_segments, labels_to_segments
 
@@ -68,7 +76,7 @@ class CountDisplay:
         background = find_attribute(segmenter, "background", 0)
         truth = follow_index(y, X)
         check_names_of(segmenter, truth, names)
-        return cls.from_predictions(truth, segmenter.predict(X), background=background, names=names, ax=ax)
+        return cls.from_predictions(truth, predict_like(segmenter, X, y), background=background, names=names, ax=ax)
 
     @classmethod
     def from_predictions(
@@ -84,8 +92,8 @@ class CountDisplay:
 
         Parameters
         ----------
-        y_true, y_pred : array of shape (n, T) or list of (T_i,)
-            True labels (-1 = unlabeled) and predicted labels.
+        y_true, y_pred : array of shape (n, T), list of (T_i,), or Annotations
+            True labels (-1 = unlabeled) and predicted labels. Segments that touch are counted apart in `Annotations`.
         background : int or None, default=0
             The background class, which forms no segments. None: every class forms segments.
         names : dict of int to str, default=None
@@ -98,14 +106,15 @@ class CountDisplay:
         CountDisplay
         """
         check_names(names)
-        true, pred = [], []
-        for labels, p in zip(*pair_labels(y_true, y_pred), strict=True):
-            if (labels >= 0).any():
-                true.append(labels)
-                pred.append(np.where(labels < 0, -1, p))
-        tables = [labels_to_segments(side, background=background) for side in (true, pred)]
+        true, pred, offsets = pool_labels(y_true, y_pred)
+        pair = pair_annotations(y_true, y_pred)
+        sides = [np.split(flat, offsets[1:-1]) for flat in (true, pred)]
+        labeled = np.flatnonzero([(labels >= 0).any() for labels in sides[0]])
+        given = [return_labels(side, like) for side, like in zip(sides, pair, strict=True)]
+        tables = [labels_to_segments(side, background=background) for side in given]
         found = np.unique(np.concatenate([table["label"].to_numpy() for table in tables])).tolist()
-        counts = [count_segments(table, n_recordings=len(true), labels=found) for table in tables]
+        counts = [count_segments(table, n_recordings=len(offsets) - 1, labels=found) for table in tables]
+        counts = [table.iloc[labeled].reset_index(drop=True) for table in counts]
         return cls(*counts, names=names).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:

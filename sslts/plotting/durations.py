@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import check_names, follow_index, name_classes, pool_labels
+from sslts.annotations import check_names, find_touching, follow_index, name_classes, pool_labels, predict_like
 from sslts.metrics import find_segments
 from sslts.plotting._style import PLAIN, check_names_of, color_classes, split_axes
-from sslts.segments import labels_to_segments
+from sslts.segments import labels_to_segments, make_table
 
 
 class DurationDisplay:
@@ -84,7 +84,7 @@ class DurationDisplay:
         check_names_of(segmenter, truth, names)
         return cls.from_predictions(
             truth,
-            segmenter.predict(X),
+            predict_like(segmenter, X, y),
             background=find_attribute(segmenter, "background", 0),
             sampling_rate=find_attribute(segmenter, "sampling_rate"),
             names=names,
@@ -129,7 +129,8 @@ class DurationDisplay:
         if y_true is None:
             return cls(labels_to_segments(y_pred, **options), names=names).plot(ax=ax)
         *sides, offsets = pool_labels(y_true, y_pred)
-        true, predicted = (_list_uncut_segments(side, offsets, **options) for side in sides)
+        each = zip(sides, find_touching(y_true, y_pred), strict=True)
+        true, predicted = (_list_uncut_segments(side, offsets, breaks, **options) for side, breaks in each)
         return cls(predicted, true=true, names=names).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -169,11 +170,16 @@ class DurationDisplay:
 
 
 def _list_uncut_segments(
-    labels: np.ndarray, offsets: np.ndarray, background: int | None, sampling_rate: float | None
+    labels: np.ndarray, offsets: np.ndarray, breaks: np.ndarray, background: int | None, sampling_rate: float | None
 ) -> pd.DataFrame:
-    """Return the segments of concatenated recordings, without segments that touch an unlabeled sample."""
-    table = labels_to_segments(np.split(labels, offsets[1:-1]), background=background, sampling_rate=sampling_rate)
-    return table[~find_segments(labels, offsets, background).cut]
+    """Return the segments of concatenated recordings, without segments that touch an unlabeled sample.
+
+    ``breaks`` are positions at which a segment begins directly after a segment of its class.
+    """
+    found = find_segments(labels, offsets, background, breaks)
+    start, end = found.start - offsets[found.recording], found.end - offsets[found.recording]
+    score = np.full(len(start), np.nan)
+    return make_table(found.recording, start, end, found.label, score, sampling_rate)[~found.cut]
 
 
 def _choose_bin_edges(values: np.ndarray) -> np.ndarray:

@@ -7,10 +7,19 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from sslts._text import clean_text
 from sslts._wrapping import find_attribute
-from sslts.annotations import as_labels, check_labels, check_names, list_labels, name_classes
+from sslts.annotations import (
+    Annotations,
+    as_labels,
+    check_labels,
+    check_names,
+    list_labels,
+    name_classes,
+    predict_annotations,
+)
 from sslts.decoding import predict_both
 from sslts.plotting._style import (
     PLAIN,
@@ -55,6 +64,9 @@ class SegmentationDisplay:
         Names of the classes, for display.
     channel_names : sequence of length C, default=None
         Names of the channels, for display. None: channels are numbered.
+    true_starts, pred_starts : array-like of int, default=()
+        Samples of `y_true` and of `y_pred` at which a segment begins directly after a segment of its class; a tick
+        marks them.
 
     Attributes
     ----------
@@ -86,6 +98,8 @@ class SegmentationDisplay:
         start: int = 0,
         names: dict[int, str] | None = None,
         channel_names: Sequence[Any] | None = None,
+        true_starts: ArrayLike = (),
+        pred_starts: ArrayLike = (),
     ) -> None:
         self.x = x
         self.y_true = y_true
@@ -97,6 +111,8 @@ class SegmentationDisplay:
         self.start = start
         self.names = names
         self.channel_names = channel_names
+        self.true_starts = true_starts
+        self.pred_starts = pred_starts
 
     @classmethod
     def from_estimator(
@@ -143,14 +159,19 @@ class SegmentationDisplay:
         n = len(recordings)
         if not -n <= recording < n:
             raise ValueError(f"recording={recording!r} is not in X; give a number from 0 to {n - 1}.")
+        truth = None if y is None else _read_labels_of_recording(y, recording % n, recordings)
         if names is not None:
-            known = None if y is None else [_read_labels_of_recording(y, recording % n, recordings)]
+            known = [truth] if isinstance(truth, np.ndarray) else truth
             check_names_of(segmenter, known, names)
-        labels, probas = predict_both(segmenter, recordings.list_items([recording % n]))
+        shown = recordings.list_items([recording % n])
+        labels, probas = predict_both(segmenter, shown)
+        found: Any = labels[0]
+        if find_attribute(segmenter, "occurrences_") is not None:
+            found = predict_annotations(segmenter, shown, Annotations.from_labels(labels))
         return cls.from_predictions(
             recordings.get(recording % n),
-            y_true=None if y is None else _read_labels_of_recording(y, recording % n, recordings),
-            y_pred=labels[0],
+            y_true=truth,
+            y_pred=found,
             proba=probas[0],
             classes=segmenter.classes_,
             background=find_attribute(segmenter, "background", 0),
@@ -186,7 +207,8 @@ class SegmentationDisplay:
         x : array-like of shape (T,) or (C, T), or pandas.DataFrame
             The signal. A data frame with a channel in each column, or in each row, names the channels.
         y_true, y_pred, proba, classes, background, sampling_rate, names, channel_names
-            See `SegmentationDisplay`.
+            See `SegmentationDisplay`. Labels may be the `Annotations` of one recording: a tick marks where segments of
+            one class touch.
         start, stop : int, default=0, None
             The stretch to show, in samples, as in a slice: negative numbers count from the end.
         ax : Axes, default=None
@@ -202,6 +224,10 @@ class SegmentationDisplay:
             If labels and signal differ in length, the stretch is empty, a key of `names` is not a class, or there is
             not one name for each channel.
         """
+        touching = {}
+        for name, value in (("true_starts", y_true), ("pred_starts", y_pred)):
+            touching[name] = value.list_touching() if isinstance(value, Annotations) else np.empty(0, dtype=np.int64)
+        y_true, y_pred = (one.list_labels()[0] if isinstance(one, Annotations) else one for one in (y_true, y_pred))
         _check_names_of_labels(names, classes, y_true)
         given = {"y_true": y_true, "y_pred": y_pred, "proba": proba}
         if isinstance(x, pd.DataFrame):
@@ -214,7 +240,8 @@ class SegmentationDisplay:
                 raise ValueError(f"{name} has {len(value)} samples, x has {n}; give one entry per sample.")
         part = slice(start, n if stop is None else stop)
         first = part.indices(n)[0]
-        if not x[:, part].shape[1]:
+        n_shown = x[:, part].shape[1]
+        if not n_shown:
             raise ValueError(
                 f"start={start!r}, stop={stop!r} select no sample of {n}; give start < stop within the recording."
             )
@@ -229,6 +256,7 @@ class SegmentationDisplay:
             start=first,
             names=names,
             channel_names=channel_names,
+            **{name: at[(at > first) & (at < first + n_shown)] - first for name, at in touching.items()},
         )
         return display.plot(ax=ax)
 
@@ -305,7 +333,11 @@ class SegmentationDisplay:
         rate = check_sampling_rate(self.sampling_rate)
         colors = color_classes(self._find_classes(), self.background)
         hatched = False
-        for row, (_, y) in enumerate(bands):
+        starts_of = {"true": self.true_starts, "predicted": self.pred_starts}
+        for row, (side, y) in enumerate(bands):
+            at = (np.asarray(starts_of[side], dtype=np.int64) + self.start) / rate
+            if at.size:
+                ax.vlines(at, -row - 0.4, -row + 0.4, color="white", lw=1, zorder=3)
             starts, ends, values = thin_runs(y)
             for k in np.unique(values):
                 mine = values == k
@@ -362,6 +394,8 @@ def _read_frame(x: pd.DataFrame, length: int | None) -> tuple[np.ndarray, list[A
     return x.to_numpy(), list(x.index)
 
 
-def _read_labels_of_recording(y: Any, i: int, recordings: Recordings) -> np.ndarray:
+def _read_labels_of_recording(y: Any, i: int, recordings: Recordings) -> Any:
     """Return the labels of recording ``i``, without reading the labels of other recordings."""
+    if isinstance(y, Annotations):
+        return y[i]
     return as_labels([list_labels(y, recordings)[i]], recordings.select([i]))[0]

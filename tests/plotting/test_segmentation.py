@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 from small import TINY
 
-from sslts import FixMatchSegmenter
-from sslts.plotting import SegmentationDisplay
+from sslts import Annotations, FixMatchSegmenter, WindowFeatureSegmenter
+from sslts.annotations import predict_annotations
+from sslts.datasets import make_recordings
+from sslts.plotting import CountDisplay, DurationDisplay, SegmentationDisplay
 from sslts.plotting._style import POINTS
 
 
@@ -137,3 +139,39 @@ class TestSegmentationDisplay:
     def test_an_unknown_recording_is_refused(self, fitted):
         with pytest.raises(ValueError, match="recording=9 is not in X; give a number from 0 to 5"):
             SegmentationDisplay.from_estimator(*fitted, recording=9)
+
+
+class TestTouching:
+    annotations = Annotations.from_table(
+        pd.DataFrame({"recording": 0, "start": [1, 3, 6], "end": [3, 6, 8], "label": 1}), [np.zeros(10)]
+    )
+
+    def find_ticks(self, display):
+        from matplotlib.collections import LineCollection
+
+        return [
+            [segment[0, 0] for segment in each.get_segments()]
+            for each in display.axes_[1].collections
+            if isinstance(each, LineCollection)
+        ]
+
+    def test_a_tick_is_between_segments_that_touch(self):
+        display = SegmentationDisplay.from_predictions(np.zeros(10), y_true=self.annotations, y_pred=[1] * 10)
+        assert self.find_ticks(display) == [[3, 6]]
+
+    def test_ticks_are_where_they_are_in_the_recording(self):
+        options = {"start": 2, "stop": 5, "sampling_rate": 10}
+        display = SegmentationDisplay.from_predictions(np.zeros(10), y_true=self.annotations, **options)
+        np.testing.assert_allclose(self.find_ticks(display), [[0.3]])
+
+    def test_segments_of_a_segmenter(self):
+        X, y = make_recordings(6, n_samples=500, gap=0, share=0.5, random_state=0)
+        segmenter = WindowFeatureSegmenter(random_state=0).fit(X, y)
+        display = SegmentationDisplay.from_estimator(segmenter, X, y, recording=2)
+        found = predict_annotations(segmenter, X[2:3], y[[2]])
+        assert self.find_ticks(display) == [y[[2]].list_touching().tolist(), found.list_touching().tolist()]
+        counts = CountDisplay.from_estimator(segmenter, X, y)
+        assert counts.true.to_numpy().sum() == len(y.table)
+        assert counts.predicted.to_numpy().sum() == len(segmenter.predict_segments(X))
+        lengths = DurationDisplay.from_estimator(segmenter, X, y).true["length"]
+        assert lengths.tolist() == (y.table["end"] - y.table["start"]).tolist()
