@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sslts.annotations import Annotations as Annotations
     from sslts.persistence import load as load
     from sslts.prediction import StreamSegmenter as StreamSegmenter
+    from sslts.recordings import Recordings as Recordings
     from sslts.segmenters import FixMatchSegmenter as FixMatchSegmenter
     from sslts.segmenters import MeanTeacherSegmenter as MeanTeacherSegmenter
     from sslts.segmenters import PseudoLabelSegmenter as PseudoLabelSegmenter
@@ -29,6 +30,7 @@ _NAMES = {
     "FixMatchSegmenter": "sslts.segmenters",
     "MeanTeacherSegmenter": "sslts.segmenters",
     "PseudoLabelSegmenter": "sslts.segmenters",
+    "Recordings": "sslts.recordings",
     "SelfTrainingSegmenter": "sslts.segmenters",
     "SemiSupervisedSegmenter": "sslts.segmenters",
     "StreamSegmenter": "sslts.prediction",
@@ -60,6 +62,7 @@ __all__ = [
     "FixMatchSegmenter",
     "MeanTeacherSegmenter",
     "PseudoLabelSegmenter",
+    "Recordings",
     "SelfTrainingSegmenter",
     "SemiSupervisedSegmenter",
     "StreamSegmenter",

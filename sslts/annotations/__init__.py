@@ -30,6 +30,7 @@ holds labels as runs of equal labels, ``classes.py`` finds and weighs classes, `
 signal, and ``statistics.py`` measures segments.
 """
 
+from sslts.annotations._words import name_labels
 from sslts.annotations.alignment import (
     align_labels,
     check_same_rows,
@@ -101,6 +102,7 @@ __all__ = [
     "measure_segments",
     "name_classes",
     "name_columns",
+    "name_labels",
     "order_labels",
     "pair_annotations",
     "pair_labels",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten, warn
+from sslts.annotations._words import choose_words, extend_words, name_labels, number_words
 from sslts.annotations.arrays import read_labels
 from sslts.annotations.rows import check_rows, read_columns
 from sslts.annotations.runs import LabelRuns
@@ -33,6 +34,8 @@ class Annotations:
         The class of samples that were looked at and lie in no segment; None if every such sample lies in a segment.
     names : tuple or None, default=None
         Name of each recording; None if recordings are numbered.
+    class_names : dict of int to str, or None, default=None
+        The word of each class; None if labels are numbers.
 
     Examples
     --------
@@ -54,10 +57,17 @@ class Annotations:
     runs: LabelRuns
     background: int | None = 0
     names: tuple[Any, ...] | None = None
+    class_names: Mapping[int, str] | None = None
 
     @classmethod
     def from_table(
-        cls, table: pd.DataFrame, recordings: Any, looked_at: Any = None, *, background: int | None = 0
+        cls,
+        table: pd.DataFrame,
+        recordings: Any,
+        looked_at: Any = None,
+        *,
+        background: int | None = 0,
+        class_names: Mapping[int, str] | None = None,
     ) -> Annotations:
         """Return the annotations in a table of segments.
 
@@ -65,8 +75,8 @@ class Annotations:
         ----------
         table : pandas.DataFrame
             One row per occurrence, in any order: ``recording`` (number, or name if the recordings have names),
-            ``start`` and ``end`` in samples (the end is exclusive), and ``label``, an integer of 0 or more. Other
-            columns are ignored, so a table of `predict_segments` can be passed.
+            ``start`` and ``end`` in samples (the end is exclusive), and ``label``, an integer of 0 or more or a word.
+            Other columns are ignored, so a table of `predict_segments` can be passed.
         recordings : array-like
             The recordings ``X`` that the table is about, in any container that `fit` takes.
         looked_at : sequence of recordings, pandas.DataFrame, or None, default=None
@@ -75,6 +85,9 @@ class Annotations:
             None: the recordings that the table names, as a whole. The samples of a row are always labeled.
         background : int or None, default=0
             The class of samples that were looked at and lie in no segment. None: they are unlabeled.
+        class_names : dict of int to str, default=None
+            The class of each word. None: the words in their order, numbered from 1; "background" is class 0. Labels
+            that are numbers need no names.
 
         Returns
         -------
@@ -101,8 +114,12 @@ class Annotations:
         [0, 100]
         """
         seen = as_recordings(recordings, name="recordings")
-        names = None if seen.instances is None else tuple(seen.instances.tolist())
-        return cls(_read_runs(table, looked_at, seen.lengths, names, background), background, names)
+        names = seen.names
+        if names is None and seen.instances is not None:
+            names = tuple(seen.instances.tolist())
+        words = choose_words(table, class_names)
+        runs = _read_runs(number_words(table, words), looked_at, seen.lengths, names, background)
+        return cls(runs, background, names, words)
 
     @classmethod
     def from_labels(cls, y: Any, *, background: int | None = 0) -> Annotations:
@@ -144,9 +161,10 @@ class Annotations:
         >>> Annotations.from_labels([[0, 1, 1, 1]]).replace_segments(table).n_touching
         1
         """
+        words = extend_words(table, self.class_names)
         everything = range(len(self))
-        runs = _read_runs(table, everything, self.runs.lengths, self.names, background)
-        return Annotations(runs, background, self.names)
+        runs = _read_runs(number_words(table, words), everything, self.runs.lengths, self.names, background)
+        return Annotations(runs, background, self.names, words)
 
     def replace_labels(self, labels: Sequence[np.ndarray]) -> Annotations:
         """Return annotations of the same recordings with other labels, one array (T_i,) per recording.
@@ -162,7 +180,30 @@ class Annotations:
         1
         """
         runs = LabelRuns.from_labels(labels).split(self.list_touching())
-        return Annotations(runs, self.background, self.names)
+        return replace(self, runs=runs)
+
+    def renumber(self, class_names: Mapping[int, str] | None) -> Annotations:
+        """Return the annotations with the class numbers that other annotations give to the same words.
+
+        Words that the others do not have get further numbers. Nothing changes if either has no words.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from sslts import Annotations
+        >>> table = pd.DataFrame({"recording": [0], "start": [1], "end": [2], "label": ["walk"]})
+        >>> Annotations.from_table(table, [np.zeros(5)]).renumber({0: "background", 7: "walk"}).classes.tolist()
+        [0, 7]
+        """
+        if class_names is None or self.class_names is None or dict(class_names) == dict(self.class_names):
+            return self
+        new = [word for word in self.class_names.values() if word not in class_names.values()]
+        words = dict(class_names) | dict(enumerate(new, start=max(class_names) + 1))
+        number = {word: k for k, word in words.items()}
+        changes = {k: number[word] for k, word in self.class_names.items()}
+        value = np.array([changes.get(k, k) for k in self.runs.value.tolist()], dtype=np.int64)
+        background = self.background if self.background is None else changes.get(self.background, self.background)
+        return replace(self, runs=replace(self.runs, value=value), background=background, class_names=words)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Annotations]) -> Annotations:
@@ -182,7 +223,7 @@ class Annotations:
         runs = LabelRuns.concatenate([part.runs for part in parts])
         names = [part.names for part in parts]
         named = None if None in names else tuple(name for part in names if part for name in part)
-        return cls(runs, parts[0].background, named)
+        return replace(parts[0], runs=runs, names=named)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -196,7 +237,7 @@ class Annotations:
         """Return the annotations of some recordings: a number, a slice, or an array of numbers or booleans."""
         chosen = np.atleast_1d(np.arange(len(self))[kept[0] if isinstance(kept, tuple) else kept])
         names = None if self.names is None else tuple(self.names[i] for i in chosen)
-        return Annotations(self.runs.select(chosen), self.background, names)
+        return replace(self, runs=self.runs.select(chosen), names=names)
 
     def __repr__(self) -> str:
         facts = self.runs.describe()
@@ -207,10 +248,10 @@ class Annotations:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The segments, sorted by recording and start: ``recording, start, end, label``."""
+        """The segments, sorted by recording and start: ``recording, start, end, label``, with names and words."""
         runs = self.runs
         kept = (runs.value >= 0) & (True if self.background is None else runs.value != self.background)
-        return self._tabulate(runs, kept).assign(label=runs.value[kept])
+        return self._tabulate(runs, kept).assign(label=name_labels(runs.value[kept], self.class_names))
 
     @property
     def looked_at(self) -> pd.DataFrame:

@@ -99,6 +99,8 @@ def pair_labels(
     >>> [one.tolist() for one in true], [one.tolist() for one in pred]
     ([[0, 1], [-1]], [[0, 0], [1]])
     """
+    if isinstance(y_true, Annotations) and isinstance(y_pred, Annotations):
+        y_pred = y_pred.renumber(y_true.class_names)
     y_true, y_pred = adopt_labels(y_true, truth), sort_times(adopt_labels(y_pred, name))
     y_true = _align_like(align_labels(y_true, y_pred, truth), y_pred, name)
     pred = check_labels(y_pred, argument=name, unlabeled=unlabeled)

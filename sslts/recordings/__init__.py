@@ -13,6 +13,7 @@ from sslts.recordings._codes import CodeWatch
 from sslts.recordings._foreign import adopt, adopt_labels, find_order, is_clock, is_data_array
 from sslts.recordings._values import as_real, find_padding, is_real, read_array, unpack
 from sslts.recordings.containers import as_recordings
+from sslts.recordings.naming import name_recordings
 from sslts.recordings.normalization import (
     AsGiven,
     Local,
@@ -59,6 +60,7 @@ __all__ = [
     "is_table",
     "measure_moments",
     "measure_training_set",
+    "name_recordings",
     "read_array",
     "read_chunk",
     "read_signals",

@@ -34,6 +34,8 @@ _TOGETHER = 1 << 12  # values of each channel that are held for each recording: 
 class Recordings:
     """A collection of recordings that are read one stretch at a time.
 
+    Pass it wherever recordings are passed as ``X``. Make it with `from_arrays`.
+
     Parameters
     ----------
     sources : sequence of array-like
@@ -57,14 +59,20 @@ class Recordings:
         Names of the recordings, if the container is a pandas object that names them.
     missing : tuple of float
         Numbers that mean that there is no value; they are read as NaN.
+    names : tuple of str or None
+        Name of each recording, such as its file; tables of segments then hold names in place of numbers.
+    sampling_rate : float or None
+        Samples per second.
+    starts : tuple of pandas.Timestamp or None, or None
+        Time of the first sample of each recording; tables of segments then hold clock times too.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sslts.recordings import as_recordings
-    >>> recordings = as_recordings([np.arange(5.0), np.arange(3.0)])
-    >>> recordings.lengths.tolist(), recordings.n_channels
-    ([5, 3], 1)
+    >>> from sslts import Recordings
+    >>> recordings = Recordings.from_arrays([np.arange(5.0), np.arange(3.0)], names=["a.csv", "b.csv"])
+    >>> recordings.lengths.tolist(), recordings.n_channels, recordings.names
+    ([5, 3], 1, ('a.csv', 'b.csv'))
     >>> recordings.read(0, 1, 3)
     array([[1., 2.]], dtype=float32)
     """
@@ -79,9 +87,70 @@ class Recordings:
     times: Sequence[pd.Index | None] | None = None
     instances: pd.Index | None = None
     missing: tuple[float, ...] = ()
+    names: tuple[str, ...] | None = None
+    sampling_rate: float | None = None
+    starts: tuple[pd.Timestamp | None, ...] | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: Any,
+        *,
+        names: Sequence[str] | None = None,
+        channel_names: Sequence[Any] | None = None,
+        sampling_rate: float | None = None,
+        starts: Sequence[Any] | None = None,
+    ) -> Recordings:
+        """Return recordings with names, a sampling rate and clock times.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or another container that `fit` takes
+            The signals. Arrays of files, such as memory-maps and zarr arrays, are read when they are needed.
+        names : sequence of str of length n, default=None
+            Name of each recording, such as its file; all different. None: those of a pandas index of text, else the
+            recordings are numbered.
+        channel_names : sequence of length C, default=None
+            Names of the channels. None: the columns of tables, if `X` holds tables.
+        sampling_rate : float or None, default=None
+            Samples per second. None: that of the clocks in `X`, if they have one.
+        starts : sequence of length n of datetime-like or None, default=None
+            Time of the first sample of each recording. None: that of the clocks in `X`.
+
+        Returns
+        -------
+        Recordings
+
+        Raises
+        ------
+        ValueError
+            If names, channels or starts differ from `X` in number, a name occurs twice, or a value is invalid.
+        TypeError
+            If the type of `X` is not supported.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sslts import Recordings
+        >>> Recordings.from_arrays(np.zeros((1, 50)), sampling_rate=10, starts=["2026-01-31 12:00"]).starts
+        (Timestamp('2026-01-31 12:00:00'),)
+        """
+        from sslts.recordings import as_recordings, name_recordings  # the readers of containers make this class
+
+        return name_recordings(as_recordings(X), names, channel_names, sampling_rate, starts)
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Number of recordings, as a tuple: scikit-learn selects from objects with a shape."""
+        return (len(self),)
+
+    def __getitem__(self, kept: Any) -> Recordings:
+        """Return some of the recordings: a number, a slice, or an array of numbers or booleans."""
+        chosen = np.atleast_1d(np.arange(len(self))[kept[0] if isinstance(kept, tuple) else kept])
+        return self.select(chosen.tolist())
 
     def is_lazy(self, i: int) -> bool:
         """Return whether recording ``i`` is not in memory (a file or a zarr array) and read one stretch at a time."""
@@ -145,7 +214,10 @@ class Recordings:
         """Return the recordings at positions ``kept``, in that order, without ``index`` and ``instances``."""
         times = None if self.times is None else [self.times[i] for i in kept]
         sources = [self.sources[i] for i in kept]
-        return replace(self, sources=sources, lengths=self.lengths[list(kept)], index=None, times=times, instances=None)
+        names = None if self.names is None else tuple(self.names[i] for i in kept)
+        starts = None if self.starts is None else tuple(self.starts[i] for i in kept)
+        chosen = replace(self, sources=sources, lengths=self.lengths[list(kept)], index=None, times=times)
+        return replace(chosen, instances=None, names=names, starts=starts)
 
     def list_items(self, kept: Sequence[int]) -> list[Any]:
         """Return some of the recordings as a list, with the names of their channels and their clocks.

@@ -12,7 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
-from sslts.annotations import Occurrences, SegmentStatistics, as_labels, read_statistics
+from sslts.annotations import Annotations, Occurrences, SegmentStatistics, as_labels, read_statistics
 from sslts.decoding import Decoder, OccurrenceDecoder, prepare_decoder
 from sslts.prediction import Decoded, Part, Predictor, decode_parts, predict_parts
 from sslts.recordings import (
@@ -24,7 +24,7 @@ from sslts.recordings import (
     choose_normalization,
     read_signals,
 )
-from sslts.segments import Closed, GrowingSegments, make_table
+from sslts.segments import Closed, GrowingSegments, make_table, name_segments
 
 
 class PredictsRecordings:
@@ -134,7 +134,9 @@ class PredictsRecordings:
         DataFrame
             Columns ``recording, start, end, length, label, score``: half-open intervals ``[start, end)`` in samples;
             ``score`` is the mean probability of the label inside the segment. With ``sampling_rate`` also
-            ``start_time, end_time, duration`` in seconds. The ``background`` class makes no segments.
+            ``start_time, end_time, duration`` in seconds. The ``background`` class makes no segments. If ``X`` is
+            `sslts.Recordings`, ``recording`` holds names, and ``start_clock, end_clock`` the time on the clock, where
+            they are known; ``label`` holds words if the segmenter was fitted on words.
 
         Raises
         ------
@@ -154,7 +156,9 @@ class PredictsRecordings:
         recording = np.repeat(np.array([i for i, _ in found]), [len(closed.class_index) for _, closed in found])
         order = np.argsort(recording, kind="stable")
         k, start, end, score = (np.concatenate(column)[order] for column in zip(*(c for _, c in found), strict=True))
-        return make_table(recording[order], start, end, self.classes_[k], score, self.sampling_rate)
+        rate = self.sampling_rate or recordings.sampling_rate
+        table = make_table(recording[order], start, end, self.classes_[k], score, rate)
+        return name_segments(table, recordings, getattr(self, "class_names_", None))
 
     def score(self, X: Any, y: Any) -> float:
         """Return the mean IoU over the classes present, computed on labeled samples only.
@@ -176,6 +180,8 @@ class PredictsRecordings:
             As in `predict`, or if ``y`` does not fit ``X``.
         """
         recordings = self._read(X)
+        if isinstance(y, Annotations):
+            y = y.renumber(getattr(self, "class_names_", None))
         truth = as_labels(y, recordings)
         return metrics.mean_iou(truth, list(self._predict(recordings)), background=self.background)
 

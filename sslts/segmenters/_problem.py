@@ -12,6 +12,7 @@ from sklearn.utils.validation import _get_feature_names
 
 from sslts._notices import shorten
 from sslts.annotations import (
+    Annotations,
     LabelRuns,
     Occurrences,
     SegmentStatistics,
@@ -61,6 +62,8 @@ class Problem:
         Value of ``feature_names_in_``, if ``X`` is a table with named columns.
     background : int or None
         The class that is not a segment.
+    class_names : mapping of int to str, or None
+        The word of each class, if the labels are words.
     occurrences : Occurrences or None
         The codes that tell occurrences that touch apart; None if no labeled occurrences touch.
     pools : mapping of str to Pool, default={}
@@ -86,6 +89,7 @@ class Problem:
     n_features: int
     feature_names: np.ndarray | None
     background: int | None = 0
+    class_names: Mapping[int, str] | None = None
     occurrences: Occurrences | None = None
     pools: Mapping[str, Pool] = field(default_factory=dict)
     validation: Pool | None = None
@@ -309,7 +313,7 @@ def read_problem(
     warn_of_lost_background(labels, classes, background)
     warn_of_columns(recordings, labels)
     read_pool = partial(
-        _read_pool, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
+        _read_pool, like=y, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
     )
     return Problem(
         recordings=recordings,
@@ -319,6 +323,7 @@ def read_problem(
         n_features=_count_features(recordings),
         feature_names=_get_feature_names(X) if recordings.container == "array" else None,
         background=background,
+        class_names=y.class_names if isinstance(y, Annotations) else None,
         pools={name: read_pool(given, name) for name, given in (pools or {}).items()},
         validation=None if validation is None else read_pool(validation, "validation"),
     )
@@ -328,6 +333,7 @@ def _read_pool(
     given: Any,
     name: str,
     *,
+    like: Any,
     recordings: Recordings,
     classes: np.ndarray,
     who: str,
@@ -339,6 +345,8 @@ def _read_pool(
     X, y = given
     channels = Channels(recordings.n_channels, recordings.channel_names, f"the X of {who}")
     own = read_signals(X, fitted=channels, name=f"{name}[0]", sampling_rate=sampling_rate, plain=plain)
+    if isinstance(y, Annotations) and isinstance(like, Annotations):
+        y = y.renumber(like.class_names)
     labels = as_label_runs(y, own, name=f"{name}[1]")
     unknown = sorted(set(labels.value.tolist()) - {-1, *classes.tolist()})
     if unknown:

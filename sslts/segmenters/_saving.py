@@ -187,6 +187,7 @@ def check_common(fitted: Mapping[str, Any], kind: str, needed: set[str]) -> dict
         "normalization_": fitted["normalization_"] in (None, "recording", "training", "local"),
         "moments_": _are_moments(fitted.get("moments_"), fitted["normalization_"], n_channels),
         "statistics_": _are_statistics(fitted["statistics_"], classes.tolist()),
+        "class_names_": _are_class_names(fitted.get("class_names_")),
         "occurrences_": _are_occurrences(fitted.get("occurrences_"), len(classes)),
         "trust_": _is_trust(fitted.get("trust_")),
         "training_set_": is_summary(fitted["training_set_"]),
@@ -232,6 +233,13 @@ def are_classes(values: Any) -> bool:
 def is_summary(value: Any) -> bool:
     """Return whether a decoded value describes a training set: numbers of recordings and samples."""
     return isinstance(value, dict) and all(map(is_count, value.values()))
+
+
+def _are_class_names(value: Any) -> bool:
+    """Return whether a decoded value names classes by words; None stands for a model whose classes are numbers."""
+    if value is None:
+        return True
+    return isinstance(value, dict) and all(is_count(k) and isinstance(word, str) for k, word in value.items())
 
 
 def _are_occurrences(value: Any, n_classes: int) -> bool:

@@ -144,6 +144,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         Lengths and neighbors of the labeled segments, for decoders.
     decoder_ : Decoder
         ``decoder`` with what it learned from the labeled segments; `Argmax` if the labels teach the default nothing.
+    class_names_ : dict of int to str
+        The word of each class; only if `y` holds words.
     occurrences_ : Occurrences
         How occurrences that touch are told apart; only if `y` holds such occurrences.
     training_set_ : dict
@@ -400,7 +402,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _keep(self, fitted: dict[str, Any]) -> None:
         """Replace all fitted attributes at once: an interruption finds the earlier model or this model, never half."""
-        gone = {"feature_names_in_", "history_", "occurrences_", "trust_"}
+        gone = {"class_names_", "feature_names_in_", "history_", "occurrences_", "trust_"}
         init = None if self.init is None else forget_start(self.init)
         kept = {name: value for name, value in vars(self).items() if name not in gone}
         self.__dict__ = {**kept, "init": init, **fitted}
@@ -624,6 +626,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         """Return the fitted attributes that are known before a net is made."""
         named = {
             "feature_names_in_": problem.feature_names,
+            "class_names_": problem.class_names,
             "occurrences_": problem.occurrences,
             "trust_": problem.trust,
         }

@@ -107,6 +107,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         Lengths and neighbors of the labeled segments, for decoders.
     decoder_ : Decoder
         ``decoder`` with what it learned from the labeled segments; `Argmax` if the labels teach the default nothing.
+    class_names_ : dict of int to str
+        The word of each class; only if `y` holds words.
     occurrences_ : Occurrences
         How occurrences that touch are told apart; only if `y` holds such occurrences.
     training_set_ : dict
@@ -226,7 +228,11 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             normalization = choose_normalization_by_forest(problem, features, seed)
         seen = NormalizedRecordings(problem.recordings, choose_normalization(normalization, window_length))
         classifier = self._fit_classifier(problem, features, seen, seed)
-        named = {"feature_names_in_": problem.feature_names, "occurrences_": problem.occurrences}
+        named = {
+            "class_names_": problem.class_names,
+            "feature_names_in_": problem.feature_names,
+            "occurrences_": problem.occurrences,
+        }
         fitted = {
             **{name: value for name, value in named.items() if value is not None},
             "n_features_in_": problem.n_features,

@@ -1,6 +1,6 @@
 """Conversion of labels to tables of segments and back, and counts of segments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,8 +10,16 @@ from numpy.typing import ArrayLike
 
 from sslts._notices import shorten, warn
 from sslts._runs import expand_ranges, find_runs
-from sslts.annotations import Annotations, check_labels, check_rows, count_touching, name_columns, read_columns
-from sslts.recordings import check_sampling_rate, read_array
+from sslts.annotations import (
+    Annotations,
+    check_labels,
+    check_rows,
+    count_touching,
+    name_columns,
+    name_labels,
+    read_columns,
+)
+from sslts.recordings import Recordings, check_sampling_rate, read_array
 
 
 def labels_to_segments(
@@ -112,6 +120,42 @@ def make_table(
         rate = float(sampling_rate)
         table |= {"start_time": start / rate, "end_time": end / rate, "duration": (end - start) / rate}
     return pd.DataFrame(table)
+
+
+def name_segments(table: pd.DataFrame, recordings: Recordings, class_names: Mapping[int, str] | None) -> pd.DataFrame:
+    """Return a table of segments with names of recordings, words and clock times, where they are known.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Segments in the form of `labels_to_segments`.
+    recordings : Recordings
+        The recordings, perhaps with names, a sampling rate and times of their first samples.
+    class_names : mapping of int to str, or None
+        The word of each label.
+
+    Examples
+    --------
+    >>> from sslts import Recordings
+    >>> from sslts.segments import labels_to_segments, name_segments
+    >>> recordings = Recordings.from_arrays([[0.0] * 3], names=["a"], sampling_rate=2, starts=["2026-01-31 12:00"])
+    >>> found = name_segments(labels_to_segments([[0, 1, 1]]), recordings, {1: "walk"})
+    >>> found[["recording", "label", "start_clock"]].values.tolist()
+    [['a', 'walk', Timestamp('2026-01-31 12:00:00.500000')]]
+    """
+    number = table["recording"].to_numpy()
+    named = table if class_names is None else table.assign(label=name_labels(table["label"].to_numpy(), class_names))
+    if recordings.names is not None:
+        named = named.assign(recording=[recordings.names[i] for i in number])
+    starts, rate = recordings.starts, recordings.sampling_rate
+    if starts is None or rate is None:
+        return named
+    clocks = pd.Series([pd.NaT if starts[i] is None else starts[i] for i in number], index=table.index, dtype="object")
+    for name in ("start", "end"):
+        since = pd.to_timedelta(np.round(table[name].to_numpy() / rate * 1e9), unit="ns")
+        times = [clock + passed for clock, passed in zip(clocks, since, strict=True)]
+        named = named.assign(**{f"{name}_clock": pd.Series(times, index=table.index).infer_objects()})
+    return named
 
 
 def _pick_probabilities(

@@ -74,7 +74,7 @@ class TestTable:
             ([(1, 1, 9, 1)], "table row 0 .* lies outside its recording of 8 samples"),
             ([(3, 1, 9, 1)], "table row 0 .* names an unknown recording; recordings has 3"),
             ([(0, 1, 4, -1)], "table row 0 has label -1"),
-            ([(0, 1, 4, "rest")], "table row 0: label is rest; give a whole number"),
+            ([(0, 1, "end", 1)], "table row 0: end is end; give a whole number"),
             ([(0, 1.5, 4, 1)], "table row 0: start is 1.5"),
         ],
     )

@@ -1,0 +1,143 @@
+"""Recordings carry names, a sampling rate and clock times from the files to the tables of segments."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sslts import Annotations, Recordings, SupervisedSegmenter, WindowFeatureSegmenter
+from sslts.datasets import make_recordings
+from sslts.metrics import segment_f1, segment_f1_scorer
+from sslts.preprocessing import FillGaps, RecordingStandardizer
+
+X = [np.arange(5.0), np.arange(3.0), np.arange(4.0)]
+
+
+class TestFromArrays:
+    def test_holds_what_is_given(self):
+        found = Recordings.from_arrays(
+            X, names=["a", "b", "c"], channel_names=["flow"], sampling_rate=2, starts=["2026-01-31 12:00", None, None]
+        )
+        assert (found.names, found.channel_names, found.sampling_rate) == (("a", "b", "c"), ("flow",), 2)
+        assert found.starts == (pd.Timestamp("2026-01-31 12:00"), None, None)
+        assert found.lengths.tolist() == [5, 3, 4]
+
+    def test_finds_names_rate_and_clock_in_tables(self):
+        clock = pd.date_range("2026-03-29 01:00", periods=4, freq="250ms", tz="Europe/Berlin")
+        frame = pd.DataFrame({"hip": 0.0, "wrist": 1.0}, index=clock)
+        found = Recordings.from_arrays([frame, frame])
+        assert found.sampling_rate == pytest.approx(4)
+        assert found.starts == (clock[0], clock[0])
+        assert found.channel_names == ("hip", "wrist")
+        assert Recordings.from_arrays(pd.Series(X, index=["x", "y", "z"])).names == ("x", "y", "z")
+
+    def test_a_selection_keeps_them(self):
+        found = Recordings.from_arrays(X, names=["a", "b", "c"], starts=pd.date_range("2026", periods=3))
+        assert found[[2, 0]].names == ("c", "a")
+        assert found[1:].starts == found.starts[1:]
+        assert found[-1].lengths.tolist() == [4]
+        again = Recordings.from_arrays(found, sampling_rate=9)
+        assert (again.names, again.sampling_rate) == (found.names, 9)
+
+    def test_a_transformer_keeps_them(self):
+        found = Recordings.from_arrays(X, names=["a", "b", "c"], sampling_rate=2, starts=["2026"] * 3)
+        for transformer in (FillGaps(), RecordingStandardizer()):
+            made = transformer.fit_transform(found)
+            assert (made.names, made.sampling_rate, made.starts) == (found.names, 2, found.starts)
+
+    @pytest.mark.parametrize(
+        ("options", "match"),
+        [
+            ({"names": ["a"]}, "names has 1 entries, X has 3 recordings"),
+            ({"names": "abc"}, "names='abc'; give a list"),
+            ({"names": ["a", "b", "a"]}, r"names\[2\] is 'a', as is names\[0\]"),
+            ({"names": ["a", "b", 3]}, r"names\[2\] is 3; give a text"),
+            ({"channel_names": ["x", "y"]}, "channel_names has 2 names, X has 1 channels"),
+            ({"sampling_rate": 0}, "sampling_rate"),
+            ({"starts": ["2026", "soon", None]}, r"starts\[1\] is 'soon'; give a date with a time, or None"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, options, match):
+        with pytest.raises(ValueError, match=match):
+            Recordings.from_arrays(X, **options)
+
+
+@pytest.fixture(scope="module")
+def factory():
+    """Return recordings with names and a clock over a change to summer time, and strokes that touch, in words."""
+    signals, truth = make_recordings(8, n_samples=600, gap=0, share=0.4, random_state=0)
+    names = [f"day {i}.csv" for i in range(8)]
+    starts = pd.date_range("2026-03-29 00:30", periods=8, freq="1h", tz="Europe/Berlin")
+    recordings = Recordings.from_arrays(list(signals), names=names, sampling_rate=0.5, starts=starts)
+    table = truth.table.assign(label="stroke")
+    return recordings, table.assign(recording=[names[i] for i in table["recording"]])
+
+
+@pytest.fixture(scope="module")
+def fitted(factory):
+    recordings, table = factory
+    return WindowFeatureSegmenter(random_state=0).fit(recordings, Annotations.from_table(table, recordings))
+
+
+class TestTheWayOfNames:
+    def test_segments_speak_in_names_words_and_clock_times(self, factory, fitted):
+        recordings, _ = factory
+        found = fitted.predict_segments(recordings)
+        assert set(found["recording"]) <= set(recordings.names)
+        assert set(found["label"]) == {"stroke"}
+        number = [recordings.names.index(name) for name in found["recording"]]
+        expected = pd.Series([recordings.starts[i] for i in number]) + pd.to_timedelta(found["start"] * 2, unit="s")
+        pd.testing.assert_series_equal(found["start_clock"], expected, check_names=False, check_dtype=False)
+        assert (found["end_clock"] - found["start_clock"]).dt.total_seconds().tolist() == found["duration"].tolist()
+        assert str(found["start_clock"].dt.tz) == "Europe/Berlin"
+
+    def test_arrays_speak_in_numbers(self, factory, fitted):
+        recordings, _ = factory
+        found = fitted.predict_segments([recordings.get(i) for i in range(8)])
+        assert found["recording"].dtype == np.int64
+        assert "start_clock" not in found
+
+    def test_scores_compare_words(self, factory, fitted):
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        assert segment_f1_scorer(fitted, recordings, truth) > 0.9
+        more = pd.concat([table, pd.DataFrame([(recordings.names[1], 0, 1, "a rare word")], columns=table.columns)])
+        other = Annotations.from_table(more, recordings)
+        assert other.class_names == {0: "background", 1: "a rare word", 2: "stroke"}
+        assert segment_f1(truth, other, average=None)[1] > 0.9
+        assert fitted.score(recordings, other) > 0.5
+
+    def test_held_out_annotations_have_the_same_words(self, factory):
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        other = Annotations.from_table(table, recordings, class_names={0: "background", 5: "stroke"})
+        segmenter = SupervisedSegmenter(max_steps=1, random_state=0)
+        segmenter.fit(recordings, truth, validation=(recordings[:2], other[:2]))
+        assert segmenter.class_names_ == {0: "background", 1: "stroke"}
+        assert segmenter.classes_.tolist() == [0, 1]
+
+
+class TestWords:
+    rows = pd.DataFrame({"recording": [0, 0], "start": [0, 2], "end": [2, 4], "label": ["walk", "turn"]})
+
+    def test_words_are_numbered_in_their_order(self):
+        found = Annotations.from_table(self.rows, X)
+        assert found.class_names == {0: "background", 1: "turn", 2: "walk"}
+        assert found.runs.value[:2].tolist() == [2, 1]
+        assert found.table["label"].tolist() == ["walk", "turn"]
+
+    def test_background_is_a_word_too(self):
+        found = Annotations.from_table(self.rows.assign(label=["background", "turn"]), X, looked_at=[])
+        assert found.list_labels()[0].tolist() == [0, 0, 1, 1, -1]
+
+    @pytest.mark.parametrize(
+        ("class_names", "match"),
+        [
+            ({1: "walk"}, "table row 1: label is 'turn'; the words are"),
+            ({1: "walk", 2: "walk"}, "one word for two classes"),
+            ({"walk": 1}, "class_names has the class 'walk'"),
+            (["walk"], "class_names="),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, class_names, match):
+        with pytest.raises(ValueError, match=match):
+            Annotations.from_table(self.rows, X, class_names=class_names)
