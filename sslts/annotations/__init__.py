@@ -18,12 +18,14 @@ truth and prediction        `pair_labels`     two lists, each with one checked a
 truth and prediction        `pool_labels`     two arrays with all recordings end to end, and the offsets
 ==========================  ================  ====================================================================
 
-`require_labels` raises if there are no labels. `return_labels` puts the result of `read_labels` back into the user's
+`read_weighed_labels` is `as_label_runs` for soft labels and weights too: it also returns `LabelDetails`. `count_votes`
+makes soft labels of the labels of several annotators. `require_labels` raises if there are no labels. `return_labels` puts the result of `read_labels` back into the user's
 container. `align_labels`, `order_labels` and `sort_times` only reorder labels on a pandas index. `read_into_memory`
 only reads a lazy array. `name_columns` returns the class of each column of probabilities.
 
 ``reading.py`` reads labels of recordings, ``arrays.py`` labels without recordings, ``alignment.py`` reorders labels on
 a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py`` holds labels as runs of equal labels,
+``weighing.py`` reads weights and soft labels, ``details.py`` holds them, ``votes.py`` counts votes,
 ``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no signal, and ``statistics.py``
 measures segments.
 """
@@ -55,6 +57,7 @@ from sslts.annotations.classes import (
     weigh_classes,
 )
 from sslts.annotations.columns import warn_of_columns
+from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels
 from sslts.annotations.pairing import pair_labels, pool_labels, spread_labels
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
 from sslts.annotations.runs import LabelRuns
@@ -66,11 +69,16 @@ from sslts.annotations.statistics import (
     read_statistics,
     summarize_signal,
 )
+from sslts.annotations.votes import count_votes
+from sslts.annotations.weighing import read_weighed_labels
 
 __all__ = [
+    "LabelDetails",
     "LabelRuns",
+    "SampleWeights",
     "SegmentStatistics",
     "SignalSummary",
+    "SoftLabels",
     "align_labels",
     "as_label_runs",
     "as_labels",
@@ -78,6 +86,7 @@ __all__ = [
     "check_labels",
     "check_names",
     "check_same_rows",
+    "count_votes",
     "find_classes",
     "follow_index",
     "follow_order",
@@ -95,6 +104,7 @@ __all__ = [
     "read_into_memory",
     "read_labels",
     "read_statistics",
+    "read_weighed_labels",
     "require_labels",
     "return_labels",
     "share_classes",
