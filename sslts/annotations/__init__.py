@@ -19,9 +19,10 @@ truth and prediction        `pool_labels`     two arrays with all recordings end
 ==========================  ================  ====================================================================
 
 `read_weighed_labels` is `as_label_runs` for soft labels and weights too: it also returns `LabelDetails`. `count_votes`
-makes soft labels of the labels of several annotators. `require_labels` raises if there are no labels. `return_labels` puts the result of `read_labels` back into the user's
-container. `align_labels`, `order_labels` and `sort_times` only reorder labels on a pandas index. `read_into_memory`
-only reads a lazy array. `name_columns` returns the class of each column of probabilities.
+makes soft labels from the labels of several annotators. `require_labels` raises if there are no labels.
+`return_labels` puts the result of `read_labels` back into the user's container. `align_labels`, `order_labels` and
+`sort_times` only reorder labels on a pandas index. `read_into_memory` only reads a lazy array. `name_columns` returns
+the class of each column of probabilities.
 
 ``reading.py`` reads labels of recordings, ``arrays.py`` labels without recordings, ``alignment.py`` reorders labels on
 a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py`` holds labels as runs of equal labels,

@@ -160,12 +160,12 @@ class LabelDetails:
 
     def select(self, kept: np.ndarray) -> LabelDetails:
         """Return the details of the recordings at positions ``kept``."""
-        weights, soft = (part and part.select(kept) for part in (self.weights, self.soft))
-        return replace(self, weights=weights, soft=soft)
+        weights = None if self.weights is None else self.weights.select(kept)
+        return replace(self, weights=weights, soft=None if self.soft is None else self.soft.select(kept))
 
     def encode(self, classes: np.ndarray) -> LabelDetails:
         """Return the details with the columns of the sorted ``classes`` only."""
-        return replace(self, soft=self.soft and self.soft.encode(classes))
+        return replace(self, soft=None if self.soft is None else self.soft.encode(classes))
 
     def cut(self, recording: np.ndarray, start: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """Return weights (B, length) and probabilities (B, K, length) of B stretches, where given."""

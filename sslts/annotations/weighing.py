@@ -119,7 +119,7 @@ def _read_item(item: Any, length: int) -> Any:
 
 def _is_soft(item: Any, length: int) -> bool:
     """Return whether this is an array of floats with a row of two or more probabilities for each sample."""
-    shape = getattr(item, "shape", ())
+    shape: tuple[int, ...] = getattr(item, "shape", ())
     kind = getattr(getattr(item, "dtype", None), "kind", "")
     return len(shape) == 2 and shape[0] == length and shape[1] > 1 and kind == "f"
 
@@ -139,9 +139,7 @@ def _read_soft_labels(items: list[Any], recordings: Recordings, name: str) -> tu
         raise ValueError(f"{name} has soft labels of {n_classes} classes; at most {MAX_CLASSES} are allowed.")
     doubtful: list[bool] = []
     labels = LabelRuns.from_parts(
-        _read_soft_parts(item, i, name, doubtful)
-        if is_soft
-        else _read_hard_parts(item, i, recordings, name, n_classes)
+        _read_soft_parts(item, i, name, doubtful) if is_soft else _read_hard_parts(item, i, recordings, name, n_classes)
         for i, (item, is_soft) in enumerate(zip(items, soft, strict=True))
     )
     found = len(np.unique(labels.value[labels.value >= 0]))
@@ -150,9 +148,7 @@ def _read_soft_labels(items: list[Any], recordings: Recordings, name: str) -> tu
     return labels, LabelDetails(None, kept, None if found == n_classes else n_classes)
 
 
-def _read_hard_parts(
-    item: Any, i: int, recordings: Recordings, name: str, n_classes: int
-) -> Iterator[np.ndarray]:
+def _read_hard_parts(item: Any, i: int, recordings: Recordings, name: str, n_classes: int) -> Iterator[np.ndarray]:
     """Yield the integer labels of a recording among recordings with soft labels, in stretches."""
     for part in _read_label_parts(item, i, recordings, name, set()):
         if part.size and part.max() >= n_classes:
@@ -210,8 +206,8 @@ def _read_weights(
     known = _hide_weightless(labels, values)
     if not known.labeled.any():
         raise ValueError(
-            "sample_weight gives every labeled sample a weight of 0, so nothing would be learned; give a labeled sample "
-            "a weight above 0."
+            "sample_weight gives every labeled sample a weight of 0, so nothing would be learned; give some a weight "
+            "above 0."
         )
     low, top = np.inf, 0.0
     recording, stop = known.recording, known.start + known.size

@@ -49,7 +49,7 @@ class Tracks:
     weight: Tensor | None = None
     soft: Tensor | None = None
 
-    def replace(self, **changes: Tensor | None) -> Tracks:
+    def replace(self, **changes: Any) -> Tracks:
         """Return a copy with changed tensors."""
         return dataclasses.replace(self, **changes)
 
@@ -142,8 +142,12 @@ class Tracks:
         if len(rows) in (0, len(chosen)):
             return change(self) if len(rows) else self
         part = change(self.map_tensors(lambda tensor: tensor.index_select(0, rows)))
-        pairs = ((getattr(self, field.name), getattr(part, field.name)) for field in dataclasses.fields(self))
-        return Tracks(*(None if a is None or b is None else a.index_copy(0, rows, b) for a, b in pairs))
+
+        def put(old: Tensor | None, new: Tensor | None) -> Any:
+            return None if old is None or new is None else old.index_copy(0, rows, new)
+
+        names = (field.name for field in dataclasses.fields(self))
+        return Tracks(**{name: put(getattr(self, name), getattr(part, name)) for name in names})
 
     def resample(self, source: Tensor) -> Tracks:
         """Return tracks whose signal, target and validity are read at the positions ``source``.

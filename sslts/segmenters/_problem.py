@@ -12,12 +12,14 @@ from sklearn.utils.validation import _get_feature_names
 
 from sslts._notices import shorten
 from sslts.annotations import (
+    LabelDetails,
     LabelRuns,
     SegmentStatistics,
     SignalSummary,
     as_label_runs,
     find_classes,
     measure_runs,
+    read_weighed_labels,
     require_labels,
     share_classes,
     summarize_signal,
@@ -33,11 +35,12 @@ _DRAWS = 20  # attempts to hold recordings out without losing a class
 class Pool:
     """An additional pool of labeled recordings, with the same channels and classes as its problem.
 
-    ``labels`` holds classes, ``-1`` where unlabeled.
+    ``labels`` holds classes, ``-1`` where unlabeled; ``details`` their weights and soft labels, where given.
     """
 
     recordings: Recordings
     labels: LabelRuns
+    details: LabelDetails = field(default_factory=LabelDetails)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Problem:
     guesses : LabelRuns or None
         A guide's class indices of the samples that windows without labels may be drawn from, ``-1`` elsewhere; None if
         the network labels these windows itself.
+    details : LabelDetails
+        Weights and soft labels of the labeled samples, where given.
     """
 
     recordings: Recordings
@@ -87,22 +92,23 @@ class Problem:
     moments: tuple[np.ndarray, np.ndarray] | None = None
     trust: dict[str, Any] | None = None
     guesses: LabelRuns | None = None
+    details: LabelDetails = field(default_factory=LabelDetails)
 
     @cached_property
     def targets(self) -> LabelRuns:
         """The labels as class indices, ``-1`` where unlabeled."""
         return self.labels.encode(self.classes)
 
-    @property
+    @cached_property
     def shares(self) -> np.ndarray:
-        """The share of each class among the labeled samples, shape (K,)."""
-        return share_classes(self.targets, len(self.classes))
+        """The share of each class among the labeled samples, by their weights, shape (K,)."""
+        return share_classes(self.targets, len(self.classes), self.details.weights)
 
     def hold_out(self, share: float, seed: int) -> Problem:
         """Return the problem without a share of its labeled recordings, which become the ``validation``."""
         kept, held = choose_held_out(self.labels, share, seed)
-        validation = Pool(self.recordings.select(held.tolist()), self.labels.select(held))
-        rest = Pool(self.recordings.select(kept.tolist()), self.labels.select(kept))
+        validation = Pool(self.recordings.select(held.tolist()), self.labels.select(held), self.details.select(held))
+        rest = Pool(self.recordings.select(kept.tolist()), self.labels.select(kept), self.details.select(kept))
         return replace(self._replace_pool(rest, self.classes), validation=validation)
 
     def split_labeled(self) -> tuple[Problem, Problem] | None:
@@ -123,7 +129,8 @@ class Problem:
             classes = np.unique(labels.value[labels.value >= 0])
             if len(classes) < 2:
                 return None
-            part = self._replace_pool(Pool(self.recordings.select(kept.tolist()), labels), classes)
+            pool = Pool(self.recordings.select(kept.tolist()), labels, self.details.select(kept))
+            part = self._replace_pool(pool, classes)
             parts.append(replace(part, pools={}, validation=None))
         return parts[0], parts[1]
 
@@ -135,6 +142,7 @@ class Problem:
             self,
             recordings=pool.recordings,
             labels=pool.labels,
+            details=pool.details,
             classes=classes,
             statistics=statistics,
             summary=summarize_signal(statistics, lengths, n_channels=n_channels),
@@ -219,6 +227,7 @@ def read_problem(
     plain: bool = False,
     pools: Mapping[str, tuple[Any, Any]] | None = None,
     validation: tuple[Any, Any] | None = None,
+    sample_weight: Any = None,
 ) -> Problem:
     """Return the problem of a fit: ``X`` and ``y``, read, checked and measured without torch.
 
@@ -238,6 +247,8 @@ def read_problem(
         Additional pools of labeled recordings, by the name of their argument.
     validation : (X, y), or None
         Labeled recordings that do not take part in the training.
+    sample_weight : array-like or None
+        Weights of the labeled samples, by sample or by recording.
 
     Raises
     ------
@@ -252,9 +263,10 @@ def read_problem(
     """
     require_labels(y, who)
     recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
-    labels = as_label_runs(y, recordings)
-    classes = find_classes(labels.value)
-    warn_of_lost_background(labels, classes, background)
+    labels, details = read_weighed_labels(y, recordings, sample_weight)
+    found = find_classes(labels.value)
+    classes = found if details.n_classes is None else np.arange(details.n_classes)
+    warn_of_lost_background(labels, found, background)
     warn_of_columns(recordings, labels)
     statistics = measure_runs(labels, classes=classes.tolist(), background=background)
     read_pool = partial(
@@ -263,6 +275,7 @@ def read_problem(
     return Problem(
         recordings=recordings,
         labels=labels,
+        details=details,
         classes=classes,
         statistics=statistics,
         summary=summarize_signal(statistics, recordings.lengths, n_channels=recordings.n_channels),
