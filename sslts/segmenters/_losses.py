@@ -55,8 +55,9 @@ def check_details_count(loss: Tensor, batch: Batch, who: str) -> None:
         if gradient is None:
             raise ValueError(
                 f"{who} does not use the {_ARGUMENTS[name]} of the labeled windows, so it would have no effect; "
-                "compute the labeled loss by step.labeled_loss(logits, labeled) or labeled.measure_loss(labeled_loss, logits), "
-                f"where labeled is a view of batch.labeled, or pass no {_ARGUMENTS[name]} to fit."
+                "compute the labeled loss by step.labeled_loss(logits, labeled), or by "
+                "labeled.measure_loss(labeled_loss, logits), where labeled is a view of batch.labeled; or pass no "
+                f"{_ARGUMENTS[name]} to fit."
             )
 
 
