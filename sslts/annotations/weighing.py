@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sslts._notices import shorten
 from sslts.annotations.classes import MAX_CLASSES
 from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels
 from sslts.annotations.reading import _read_label_parts, _read_part, as_label_runs, list_labels
@@ -199,6 +200,10 @@ def _read_weights(
     sample_weight: Any, recordings: Recordings, labels: LabelRuns
 ) -> tuple[LabelRuns, SampleWeights | None]:
     """Return the labels of the samples of positive weight, and the weights; None if these are equal."""
+    if np.isscalar(sample_weight):
+        raise ValueError(
+            f"sample_weight is a single value ({shorten(sample_weight)}); give one weight per sample or per recording."
+        )
     items = list_labels(sample_weight, recordings, "sample_weight")
     values = [_check_weights(item, i, recordings) for i, item in enumerate(items)]
     if not labels.labeled.any():  # the check of the classes says so

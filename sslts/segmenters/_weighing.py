@@ -38,8 +38,8 @@ def name_weights(classifier: Any) -> str:
         return "sample_weight"
     raise ValueError(
         f"classifier={type(classifier).__name__}: its fit has no sample_weight, so it can't count the sample_weight or "
-        "the soft labels that were passed; pass a classifier with sample_weight, such as ExtraTreesClassifier, or fit "
-        "on labels without weights, such as y.argmax(-1)."
+        "the soft labels that were passed; pass a classifier with sample_weight, such as ExtraTreesClassifier, or "
+        "integer labels and no sample_weight."
     )
 
 
