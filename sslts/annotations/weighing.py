@@ -80,13 +80,14 @@ def read_weighed_labels(
 def _find_soft_labels(y: Any, recordings: Recordings, name: str) -> list[Any] | None:
     """Return the labels of each recording, unread, if ``y`` holds soft labels; else None."""
     y = unpack(y, name)
+    candidates: list[Any]
     if isinstance(y, pd.Series):
         candidates = y.tolist() if y.dtype == object else []
     elif isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1):
         candidates = list(y)
     else:
         candidates = [y[0]] if len(getattr(y, "shape", ())) == 3 and len(y) and not _is_labeled_array(y) else []
-    if not any(_count_axes(item) == 2 for item in candidates):
+    if not any(_count_axes(unpack(item, f"{name}[{i}] (recording {i})")) == 2 for i, item in enumerate(candidates)):
         return None
     lazy = is_lazy(y) and len(y.shape) == 3 and len(y) == len(recordings)
     items = list(Rows(y)) if lazy else list_labels(y, recordings, name)
@@ -211,8 +212,7 @@ def _read_weights(
     known = _hide_weightless(labels, values)
     if not known.labeled.any():
         raise ValueError(
-            "sample_weight gives every labeled sample a weight of 0, so nothing would be learned; give some a weight "
-            "above 0."
+            "sample_weight is zero for every labeled sample, so nothing would be learned; give some a weight above 0."
         )
     low, top = np.inf, 0.0
     recording, stop = known.recording, known.start + known.size
