@@ -41,7 +41,7 @@ class SampleWeights:
 
     def read(self, i: int, start: int, stop: int) -> np.ndarray:
         """Return the weights of samples ``start:stop`` of recording ``i``, float32."""
-        part = read_array(self.values[i][start:stop], "sample_weight")
+        part = _read_rows(self.values[i], start, stop, "sample_weight")
         return (part.astype(np.float64) / self.top).astype(np.float32)
 
     def cut(self, recording: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
@@ -110,7 +110,7 @@ class SoftLabels:
         if self.values[i] is None:
             label = self.labels.cut(np.array([i]), np.array([start]), stop - start)[0]
             return (label[:, None] == self.columns).astype(np.float32)
-        part = read_array(self.values[i][start:stop], "y").astype(np.float32)[:, self.columns]
+        part = _read_rows(self.values[i], start, stop, "y").astype(np.float32)[:, self.columns]
         part = np.where(part > 0, part, np.float32(0))  # NaN and -1 mark an unlabeled sample
         total = part.sum(1, keepdims=True)
         return np.divide(part, total, out=part, where=total > 0)
@@ -190,6 +190,17 @@ class LabelDetails:
         recording, stop = labels.recording, labels.start + labels.size
         for name, part in self._parts.items():
             yield name, (part.read(int(recording[r]), int(labels.start[r]), int(stop[r])) for r in runs)
+
+
+def _read_rows(item: Any, start: int, stop: int, place: str) -> np.ndarray:
+    """Return the rows ``start:stop`` of an array, which may be lazy."""
+    try:
+        return read_array(item[start:stop], place)
+    except Exception as error:  # files, archives and remote stores raise errors of many types
+        raise OSError(
+            f"{place} could not be read at samples {start} to {stop}: {error}. Check that its file still exists and is "
+            "complete."
+        ) from error
 
 
 def _pick(read: Reader, recording: np.ndarray, position: np.ndarray) -> np.ndarray:

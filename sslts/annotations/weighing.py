@@ -10,8 +10,8 @@ import pandas as pd
 
 from sslts._notices import shorten
 from sslts.annotations.classes import MAX_CLASSES
-from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels
-from sslts.annotations.reading import _read_label_parts, _read_part, as_label_runs, list_labels
+from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels, _read_rows
+from sslts.annotations.reading import _read_label_parts, as_label_runs, list_labels
 from sslts.annotations.runs import LabelRuns
 from sslts.recordings import Recordings, Rows, as_real, cut_stretches, is_lazy, read_array, unpack
 
@@ -165,7 +165,7 @@ def _read_soft_parts(item: Any, i: int, name: str, doubtful: list[bool]) -> Iter
     """Yield the most probable class of each sample in stretches; add to ``doubtful`` whether a sample has several."""
     place = f"{name}[{i}] (recording {i})"
     for start, stop in cut_stretches(*item.shape):
-        part = _read_part(item, start, stop, place) if is_lazy(item) else item[start:stop]
+        part = _read_rows(item, start, stop, place)
         unlabeled = np.isnan(part).all(1) | (part == -1).all(1)
         total = part.sum(1, dtype=np.float64)
         wrong = np.flatnonzero(~unlabeled & ~((abs(total - 1) <= _TOLERANCE) & (part >= 0).all(1)))
@@ -217,7 +217,7 @@ def _read_weights(
     low, top = np.inf, 0.0
     recording, stop = known.recording, known.start + known.size
     for run in np.flatnonzero(known.value >= 0).tolist():
-        part = read_array(values[recording[run]][known.start[run] : stop[run]], "sample_weight")
+        part = _read_rows(values[recording[run]], int(known.start[run]), int(stop[run]), "sample_weight")
         low, top = min(low, float(part.min())), max(top, float(part.max()))
     return known, None if low == top else SampleWeights(values, top)
 
@@ -232,14 +232,14 @@ def _check_weights(item: Any, i: int, recordings: Recordings) -> Any:
         except (TypeError, ValueError):
             raise ValueError(f"{place} is not numeric; give weights of 0 or more.") from None
     if item.shape == (1,) and length > 1:
-        item = np.broadcast_to(_read_part(item, 0, 1, place), length)
+        item = np.broadcast_to(_read_rows(item, 0, 1, place), length)
     if tuple(item.shape) != (length,):
         raise ValueError(
             f"sample_weight: recording {i} has weights of shape {tuple(item.shape)}, its signal has {length} samples; "
             "give one weight per sample, or one for the whole recording."
         )
     for start, stop in cut_stretches(length if any(getattr(item, "strides", (1,))) else 1):
-        part = _read_part(item, start, stop, place)
+        part = _read_rows(item, start, stop, place)
         wrong = np.flatnonzero(~((part >= 0) & (part < np.inf)))
         if wrong.size:
             at = start + int(wrong[0])
@@ -271,9 +271,9 @@ def _hide_weightless(labels: LabelRuns, values: list[Any]) -> LabelRuns:
 
 def _find_counted(value: Any) -> Iterator[np.ndarray]:
     """Yield 1 for each sample of positive weight and 0 for the others, in stretches."""
-    length = len(value)
+    length = int(value.shape[0])
     if isinstance(value, np.ndarray) and not any(value.strides):
         yield np.broadcast_to(int(value[0] > 0), length)
         return
     for start, stop in cut_stretches(length):
-        yield (read_array(value[start:stop], "sample_weight") > 0).astype(np.int64)
+        yield (_read_rows(value, start, stop, "sample_weight") > 0).astype(np.int64)
