@@ -54,7 +54,14 @@ class Tracks:
         return dataclasses.replace(self, **changes)
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Tracks:
-        """Return a copy with ``change`` applied to each tensor, such as a move to a device."""
+        """Return a copy with ``change`` applied to each tensor, such as a move to a device.
+
+        Examples
+        --------
+        >>> tracks = Tracks(torch.rand(3, 1, 4), torch.zeros(3, 4).long(), torch.ones(3, 4).bool())
+        >>> tracks.map_tensors(lambda tensor: tensor[:2]).target.shape
+        torch.Size([2, 4])
+        """
         details = (None if one is None else change(one) for one in (self.weight, self.soft))
         return Tracks(change(self.x), change(self.target), change(self.valid), *details)
 
