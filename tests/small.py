@@ -18,6 +18,13 @@ SEGMENTERS = {
     "supervised": SupervisedSegmenter,
 }
 
+# Checks of scikit-learn that do not hold for recordings.
+ODD_CHECKS = {
+    "check_n_features_in_after_fitting": "predict takes recordings of any length",
+    "check_sample_weights_shape": "weights have the shape of the labels, (n, T), if each sample has its own",
+    "check_sample_weight_equivalence_on_dense_data": "a recording that is given twice is drawn twice as often",
+}
+
 # Behavior that all segmenters share is tested on one of them.
 ON_ONE = pytest.mark.parametrize("make_segmenter", ["fixmatch"], indirect=True)
 
