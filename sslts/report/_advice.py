@@ -91,13 +91,14 @@ def _advise_on_classes(evaluation: Evaluation) -> list[_Advice]:
 def _advise_on_labels(evaluation: Evaluation) -> list[_Advice]:
     """Say how many labels there are, and which recordings to label next."""
     advice = []
-    n = find_attribute(evaluation.segmenter, "training_set_", {}).get("labeled_recordings")
-    few = f"the fit had {n} labeled recordings. More labels are the surest gain" if n and n < _FEW_LABELED else ""
+    fit = find_attribute(evaluation.segmenter, "training_set_", {})
+    n = len(evaluation.truth) if evaluation.n_folds else fit.get("labeled_recordings", _FEW_LABELED)
+    few = f"only {n} recordings are labeled for the fit. More labels are the surest gain" if n < _FEW_LABELED else ""
     if evaluation.confidence:
         doubtful = sorted(evaluation.confidence, key=lambda i: evaluation.confidence[i])[:_N_NAMED]
         named = [f"{evaluation.recording_names[i]}, confidence {evaluation.confidence[i]:.2f}" for i in doubtful]
         reason = f"the segmenter is least sure in these unlabeled recordings: {'; '.join(named)}."
-        advice.append(("Label next", f"{few[0].upper()}{few[1:]}. {reason[0].upper()}{reason[1:]}" if few else reason))
+        advice.append(("Label next", f"{few}. {reason[0].upper()}{reason[1:]}" if few else reason))
     elif few:
         reason = "; label_efficiency_curve and suggest_budget of sslts.model_selection estimate how much."
         advice.append(("Label more", few + reason))
@@ -132,11 +133,13 @@ def _advise_on_decoder(evaluation: Evaluation, scores: Mapping[str, metrics.Inte
         options: dict[str, Any] = {"groups": evaluation.groups, "n_resamples": N_RESAMPLES}
         triple = evaluation.truth, other, evaluation.predicted
         counts, segments = (metrics.bootstrap_difference(measures[k], *triple, **options) for k in (COUNTS, SEGMENTS))
+        before = [scores[k].estimate for k in (COUNTS, SEGMENTS)]
+        after = before[0] + counts.estimate, before[1] + segments.estimate
         if counts.high < 0 and segments.high >= 0:
             reason = (
-                f"with {decoder!r} the count error would be {scores[COUNTS].estimate + counts.estimate:.2f} instead of "
-                f"{scores[COUNTS].estimate:.2f}, segment F1 {scores[SEGMENTS].estimate + segments.estimate:.2f} "
-                f"instead of {scores[SEGMENTS].estimate:.2f}. Choose it by tune_decoder on other labeled recordings."
+                f"with {type(decoder).__name__}() the count error would be {after[0]:.2f} instead of {before[0]:.2f}, "
+                f"segment F1 {after[1]:.2f} instead of {before[1]:.2f}. Choose it by tune_decoder on other labeled "
+                "recordings."
             )
             return [("Try another decoder", reason)]
     return []

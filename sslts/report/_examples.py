@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts._runs import find_runs
 from sslts.plotting import SegmentationDisplay
 from sslts.report._evaluation import Evaluation
 from sslts.report._page import make_figure
-
-_N_RUNS = 100  # runs of labels per plot: about 50 segments and the background between them
+from sslts.report._stretches import find_typical_stretch, find_worst_stretch
 
 
 def show_worst(evaluation: Evaluation, n_worst: int) -> str:
@@ -41,7 +39,8 @@ def _show(evaluation: Evaluation, ranked: pd.DataFrame, chosen: Iterable[int], *
 def _show_recording(evaluation: Evaluation, i: int, scores: dict[Any, float], *, typical: bool) -> str:
     """Return the plot of labeled recording ``i``; a long one is cut to a stretch."""
     truth, predicted = evaluation.truth[i], evaluation.predicted[i]
-    start, stop = find_typical_stretch(truth, predicted) if typical else find_worst_stretch(truth, predicted)
+    find_stretch = find_typical_stretch if typical else find_worst_stretch
+    start, stop = find_stretch((truth >= 0) & (truth != predicted), truth, predicted)
     shown = {*map(int, evaluation.classes), *map(int, np.unique(truth))}
     display = SegmentationDisplay.from_predictions(
         evaluation.recordings.get(evaluation.numbers[i]),
@@ -64,26 +63,3 @@ def _show_recording(evaluation: Evaluation, i: int, scores: dict[Any, float], *,
         kind = "a typical stretch" if typical else "the stretch with most errors"
         caption += f"; samples {start:,} to {stop:,} of {len(truth):,}, {kind}"
     return make_figure(display.figure_, caption)
-
-
-def find_worst_stretch(truth: np.ndarray, predicted: np.ndarray) -> tuple[int, int]:
-    """Return start and stop of the stretch with the most wrong samples, about `_N_RUNS` runs of labels long."""
-    wrong, length = _count_wrong(truth, predicted)
-    start = int(wrong.argmax())
-    return start, start + length
-
-
-def find_typical_stretch(truth: np.ndarray, predicted: np.ndarray) -> tuple[int, int]:
-    """Return start and stop of the stretch whose number of wrong samples is nearest to the mean of all stretches."""
-    wrong, length = _count_wrong(truth, predicted)
-    start = int(np.abs(wrong - wrong.mean()).argmin())
-    return start, start + length
-
-
-def _count_wrong(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the number of wrong samples of each stretch, by its start, and the length of a stretch."""
-    n = len(truth)
-    n_runs = max(len(find_runs(labels)[0]) for labels in (truth, predicted))
-    length = min(n, -(-n * _N_RUNS // n_runs))
-    wrong = np.concatenate([[0], np.cumsum((truth >= 0) & (truth != predicted))])
-    return wrong[length:] - wrong[: n - length + 1], length

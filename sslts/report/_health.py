@@ -67,8 +67,8 @@ def _check_shares(history: pd.DataFrame, statistics: Any, names: dict[int, str])
                 (
                     f"Keep {names.get(k, f'class {k}')} from being forgotten",
                     f"it holds {column.iloc[-1]:.2%} of the pseudo-labels at the end of the training, and "
-                    f"{labeled[k]:.1%} of your labels. Use a threshold for each class, such as SelfAdaptiveThreshold, "
-                    "or check whether the unlabeled recordings contain it.",
+                    f"{labeled[k]:.1%} of your labels. If the labeled recordings are typical of the others, try "
+                    "threshold=FixedThreshold(0.8, alignment='labeled').",
                 )
             )
     return signs

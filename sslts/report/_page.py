@@ -13,6 +13,8 @@ from sslts import __version__
 from sslts._text import clean_lines
 from sslts.report._svg import draw_svg
 
+_KINDS = {"✓": "better", "✗": "worse", "!": "worse", "≈": "level"}  # classes of cells that begin with a mark
+
 
 def escape(text: Any) -> str:
     """Return text as HTML, without characters that a file or a browser can't take."""
@@ -36,7 +38,8 @@ def make_table(
         cells = ""
         for column, value in row.items():
             figure, shown = f"{name}/{label}/{column}", _format_value(value, formats.get(str(column), "{}"))
-            cells += f'<td data-figure="{escape(figure)}">{shown}</td>'
+            kind = next((f' class="{kind}"' for mark, kind in _KINDS.items() if shown.startswith(mark)), "")
+            cells += f'<td{kind} data-figure="{escape(figure)}">{shown}</td>'
         rows.append(f'<tr><th scope="row">{show(label)}</th>{cells}</tr>')
     return (
         f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'

@@ -17,20 +17,20 @@ _WORDS = {"better": "better", "worse": "worse", "level": "not clearly different"
 
 # What it means if count error and segment F1, or segment F1 and mean IoU, differ in kind.
 _COUNTS_AND_SEGMENTS = {
-    ("better", "level"): "The number of segments is closer, but no more segments match the true ones.",
+    ("better", "level"): "The number of segments is closer, but not clearly more of them match the true ones.",
     ("better", "worse"): "The number is closer, but fewer segments match: missed and false segments cancel in a count.",
-    ("level", "better"): "More segments match. Their number is no closer: missed and false segments cancel in a count.",
-    ("level", "worse"): "Fewer segments match. Their number is as close: missed and false segments cancel in a count.",
+    ("level", "better"): "More segments match. Their number is not clearly closer: missed and false segments cancel.",
+    ("level", "worse"): "Fewer segments match. Their number hides it: missed and false segments cancel in a count.",
     ("worse", "better"): "More segments match, but their number is further off, which a calibration can correct.",
-    ("worse", "level"): "As many segments match, but their number is further off, which a calibration can correct.",
+    ("worse", "level"): "The number of segments is further off, although not clearly fewer match the true ones.",
 }
 _SEGMENTS_AND_SAMPLES = {
-    ("better", "level"): "Segments are found and separated better; most samples were right before.",
+    ("better", "level"): "Segments are found and separated better; the share of right samples hardly shows it.",
     ("better", "worse"): "Segments are found and separated better, but more samples, such as those at ends, are wrong.",
-    ("level", "better"): "More samples are right, but no more segments are found.",
-    ("level", "worse"): "As many segments are found, but more samples, such as those at their ends, are wrong.",
+    ("level", "better"): "More samples are right, but not clearly more segments are found.",
+    ("level", "worse"): "More samples, such as those at ends of segments, are wrong, but not clearly more segments.",
     ("worse", "better"): "More samples are right, but segments are split, joined or missed.",
-    ("worse", "level"): "As many samples are right, but segments are split, joined or missed.",
+    ("worse", "level"): "Segments are split, joined or missed; the share of right samples hardly shows it.",
 }
 
 
@@ -131,17 +131,17 @@ def _make_gain_table(name: str, gains: Mapping[str, Gain]) -> str:
     interval, verdict = f"95 % interval of the {difference}", f"verdict on {name}"
     rows: dict[str, dict[str, Any]] = {
         score: {
-            beside: gain.own,
-            name: gain.other,
+            verdict: MARKS[gain.kind],
             difference: gain.difference.estimate,
             interval: f"{gain.difference.low:+.3f} to {gain.difference.high:+.3f}",
-            verdict: MARKS[gain.kind],
+            beside: gain.own,
+            name: gain.other,
         }
         for score, gain in gains.items()
     }
     formats = {beside: "{:.3f}", name: "{:.3f}", difference: "{:+.3f}"}
     words = {beside: "segmenter", difference: "difference", interval: "95 % interval", verdict: "verdict"}
-    caption = f"Segmenter against the {name}. A lower count error is better."
+    caption = f"Segmenter against the {name}"
     return make_table(pd.DataFrame(rows).T, caption, "scores", formats, words)
 
 
@@ -152,8 +152,12 @@ def make_score_table(evaluation: Evaluation, scores: Mapping[str, metrics.Interv
         name: {"value": score.estimate, "95 % interval": f"{score.low:.3f} to {score.high:.3f}"}
         for name, score in scores.items()
     }
-    caption = (
-        f"Intervals are 95 % bootstrap intervals, resampling {unit}. Count error: per recording and class; lower is "
-        "better. Segment F1: at an IoU of 0.5."
+    table = make_table(
+        pd.DataFrame(rows).T, "Scores of the segmenter", "scores", {"value": "{:.3f}"}, {"value": "segmenter"}
     )
-    return make_table(pd.DataFrame(rows).T, caption, "scores", {"value": "{:.3f}"}, {"value": "segmenter"})
+    note = (
+        f"Intervals are 95 % bootstrap intervals, resampling {unit}. Count error: segments of a class per recording, "
+        "lower is better. Segment F1: at an IoU of 0.5, mean over classes. Better or worse: the interval of the "
+        "difference leaves out 0."
+    )
+    return f'{table}<p class="note">{escape(note)}</p>'

@@ -183,7 +183,7 @@ def _find_folds(splitters: list[Any], truth: list[np.ndarray], groups: np.ndarra
 
 
 def _list_folds(splitter: Any, truth: list[np.ndarray], groups: np.ndarray | None) -> list[_Fold]:
-    if not hasattr(splitter, "split"):
+    if not hasattr(splitter, "get_n_splits"):
         raise ValueError(f"cv={shorten(splitter)}; give a number of folds or a splitter such as LabeledKFold(5).")
     return list(splitter.split(np.zeros((len(truth), 1)), truth, groups))
 
