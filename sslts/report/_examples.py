@@ -27,7 +27,7 @@ def show_typical(evaluation: Evaluation, n_worst: int, n_typical: int) -> str:
     start = max(min(middle - n_typical // 2, len(ranked) - n_typical), min(n_worst, len(ranked)))
     chosen = ranked.index[start : start + n_typical]
     if n_typical and not len(chosen):
-        return "<p>All recordings are among the worst above.</p>"
+        return "<p>All recordings are among the worst below.</p>"
     return _show(evaluation, ranked, chosen, typical=True)
 
 

@@ -37,8 +37,8 @@ def make_labeled_page(evaluation: Evaluation, *, title: str, day: str, n_worst: 
             ("fit", "What was fitted", fold + describe_fit(segmenter)),
             ("classes", "Scores of each class", show_class_scores(evaluation)),
             ("counts", "Counts and lengths of segments", show_counts_and_lengths(evaluation)),
-            ("worst", "Recordings whose segments match worst", show_worst(evaluation, n_worst)),
             ("typical", "Typical recordings", show_typical(evaluation, n_worst, n_typical)),
+            ("worst", "Recordings whose segments match worst", show_worst(evaluation, n_worst)),
             ("calibration", "Are the probabilities calibrated?", show_calibration(evaluation)),
             ("training", "Training", fold + show_training(segmenter, names)),
         ]

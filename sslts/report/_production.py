@@ -55,7 +55,7 @@ def _describe_run(run: Run) -> str:
     for k, name in run.counted.items():
         count, words = int(table["count"][k]), ""
         if run.calibration is not None and np.isfinite(table["expected_count"][k]):
-            words = f"; expected are {_tell_interval(table.loc[k].to_dict())}"
+            words = f"; expected: {_tell_interval(table.loc[k].to_dict())}"
         parts.append(f"{count:,} segments of {name} ({tell_number(count / periods)} per {unit}{words})")
     counts = f'<p class="summary">{escape(f"Found: {join_words(parts)}." if parts else "No class makes segments.")}</p>'
     return counts + _warn(run) + "<p>Without labels, this page can't say whether the numbers are right.</p>"

@@ -125,9 +125,9 @@ def test_typical_recordings_are_around_the_median_and_not_among_the_worst(steps,
         truth[i, 1 : 2 * (12 - i) : 2] = 1
     page = write(steps, tmp_path, y=truth, n_worst=2, n_typical=3)
     shown = re.findall(r"<figcaption>Recording (\d+):", page)
-    assert shown == ["0", "1", "5", "6", "7"]
+    assert shown == ["5", "6", "7", "0", "1"]
     everything = write(steps, tmp_path, n_worst=12)
-    assert "All recordings are among the worst above" in read_section(everything, "typical")
+    assert "All recordings are among the worst below" in read_section(everything, "typical")
 
 
 def shift(labels, n):
