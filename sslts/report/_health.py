@@ -12,6 +12,7 @@ from sslts._wrapping import find_fitted
 _LEAST_ROWS = 8  # of a history, so that its quarters have two rows each
 _FEW_STEPS = 100
 _FALLING = 0.7  # mean loss of the last quarter of the steps, as a share of the quarter before
+_RISEN = 1.1  # loss on held-out recordings at the end, in units of the lowest
 _HARDLY = 0.02  # share of unlabeled samples that are believed
 _LOST = 0.1  # share of a class among the believed samples, as a share of its share of the labels
 
@@ -22,7 +23,12 @@ def find_signs(segmenter: Any, names: dict[int, str]) -> list[tuple[str, str]]:
     history = getattr(fitted, "history_", None)
     if history is None or not len(history):
         return []
-    signs = [_check_loss(history), _check_belief(history), *_check_shares(history, fitted.statistics_, names)]
+    signs = [
+        _check_loss(history),
+        _check_held_out(history),
+        _check_belief(history),
+        *_check_shares(history, fitted.statistics_, names),
+    ]
     return [sign for sign in signs if sign]
 
 
@@ -43,6 +49,18 @@ def _check_loss(history: pd.DataFrame) -> tuple[str, str] | None:
             "before. Raise max_steps.",
         )
     return None
+
+
+def _check_held_out(history: pd.DataFrame) -> tuple[str, str] | None:
+    loss = history["valid_loss"] if "valid_loss" in history else pd.Series(dtype=float)
+    if not np.isfinite(loss).any() or not loss.iloc[-1] > _RISEN * loss.min():
+        return None
+    step = int(history["step"].iloc[int(np.nanargmin(loss))])
+    return (
+        "Stop earlier",
+        f"the loss on held-out recordings was lowest at step {step:,}, {loss.min():.3g}, and is {loss.iloc[-1]:.3g} at "
+        "the end. Lower max_steps, or pass skorch's EarlyStopping as a callback that monitors valid_loss.",
+    )
 
 
 def _check_belief(history: pd.DataFrame) -> tuple[str, str] | None:

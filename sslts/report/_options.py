@@ -99,12 +99,14 @@ def name_all_classes(segmenter: Any, truth: list[np.ndarray], names: dict[int, s
     return name_classes(names, classes, "class {}")
 
 
-def check_second(truth: list[np.ndarray], second: list[np.ndarray] | None) -> None:
-    """Raise ValueError if fewer than two recordings are labeled by both annotators."""
+def check_second(truth: list[np.ndarray], second: list[np.ndarray] | None, groups: np.ndarray | None) -> None:
+    """Raise ValueError if fewer than two recordings, or groups, are labeled by both annotators."""
     if second is None:
         return
-    n = sum(bool(((one >= 0) & (other >= 0)).any()) for one, other in zip(truth, second, strict=True))
+    unit, group_of = ("recordings", np.arange(len(truth))) if groups is None else ("groups", groups)
+    both = [bool(((one >= 0) & (other >= 0)).any()) for one, other in zip(truth, second, strict=True)]
+    n = len(np.unique(group_of[both]))
     if n < 2:
         raise ValueError(
-            f"y_second labels {n} recordings that y labels too; give at least two, so that intervals can be computed."
+            f"y_second labels {n} {unit} that y labels too; give at least two, so that intervals can be computed."
         )

@@ -43,7 +43,10 @@ def make_production_page(run: Run, *, title: str, day: str, n_doubtful: int) -> 
 
 
 def _tell_time(n_samples: Any, rate: float | None) -> str:
-    return f"{n_samples / rate / 3600:,.3g} hours" if rate else f"{n_samples:,} samples"
+    if not rate:
+        return f"{n_samples:,} samples"
+    hours = n_samples / rate / 3600
+    return f"{tell_number(hours)} hours" if hours >= 1 else f"{tell_number(60 * hours)} minutes"
 
 
 def _describe_run(run: Run) -> str:
@@ -85,15 +88,18 @@ def _list_advice(run: Run) -> list[tuple[str, str]]:
     advice = []
     if run.doubtful:
         words = (
-            f"{run.name_some(run.doubtful)}. Look at the plots below; if segments are wrong, label these recordings "
+            f"{run.name_some(run.doubtful)}. Look at the plots below. If segments are wrong, label these recordings "
         )
-        words += "first and fit again, with init= this segmenter to start from it."
-        advice.append(("Look at the doubtful recordings", words))
+        advice.append(("Look at the doubtful recordings", words + "and fit again."))
     if run.unusual:
-        numbers = list(run.unusual)
-        words = f"{run.name_some(numbers)}. Check sensor, unit, channels and sampling rate; if they are right, add "
-        words += "recordings like them to the training, labeled or not."
+        words = (
+            f"{run.name_some(list(run.unusual))}. Check sensor, unit, channels and sampling rate. If these are right, "
+        )
+        words += "add recordings of this kind to the training, labeled or not."
         advice.append(("Check the unusual recordings", words))
+    if run.drift[1]:
+        words = "shares or lengths are not those of the labels of the fit. If these recordings are of another kind, "
+        advice.append(("Check the classes", words + "label some of them and fit again."))
     if run.training is None:
         words = "pass the recordings of the fit as reference=, to compare signals and confidence with them."
         advice.append(("Compare with the training", words))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -120,32 +121,44 @@ def write_cross_validated_report(
     named = name_all_classes(None, truth, names)
     shown = name_recordings(recording_names, recordings)
     second = None if y_second is None else as_labels(y_second, recordings, name="y_second")
-    check_second(truth, second)
     group_of = check_groups(groups, len(truth))
+    check_second(truth, second, group_of)
     folds = _split(cv, truth, group_of)
-    labels, proba, first = _cross_fit(segmenter, recordings, truth, folds)
-    kept = sorted(labels)
-    found = {name: _cross_fit(model, recordings, truth, folds)[0] for name, model in baselines.items()}
-    unlabeled = [i for i, one in enumerate(truth) if not (one >= 0).any()]
+    fits = _fit_folds(segmenter, recordings, truth, folds)
+    others = {name: _fit_folds(model, recordings, truth, folds).labels for name, model in baselines.items()}
+    kept = sorted(fits.labels)
     evaluation = Evaluation(
-        segmenter=first,
+        segmenter=fits.first,
         recordings=recordings,
         numbers=kept,
         truth=[truth[i] for i in kept],
-        predicted=[labels[i] for i in kept],
-        proba=[proba[i] for i in kept],
+        predicted=[fits.labels[i] for i in kept],
+        proba=[fits.proba[i] for i in kept],
         classes=np.array(sorted(named)),
-        baselines={name: [each[i] for i in kept] for name, each in found.items()},
+        baselines={name: [labels[i] for i in kept] for name, labels in others.items()},
         groups=None if group_of is None else group_of[kept],
         names=named,
         recording_names=shown,
         second=None if second is None else [second[i] for i in kept],
-        confidence=measure_confidence(first, recordings, unlabeled),
+        confidence=measure_confidence(fits.first, recordings, _find_unlabeled(truth)),
         n_folds=len(folds),
     )
     page = make_labeled_page(evaluation, title=title, day=day, n_worst=n_worst, n_typical=n_typical)
     replace_file(place, page.encode())
     return Path(path)
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """The first of the clones, and what the clones say about the recordings of their folds, by position."""
+
+    first: Any
+    labels: dict[int, np.ndarray]
+    proba: dict[int, np.ndarray]
+
+
+def _find_unlabeled(truth: list[np.ndarray]) -> list[int]:
+    return [i for i, labels in enumerate(truth) if not (labels >= 0).any()]
 
 
 def _split(cv: Any, truth: list[np.ndarray], groups: np.ndarray | None) -> list[_Fold]:
@@ -188,10 +201,8 @@ def _list_folds(splitter: Any, truth: list[np.ndarray], groups: np.ndarray | Non
     return list(splitter.split(np.zeros((len(truth), 1)), truth, groups))
 
 
-def _cross_fit(
-    segmenter: Any, recordings: Recordings, truth: list[np.ndarray], folds: list[_Fold]
-) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray], Any]:
-    """Return labels and probabilities of tested recordings by clones that did not see them, and the first clone."""
+def _fit_folds(segmenter: Any, recordings: Recordings, truth: list[np.ndarray], folds: list[_Fold]) -> _Fits:
+    """Fit a clone for each fold on the recordings outside of it, and let it label the recordings of the fold."""
     classes = np.unique(np.concatenate(truth))
     classes = classes[classes >= 0]
     labels: dict[int, np.ndarray] = {}
@@ -204,7 +215,7 @@ def _cross_fit(
         found, probas = predict_both(fitted, recordings.list_items(test.tolist()))
         labels |= zip(test.tolist(), found, strict=True)
         proba |= zip(test.tolist(), (_spread_columns(one, fitted.classes_, classes) for one in probas), strict=True)
-    return labels, proba, first
+    return _Fits(first, labels, proba)
 
 
 def _spread_columns(proba: np.ndarray, own: np.ndarray, classes: np.ndarray) -> np.ndarray:

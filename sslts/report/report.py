@@ -153,7 +153,7 @@ def _evaluate(
     kept = [i for i, labels in enumerate(truth) if (labels >= 0).any()]
     if len(kept) < 2:
         raise ValueError(f"y has {len(kept)} labeled recordings; give at least two, so that intervals can be computed.")
-    check_second(truth, second)
+    check_second(truth, second, groups)
     signals = recordings.list_items(kept)
     predicted, proba = predict_both(segmenter, signals)
     others = sorted(set(range(len(truth))) - set(kept))

@@ -28,6 +28,7 @@ def make_fit(**columns):
         ({"labeled_loss": np.r_[np.ones(39), np.nan]}, "Repair the training", "Lower lr"),
         ({"labeled_loss": 0.9 ** np.arange(40)}, "Train longer", "still falls"),
         ({"step": np.arange(40)}, "Train longer", "the fit had 39 steps"),
+        ({"valid_loss": np.r_[np.full(9, 2.0), np.linspace(1, 1.5, 31)]}, "Stop earlier", "lowest at step 300"),
         ({"mask_rate": np.full(40, 0.001)}, "Let the unlabeled recordings take part", "only 0.1%"),
         ({"share_2": np.linspace(0.2, 0.001, 40)}, "Keep rare from being forgotten", "0.10% of the pseudo-labels"),
     ],
