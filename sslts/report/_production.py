@@ -87,15 +87,11 @@ def _warn(run: Run) -> str:
 def _list_advice(run: Run) -> list[tuple[str, str]]:
     advice = []
     if run.doubtful:
-        words = (
-            f"{run.name_some(run.doubtful)}. Look at the plots below. If segments are wrong, label these recordings "
-        )
-        advice.append(("Look at the doubtful recordings", words + "and fit again."))
+        words = f"{run.name_some(run.doubtful)}. Look at the plots. Label those with wrong segments, and fit again."
+        advice.append(("Look at the doubtful recordings", words))
     if run.unusual:
-        words = (
-            f"{run.name_some(list(run.unusual))}. Check sensor, unit, channels and sampling rate. If these are right, "
-        )
-        words += "add recordings of this kind to the training, labeled or not."
+        words = f"{run.name_some(list(run.unusual))}. Check sensor, unit, channels and rate. If all are right, "
+        words += "add such recordings to the training, labeled or not."
         advice.append(("Check the unusual recordings", words))
     if run.drift[1]:
         words = "shares or lengths are not those of the labels of the fit. If these recordings are of another kind, "
