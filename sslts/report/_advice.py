@@ -125,6 +125,8 @@ def _advise_on_decoder(evaluation: Evaluation, scores: Mapping[str, metrics.Inte
     own = find_attribute(segmenter, "decoder")
     if evaluation.n_folds or own is None or find_owner(segmenter, "statistics_") is None:
         return []  # the decoder of each fold learned from other labels
+    if evaluation.segments is not None:
+        return []  # a decoder of labels does not count segments that touch
     measures = list_measures(evaluation.background)
     for decoder in (DurationViterbi(), Argmax()):
         if decoder == own:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from sslts import metrics
 from sslts._wrapping import find_attribute
+from sslts.annotations import Annotations
 from sslts.recordings import Recordings
+
+
+class Segments(NamedTuple):
+    """The segments of the labeled recordings: the true ones, those of the segmenter, and those of each baseline."""
+
+    truth: Annotations
+    predicted: Annotations
+    baselines: dict[str, Annotations]
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class Evaluation:
         Remarks on the comparison with baselines.
     n_folds : int
         Folds of the cross-validation; 0 if the segmenter was fitted on other recordings.
+    segments : Segments or None
+        The segments of truth, segmenter and baselines, if the truth is `Annotations`: segments may touch.
     """
 
     segmenter: Any
@@ -62,6 +73,17 @@ class Evaluation:
     confidence: dict[int, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     n_folds: int = 0
+    segments: Segments | None = None
+
+    @property
+    def pair(self) -> tuple[Any, Any]:
+        """Truth and prediction, for metrics of segments."""
+        return (self.truth, self.predicted) if self.segments is None else self.segments[:2]
+
+    @property
+    def others(self) -> Mapping[str, Any]:
+        """What each baseline predicts, for metrics of segments."""
+        return self.baselines if self.segments is None else self.segments.baselines
 
     @property
     def background(self) -> int | None:
@@ -75,7 +97,7 @@ class Evaluation:
 
     def score_segments(self, *by: str) -> Any:
         """Return `event_scores` of the segmenter, pooled over all columns but ``by``."""
-        return metrics.event_scores(self.truth, self.predicted, by=by, background=self.background)
+        return metrics.event_scores(*self.pair, by=by, background=self.background)
 
     def rank_recordings(self) -> pd.DataFrame:
         """Return numbers of true and predicted segments, segment F1 and mean IoU of each recording, worst first."""

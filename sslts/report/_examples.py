@@ -42,10 +42,11 @@ def _show_recording(evaluation: Evaluation, i: int, scores: dict[Any, float], *,
     find_stretch = find_typical_stretch if typical else find_worst_stretch
     start, stop = find_stretch((truth >= 0) & (truth != predicted), truth, predicted)
     shown = {*map(int, evaluation.classes), *map(int, np.unique(truth))}
+    segments = evaluation.segments
     display = SegmentationDisplay.from_predictions(
         evaluation.recordings.get(evaluation.numbers[i]),
-        y_true=truth,
-        y_pred=predicted,
+        y_true=truth if segments is None else segments.truth[i],
+        y_pred=predicted if segments is None else segments.predicted[i],
         proba=evaluation.proba[i],
         classes=evaluation.classes,
         background=evaluation.background,

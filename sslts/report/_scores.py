@@ -43,26 +43,25 @@ def list_measures(background: int | None) -> dict[str, Callable[[Any, Any], floa
 
 def score_segmenter(evaluation: Evaluation) -> dict[str, metrics.Interval]:
     """Return the scores of the segmenter with their intervals."""
-    pair = evaluation.truth, evaluation.predicted
     options: dict[str, Any] = {"groups": evaluation.groups, "n_resamples": N_RESAMPLES}
     measures = list_measures(evaluation.background)
-    return {name: metrics.bootstrap_interval(score, *pair, **options) for name, score in measures.items()}
+    return {name: metrics.bootstrap_interval(score, *evaluation.pair, **options) for name, score in measures.items()}
 
 
-def compare_labels(evaluation: Evaluation, truth: list[np.ndarray], other: list[np.ndarray]) -> dict[str, Gain]:
+def compare_labels(evaluation: Evaluation, truth: Any, predicted: Any, other: Any) -> dict[str, Gain]:
     """Return the differences of the segmenter's scores from those of other labels, by score."""
     options: dict[str, Any] = {"groups": evaluation.groups, "n_resamples": N_RESAMPLES}
     gains = {}
     for name, score in list_measures(evaluation.background).items():
-        difference = metrics.bootstrap_difference(score, truth, evaluation.predicted, other, **options)
-        own, theirs = score(truth, evaluation.predicted), score(truth, other)
+        difference = metrics.bootstrap_difference(score, truth, predicted, other, **options)
+        own, theirs = score(truth, predicted), score(truth, other)
         gains[name] = Gain(own, theirs, difference, -1 if name == COUNTS else 1)
     return gains
 
 
 def compare_with_baselines(evaluation: Evaluation) -> dict[str, dict[str, Gain]]:
     """Return the differences from each baseline, by the name of the baseline and by score."""
-    return {name: compare_labels(evaluation, evaluation.truth, labels) for name, labels in evaluation.baselines.items()}
+    return {name: compare_labels(evaluation, *evaluation.pair, found) for name, found in evaluation.others.items()}
 
 
 def compare_with_annotator(evaluation: Evaluation) -> dict[str, Gain] | None:
@@ -71,4 +70,4 @@ def compare_with_annotator(evaluation: Evaluation) -> dict[str, Gain] | None:
         return None
     pairs = list(zip(evaluation.truth, evaluation.second, strict=True))
     truth = [np.where(second < 0, -1, first) for first, second in pairs]
-    return compare_labels(evaluation, truth, [np.maximum(second, 0) for _, second in pairs])
+    return compare_labels(evaluation, truth, evaluation.predicted, [np.maximum(second, 0) for _, second in pairs])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sslts import metrics
 from sslts._wrapping import find_attribute, find_fitted
-from sslts.annotations import isolate_class
+from sslts.annotations import isolate_class, pair_labels, return_labels
 from sslts.plotting import CountDisplay, DurationDisplay, ReliabilityDisplay, TrainingHistoryDisplay
 from sslts.report._evaluation import Evaluation
 from sslts.report._page import escape, make_figure, make_table
@@ -49,7 +49,7 @@ def _count_steps(fitted: Any) -> int | None:
 
 def show_class_scores(evaluation: Evaluation) -> str:
     """Return the table of the scores of each class."""
-    truth, predicted = evaluation.truth, evaluation.predicted
+    truth, predicted = evaluation.pair
     background, rate = evaluation.background, evaluation.rate
     unit = "ms" if rate else "samples"
     ends = metrics.boundary_error(truth, predicted, background=background, sampling_rate=rate) * (1000 if rate else 1)
@@ -70,7 +70,7 @@ def show_class_scores(evaluation: Evaluation) -> str:
 
 def show_counts_and_lengths(evaluation: Evaluation) -> str:
     """Return the errors of counts and lengths of each class, and their plots."""
-    truth, predicted, names = evaluation.truth, evaluation.predicted, evaluation.names
+    (truth, predicted), names = evaluation.pair, evaluation.names
     table = _make_count_table(evaluation)
     options: dict[str, Any] = {"background": evaluation.background, "names": names}
     count = CountDisplay.from_predictions(truth, predicted, **options).figure_
@@ -83,11 +83,14 @@ def show_counts_and_lengths(evaluation: Evaluation) -> str:
 
 
 def _make_count_table(evaluation: Evaluation) -> str:
-    truth, predicted, rate = evaluation.truth, evaluation.predicted, evaluation.rate
+    rate = evaluation.rate
     unit = "s" if rate else "samples"
     rows: dict[str, dict[str, float]] = {}
     for k in (k for k in evaluation.names if k != evaluation.background):
-        isolated = [[isolate_class(labels, k) for labels in side] for side in (truth, predicted)]
+        isolated = [
+            return_labels([isolate_class(labels, k) for labels in side], like)
+            for side, like in zip((evaluation.truth, evaluation.predicted), evaluation.pair, strict=True)
+        ]
         counts = metrics.count_error(*isolated, background=0)
         rows[evaluation.names[k]] = {
             "count error": counts.mae,
@@ -108,9 +111,9 @@ def _make_count_table(evaluation: Evaluation) -> str:
     return make_table(pd.DataFrame(rows).T, caption, "counts", formats)
 
 
-def _measure_length_error(isolated: list[list[Any]], rate: float | None) -> float:
+def _measure_length_error(isolated: list[Any], rate: float | None) -> float:
     """Return the mean absolute error of lengths of matched segments; NaN if no recording can have a match."""
-    if not any((t == 1).any() and (p == 1).any() for t, p in zip(*isolated, strict=True)):
+    if not any((t == 1).any() and (p == 1).any() for t, p in zip(*pair_labels(*isolated), strict=True)):
         return np.nan
     return metrics.duration_error(*isolated, background=0, iou=0.1, sampling_rate=rate).mae
 

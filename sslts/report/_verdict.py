@@ -39,7 +39,7 @@ def describe_scores(evaluation: Evaluation, scores: Mapping[str, metrics.Interva
     found = evaluation.score_segments().iloc[0]
     if not found["true"] + found["predicted"]:
         return "<p>There is no segment, neither in the labels nor in the predictions.</p>"
-    exact = metrics.count_error(evaluation.truth, evaluation.predicted, background=evaluation.background).exact
+    exact = metrics.count_error(*evaluation.pair, background=evaluation.background).exact
     words = [
         f"Counts: off by {scores[COUNTS].estimate:.2f} segments of each class per recording in the mean; {exact:.0%} "
         "of the counts are exact.",

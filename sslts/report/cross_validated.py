@@ -6,6 +6,7 @@ import contextlib
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from sklearn.base import clone
 from sslts._files import check_place, replace_file
 from sslts._notices import shorten
 from sslts._wrapping import check_completed
-from sslts.annotations import as_labels
+from sslts.annotations import Annotations, as_labels, predict_annotations
 from sslts.decoding import predict_both
 from sslts.model_selection import LabeledGroupKFold, LabeledKFold, check_groups
 from sslts.recordings import Recordings, as_recordings
-from sslts.report._evaluation import Evaluation, measure_confidence
+from sslts.report._evaluation import Evaluation, Segments, measure_confidence
 from sslts.report._labeled import make_labeled_page
 from sslts.report._options import (
     check_date,
@@ -124,8 +125,10 @@ def write_cross_validated_report(
     group_of = check_groups(groups, len(truth))
     check_second(truth, second, group_of)
     folds = _split(cv, truth, group_of)
-    fits = _fit_folds(segmenter, recordings, truth, folds)
-    others = {name: _fit_folds(model, recordings, truth, folds).labels for name, model in baselines.items()}
+    annotations = y if isinstance(y, Annotations) else None
+    fit_folds = partial(_fit_folds, recordings=recordings, truth=truth, folds=folds, annotations=annotations)
+    fits = fit_folds(segmenter)
+    others = {name: fit_folds(model) for name, model in baselines.items()}
     kept = sorted(fits.labels)
     evaluation = Evaluation(
         segmenter=fits.first,
@@ -135,13 +138,14 @@ def write_cross_validated_report(
         predicted=[fits.labels[i] for i in kept],
         proba=[fits.proba[i] for i in kept],
         classes=np.array(sorted(named)),
-        baselines={name: [labels[i] for i in kept] for name, labels in others.items()},
+        baselines={name: [found.labels[i] for i in kept] for name, found in others.items()},
         groups=None if group_of is None else group_of[kept],
         names=named,
         recording_names=shown,
         second=None if second is None else [second[i] for i in kept],
         confidence=measure_confidence(fits.first, recordings, _find_unlabeled(truth)),
         n_folds=len(folds),
+        segments=None if annotations is None else _join_segments(annotations, kept, fits, others),
     )
     page = make_labeled_page(evaluation, title=title, day=day, n_worst=n_worst, n_typical=n_typical)
     replace_file(place, page.encode())
@@ -155,6 +159,14 @@ class _Fits:
     first: Any
     labels: dict[int, np.ndarray]
     proba: dict[int, np.ndarray]
+    segments: dict[int, Annotations]
+
+
+def _join_segments(annotations: Annotations, kept: list[int], fits: _Fits, others: dict[str, _Fits]) -> Segments:
+    """Return the segments of the recordings that were labeled in a fold."""
+    known = annotations[kept]
+    found = [Annotations.concatenate([each.segments[i] for i in kept]) for each in (fits, *others.values())]
+    return Segments(known, found[0], dict(zip(others, found[1:], strict=True)))
 
 
 def _find_unlabeled(truth: list[np.ndarray]) -> list[int]:
@@ -201,21 +213,33 @@ def _list_folds(splitter: Any, truth: list[np.ndarray], groups: np.ndarray | Non
     return list(splitter.split(np.zeros((len(truth), 1)), truth, groups))
 
 
-def _fit_folds(segmenter: Any, recordings: Recordings, truth: list[np.ndarray], folds: list[_Fold]) -> _Fits:
+def _fit_folds(
+    segmenter: Any,
+    recordings: Recordings,
+    truth: list[np.ndarray],
+    folds: list[_Fold],
+    annotations: Annotations | None,
+) -> _Fits:
     """Fit a clone for each fold on the recordings outside of it, and let it label the recordings of the fold."""
     classes = np.unique(np.concatenate(truth))
     classes = classes[classes >= 0]
     labels: dict[int, np.ndarray] = {}
     proba: dict[int, np.ndarray] = {}
+    segments: dict[int, Annotations] = {}
     first = None
     for train, test in folds:
-        fitted = clone(segmenter).fit(recordings.list_items(train.tolist()), [truth[i] for i in train])
+        of_train = [truth[i] for i in train] if annotations is None else annotations[train]
+        fitted = clone(segmenter).fit(recordings.list_items(train.tolist()), of_train)
         check_completed(fitted)  # Ctrl-C ends all fits
         first = fitted if first is None else first
-        found, probas = predict_both(fitted, recordings.list_items(test.tolist()))
+        signals = recordings.list_items(test.tolist())
+        found, probas = predict_both(fitted, signals)
+        if annotations is not None:
+            of_test = predict_annotations(fitted, signals, annotations[test])
+            segments |= {i: of_test[row] for row, i in enumerate(test.tolist())}
         labels |= zip(test.tolist(), found, strict=True)
         proba |= zip(test.tolist(), (_spread_columns(one, fitted.classes_, classes) for one in probas), strict=True)
-    return _Fits(first, labels, proba)
+    return _Fits(first, labels, proba, segments)
 
 
 def _spread_columns(proba: np.ndarray, own: np.ndarray, classes: np.ndarray) -> np.ndarray:

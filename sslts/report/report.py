@@ -13,11 +13,11 @@ from sslts._files import check_place, replace_file
 from sslts._notices import warn
 from sslts._text import clean_text
 from sslts._wrapping import find_attribute
-from sslts.annotations import as_labels
+from sslts.annotations import Annotations, as_labels, predict_annotations
 from sslts.decoding import predict_both
 from sslts.model_selection import check_groups
 from sslts.recordings import Recordings, as_recordings
-from sslts.report._evaluation import Evaluation, measure_confidence
+from sslts.report._evaluation import Evaluation, Segments, measure_confidence
 from sslts.report._labeled import make_labeled_page
 from sslts.report._options import (
     check_date,
@@ -56,8 +56,8 @@ def write_report(
     X : array-like of shape (n, T) or (n, C, T), or list of (T_i,) or (C, T_i)
         Recordings that the segmenter was not fitted on. Recordings without a label are not judged; the page names those
         that the segmenter is least sure of, to be labeled next.
-    y : array-like of int
-        True labels; unlabeled samples (-1) are left out.
+    y : array-like of int, or Annotations
+        True labels; unlabeled samples (-1) are left out. From `Annotations`, segments that touch are judged apart.
     path : str or Path
         The file to write.
     baseline : fitted segmenter, or dict of str to fitted segmenter, default=None
@@ -132,6 +132,7 @@ def write_report(
         names=name_all_classes(segmenter, truth, names),
         recording_names=name_recordings(recording_names, recordings),
         second=second,
+        annotations=y if isinstance(y, Annotations) else None,
     )
     page = make_labeled_page(evaluation, title=title, day=day, n_worst=n_worst, n_typical=n_typical)
     replace_file(place, page.encode())
@@ -148,6 +149,7 @@ def _evaluate(
     names: dict[int, str],
     recording_names: list[str],
     second: list[np.ndarray] | None,
+    annotations: Annotations | None,
 ) -> Evaluation:
     """Return the predictions of segmenter and baselines for the labeled recordings, beside the truth."""
     kept = [i for i, labels in enumerate(truth) if (labels >= 0).any()]
@@ -156,6 +158,11 @@ def _evaluate(
     check_second(truth, second, groups)
     signals = recordings.list_items(kept)
     predicted, proba = predict_both(segmenter, signals)
+    segments = None
+    if annotations is not None:
+        known = annotations[kept]
+        found = {name: predict_annotations(model, signals, known) for name, model in baselines.items()}
+        segments = Segments(known, predict_annotations(segmenter, signals, known), found)
     others = sorted(set(range(len(truth))) - set(kept))
     return Evaluation(
         segmenter=segmenter,
@@ -171,6 +178,7 @@ def _evaluate(
         recording_names=recording_names,
         second=None if second is None else [second[i] for i in kept],
         confidence=measure_confidence(segmenter, recordings, others),
+        segments=segments,
         remarks=tuple(filter(None, (_warn_of_different_decoders(segmenter, *item) for item in baselines.items()))),
     )
 

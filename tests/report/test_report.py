@@ -18,12 +18,12 @@ from pages import read_figures
 from sklearn.pipeline import make_pipeline
 from small import TINY
 
-from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, metrics
+from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, WindowFeatureSegmenter, metrics
 from sslts.datasets import make_recordings
 from sslts.decoding import Argmax
 from sslts.networks import UNet
 from sslts.preprocessing import FillGaps, RecordingStandardizer
-from sslts.report import write_report
+from sslts.report import write_cross_validated_report, write_report
 from sslts.report._sections import describe_trust
 from sslts.report._stretches import N_RUNS, find_worst_stretch
 
@@ -422,3 +422,17 @@ def test_different_decoders_of_segmenter_and_baseline_are_warned_of(written, tmp
     with pytest.warns(UserWarning, match="part of the difference may come from the decoders"):
         path = write_report(segmenter, X, truth, tmp_path / "report.html", other, n_worst=1)
     assert "<p>The segmenter uses the decoder DurationViterbi(" in path.read_text(encoding="utf-8")
+
+
+class TestTouching:
+    def test_segments_that_touch_are_judged_apart(self, tmp_path):
+        X, y = make_recordings(12, n_samples=600, gap=0, share=0.4, random_state=0)
+        make = lambda: WindowFeatureSegmenter(random_state=0)  # noqa: E731
+        apart, joined = make().fit(X[:6], y[:6]), make().fit(X[:6], y[:6].list_labels())
+        options = {"n_worst": 1, "n_typical": 0}
+        page = write_report(apart, X[6:], y[6:], tmp_path / "a.html", {"joined": joined}, **options).read_text()
+        n = len(y[6:].table)
+        assert re.search(rf"of the {n} true segments are found", page)
+        assert "✓ better" in page
+        page = write_cross_validated_report(make(), X, y, tmp_path / "b.html", cv=3, **options).read_text()
+        assert re.search(rf"of the {len(y.table)} true segments are found", page)
