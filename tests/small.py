@@ -1,5 +1,8 @@
 """Small data, fast estimators and custom networks that several test files share."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,8 @@ from sslts.augment import Tracks
 from sslts.networks import UNet
 from sslts.training import Step
 
+LUDB = Path(os.environ.get("SSLTS_LUDB") or Path(__file__).parents[2] / "shared" / "data" / "ludb-1.0.1")
+needs_ludb = pytest.mark.skipif(not (LUDB / "data").is_dir(), reason="LUDB isn't here (set SSLTS_LUDB to its folder)")
 TINY = UNet(width=4, depth=1)
 SEGMENTERS = {
     "fixmatch": FixMatchSegmenter,
