@@ -200,7 +200,7 @@ class TestDetails:
         soft = torch.stack([target, 120 - target], 1) / 120
         return Tracks(x, target, torch.ones(4, 30).bool(), target.float(), soft)
 
-    @pytest.mark.parametrize("view", VIEWS, ids=repr)
+    @pytest.mark.parametrize("view", VIEWS, ids=lambda view: getattr(view, "__name__", repr(view)))
     @pytest.mark.parametrize("seed", range(3))
     def test_every_view_moves_them_with_the_labels(self, detailed, view, seed):
         seen = apply_view(view, detailed, torch.Generator().manual_seed(seed))
@@ -209,7 +209,7 @@ class TestDetails:
         assert torch.equal((120 * seen.soft[:, 0])[known].round(), seen.target[known].float())
         torch.testing.assert_close(seen.soft.sum(1)[known], torch.ones(int(known.sum())))
 
-    @pytest.mark.parametrize("view", VIEWS, ids=repr)
+    @pytest.mark.parametrize("view", VIEWS, ids=lambda view: getattr(view, "__name__", repr(view)))
     def test_they_do_not_change_the_view(self, detailed, view):
         bare = detailed.replace(weight=None, soft=None)
         seen = apply_view(view, bare, torch.Generator().manual_seed(0))
