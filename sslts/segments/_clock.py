@@ -131,7 +131,7 @@ def _read_starts(period: Any, lengths: Any) -> list[pd.Timestamp]:
     return [start if zone is None else start.tz_convert(zone) for start in starts]
 
 
-def number_segments(segments: pd.DataFrame, lengths: Any, labels: Sequence[Any] | None) -> tuple[pd.DataFrame, Any]:
+def number_keys(segments: pd.DataFrame, lengths: Any, labels: Sequence[Any] | None) -> tuple[pd.DataFrame, Any]:
     """Return a table of segments with numbers in place of names and words, and the words; None for numbers.
 
     Raises

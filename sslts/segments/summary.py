@@ -11,7 +11,7 @@ from sslts._notices import warn
 from sslts._runs import expand_ranges
 from sslts.annotations import check_rows, read_columns
 from sslts.recordings import Recordings, check_sampling_rate
-from sslts.segments._clock import Period, Timeline, make_timeline, number_segments
+from sslts.segments._clock import Period, Timeline, make_timeline, number_keys
 from sslts.segments.counts import _LEAST_VARIANCE, CountCalibration, _bound_counts
 
 _KEYS = ("recording", "period", "label")
@@ -100,7 +100,7 @@ def summarize(
     rate = check_sampling_rate(sampling_rate)
     _compare_rates(segments, sampling_rate, period)
     sizes = np.asarray(lengths.lengths if isinstance(lengths, Recordings) else lengths, dtype=np.int64)
-    segments, words = number_segments(segments, lengths, labels)
+    segments, words = number_keys(segments, lengths, labels)
     columns = read_columns(segments)
     check_rows(segments, columns, sizes)
     if words is not None:
