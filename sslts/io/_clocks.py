@@ -211,7 +211,8 @@ def _find_clash(last: Signal, signal: Signal) -> str | None:
         return None
     return (
         f"{signal.path}, {signal.name_row(0)}: the clock begins at {signal.read_clock(0)} and overlaps "
-        f"{last.path.name}, which ends at {last.read_clock(-1)}; pass join=False if the files are of different sensors, else remove one."
+        f"{last.path.name}, which ends at {last.read_clock(-1)}; pass join=False if the files "
+        "are of different sensors, else remove one."
     )
 
 

@@ -78,7 +78,10 @@ def _expand_task(task: dict[str, Any]) -> dict[str, Any]:
     """Return a task of a JSON-MIN export in the form of a JSON export."""
     tags = {key: value for key, value in task.items() if _holds_regions(value)}
     regions = [{"type": "timeserieslabels", "value": region} for value in tags.values() for region in value]
-    answer = {"result": regions, **{key: task[key] for key in ("lead_time", "updated_at") if key in task}}
+    answer: dict[str, Any] = {
+        "result": regions,
+        **{key: task[key] for key in ("lead_time", "updated_at") if key in task},
+    }
     data = {key: value for key, value in task.items() if key not in tags}
     return {"id": task.get("id"), "data": data, "annotations": [answer]}
 
@@ -112,8 +115,9 @@ class _Axis:
         self.offset = int(self.data.get("offset") or 0)
         series: dict[str, list[Any]] = next((value for value in self.data.values() if _is_series(value)), {})
         time = next((column for column in series if column.lower() in TIME_NAMES), None)
-        numeric = time is not None and all(isinstance(value, (int, float)) for value in series[time])
-        self.times = np.asarray(series[time], dtype=np.float64) if numeric else None
+        values = [] if time is None else series[time]
+        numeric = bool(values) and all(isinstance(value, (int, float)) for value in values)
+        self.times = np.asarray(values, dtype=np.float64) if numeric else None
         n_points = len(next(iter(series.values()))) if series else 0
         self.end = self.offset + n_points if n_points else int(self.data.get("stop") or -1)
 
@@ -198,7 +202,8 @@ def _join_regions(table: pd.DataFrame, cuts: set[int]) -> pd.DataFrame:
     """Return the regions with those joined that were cut where one task ends and the next begins."""
     table = table.sort_values(["recording", "start"], kind="stable").reset_index(drop=True)
     kept: list[dict[str, Any]] = []
-    for row in map(dict[str, Any], table.to_dict("records")):
+    for values in table.itertuples(index=False, name=None):
+        row = dict(zip(_COLUMNS, values, strict=True))
         last = kept[-1] if kept else None
         if last is not None and _continues(last, row, cuts):
             last["end"] = row["end"]

@@ -102,7 +102,8 @@ class Placer:
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(
                 f"{labels.name_row(k)}: there is no recording {name!r}; {hint}The names are "
-                f"{shorten(self.names)}. Correct the name, or pass columns={{'recording': None}} to place clock times by the clocks alone."
+                f"{shorten(self.names)}. Correct the name, or pass columns={{'recording': None}} to place "
+                "clock times by the clocks alone."
             )
         return found
 

@@ -86,7 +86,7 @@ def _read_text(path: Path, options: SignalOptions) -> Frame:
 
 
 def _read_first_line(path: Path, encoding: str) -> str:
-    packed = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    packed: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
     if path.suffix.lower() in (".zip", ".zst"):
         return ""  # a table with names and commas
     with packed.get(path.suffix.lower(), open)(path, "rt", encoding=encoding, errors="replace") as file:
