@@ -16,7 +16,8 @@ from sslts.io._signals import Signal, SignalOptions, make_stamp, name_row
 
 RATE_TOLERANCE = 0.02  # relative; clocks are rounded and run slightly fast or slow
 _SNAP = 2e-4  # relative; a rate so near to a whole number, or period, is meant to be it
-_NEAR = 0.75  # of a period: a sample so near to a point of the grid is the sample of that point
+_NEAR = 0.75  # of a period: rows so near to their points of the grid are the grid
+_SLOW = 1.25  # of a period: a point between two rows with such a step is no gap
 _ODD = 1.5  # of a period: a longer step is a gap
 _SPARSE = 10  # a grid with more than so many points for each row stems from a clock that jumps
 _UNIX = 1e8  # seconds; larger numbers are Unix times
@@ -292,4 +293,6 @@ def find_nearest(times: np.ndarray, period: float, n_points: int) -> np.ndarray 
     after = np.minimum(np.searchsorted(times, grid), len(times) - 1)
     before = np.maximum(after - 1, 0)
     nearest = np.where(np.abs(times[before] - grid) <= np.abs(times[after] - grid), before, after)
-    return np.where(np.abs(times[nearest] - grid) < _NEAR * period, nearest, -1)
+    is_own = np.abs(times[nearest] - grid) <= period / 2
+    is_skipped = times[after] - times[before] < _SLOW * period  # by a clock that is slower than the grid
+    return np.where(is_own | is_skipped, nearest, -1)
