@@ -109,7 +109,11 @@ def _read_numbers(column: pd.Series, name: Any, path: Path, n_headers: int | Non
     if bad.size:
         row = int(bad[0])
         raise ValueError(
-            f"{path}, {name_row(row, n_headers)}, column {name!r}: {shorten(column.iloc[row])} is no number; correct "
-            "or remove the row."
+            f"{path}, {name_row(row, n_headers)}, column {name!r}: {_describe(column.iloc[row])}; correct or remove the "
+            "row."
         )
     return numbers
+
+
+def _describe(value: Any) -> str:
+    return "the value is missing" if pd.isna(value) else f"{shorten(value)} is no number"

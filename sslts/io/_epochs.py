@@ -28,7 +28,7 @@ def read_epochs(path: Path, options: LabelOptions) -> Labels:
     for k, label in enumerate(labels):
         begin, end = k * options.epoch, (k + 1) * options.epoch
         if rows and rows[-1][3] == label:
-            rows[-1] = (*rows[-1][:2], end, *rows[-1][3:])
+            rows[-1] = (*rows[-1][:2], end, label, k)
         else:
             rows.append((None, begin, end, label, k))
     nothing = pd.DataFrame({"recording": [], "start": [], "end": []})  # beside the segments

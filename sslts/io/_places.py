@@ -18,6 +18,7 @@ from sslts.io._labels import LabelOptions, Labels
 from sslts.recordings import Recordings
 
 _ROUNDING = 2  # samples by which a rounded end may lie outside its recording
+_SUFFIX = re.compile(r"(\.[A-Za-z][A-Za-z0-9]{0,7})?(\.(gz|bz2|zip|xz|zst))?$")
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # the prefix of files that were uploaded to Label Studio
 _SHIFTS = [pd.Timedelta(minutes=30 * k) for k in range(-28, 29) if k]
 
@@ -45,23 +46,30 @@ class Placer:
             whole = re.sub(r"#\d+$", "", name)
             for key in (name, whole, whole.rsplit("/", 1)[-1]):
                 found.setdefault(key, {})[i] = None
+        for name, positions in found.items():  # a full name precedes the same name in a folder
+            own = {i: None for i in positions if re.sub(r"#\d+$", "", self.names[i]) == name}
+            found[name] = own or positions
         return {key: list(positions) for key, positions in found.items()}
+
+    @cached_property
+    def _found(self) -> dict[str, list[int]]:
+        return {}
 
     def find(self, name: Any) -> list[int]:
         """Return the recordings that a file calls ``name``, perhaps with folder, suffix, or the prefix of an upload."""
-        text = str(name).replace("\\", "/").strip()
-        if text in self.names:
-            others = self._by_name.get(text, [])
-            return (
-                others
-                if all(self.names[i].startswith(f"{text}#") or self.names[i] == text for i in others)
-                else [self.names.index(text)]
-            )
+        text = str(name)
+        if text not in self._found:
+            self._found[text] = self._look_up(text)
+        return self._found[text]
+
+    def _look_up(self, name: str) -> list[int]:
+        text = name.replace("\\", "/").strip()
+        if text in self._by_name:
+            return self._by_name[text]
         text = text.split("?d=", 1)[-1].split("?", 1)[0]
-        stem = re.sub(r"(\.[A-Za-z0-9]{1,8})?(\.(gz|bz2|zip|xz|zst))?$", "", text)
-        last = stem.rsplit("/", 1)[-1]
+        stem = _SUFFIX.sub("", text)
         tails = ["/".join(stem.split("/")[k:]) for k in range(stem.count("/") + 1)]
-        for key in (text, *tails, text.rsplit("/", 1)[-1], _UPLOAD.sub("", last)):
+        for key in (text, *tails, text.rsplit("/", 1)[-1], _UPLOAD.sub("", tails[-1])):
             if key in self._by_name:
                 return self._by_name[key]
         return []

@@ -289,7 +289,8 @@ def _read(
         for (_, own, said) in read_files
     ]  # fmt: skip
     unlabeled = table.loc[gone, ["recording", "start", "end"]].to_numpy(dtype=np.int64)
-    return _Found(table[~gone].reset_index(drop=True), np.concatenate(stretches), unlabeled)
+    kept = table[~gone].sort_values(["recording", "start"], kind="stable", ignore_index=True)
+    return _Found(kept, np.concatenate(stretches), unlabeled)
 
 
 def _read_file(path: Path, placer: Placer, options: LabelOptions, format: str | None) -> Labels:
