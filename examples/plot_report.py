@@ -2,12 +2,12 @@
 Write a report
 ==============
 
-The report says how good a segmenter is, and whether the unlabeled recordings helped. Ten labeled and ninety unlabeled
-recordings train FixMatch. The ten labeled recordings alone train two baselines: the same network, and a forest of
-window features. Sixty other recordings test all three.
+The report says how good a segmenter is, whether the unlabeled recordings helped, and what to do next. Ten labeled and
+ninety unlabeled recordings train FixMatch. The ten labeled recordings alone train two baselines: the same network, and
+a forest of window features. Sixty other recordings test all three.
 
 .. image:: /images/report.png
-   :alt: The top of the page: figures with intervals, and whether the unlabeled recordings helped
+   :alt: The top of the page: counts and segments in words, and better or worse for each score
 
 Run it as ``python examples/plot_report.py``: about two minutes on two cores. It writes ``report.html``.
 """
@@ -36,6 +36,7 @@ path = write_report(
     "report.html",
     baselines,
     names={0: "rest", 1: "pattern"},
+    recording_names=[f"recording_{i}.csv" for i in range(100, 160)],
     title="Ten labeled recordings",
 )
 print(f"Report: {path}")

@@ -23,6 +23,7 @@ __all__ = [
     "rise",
     "rise_smoothly",
     "squared_difference",
+    "weigh_labels",
 ]
 
 _UNLABELED = -1
@@ -46,7 +47,13 @@ def pick_class(proba: Tensor) -> Tensor:
     return proba.max(1).indices
 
 
-def labeled_cross_entropy(logits: Tensor, labels: Tensor, class_weight: Tensor | None = None) -> Tensor:
+def labeled_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    class_weight: Tensor | None = None,
+    sample_weight: Tensor | None = None,
+    soft_labels: Tensor | None = None,
+) -> Tensor:
     """Return the mean cross-entropy over labeled samples; zero if no sample is labeled.
 
     Parameters
@@ -56,18 +63,70 @@ def labeled_cross_entropy(logits: Tensor, labels: Tensor, class_weight: Tensor |
         Class indices, ``-1`` where unlabeled or not valid.
     class_weight : Tensor or None, shape (K,)
         Weight of the samples of each class; the sum of losses is divided by the sum of weights.
+    sample_weight : Tensor or None, shape (B, T)
+        Weight of each labeled sample, 0 or more; it multiplies the weight of the class.
+    soft_labels : Tensor or None, shape (B, K, T)
+        Probabilities of the classes, which replace the labels of the labeled samples.
 
     Examples
     --------
     >>> import torch
-    >>> loss = labeled_cross_entropy(torch.zeros(1, 2, 3), torch.tensor([[0, 1, -1]]))
-    >>> round(loss.item(), 4)  # log 2
+    >>> logits, labels = torch.tensor([[[9.0, 9.0, 9.0], [0.0, 0.0, 0.0]]]), torch.tensor([[0, 1, -1]])
+    >>> round(labeled_cross_entropy(logits, labels).item(), 2)
+    4.5
+    >>> round(labeled_cross_entropy(logits, labels, sample_weight=torch.tensor([[3.0, 1.0, 1.0]])).item(), 2)
+    2.25
+    >>> round(labeled_cross_entropy(torch.zeros(1, 2, 3), labels, soft_labels=torch.full((1, 2, 3), 0.5)).item(), 4)
     0.6931
     """
-    loss = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=_UNLABELED, reduction="sum")
+    weight = weigh_labels(labels, class_weight, sample_weight, soft_labels).sum()
+    if soft_labels is not None:
+        cost = -(_weigh_classes(soft_labels, class_weight) * logits.log_softmax(1)).sum(1)
+        loss = (cost * weigh_labels(labels, sample_weight=sample_weight)).sum()
+    elif sample_weight is not None:
+        cost = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=_UNLABELED, reduction="none")
+        loss = (cost * sample_weight).sum()
+    else:
+        loss = F.cross_entropy(logits, labels, weight=class_weight, ignore_index=_UNLABELED, reduction="sum")
+    return loss / weight.to(loss.dtype).clamp(min=1e-12)
+
+
+def weigh_labels(
+    labels: Tensor,
+    class_weight: Tensor | None = None,
+    sample_weight: Tensor | None = None,
+    soft_labels: Tensor | None = None,
+) -> Tensor:
+    """Return the weight (B, T) of each sample in a labeled loss, 0 where unlabeled.
+
+    It is the weight of the sample times the weight of its class; with soft labels, times the mean weight of its
+    classes. Without weights it is a mask, bool.
+
+    Parameters
+    ----------
+    labels, class_weight, sample_weight, soft_labels
+        See `labeled_cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> labels, class_weight = torch.tensor([[0, 1, -1]]), torch.tensor([1.0, 2.0])
+    >>> weigh_labels(labels, class_weight, sample_weight=torch.tensor([[1.0, 3.0, 5.0]])).tolist()
+    [[1.0, 6.0, 0.0]]
+    """
     known = labels != _UNLABELED
-    weight = known if class_weight is None else class_weight[labels.clamp(min=0)] * known
-    return loss / weight.sum().to(loss.dtype).clamp(min=1e-12)
+    if class_weight is None:
+        weight = known
+    elif soft_labels is None:
+        weight = class_weight[labels.clamp(min=0)] * known
+    else:
+        weight = _weigh_classes(soft_labels, class_weight).sum(1) * known
+    return weight if sample_weight is None else weight * sample_weight
+
+
+def _weigh_classes(proba: Tensor, class_weight: Tensor | None) -> Tensor:
+    """Return probabilities (B, K, T) times the weights (K,) of the classes, or unchanged without weights."""
+    return proba if class_weight is None else proba * class_weight[:, None]
 
 
 def pseudo_label_cross_entropy(logits: Tensor, proba: Tensor, weight: Tensor, valid: Tensor) -> Tensor:

@@ -1,5 +1,8 @@
 """Small data, fast estimators and custom networks that several test files share."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,12 +13,21 @@ from sslts.augment import Tracks
 from sslts.networks import UNet
 from sslts.training import Step
 
+LUDB = Path(os.environ.get("SSLTS_LUDB") or Path(__file__).parents[2] / "shared" / "data" / "ludb-1.0.1")
+needs_ludb = pytest.mark.skipif(not (LUDB / "data").is_dir(), reason="LUDB isn't here (set SSLTS_LUDB to its folder)")
 TINY = UNet(width=4, depth=1)
 SEGMENTERS = {
     "fixmatch": FixMatchSegmenter,
     "mean_teacher": MeanTeacherSegmenter,
     "pseudo_label": PseudoLabelSegmenter,
     "supervised": SupervisedSegmenter,
+}
+
+# Checks of scikit-learn that do not hold for recordings.
+ODD_CHECKS = {
+    "check_n_features_in_after_fitting": "predict takes recordings of any length",
+    "check_sample_weights_shape": "weights have the shape of the labels, (n, T), if each sample has its own",
+    "check_sample_weight_equivalence_on_dense_data": "a recording that is given twice is drawn twice as often",
 }
 
 # Behavior that all segmenters share is tested on one of them.

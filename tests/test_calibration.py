@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
-from small import TINY
+from small import LUDB, TINY, needs_ludb
 
 from sslts import SupervisedSegmenter
 from sslts.calibration import _fit_curve, calibrate_counts
-from sslts.datasets import make_recordings
+from sslts.datasets import load_ludb, make_recordings
 from sslts.model_selection import LabeledShuffleSplit
 from sslts.segments import CountCalibration, labels_to_segments, summarize
 from sslts.segments.counts import _LEAST_VARIANCE
@@ -219,6 +219,29 @@ def test_the_intervals_of_a_network_have_the_stated_coverage(kind):
     assert covered["recording"] >= 0.85
     assert covered["half"] >= 0.85
     assert covered["all"] == 1.0  # of one or two sums
+
+
+def cut_to_labels(x, labels):
+    """Return the labeled span of a recording, and its labels."""
+    known = np.flatnonzero(labels >= 0)
+    return x[known[0] : known[-1] + 1], labels[known[0] : known[-1] + 1]
+
+
+@pytest.mark.slow
+@needs_ludb
+def test_the_intervals_of_heart_beats_have_the_stated_coverage():
+    ludb = load_ludb(LUDB, leads=["ii"])
+    order = np.random.default_rng(0).permutation(len(ludb.X))
+    X, y = zip(*(cut_to_labels(ludb.X[i], ludb.y[i]) for i in order), strict=True)
+    segmenter = SupervisedSegmenter(max_steps=300, random_state=0).fit(X[:10], y[:10])
+    calibration = calibrate_counts(segmenter, X[10:100], y[10:100])
+    found, true = segmenter.predict_segments(X[100:]), labels_to_segments(y[100:])
+    labels, lengths = segmenter.classes_[1:].tolist(), list(map(len, X[100:]))
+    for options, least in (({}, 0.85), ({"period": 1250}, 0.85), ({"by": ("label",)}, 0.6)):
+        table = summarize(found, lengths, labels=labels, calibration=calibration, **options)
+        counts = summarize(true, lengths, labels=labels, **options)["count"]
+        covered = (table["count_low"] <= counts) & (counts <= table["count_high"])
+        assert covered.mean() >= least  # of three sums over all recordings, two
 
 
 class Learner(Detector, BaseEstimator):

@@ -31,7 +31,7 @@ from sslts.metrics import bootstrap_interval, mean_iou, mean_iou_scorer, segment
 from sslts.model_selection import LabeledKFold, compare_decoders, mask_labels
 from sslts.plotting import CountDisplay, DurationDisplay, SegmentationDisplay, TrainingHistoryDisplay
 from sslts.preprocessing import ButterworthFilter, FillGaps, RecordingStandardizer, WindowFeatures
-from sslts.report import write_report
+from sslts.report import write_cross_validated_report, write_production_report, write_report
 from sslts.segments import labels_to_segments
 
 N, T = 6, 120
@@ -185,7 +185,13 @@ ENTRY_POINTS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "window features": lambda model, X, y, folder: WindowFeatures(scales=(1, 4)).fit(FITTED_ON[model[-1]]).transform(X),
     "detector's fit": lambda model, X, y, folder: ask_detector(model[1], X, y, "fit"),
     "detector's predict": lambda model, X, y, folder: ask_detector(model[1], X, y, "predict"),
-    "report": lambda model, X, y, folder: write_report(model[0], X, y, folder / "report.html", n_worst=0),
+    "report": lambda model, X, y, folder: write_report(model[0], X, y, folder / "r.html", n_worst=0, n_typical=0),
+    "cross-validated report": lambda model, X, y, folder: write_cross_validated_report(
+        WindowFeatureSegmenter(**FOREST), X, y, folder / "r.html", cv=2, n_worst=0, n_typical=0
+    ),
+    "production report": lambda model, X, y, folder: write_production_report(
+        model[0], X, folder / "r.html", n_doubtful=0
+    ),
     "segmentation display": lambda model, X, y, folder: SegmentationDisplay.from_estimator(model[0], X, y),
     "count display": lambda model, X, y, folder: CountDisplay.from_estimator(model[0], X, y),
     "calibration": lambda model, X, y, folder: calibrate_counts(model[0], X, y),
@@ -214,6 +220,7 @@ SIGNALS_ALONE = (
         "predict_proba",
         "predict_proba into an array",
         "predict_segments",
+        "production report",
         "stream",
         "standardizer",
         "window features",
@@ -222,7 +229,7 @@ SIGNALS_ALONE = (
     ),
     "detector's predict",
 )
-FITS = ("fit", "fit of self-training", "fit of window features", "detector's fit")
+FITS = ("fit", "fit of self-training", "fit of window features", "cross-validated report", "detector's fit")
 
 NO_SIGNALS = Absent("no signals are passed, or none are read")
 NO_LABELS = Absent("no labels are passed")
@@ -475,6 +482,7 @@ GUARDS = {
         | at(("score", "scorer", "metric of samples", "metric of segments"), Warns("y_true is all -1"))
         | {
             "report": Raises(ValueError, "y has 0 labeled recordings; give at least two"),
+            "cross-validated report": Raises(ValueError, "y has 0 labeled recordings; cross-validation needs at least"),
             "segmentation display": Works("unlabeled samples are drawn as such"),
             "count display": Works("an empty picture"),
             "bootstrap": Raises(ValueError, "at least two recordings with labels"),

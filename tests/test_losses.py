@@ -165,6 +165,102 @@ def test_a_sample_counts_as_much_as_the_weight_of_its_class(loss):
     torch.testing.assert_close(loss(logits, labels, weight), total / size)
 
 
+def measure(loss, logits, *arguments, **details):
+    """Return the loss and its gradient by the logits."""
+    logits = logits.clone().requires_grad_()
+    found = loss(logits, *arguments, **details)
+    found.backward()
+    return found.detach(), logits.grad
+
+
+def make_details(seed=1):
+    """Return weights (4, 25), of which some are 0, and soft labels (4, 3, 25)."""
+    g = torch.Generator().manual_seed(seed)
+    weights = torch.randint(0, 4, (4, 25), generator=g).float()
+    return weights, torch.randn(4, 3, 25, generator=g).softmax(1)
+
+
+@every_loss
+class TestSampleWeights:
+    @every_weight
+    @pytest.mark.parametrize("soft", [False, True])
+    def test_a_weight_of_zero_is_the_label_minus_one(self, loss, weight, soft):
+        (logits, labels), (_, proba) = make_batch(), make_details()
+        kept = torch.rand(4, 25, generator=torch.Generator().manual_seed(2)) < 0.6
+        details = {"soft_labels": proba} if soft else {}
+        found = measure(loss, logits, labels, weight, sample_weight=kept.float(), **details)
+        torch.testing.assert_close(found, measure(loss, logits, torch.where(kept, labels, -1), weight, **details))
+
+    @every_weight
+    @pytest.mark.parametrize("value", [1.0, 1e-3, 7.5])
+    def test_equal_weights_change_nothing(self, loss, weight, value):
+        logits, labels = make_batch()
+        found = measure(loss, logits, labels, weight, sample_weight=torch.full((4, 25), value))
+        torch.testing.assert_close(found, measure(loss, logits, labels, weight))
+
+    @every_weight
+    def test_a_whole_weight_is_a_number_of_repetitions(self, loss, weight):
+        (logits, labels), (weights, _) = make_batch(), make_details()
+        times = weights.long().flatten()
+        many = logits.movedim(1, -1).reshape(-1, 3).repeat_interleave(times, 0).T[None]
+        wanted = loss(many, labels.flatten().repeat_interleave(times)[None], weight)
+        torch.testing.assert_close(loss(logits, labels, weight, sample_weight=weights), wanted)
+
+    def test_weights_of_unlabeled_samples_have_no_effect(self, loss):
+        (logits, labels), (weights, _) = make_batch(), make_details()
+        others = torch.where(labels < 0, 99.0, weights)
+        torch.testing.assert_close(loss(logits, labels, None, others), loss(logits, labels, None, weights))
+
+    def test_without_weight_the_loss_and_its_gradient_are_zero(self, loss):
+        logits, labels = make_batch()
+        found, gradient = measure(loss, logits, labels, sample_weight=torch.zeros(4, 25))
+        assert found == 0
+        assert torch.equal(gradient, torch.zeros_like(logits))
+
+
+@every_loss
+class TestSoftLabels:
+    @every_weight
+    @pytest.mark.parametrize("weighed", [False, True])
+    def test_certain_soft_labels_are_labels(self, loss, weight, weighed):
+        (logits, labels), (weights, _) = make_batch(), make_details()
+        details = {"sample_weight": weights} if weighed else {}
+        proba = F.one_hot(labels.clamp(min=0), 3).movedim(-1, 1).float()
+        found = measure(loss, logits, labels, weight, soft_labels=proba, **details)
+        torch.testing.assert_close(found, measure(loss, logits, labels, weight, **details))
+
+    def test_unlabeled_samples_change_nothing(self, loss):
+        (logits, labels), (_, proba) = make_batch(), make_details()
+        found, gradient = measure(loss, logits, labels, soft_labels=proba)
+        assert (gradient.abs().sum(1) > 0).equal(labels >= 0)
+        others = torch.where((labels < 0)[:, None], 0.0, proba)
+        torch.testing.assert_close(loss(logits, labels, soft_labels=others), found)
+
+    def test_weights_and_soft_labels_leave_a_gradient(self, loss):
+        """A check before the training finds criteria that ignore them by their gradient."""
+        (logits, labels), details = make_batch(), [one.requires_grad_() for one in make_details()]
+        loss(logits, labels, None, *details).backward()
+        assert all(one.grad is not None and one.grad.isfinite().all() for one in details)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), Dice(), Dice(cross_entropy=0.0)], ids=repr)
+def test_the_soft_labels_themselves_have_the_least_loss(loss):
+    (_, labels), (_, proba) = make_batch(unlabeled=False), make_details()
+    best = loss(proba.log(), labels, soft_labels=proba)
+    for seed in range(5):
+        other = proba.log() + 0.3 * torch.randn(4, 3, 25, generator=torch.Generator().manual_seed(seed))
+        assert best < loss(other, labels, soft_labels=proba)
+
+
+@every_weight
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_cross_entropy_of_soft_labels_is_that_of_torch(weight, smoothing):
+    (logits, labels), (_, proba) = make_batch(unlabeled=False), make_details()
+    total = F.cross_entropy(logits, proba, weight, reduction="sum", label_smoothing=smoothing)
+    size = (proba if weight is None else proba * weight[:, None]).sum()
+    torch.testing.assert_close(CrossEntropy(smoothing)(logits, labels, weight, soft_labels=proba), total / size)
+
+
 def make_segmenter(cls, **params):
     return cls(**{"network": TINY, "max_steps": 4, "batch_size": 4, "random_state": 0, **params})
 

@@ -19,15 +19,18 @@ truth and prediction        `pool_labels`     two arrays with all recordings end
 truth and prediction        `find_touching`   where segments of one class touch in these arrays
 ==========================  ================  ====================================================================
 
-`require_labels` raises if there are no labels. `return_labels` puts the result of `read_labels` back into the user's
-container. `align_labels`, `order_labels` and `sort_times` only reorder labels on a pandas index. `read_into_memory`
-only reads a lazy array. `name_columns` returns the class of each column of probabilities.
+`read_weighed_labels` is `as_label_runs` for soft labels and weights too: it also returns `LabelDetails`. `count_votes`
+makes soft labels from the labels of several annotators. `require_labels` raises if there are no labels.
+`return_labels` puts the result of `read_labels` back into the user's container. `align_labels`, `order_labels` and
+`sort_times` only reorder labels on a pandas index. `read_into_memory` only reads a lazy array. `name_columns` returns
+the class of each column of probabilities.
 
 ``annotations.py`` holds segments that may touch, ``rows.py`` checks the rows of their tables, and ``occurrences.py``
 splits occurrences that touch into halves. ``reading.py`` reads labels of recordings, ``arrays.py`` labels without
 recordings, ``alignment.py`` reorders labels on a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py``
-holds labels as runs of equal labels, ``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no
-signal, and ``statistics.py`` measures segments.
+holds labels as runs of equal labels, ``weighing.py`` reads weights and soft labels, ``details.py`` holds them,
+``votes.py`` counts votes, ``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no signal,
+and ``statistics.py`` measures segments.
 """
 
 from sslts.annotations._words import name_labels
@@ -59,6 +62,7 @@ from sslts.annotations.classes import (
     weigh_classes,
 )
 from sslts.annotations.columns import warn_of_columns
+from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels
 from sslts.annotations.occurrences import Occurrences, measure_occurrences
 from sslts.annotations.pairing import find_touching, pair_annotations, pair_labels, pool_labels, spread_labels
 from sslts.annotations.predicting import predict_annotations, predict_like
@@ -73,13 +77,18 @@ from sslts.annotations.statistics import (
     read_statistics,
     summarize_signal,
 )
+from sslts.annotations.votes import count_votes
+from sslts.annotations.weighing import read_weighed_labels
 
 __all__ = [
     "Annotations",
+    "LabelDetails",
     "LabelRuns",
     "Occurrences",
+    "SampleWeights",
     "SegmentStatistics",
     "SignalSummary",
+    "SoftLabels",
     "align_labels",
     "as_label_runs",
     "as_labels",
@@ -89,6 +98,7 @@ __all__ = [
     "check_rows",
     "check_same_rows",
     "count_touching",
+    "count_votes",
     "find_classes",
     "find_touching",
     "follow_index",
@@ -113,6 +123,7 @@ __all__ = [
     "read_into_memory",
     "read_labels",
     "read_statistics",
+    "read_weighed_labels",
     "require_labels",
     "return_labels",
     "share_classes",

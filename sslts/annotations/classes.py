@@ -10,9 +10,10 @@ import numpy as np
 
 from sslts._notices import shorten, warn
 from sslts._text import clean_text
+from sslts.annotations.details import SampleWeights
 from sslts.annotations.runs import LabelRuns
 
-_MAX_CLASSES = 1000
+MAX_CLASSES = 1000
 _LONGEST_NAME = 48  # characters that are shown
 
 
@@ -35,9 +36,9 @@ def find_classes(values: np.ndarray, *, touching: bool = False) -> np.ndarray:
     classes = found[found >= 0]
     if not len(classes):
         raise ValueError("y has no labeled sample: every label is -1. Label at least one stretch of one recording.")
-    if len(classes) > _MAX_CLASSES:
+    if len(classes) > MAX_CLASSES:
         raise ValueError(
-            f"y has {len(classes)} classes, beginning with {classes[:3].tolist()}; at most {_MAX_CLASSES} are allowed. "
+            f"y has {len(classes)} classes, beginning with {classes[:3].tolist()}; at most {MAX_CLASSES} are allowed. "
             "Use one label per kind of pattern, not per occurrence, time or measured value."
         )
     if len(classes) == 1 and not touching:
@@ -87,7 +88,8 @@ def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:
 def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) -> np.ndarray | None:
     """Return the weight of each class in the labeled loss, (K,), or None if ``class_weight`` is None.
 
-    "balanced" gives n / (K * count), as in scikit-learn.
+    "balanced" gives n / (K * count), as in scikit-learn: with weights of samples, n and count are sums of weights. A
+    class without samples, which only soft labels can have, gets the weight 1 and does not count in K.
 
     Raises
     ------
@@ -117,11 +119,14 @@ def weigh_classes(class_weight: Any, shares: np.ndarray, classes: np.ndarray) ->
                 "give at least one class a weight above 0."
             )
         return weights
-    return (1 / (len(classes) * shares)).astype(np.float32)
+    found = shares > 0
+    return np.where(found, 1 / (found.sum() * np.where(found, shares, 1)), 1).astype(np.float32)
 
 
-def share_classes(labels: LabelRuns, n_classes: int) -> np.ndarray:
+def share_classes(labels: LabelRuns, n_classes: int, weights: SampleWeights | None = None) -> np.ndarray:
     """Return the share of each class among the labeled samples, (K,); labels are class indices, see `LabelRuns.encode`.
+
+    With ``weights``, a sample counts as much as its weight.
 
     Examples
     --------
@@ -129,7 +134,8 @@ def share_classes(labels: LabelRuns, n_classes: int) -> np.ndarray:
     [0.75, 0.25]
     """
     labeled = labels.value >= 0
-    count = np.bincount(labels.value[labeled], weights=labels.size[labeled], minlength=n_classes)
+    size = labels.size if weights is None else weights.sum_runs(labels)
+    count = np.bincount(labels.value[labeled], weights=size[labeled], minlength=n_classes)
     return count / count.sum()
 
 

@@ -283,6 +283,10 @@ def _iterate_labels(y: Any, recordings: Recordings, name: str) -> Iterator[Any]:
         return iter(Rows(y))
     if is_lazy(y) or hasattr(y, "detach"):  # not one label at a time
         y = read_array(y, name)
+    if hasattr(y, "__array__") and not (
+        hasattr(y, "__iter__") or hasattr(y, "__getitem__")
+    ):  # an object that only converts to an array
+        y = np.asarray(y)
     if not isinstance(y, (list, tuple)) and np.ndim(y) == 0:
         raise ValueError(f"{name} is a single value ({shorten(y)}); expected labels for every recording.")
     return iter(y)

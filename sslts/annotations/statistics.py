@@ -229,7 +229,7 @@ def summarize_signal(statistics: SegmentStatistics, lengths: np.ndarray, *, n_ch
     """
     only = len(statistics.classes) == 1
     each = zip(statistics.classes, statistics.lengths, statistics.cut, strict=True)
-    pooled = [whole or cut for k, whole, cut in each if k != statistics.background or only]
+    pooled = [whole or cut for k, whole, cut in each if (k != statistics.background or only) and (whole or cut)]
     pooled = pooled or [(int(lengths.max()),)]
     return SignalSummary(
         n_channels=n_channels,

@@ -50,8 +50,7 @@ class CutMix(Augmenter):
         share = draw_uniform(self.low, self.high, (batch,), tracks.x, generator)
         share = share * draw_mask(self.p, (batch,), tracks.x, generator)
         mask = draw_stretch(length, share, generator)
-        other = Tracks(tracks.x.roll(1, 0), tracks.target.roll(1, 0), tracks.valid.roll(1, 0))
-        return other.where(mask, tracks)
+        return tracks.map_tensors(lambda tensor: tensor.roll(1, 0)).where(mask, tracks)
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,8 @@ def apply_view(view: _View, tracks: Tracks, generator: Generator) -> Tracks:
     Raises
     ------
     ValueError
-        If the view does not return `Tracks`, or changes the shape or the type of the signals, or the shape of target or
-        validity.
+        If the view does not return `Tracks`, or changes the shape or the type of the signals, or the shape of target,
+        validity, weights or soft labels.
 
     Examples
     --------
@@ -57,8 +57,13 @@ def apply_view(view: _View, tracks: Tracks, generator: Generator) -> Tracks:
     seen = augmenter(tracks, generator)
     if not isinstance(seen, Tracks):
         raise ValueError(f"augmenter {view!r} returned {type(seen).__name__}, not Tracks.")
-    for name in ("target", "valid"):
-        shape, wanted = (tuple(getattr(batch, name).shape) for batch in (seen, tracks))
+    for name in ("target", "valid", "weight", "soft"):
+        shape, wanted = (tuple(getattr(getattr(batch, name), "shape", ())) for batch in (seen, tracks))
+        if wanted and not shape:
+            raise ValueError(
+                f"augmenter {view!r} returned Tracks without the {name} of its input; change signals by "
+                "tracks.replace(x=...), and move time by tracks.resample(...)."
+            )
         if shape != wanted:
             raise ValueError(f"augmenter {view!r} turned {name} of shape {wanted} into {shape}; it must keep shape.")
     if not isinstance(seen.x, Tensor) or seen.x.shape != tracks.x.shape or seen.x.dtype != tracks.x.dtype:

@@ -29,6 +29,11 @@ class Tracks:
         Labels, int64 of shape ``(B, T)`` with ``-1`` for unlabeled; or probabilities, float of shape ``(B, K, T)``.
     valid : Tensor, bool, shape (B, T)
         False where a sample is padding, or comes from outside the recording.
+    weight : Tensor or None, float, shape (B, T)
+        Weights of the labeled samples; None if all have the same weight. They move with the labels.
+    soft : Tensor or None, float, shape (B, K, T)
+        Soft labels: the probabilities of the classes at the labeled samples, whose most probable class is the target;
+        None if the targets are certain. They move with the labels.
 
     Examples
     --------
@@ -41,14 +46,56 @@ class Tracks:
     x: Tensor
     target: Tensor
     valid: Tensor
+    weight: Tensor | None = None
+    soft: Tensor | None = None
 
-    def replace(self, **changes: Tensor) -> Tracks:
+    def replace(self, **changes: Any) -> Tracks:
         """Return a copy with changed tensors."""
         return dataclasses.replace(self, **changes)
 
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Tracks:
+        """Return a copy with ``change`` applied to each tensor, such as a move to a device.
+
+        Examples
+        --------
+        >>> tracks = Tracks(torch.rand(3, 1, 4), torch.zeros(3, 4).long(), torch.ones(3, 4).bool())
+        >>> tracks.map_tensors(lambda tensor: tensor[:2]).target.shape
+        torch.Size([2, 4])
+        """
+        details = (None if one is None else change(one) for one in (self.weight, self.soft))
+        return Tracks(change(self.x), change(self.target), change(self.valid), *details)
+
     def hide_labels(self) -> Tracks:
         """Return a copy without labels: every target is -1."""
-        return self.replace(target=torch.full_like(self.valid, -1, dtype=torch.int64))
+        return self.replace(target=torch.full_like(self.valid, -1, dtype=torch.int64), weight=None, soft=None)
+
+    def measure_loss(
+        self, labeled_loss: Callable[..., Tensor], logits: Tensor, class_weight: Tensor | None = None
+    ) -> Tensor:
+        """Return the labeled loss of logits (B, K, T) for these windows.
+
+        The loss gets ``sample_weight`` and ``soft_labels`` if the windows have them.
+
+        Parameters
+        ----------
+        labeled_loss : callable
+            ``(logits, labels, class_weight) -> scalar``; see `sslts.losses`.
+        logits : Tensor, shape (B, K, T)
+        class_weight : Tensor or None, shape (K,)
+
+        Examples
+        --------
+        >>> from sslts.losses import CrossEntropy
+        >>> tracks = Tracks(torch.zeros(1, 1, 2), torch.tensor([[0, 1]]), torch.ones(1, 2).bool())
+        >>> logits = torch.tensor([[[9.0, 9.0], [0.0, 0.0]]])
+        >>> round(tracks.measure_loss(CrossEntropy(), logits).item(), 2)  # the second sample is wrong
+        4.5
+        >>> round(tracks.replace(weight=torch.tensor([[3.0, 1.0]])).measure_loss(CrossEntropy(), logits).item(), 2)
+        2.25
+        """
+        given = {"sample_weight": self.weight, "soft_labels": self.soft}
+        details = {name: value for name, value in given.items() if value is not None}
+        return labeled_loss(logits, self.target, class_weight, **details)
 
     def make_certain(self, n_classes: int) -> Tracks:
         """Return a copy whose targets (B, T) are probabilities (B, K, T) of 0 and 1; a target of -1 is not valid.
@@ -80,6 +127,8 @@ class Tracks:
             torch.where(wide, self.x, other.x),
             torch.where(row if self.target.ndim == 2 else wide, self.target, other.target),
             torch.where(row, self.valid, other.valid),
+            None if self.weight is None or other.weight is None else torch.where(row, self.weight, other.weight),
+            None if self.soft is None or other.soft is None else torch.where(wide, self.soft, other.soft),
         )
 
     def change_rows(self, chosen: Tensor, change: Callable[[Tracks], Tracks]) -> Tracks:
@@ -99,15 +148,19 @@ class Tracks:
         rows = chosen.nonzero()[:, 0]
         if len(rows) in (0, len(chosen)):
             return change(self) if len(rows) else self
-        whole = self.x, self.target, self.valid
-        part = change(Tracks(*(tensor.index_select(0, rows) for tensor in whole)))
-        changed = part.x, part.target, part.valid
-        return Tracks(*(a.index_copy(0, rows, b) for a, b in zip(whole, changed, strict=True)))
+        part = change(self.map_tensors(lambda tensor: tensor.index_select(0, rows)))
+
+        def put(old: Tensor | None, new: Tensor | None) -> Any:
+            return None if old is None or new is None else old.index_copy(0, rows, new)
+
+        names = (field.name for field in dataclasses.fields(self))
+        return Tracks(**{name: put(getattr(self, name), getattr(part, name)) for name in names})
 
     def resample(self, source: Tensor) -> Tracks:
         """Return tracks whose signal, target and validity are read at the positions ``source``.
 
-        Signals and probabilities are interpolated linearly. A label comes from the nearest sample (a half rounds up).
+        Signals and probabilities are interpolated linearly. A label comes from the nearest sample (a half rounds up),
+        with its weight and its soft label.
         An output sample is valid if its position lies inside the recording and both neighbors are valid.
 
         Parameters
@@ -135,7 +188,9 @@ class Tracks:
         else:
             target = _interpolate(self.target, left, right, fraction)
         x = _interpolate(self.x, left, right, fraction) * valid.to(self.x.dtype)[:, None]
-        return Tracks(x, target, valid)
+        weight = None if self.weight is None else self.weight.gather(1, nearest)
+        soft = None if self.soft is None else self.soft.gather(2, nearest[:, None].expand(-1, self.soft.shape[1], -1))
+        return Tracks(x, target, valid, weight, soft)
 
 
 def _interpolate(x: Tensor, left: Tensor, right: Tensor, fraction: Tensor) -> Tensor:

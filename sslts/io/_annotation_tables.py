@@ -109,8 +109,8 @@ def _read_numbers(column: pd.Series, name: Any, path: Path, n_headers: int | Non
     if bad.size:
         row = int(bad[0])
         raise ValueError(
-            f"{path}, {name_row(row, n_headers)}, column {name!r}: {_describe(column.iloc[row])}; correct or remove the "
-            "row."
+            f"{path}, {name_row(row, n_headers)}, column {name!r}: {_describe(column.iloc[row])}; correct or remove "
+            "the row."
         )
     return numbers
 

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from sslts._fingerprints import digest_arrays, list_weights
-from sslts.annotations import LabelRuns
+from sslts.annotations import LabelDetails, LabelRuns
 from sslts.persistence._values import Encoder, get_import_path
 from sslts.persistence.files import PersistenceError
 from sslts.recordings import Recordings
@@ -27,6 +27,7 @@ def identify_run(
     start: dict[str, Tensor] | None = None,
     pools: Mapping[str, Any] | None = None,
     held_out: float | None = None,
+    details: LabelDetails | None = None,
 ) -> dict[str, Any]:
     """Return JSON values that are equal for two runs only if the runs have the same data, parameters and start.
 
@@ -42,6 +43,9 @@ def identify_run(
         Additional pools of recordings by name, each with ``recordings`` and ``labels``.
     held_out : float or None
         Share of the labeled recordings that is held out from training.
+    details : LabelDetails or None
+        Weights and soft labels of the labeled samples. Without any, the identity is that of a run of a version without
+        them.
 
     Examples
     --------
@@ -55,6 +59,7 @@ def identify_run(
     identity = {"estimator": type(estimator).__name__, **_identify_data(recordings, labels, "X", "y")}
     for name, pool in (pools or {}).items():
         identity |= _identify_data(pool.recordings, pool.labels, f"{name}[0]", f"{name}[1]")
+    identity |= _identify_details(details or LabelDetails(), labels)
     if held_out is not None:
         identity["share for validation"] = held_out
     return identity | {
@@ -78,6 +83,13 @@ def _identify_data(recordings: Recordings, labels: LabelRuns, X: str, y: str) ->
         f"values in {X}": content.hexdigest(),
         f"labels in {y}": digest_arrays([labels.lengths, labels.first, labels.start, labels.value]),
     }
+
+
+def _identify_details(details: LabelDetails, labels: LabelRuns) -> dict[str, Any]:
+    """Return the part of an identity that describes weights and soft labels; empty without any."""
+    names = {"weight": "weights in sample_weight", "soft": "soft labels in y"}
+    found: dict[str, Any] = {names[name]: digest_arrays(values) for name, values in details.list_values(labels)}
+    return found if details.n_classes is None else {**found, "classes of the soft labels": details.n_classes}
 
 
 def _list_parameters(estimator: Any, prefix: str = "", idle: frozenset[str] = _IDLE | {"init"}) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from skorch.callbacks import Callback
 
 from sslts._files import check_place, escape, remove_leftovers
 from sslts._notices import warn
-from sslts.annotations import LabelRuns
+from sslts.annotations import LabelDetails, LabelRuns
 from sslts.persistence._card import compare_versions, list_versions
 from sslts.persistence._identity import check_identity, identify_run
 from sslts.persistence._messages import DAMAGES, name_place, shorten, summarize
@@ -128,6 +128,7 @@ def open_checkpoint(
     start: dict[str, torch.Tensor] | None,
     pools: Mapping[str, Any] | None = None,
     held_out: float | None = None,
+    details: LabelDetails | None = None,
 ) -> Checkpoint | None:
     """Return the checkpoint of a fit, or None without a path. For the parameters, see `identify_run`.
 
@@ -145,7 +146,7 @@ def open_checkpoint(
     if path is None:
         return None
     check_place(path)  # before reading every sample
-    return Checkpoint(path, identify_run(estimator, recordings, labels, start, pools, held_out))
+    return Checkpoint(path, identify_run(estimator, recordings, labels, start, pools, held_out, details))
 
 
 def _describe_environment(net: SegmentationNet) -> str:
@@ -246,7 +247,7 @@ class SavedRounds:
     ----------
     path : path-like or None
         File of the rounds; None saves nothing.
-    estimator, recordings, labels, pools
+    estimator, recordings, labels, pools, details
         As in `identify_run`.
     n_rounds : int or None, default=None
         Number of rounds of the run; None accepts any number.
@@ -287,6 +288,7 @@ class SavedRounds:
         pools: Mapping[str, Any] | None = None,
         *,
         n_rounds: int | None = None,
+        details: LabelDetails | None = None,
     ) -> None:
         self.path = path
         self.labels: list[np.ndarray] | None = None
@@ -294,7 +296,7 @@ class SavedRounds:
         if path is None:
             return
         check_place(path)  # before reading every sample
-        self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels), pools=pools)
+        self.identity = identify_run(estimator, recordings, LabelRuns.from_labels(labels), pools=pools, details=details)
         remove_leftovers(path)
         if os.path.lexists(path):
             header, tensors = read_file(path, "rounds")

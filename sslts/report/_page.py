@@ -9,8 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from sslts import __version__
 from sslts._text import clean_lines
 from sslts.report._svg import draw_svg
+
+_KINDS = {"✓": "better", "✗": "worse", "!": "worse", "≈": "level"}  # classes of cells that begin with a mark
 
 
 def escape(text: Any) -> str:
@@ -35,7 +38,8 @@ def make_table(
         cells = ""
         for column, value in row.items():
             figure, shown = f"{name}/{label}/{column}", _format_value(value, formats.get(str(column), "{}"))
-            cells += f'<td data-figure="{escape(figure)}">{shown}</td>'
+            kind = next((f' class="{kind}"' for mark, kind in _KINDS.items() if shown.startswith(mark)), "")
+            cells += f'<td{kind} data-figure="{escape(figure)}">{shown}</td>'
         rows.append(f'<tr><th scope="row">{show(label)}</th>{cells}</tr>')
     return (
         f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>'
@@ -54,17 +58,23 @@ def make_figure(figure: Any, caption: str) -> str:
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
+def sign_page(day: str) -> str:
+    """Return the line with the date and the version of this package."""
+    return f'<p class="signature">Written on {escape(day)} by sslts {escape(__version__)}.</p>'
+
+
 def make_page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:
-    """Return the HTML page made of sections ``(anchor, heading, HTML)``."""
+    """Return the HTML page made of sections ``(anchor, heading, HTML)``; links to all stand below the first."""
     css = (files("sslts.report") / "page.css").read_text(encoding="utf-8")
-    links = "".join(f'<li><a href="#{anchor}">{escape(heading)}</a></li>' for anchor, heading, _ in sections)
-    body = "".join(
+    links = "".join(f'<li><a href="#{anchor}">{escape(heading)}</a></li>' for anchor, heading, _ in sections[1:])
+    first, *others = (
         f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{escape(heading)}</h2>{content}</section>'
         for anchor, heading, content in sections
     )
+    nav = f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{css}</style></head><body>'
-        f'<a class="skip" href="#main">Skip to the results</a><header><h1>{escape(title)}</h1>{lead}'
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav></header><main id="main">{body}</main></body></html>\n'
+        f'<a class="skip" href="#main">Skip to the results</a><header><h1>{escape(title)}</h1>{lead}</header>'
+        f'<main id="main">{first}{nav}{"".join(others)}</main></body></html>\n'
     )

@@ -151,6 +151,8 @@ def draw_samples(targets: LabelRuns, n_classes: int, most: int, seed: int) -> tu
     for k, (count, n) in enumerate(
         zip(counts.tolist(), np.maximum(wanted, 1).round().astype(int).tolist(), strict=True)
     ):
+        if not count:  # soft labels may have a class that is nowhere the most probable one
+            continue
         of_class = targets.value == k
         ends = np.cumsum(targets.size[of_class])
         drawn = np.minimum(((np.arange(n) + rng.random()) * (count / n)).astype(np.int64), count - 1)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import _get_feature_names
 from sslts._notices import shorten
 from sslts.annotations import (
     Annotations,
+    LabelDetails,
     LabelRuns,
     Occurrences,
     SegmentStatistics,
@@ -21,6 +22,7 @@ from sslts.annotations import (
     find_classes,
     measure_occurrences,
     measure_runs,
+    read_weighed_labels,
     require_labels,
     share_classes,
     summarize_signal,
@@ -37,11 +39,12 @@ _DRAWS = 20  # attempts to hold recordings out without losing a class
 class Pool:
     """An additional pool of labeled recordings, with the same channels and classes as its problem.
 
-    ``labels`` holds classes, ``-1`` where unlabeled.
+    ``labels`` holds classes, ``-1`` where unlabeled; ``details`` their weights and soft labels, where given.
     """
 
     recordings: Recordings
     labels: LabelRuns
+    details: LabelDetails = field(default_factory=LabelDetails)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Problem:
     guesses : LabelRuns or None
         A guide's class indices of the samples that windows without labels may be drawn from, ``-1`` elsewhere; None if
         the network labels these windows itself.
+    details : LabelDetails
+        Weights and soft labels of the labeled samples, where given.
     """
 
     recordings: Recordings
@@ -97,6 +102,7 @@ class Problem:
     moments: tuple[np.ndarray, np.ndarray] | None = None
     trust: dict[str, Any] | None = None
     guesses: LabelRuns | None = None
+    details: LabelDetails = field(default_factory=LabelDetails)
 
     @cached_property
     def targets(self) -> LabelRuns:
@@ -118,10 +124,10 @@ class Problem:
         """Names of the codes, shape (C,): classes, and ``-2 - class`` for the first half of a class."""
         return name_codes(self.classes, self.occurrences)
 
-    @property
+    @cached_property
     def shares(self) -> np.ndarray:
-        """The share of each code among the labeled samples, shape (C,)."""
-        return share_classes(self.targets, self.n_codes)
+        """The share of each code among the labeled samples, by their weights, shape (C,)."""
+        return share_classes(self.targets, self.n_codes, self.details.weights)
 
     def weigh(self, class_weight: Any) -> np.ndarray | None:
         """Return the weight of each code in the labeled loss, shape (C,); both halves of a class have its weight."""
@@ -133,8 +139,8 @@ class Problem:
     def hold_out(self, share: float, seed: int) -> Problem:
         """Return the problem without a share of its labeled recordings, which become the ``validation``."""
         kept, held = choose_held_out(self.labels, share, seed)
-        validation = Pool(self.recordings.select(held.tolist()), self.labels.select(held))
-        rest = Pool(self.recordings.select(kept.tolist()), self.labels.select(kept))
+        validation = Pool(self.recordings.select(held.tolist()), self.labels.select(held), self.details.select(held))
+        rest = Pool(self.recordings.select(kept.tolist()), self.labels.select(kept), self.details.select(kept))
         return replace(self._replace_pool(rest, self.classes), validation=validation)
 
     def split_labeled(self) -> tuple[Problem, Problem] | None:
@@ -155,14 +161,17 @@ class Problem:
             classes = np.unique(labels.value[labels.value >= 0])
             if len(classes) < 2:
                 return None
-            part = self._replace_pool(Pool(self.recordings.select(kept.tolist()), labels), classes)
+            pool = Pool(self.recordings.select(kept.tolist()), labels, self.details.select(kept))
+            part = self._replace_pool(pool, classes)
             parts.append(replace(part, pools={}, validation=None))
         return parts[0], parts[1]
 
     def _replace_pool(self, pool: Pool, classes: np.ndarray) -> Problem:
         """Return the problem with other recordings and labels of some of the classes."""
         measured = measure_labels(pool.recordings, pool.labels, classes, self.background)
-        return replace(self, recordings=pool.recordings, labels=pool.labels, classes=classes, **measured)
+        return replace(
+            self, recordings=pool.recordings, labels=pool.labels, details=pool.details, classes=classes, **measured
+        )
 
 
 def measure_labels(
@@ -275,6 +284,7 @@ def read_problem(
     plain: bool = False,
     pools: Mapping[str, tuple[Any, Any]] | None = None,
     validation: tuple[Any, Any] | None = None,
+    sample_weight: Any = None,
 ) -> Problem:
     """Return the problem of a fit: ``X`` and ``y``, read, checked and measured without torch.
 
@@ -294,6 +304,8 @@ def read_problem(
         Additional pools of labeled recordings, by the name of their argument.
     validation : (X, y), or None
         Labeled recordings that do not take part in the training.
+    sample_weight : array-like or None
+        Weights of the labeled samples, by sample or by recording.
 
     Raises
     ------
@@ -308,9 +320,10 @@ def read_problem(
     """
     require_labels(y, who)
     recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
-    labels = as_label_runs(y, recordings)
-    classes = find_classes(labels.value, touching=bool(labels.touches.any()))
-    warn_of_lost_background(labels, classes, background)
+    labels, details = read_weighed_labels(y, recordings, sample_weight)
+    found = find_classes(labels.value, touching=bool(labels.touches.any()))
+    classes = found if details.n_classes is None else np.arange(details.n_classes)
+    warn_of_lost_background(labels, found, background)
     warn_of_columns(recordings, labels)
     read_pool = partial(
         _read_pool, like=y, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
@@ -318,6 +331,7 @@ def read_problem(
     return Problem(
         recordings=recordings,
         labels=labels,
+        details=details,
         classes=classes,
         **measure_labels(recordings, labels, classes, background),
         n_features=_count_features(recordings),

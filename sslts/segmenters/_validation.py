@@ -15,8 +15,10 @@ import torch
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from sslts.annotations import LabelRuns
+from sslts.annotations import LabelDetails, LabelRuns
+from sslts.augment import Tracks
 from sslts.losses import LabeledLoss
+from sslts.objectives import weigh_labels
 from sslts.prediction import predict_parts
 from sslts.recordings import NormalizedRecordings
 from sslts.training import SegmentationNet, neutral_torch, seed_torch
@@ -28,7 +30,8 @@ _TINY = torch.finfo(torch.float32).tiny  # smallest probability whose logarithm 
 class ValidationLoss(Callback):
     """Callback that records the labeled loss of the averaged network on other recordings, as ``valid_loss``.
 
-    The loss is the mean over stretches that go through the network in one piece, weighted by their labeled samples.
+    The loss is the mean over stretches that go through the network in one piece, weighted by their labeled samples
+    and the weights of these.
     ``valid_loss_best`` tells whether the loss is the lowest so far, as skorch's callbacks expect.
 
     Parameters
@@ -42,10 +45,16 @@ class ValidationLoss(Callback):
         self.loss, self.class_weight = loss, class_weight
         self.recordings: NormalizedRecordings | None = None
         self.labels: LabelRuns | None = None
+        self.details = LabelDetails()
 
-    def watch(self, recordings: NormalizedRecordings, labels: LabelRuns) -> None:
-        """Set the recordings, and their labels as class indices."""
-        self.recordings, self.labels = recordings, labels
+    def watch(
+        self,
+        recordings: NormalizedRecordings,
+        labels: LabelRuns,
+        details: LabelDetails = LabelDetails(),  # noqa: B008
+    ) -> None:
+        """Set the recordings, their labels as class indices, and the weights and soft labels of these."""
+        self.recordings, self.labels, self.details = recordings, labels, details
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
         loss = self.measure(net)
@@ -56,7 +65,6 @@ class ValidationLoss(Callback):
     def measure(self, net: SegmentationNet) -> float:
         """Return the loss; NaN if every labeled sample has a class of weight zero."""
         assert self.recordings is not None
-        assert self.labels is not None
         total, weights = 0.0, 0.0
         device = torch.device(net.device)
         class_weight = None if self.class_weight is None else self.class_weight.to(device)
@@ -65,20 +73,36 @@ class ValidationLoss(Callback):
         with neutral_torch(), isolated:
             for part in predict_parts(net, self.recordings):
                 at = np.array([part.recording]), np.array([part.start])
-                labels = torch.from_numpy(self.labels.cut(*at, len(part.proba))).to(device)
-                known = labels[labels >= 0]
-                weight = float(len(known) if class_weight is None else class_weight[known].sum())
+                proba = torch.as_tensor(part.proba.T[None].copy(), device=device)
+                known = self._make_tracks(proba, *at)
+                weight = _sum_weights(known, class_weight)
                 if weight:
-                    proba = torch.as_tensor(part.proba.T[None].copy(), device=device)
-                    loss = self.loss(proba.clamp(min=_TINY).log(), labels, class_weight)
+                    loss = known.measure_loss(self.loss, proba.clamp(min=_TINY).log(), class_weight)
                     total, weights = total + weight * float(loss), weights + weight
         return total / weights if weights else math.nan
 
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        self.recordings = self.labels = None
+    def _make_tracks(self, proba: Tensor, recording: np.ndarray, start: np.ndarray) -> Tracks:
+        """Return probabilities (1, K, T) of a stretch with its labels and their details."""
+        assert self.labels is not None
+        length, device = proba.shape[-1], proba.device
+        labels = torch.from_numpy(self.labels.cut(recording, start, length)).to(device)
+        details = self.details.cut(recording, start, length)
+        sent = {name: torch.from_numpy(values).to(device) for name, values in details.items()}
+        return Tracks(proba, labels, labels >= 0, **sent)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "recordings": None, "labels": None}  # a fitted model holds no recordings
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        self.recordings, self.labels, self.details = None, None, LabelDetails()
+
+    def __getstate__(self) -> dict[str, Any]:  # a fitted model holds no recordings
+        return {**self.__dict__, "recordings": None, "labels": None, "details": LabelDetails()}
+
+
+def _sum_weights(tracks: Tracks, class_weight: Tensor | None) -> float:
+    """Return the sum of the weights of the labeled samples."""
+    known = tracks.target >= 0
+    if class_weight is not None and tracks.weight is None and tracks.soft is None:
+        return float(class_weight[tracks.target[known]].sum())
+    return float(weigh_labels(tracks.target, class_weight, tracks.weight, tracks.soft).sum())
 
 
 def read_share(validation: Any) -> float | None:

@@ -33,6 +33,7 @@ from sslts.preprocessing import PositiveNumber
 from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, split_nested
 from sslts.recordings import NormalizedRecordings, choose_normalization, measure_training_set
 from sslts.segmenters._classifying import choose_normalization_by_forest
+from sslts.segmenters._losses import check_details_count, check_labeled_loss, watch_details
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
 from sslts.segmenters._problem import Problem, read_problem
@@ -43,7 +44,6 @@ from sslts.segmenters._validation import ValidationLoss, check_monitors, read_sh
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.thresholds import as_threshold
 from sslts.training import (
-    Batch,
     Losses,
     LossRecorder,
     SegmentationNet,
@@ -74,7 +74,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     strong : augmenter, callable or None, default=RandAugment()
         Strong view, applied on top of the weak view: also warps time, changes values and mixes recordings.
     labeled_loss : callable, default=CrossEntropy()
-        Loss of labeled samples: a recipe of `sslts.losses`, or ``(logits, labels, class_weight) -> scalar``.
+        Loss of labeled samples: a recipe of `sslts.losses`, or ``(logits, labels, class_weight) -> scalar``. A function
+        needs a parameter ``sample_weight`` or ``soft_labels`` if `fit` gets weights or soft labels.
     network : callable, default=UNet()
         ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T).
     decoder : Decoder, default=DurationViterbi()
@@ -255,7 +256,15 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         cloned.init = self.init  # a clone of the fitted model would not be fitted
         return cloned
 
-    def fit(self, X: Any, y: Any, *, validation: Any = None, checkpoint: str | PathLike[str] | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        validation: Any = None,
+        checkpoint: str | PathLike[str] | None = None,
+    ) -> Self:
         """Train on labeled and unlabeled samples.
 
         Parameters
@@ -264,7 +273,14 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             Recordings; time is the last axis.
         y : array-like of int, shape (n, T), (n,) or (n, 1), list of (T_i,), or Annotations
             Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. From `sslts.Annotations`, the segmenter
-            also learns where occurrences begin that touch the one before.
+            also learns where occurrences begin that touch the one before. Or soft labels, float of shape (n, T, K)
+            or list of (T_i, K): probabilities that sum to one within 0.001, NaN for all classes where unlabeled. The
+            loss compares with all probabilities; lengths of segments and shares of classes are those of the most
+            probable class. ``classes_`` is then 0 to K - 1.
+        sample_weight : array-like of shape (n,) or (n, T), list of (T_i,), or None, default=None
+            Weights of the labeled samples in the labeled loss and in the shares of classes, 0 or more; only their
+            ratios count. A sample of weight 0 counts as unlabeled everywhere: a class without other samples does not
+            exist. Weights of unlabeled samples have no effect.
         validation : (X_val, y_val), float or None, default=None
             Held-out labeled recordings for callbacks such as ``skorch.callbacks.EarlyStopping``: recordings and labels,
             or the share of the labeled recordings in `X` to hold out, above 0 and below 1. The share is chosen by
@@ -293,13 +309,14 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             If the loss is not finite. The weights of the previous step are kept, and `predict` works; before the first
             step, the earlier fit is kept.
         """
-        return self._fit(X, y, validation=validation, checkpoint=checkpoint)
+        return self._fit(X, y, sample_weight=sample_weight, validation=validation, checkpoint=checkpoint)
 
     def _fit(
         self,
         X: Any,
         y: Any,
         *,
+        sample_weight: Any = None,
         validation: Any = None,
         checkpoint: str | PathLike[str] | None = None,
         pools: Mapping[str, tuple[Any, Any]] | None = None,
@@ -310,13 +327,16 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         everything is checked and the first step is done.
         """
         with neutral_torch(gradients=True):
-            return self._fit_neutrally(X, y, validation=validation, checkpoint=checkpoint, pools=pools)
+            return self._fit_neutrally(
+                X, y, sample_weight=sample_weight, validation=validation, checkpoint=checkpoint, pools=pools
+            )
 
     def _fit_neutrally(
         self,
         X: Any,
         y: Any,
         *,
+        sample_weight: Any,
         validation: Any,
         checkpoint: str | PathLike[str] | None,
         pools: Mapping[str, tuple[Any, Any]] | None,
@@ -333,6 +353,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             plain=self.normalization is None,
             pools=pools,
             validation=validation if share is None else None,
+            sample_weight=sample_weight,
         )
         start = self._find_start(problem)
         held = {} if problem.validation is None else {"validation": problem.validation}
@@ -344,6 +365,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             start.weights,
             pools={**problem.pools, **held},
             held_out=share,
+            details=problem.details,
         )
         seed = _draw_seed(self.random_state)
         if saver is not None and saver.seed is not None:
@@ -483,6 +505,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         watcher.watch(
             NormalizedRecordings(pool.recordings.select(labeled.tolist()), normalization),
             problem.encode(pool.labels.select(labeled)),
+            pool.details.select(labeled).encode(problem.classes),
         )
 
     def _build_net(
@@ -586,6 +609,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             n_unlabeled=self._count_unlabeled(),
             others=others,
             guesses=problem.guesses,
+            details=problem.details.encode(problem.classes),
             **sizes,
         )
 
@@ -608,13 +632,15 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         generator = torch.Generator(net.device).manual_seed(0)
         criterion = copy.deepcopy(net.criterion_)  # a copy, so that its statistics stay unchanged
         with net.isolate(), torch.enable_grad():  # a criterion may need gradients, such as an adversarial one
-            _check_labeled_loss(self.labeled_loss, batch, dataset.n_classes, getattr(criterion, "class_weight", None))
+            check_labeled_loss(self.labeled_loss, batch, dataset.n_classes, getattr(criterion, "class_weight", None))
+            batch = watch_details(batch)
             losses = criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
             if not isinstance(losses, Losses):
                 raise ValueError(
                     f"{type(criterion).__name__} returned a {type(losses).__name__}; return sslts.training.Losses."
                 )
             losses.check(type(criterion).__name__, dataset.n_classes)
+            check_details_count(losses.loss, batch, type(criterion).__name__)
 
     def _list_fitted(
         self, problem: Problem, blueprint: Blueprint, window_length: int, net: SegmentationNet
@@ -644,22 +670,6 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             "device_": blueprint.device,
             "precision_": blueprint.precision,
         }
-
-
-def _check_labeled_loss(labeled_loss: LabeledLoss, batch: Batch, n_classes: int, class_weight: Tensor | None) -> None:
-    """Raise ValueError if a labeled loss of the user fails on logits and labels, or returns no scalar."""
-    if is_shipped(labeled_loss):
-        return
-    labels = batch.labeled.target
-    logits = torch.zeros(len(labels), n_classes, labels.shape[-1], device=labels.device, requires_grad=True)
-    how = "it is called as labeled_loss(logits, labels, class_weight); labels of -1 are unlabeled and must not count"
-    try:
-        loss = copy.deepcopy(labeled_loss)(logits, labels, class_weight)
-    except Exception as error:
-        raise ValueError(f"labeled_loss={labeled_loss!r} fails with {type(error).__name__}: {error}; {how}.") from error
-    if not isinstance(loss, Tensor) or loss.ndim:
-        what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
-        raise ValueError(f"labeled_loss={labeled_loss!r} returned {what}; return a tensor without axes. {how}.")
 
 
 class _ModuleFactory:

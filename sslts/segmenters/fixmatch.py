@@ -93,7 +93,7 @@ class FixMatchLoss(nn.Module):
         labeled = apply_view(self.strong[0], known, step.generator)
         if step.progress < _RAMP[0]:  # pseudo-labels would have no weight, so they are not made
             (labeled_logits,) = step.student(labeled.x)
-            labeled_loss = self.labeled_loss(labeled_logits, labeled.target, self.class_weight)
+            labeled_loss = labeled.measure_loss(self.labeled_loss, labeled_logits, self.class_weight)
             return Losses(labeled_loss, labeled_loss)
 
         # Unlabeled: q_b = p_m(y | alpha(u_b)), the teacher's answer to the weak view, moves along with A(u_b).
@@ -111,7 +111,7 @@ class FixMatchLoss(nn.Module):
         # Eq. (3), l_s: cross-entropy with the labels. Eq. (4), l_u: cross-entropy with arg max q_b where
         # max q_b >= tau, averaged over all mu B windows. The loss is l_s + lambda_u l_u.
         weights = [self.threshold(view.target) for view in views]
-        labeled_loss = self.labeled_loss(labeled_logits, labeled.target, self.class_weight)
+        labeled_loss = labeled.measure_loss(self.labeled_loss, labeled_logits, self.class_weight)
         seen = list(zip(logits, views, weights, strict=True))
         terms = [pseudo_label_cross_entropy(logit, view.target, weight, view.valid) for logit, view, weight in seen]
         penalties = [self.threshold.penalize(logit, weight * view.valid) for logit, view, weight in seen]

@@ -143,7 +143,7 @@ class MeanTeacherLoss(nn.Module):
         labeled_logits, logits = step.student(labeled.x, view.x)
 
         # J(theta) = E || f(x, theta', eta') - f(x, theta, eta) ||^2, with a weight that ramps up.
-        labeled_loss = self.labeled_loss(labeled_logits, labeled.target, self.class_weight)
+        labeled_loss = labeled.measure_loss(self.labeled_loss, labeled_logits, self.class_weight)
         unlabeled_loss = self.consistency(squared_difference(logits, view.target), view.target, view.valid)
         loss = labeled_loss + self.lambda_u * rise_smoothly(step.progress, self.ramp_up) * unlabeled_loss
         mask_rate, shares = describe_pseudo_labels(view.target, torch.ones_like(view.x[:, 0]), view.valid)

@@ -87,7 +87,7 @@ class PseudoLabelLoss(nn.Module):
         weight = self.threshold(proba)
 
         # Eq. (15): the loss is l_s + alpha(t) l_u; eq. (16): alpha is 0 until T1, and rises to alpha_f at T2.
-        labeled_loss = self.labeled_loss(labeled_logits, labeled.target, self.class_weight)
+        labeled_loss = labeled.measure_loss(self.labeled_loss, labeled_logits, self.class_weight)
         unlabeled_loss = pseudo_label_cross_entropy(logits, proba, weight, unlabeled.valid)
         ramp = rise(step.progress, *self.ramp)
         loss = labeled_loss + self.alpha * ramp * unlabeled_loss

@@ -21,13 +21,14 @@ from skorch.callbacks import Callback
 
 from sslts._notices import warn
 from sslts._wrapping import check_completed, find_attribute, find_fitted, forget_start
-from sslts.annotations import Annotations, LabelRuns, as_label_runs, as_labels, require_labels
+from sslts.annotations import Annotations, LabelDetails, LabelRuns, as_label_runs, read_weighed_labels, require_labels
 from sslts.metrics import mean_iou_each
 from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters._problem import Pool, choose_held_out
 from sslts.segmenters._saving import are_classes, is_summary
 from sslts.segmenters._validation import read_share
+from sslts.segmenters._weighing import add_pseudo_labels
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 from sslts.segmenters.supervised import SupervisedSegmenter
 
@@ -102,7 +103,15 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
     rank: str = parameter(StrOptions({"confidence", "agreement"}), default="confidence")
     verbose: int = parameter("verbose", default=0)
 
-    def fit(self, X: Any, y: Any, *, validation: Any = None, checkpoint: str | PathLike[str] | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        validation: Any = None,
+        checkpoint: str | PathLike[str] | None = None,
+    ) -> Self:
         """Fit the segmenter and refit it on pseudo-labels, in rounds.
 
         Parameters
@@ -110,7 +119,10 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         X : array-like
             Recordings, in a form that the segmenter accepts.
         y : array-like of int
-            Labels; ``-1`` marks unlabeled samples.
+            Labels; ``-1`` marks unlabeled samples. Or soft labels (n, T, K), if the segmenter accepts them.
+        sample_weight : array-like of shape (n,) or (n, T), list of (T_i,), or None, default=None
+            Weights of the labeled samples, 0 or more, passed to the fit of each round. A pseudo-label weighs as much as
+            a labeled sample on average. A sample of weight 0 counts as unlabeled.
         validation : (X_val, y_val), float or None, default=None
             Held-out labeled recordings, passed to the fit of each round: recordings and labels, or the share of the
             labeled recordings in `X` to hold out. The share is chosen once, by the segmenter's ``random_state``; the
@@ -135,17 +147,20 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         require_labels(y, type(self).__name__)
         recordings = as_recordings(X)
         y = _join_touching(y)
-        given = as_labels(y, recordings)
+        runs, details = read_weighed_labels(y, recordings, sample_weight)
+        given = runs.to_labels()
         part = read_share(validation)
         if part is not None:
-            kept, held = choose_held_out(LabelRuns.from_labels(given), part, self._draw_seed())
+            kept, held = choose_held_out(runs, part, self._draw_seed())
             validation = recordings.select(held.tolist()), [given[i] for i in held]
             X = recordings = recordings.select(kept.tolist())
-            y = given = [given[i] for i in kept]
+            y, details = [given[i] for i in kept], details.select(kept)
+            given = y
         pools = {} if validation is None or checkpoint is None else {"validation": _read_pool(*validation)}
-        saved = SavedRounds(checkpoint, self, recordings, given, pools, n_rounds=len(shares))
-        fit = partial(self._fit_once, X, validation=validation)
-        segmenter, keeper = fit(y if saved.labels is None else saved.labels, checkpoint=saved.find_checkpoint())
+        saved = SavedRounds(checkpoint, self, recordings, given, pools, n_rounds=len(shares), details=details)
+        fit = partial(self._fit_once, X, given=given, details=details, validation=validation)
+        first = y if sample_weight is None and not (details or details.n_classes) else given
+        segmenter, keeper = fit(first if saved.labels is None else saved.labels, checkpoint=saved.find_checkpoint())
         for number, share in list(enumerate(shares, start=1))[len(saved.rows) :]:
             guessed, confidence = _guess(segmenter, recordings)
             unlabeled = [labels < 0 for labels in given]
@@ -287,16 +302,25 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         return list(shares)
 
     def _fit_once(
-        self, X: Any, y: Any, *, validation: Any = None, checkpoint: PathLike[str] | None = None
+        self,
+        X: Any,
+        y: Any,
+        *,
+        given: list[np.ndarray],
+        details: LabelDetails,
+        validation: Any = None,
+        checkpoint: PathLike[str] | None = None,
     ) -> tuple[Any, KeepCheckpoints | None]:
-        segmenter = clone(self._get_base())
-        given = {"checkpoint": checkpoint, "validation": validation}
-        options = {name: value for name, value in given.items() if value is not None}  # others have no such arguments
+        segmenter, weights = clone(self._get_base()), None
+        if details or details.n_classes:
+            y, weights = add_pseudo_labels(y, given, details)
+        passed = {"checkpoint": checkpoint, "validation": validation, "sample_weight": weights}
+        options = {name: value for name, value in passed.items() if value is not None}  # others have no such arguments
         for name in options:
             if name not in inspect.signature(segmenter.fit).parameters:
                 raise ValueError(
                     f"{name}: the fit of {type(segmenter).__name__} does not accept a {name}; pass a segmenter of this "
-                    f"package that trains a network, or no {name}."
+                    f"package{'' if name == 'sample_weight' else ' that trains a network'}, or no {name}."
                 )
         if self.shares is None or self.rank == "confidence":
             segmenter.fit(X, y, **options)

@@ -34,15 +34,15 @@ class ObjectiveLoss(nn.Module):
     class_weight : Tensor of shape (K,), or None
         Weights of the classes in the labeled loss.
     labeled_loss : callable, default=labeled_cross_entropy
-        ``(logits, labels, class_weight) -> scalar``, passed on as ``step.labeled_loss(logits, labels)``.
+        ``(logits, labels, class_weight) -> scalar``, passed on as ``step.labeled_loss(logits, labeled)``.
 
     Examples
     --------
     >>> import torch
     >>> from sslts.augment import Tracks
     >>> def objective(batch, step):
-    ...     (logits,) = step.student(step.strong(step.weak(batch.labeled)).x)
-    ...     loss = step.labeled_loss(logits, batch.labeled.target)
+    ...     labeled = step.strong(step.weak(batch.labeled))
+    ...     loss = step.labeled_loss(*step.student(labeled.x), labeled)
     ...     return Losses(loss, loss)
     >>> criterion = ObjectiveLoss(objective, weak=None, strong=torch.neg, class_weight=None)
     >>> windows = Tracks(torch.zeros(1, 1, 3), torch.tensor([[0, 1, -1]]), torch.ones(1, 3).bool())
@@ -74,11 +74,16 @@ class ObjectiveLoss(nn.Module):
         def see(view: Any, tracks: Tracks) -> Tracks:
             return apply_view(view, tracks, step.generator)
 
+        def measure(logits: Tensor, labeled: Tracks | Tensor) -> Tensor:
+            if isinstance(labeled, Tracks):
+                return labeled.measure_loss(self.labeled_loss, logits, self.class_weight)
+            return self.labeled_loss(logits, labeled, self.class_weight)
+
         completed = replace(
             step,
             weak=partial(see, self.weak),
             strong=partial(see, self.strong),
-            labeled_loss=lambda logits, labels: self.labeled_loss(logits, labels, self.class_weight),
+            labeled_loss=measure,
         )
         losses = self.objective(batch, completed)
         if not isinstance(losses, Losses):
@@ -117,7 +122,7 @@ class SemiSupervisedSegmenter(NetworkSegmenter):
     >>> def minimize_entropy(batch, step):
     ...     labeled, unlabeled = step.strong(step.weak(batch.labeled)), step.weak(batch.unlabeled)
     ...     logits, guesses = step.student(labeled.x, unlabeled.x)
-    ...     labeled_loss = step.labeled_loss(logits, labeled.target)
+    ...     labeled_loss = step.labeled_loss(logits, labeled)
     ...     entropy = -(guesses.softmax(1) * guesses.log_softmax(1)).sum(1)[unlabeled.valid].mean()
     ...     return Losses(labeled_loss + 0.1 * step.progress * entropy, labeled_loss, entropy)
     >>> X, y = make_recordings(8, n_samples=400, random_state=0)

@@ -49,7 +49,7 @@ class SupervisedLoss(nn.Module):
         """Return the loss of ``B`` labeled windows."""
         labeled = apply_view(self.strong, apply_view(self.weak, batch.labeled, step.generator), step.generator)
         (logits,) = step.student(labeled.x)
-        loss = self.labeled_loss(logits, labeled.target, self.class_weight)
+        loss = labeled.measure_loss(self.labeled_loss, logits, self.class_weight)
         return Losses(loss, loss)
 
 

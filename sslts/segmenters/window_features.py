@@ -28,6 +28,7 @@ from sslts.segmenters._classifying import (
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._problem import Problem, name_codes, read_problem
 from sslts.segmenters._saving import check_common, raise_unless
+from sslts.segmenters._weighing import name_weights, weigh_rows
 from sslts.segmenters.base import NetworkSegmenter, _draw_seed
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
 
@@ -178,7 +179,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             params = kept | {"decoder": replace_nested(kept.get("decoder", self.decoder), "decoder", nested["decoder"])}
         return super().set_params(**params)
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
         """Fit the classifier on the labeled samples.
 
         Parameters
@@ -187,7 +188,13 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             Recordings; time is the last axis. Recordings without a label are ignored.
         y : array-like of int, shape (n, T), (n,) or (n, 1), list of (T_i,), or Annotations
             Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. From `sslts.Annotations`, the segmenter
-            also learns where occurrences begin that touch the one before.
+            also learns where occurrences begin that touch the one before. Or soft labels, float of shape (n, T, K)
+            or list of (T_i, K): probabilities that sum to one within 0.001, NaN for all classes where unlabeled. The
+            classifier gets each sample once per possible class, weighted by the probability of the class. ``classes_``
+            is then 0 to K - 1.
+        sample_weight : array-like of shape (n,) or (n, T), list of (T_i,), or None, default=None
+            Weights of the labeled samples, 0 or more, for the ``fit`` of the classifier; only their ratios count. A
+            sample of weight 0 counts as unlabeled: a class without other samples does not exist.
 
         Returns
         -------
@@ -196,7 +203,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         Raises
         ------
         ValueError
-            If the input or a parameter is invalid, such as a classifier without probabilities. Nothing is fitted in
+            If the input or a parameter is invalid, such as a classifier without probabilities, or weights or soft
+            labels for a classifier whose ``fit`` has no ``sample_weight``. Nothing is fitted in
             this case, and an earlier fit is kept.
         TypeError
             If the type of `X` is not supported.
@@ -215,7 +223,10 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             background=self.background,
             sampling_rate=self.sampling_rate,
             plain=self.normalization is None,
+            sample_weight=sample_weight,
         )
+        if self.classifier is not None and (problem.details or problem.details.n_classes):
+            name_weights(self.classifier)  # raises if the classifier takes no weights
         return self._fit_problem(problem, _draw_seed(self.random_state))
 
     def _fit_problem(self, problem: Problem, seed: int) -> Self:
@@ -261,13 +272,14 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             return None
         recording, position, label = draw_samples(problem.targets, n_codes, self.max_samples, seed)
         rows = read_features(features, seen, recording, position)
+        rows, label, weight = weigh_rows(problem, rows, recording, position, label)
         classifier = _make_classifier() if self.classifier is None else clone(self.classifier)
         known = classifier.get_params()
         seeds = [name for name in known if name.rpartition("__")[2] == "random_state" and known[name] is None]
         threads = {} if "n_jobs" not in known or self.n_jobs is None else {"n_jobs": self.n_jobs}
-        classifier.set_params(**dict.fromkeys(seeds, seed), **threads).fit(
-            rows, _number_outputs(problem.classes, n_codes)[label]
-        )
+        classifier.set_params(**dict.fromkeys(seeds, seed), **threads)
+        weights = {} if weight is None else {name_weights(classifier): weight}
+        classifier.fit(rows, _number_outputs(problem.classes, n_codes)[label], **weights)
         # In predictions, threads take rows; threads that add up trees in any order would change the last bits.
         return classifier.set_params(n_jobs=None) if "n_jobs" in known else classifier
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sslts.annotations import LabelRuns
+from sslts.annotations import LabelDetails, LabelRuns
 from sslts.augment import Tracks
 from sslts.recordings import NormalizedRecordings
 from sslts.training.hardware import _find_memory
@@ -94,6 +94,8 @@ class WindowDataset(Dataset):
     guesses : LabelRuns or None, default=None
         A guide's class indices, ``-1`` where it has none. Unlabeled windows are drawn where it has some and hold
         them as probabilities of 0 and 1.
+    details : LabelDetails, default=LabelDetails()
+        Weights and soft labels of the labeled samples, where given.
 
     Examples
     --------
@@ -122,8 +124,9 @@ class WindowDataset(Dataset):
         seed: int,
         others: Mapping[str, WindowDataset] | None = None,
         guesses: LabelRuns | None = None,
+        details: LabelDetails = LabelDetails(),  # noqa: B008
     ) -> None:
-        self.others = others or {}
+        self.others, self.details = others or {}, details
         self.labels, self.guesses, self.window_length = labels, guesses, window_length
         self.batch_size, self.n_unlabeled = batch_size, n_unlabeled
         self.n_classes, self.device, self.seed = n_classes, device, seed
@@ -153,7 +156,13 @@ class WindowDataset(Dataset):
         x, valid = self.windows.cut(recording, start)
         if not labels:
             return Tracks(x, torch.full_like(valid, -1, dtype=torch.int64), valid)
-        return Tracks(x, _send(self.labels.cut(recording, start, self.window_length), valid.device), valid)
+        details = self.details.cut(recording, start, self.window_length)
+        return Tracks(
+            x,
+            _send(self.labels.cut(recording, start, self.window_length), valid.device),
+            valid,
+            **{name: _send(values, valid.device) for name, values in details.items()},
+        )
 
     def draw(self, step: int) -> Batch:
         """Return the batch of a step, on the device if the recordings are held there, else in host memory."""

@@ -20,7 +20,7 @@ class Batch:
     ----------
     labeled, unlabeled : Tracks
         Windows (B, C, T) with targets and validity (B, T). The targets of unlabeled windows are -1, or a guide's
-        labels as probabilities (B, K, T).
+        labels as probabilities (B, K, T). The labeled windows have weights and soft labels if `fit` was given some.
     others : mapping of str to Tracks, default={}
         Labeled windows of additional pools of recordings, by the name of the pool.
     guided : bool, default=False
@@ -48,12 +48,8 @@ class Batch:
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """Return a batch with ``change`` applied to each tensor, for example a move to a device."""
-
-        def change_tracks(tracks: Tracks) -> Tracks:
-            return Tracks(change(tracks.x), change(tracks.target), change(tracks.valid))
-
-        others = {name: change_tracks(tracks) for name, tracks in self.others.items()}
-        return Batch(change_tracks(self.labeled), change_tracks(self.unlabeled), others, self.guided)
+        others = {name: tracks.map_tensors(change) for name, tracks in self.others.items()}
+        return Batch(self.labeled.map_tensors(change), self.unlabeled.map_tensors(change), others, self.guided)
 
 
 # The columns of a history that a criterion can't set by a name of its own.
@@ -65,6 +61,12 @@ _COLUMNS = frozenset(
 
 def _keep(tracks: Tracks) -> Tracks:
     return tracks
+
+
+def _measure_loss(logits: Tensor, labeled: Tracks | Tensor) -> Tensor:
+    if isinstance(labeled, Tracks):
+        return labeled.measure_loss(labeled_cross_entropy, logits)
+    return labeled_cross_entropy(logits, labeled)
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ class Step:
         ``weak(tracks)`` and ``strong(tracks)`` return a view of the windows. In a `SemiSupervisedSegmenter` they apply
         its views; by default they return the windows unchanged.
     labeled_loss : callable
-        ``labeled_loss(logits, labels)`` returns the labeled loss. In a `SemiSupervisedSegmenter` it is the estimator's
-        loss with its class weights; by default it is the mean cross-entropy.
+        ``labeled_loss(logits, labeled)`` returns the loss of labeled windows, with their weights and soft labels if
+        they have any; it also takes the labels (B, T) alone. In a `SemiSupervisedSegmenter` it is the estimator's loss
+        with its class weights; by default it is the mean cross-entropy.
 
     Examples
     --------
@@ -107,7 +110,7 @@ class Step:
     progress: float
     weak: Callable[[Tracks], Tracks] = _keep
     strong: Callable[[Tracks], Tracks] = _keep
-    labeled_loss: Callable[[Tensor, Tensor], Tensor] = labeled_cross_entropy
+    labeled_loss: Callable[[Tensor, Tracks | Tensor], Tensor] = _measure_loss
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,10 @@ REFUSED = {
     "complex labels": lambda: [(X, Y + 0j)],
     "objects as labels": lambda: [(X, spoil_label(Code(), object)), (X, [[0] * 39 + [Code()]] * 4), (X, hold_code(Y))],
     "labels of another length than the recording": lambda: [(X, Y[:, :-1]), (list(X), [y[:-1] for y in Y])],
-    "one-hot labels, or probabilities": lambda: [(X, np.eye(2, dtype=int)[Y]), (X, np.full((4, 40, 2), 0.5))],
+    "one-hot labels of integers, or probabilities whose last axis is not that of the classes": lambda: [
+        (X, np.eye(2, dtype=int)[Y]),
+        (X, np.full((4, 2, 40), 0.5)),
+    ],
     "labels in a dictionary": lambda: [(X, dict(enumerate(Y)))],
     "one label for each epoch of several samples": lambda: [(X, [[0, 1, 0]] * 4)],
     "labels for an `X` whose last axis is not time": lambda: [
@@ -323,4 +326,5 @@ class TestLabels:
 
 
 def test_every_row_is_a_test():
-    assert {*FINITE, *REFUSED} | list_documented_rows(*vars(TestLabels).values()) == set(ROWS)
+    others = {name for name in ROWS if "soft labels" in name}  # see test_weighing.py
+    assert {*FINITE, *REFUSED} | list_documented_rows(*vars(TestLabels).values()) == set(ROWS) - others

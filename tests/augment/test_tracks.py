@@ -1,5 +1,7 @@
 """Signal, target and validity move together."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import make_tracks
 
-from sslts.augment import Compose, RandAugment, Rescale, Reverse, Scale, Tracks
+from sslts.augment import (
+    Augmenter,
+    Compose,
+    CutMix,
+    Jitter,
+    RandAugment,
+    Rescale,
+    Reverse,
+    Scale,
+    SomeOf,
+    TimeWarp,
+    Tracks,
+    apply_view,
+)
 from sslts.augment._draws import draw_stretch, find_valid_span
 
 
@@ -161,3 +176,57 @@ def test_the_valid_span_goes_from_the_first_to_the_last_valid_sample():
     assert first[::2].tolist() == [[1.0], [0.0]]
     assert length.tolist() == [[3.0], [1.0], [5.0]]
     assert [part.tolist() for part in find_valid_span(valid[2:])] == [[[0.0]], [[5.0]]]
+
+
+VIEWS = [
+    Rescale(),
+    Reverse(p=0.5),
+    CutMix(p=1.0),
+    RandAugment(),
+    Compose((RandAugment(warp=TimeWarp(p=1.0)), Rescale(), Reverse(p=0.5))),
+    SomeOf((Rescale(p=0.5), Reverse(p=1.0), Jitter()), n=2),
+    torch.neg,
+]
+
+
+class TestDetails:
+    """Weights and soft labels move with the labels."""
+
+    @pytest.fixture
+    def detailed(self):
+        """Return tracks whose labels are different at each sample, with weights and soft labels that tell the label."""
+        target = torch.arange(120).reshape(4, 30)
+        x = torch.randn(4, 2, 30, generator=torch.Generator().manual_seed(0))
+        soft = torch.stack([target, 120 - target], 1) / 120
+        return Tracks(x, target, torch.ones(4, 30).bool(), target.float(), soft)
+
+    @pytest.mark.parametrize("view", VIEWS, ids=lambda view: getattr(view, "__name__", repr(view)))
+    @pytest.mark.parametrize("seed", range(3))
+    def test_every_view_moves_them_with_the_labels(self, detailed, view, seed):
+        seen = apply_view(view, detailed, torch.Generator().manual_seed(seed))
+        known = seen.target >= 0
+        assert torch.equal(seen.weight[known], seen.target[known].float())
+        assert torch.equal((120 * seen.soft[:, 0])[known].round(), seen.target[known].float())
+        torch.testing.assert_close(seen.soft.sum(1)[known], torch.ones(int(known.sum())))
+
+    @pytest.mark.parametrize("view", VIEWS, ids=lambda view: getattr(view, "__name__", repr(view)))
+    def test_they_do_not_change_the_view(self, detailed, view):
+        bare = detailed.replace(weight=None, soft=None)
+        seen = apply_view(view, bare, torch.Generator().manual_seed(0))
+        assert seen.weight is seen.soft is None
+        with_details = apply_view(view, detailed, torch.Generator().manual_seed(0))
+        for name in ("x", "target", "valid"):
+            assert torch.equal(getattr(seen, name), getattr(with_details, name))
+
+    @pytest.mark.parametrize("name", ["weight", "soft"])
+    def test_a_view_that_drops_them_is_refused(self, detailed, name):
+        @dataclass(frozen=True)
+        class Dropping(Augmenter):
+            def __call__(self, tracks, generator):
+                return tracks.replace(**{name: None})
+
+        with pytest.raises(ValueError, match=f"returned Tracks without the {name} of its input"):
+            apply_view(Dropping(), detailed, torch.Generator())
+
+    def test_hidden_labels_have_none(self, detailed):
+        assert detailed.hide_labels().weight is detailed.hide_labels().soft is None

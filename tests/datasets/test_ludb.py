@@ -1,23 +1,19 @@
 import functools
-import os
 import shutil
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small import LUDB, needs_ludb
 
 from sslts.datasets import load_ludb
 from sslts.datasets.ludb import _label_samples, _parse_waves
 
 wfdb = pytest.importorskip("wfdb")
-
-LUDB = Path(os.environ.get("SSLTS_LUDB") or Path(__file__).parents[3] / "shared" / "data" / "ludb-1.0.1")
-needs_ludb = pytest.mark.skipif(not (LUDB / "data").is_dir(), reason="LUDB isn't here (set SSLTS_LUDB to its folder)")
 
 N_SAMPLES = 2000
 MARKS = {  # record, lead -> symbols and samples

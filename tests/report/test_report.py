@@ -14,16 +14,18 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from pages import read_figures
 from sklearn.pipeline import make_pipeline
 from small import TINY
 
-from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, metrics
+from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, WindowFeatureSegmenter, metrics
 from sslts.datasets import make_recordings
 from sslts.decoding import Argmax
 from sslts.networks import UNet
 from sslts.preprocessing import FillGaps, RecordingStandardizer
-from sslts.report import write_report
-from sslts.report.report import _N_RUNS, _describe_trust, _find_worst_stretch, _write_verdict
+from sslts.report import write_cross_validated_report, write_report
+from sslts.report._sections import describe_trust
+from sslts.report._stretches import N_RUNS, find_worst_stretch
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -49,12 +51,6 @@ def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(segmenter, X[8:], truth, path, baseline, names={1: "<P> & co"}, n_worst=2)
     return segmenter, baseline, X[9:], truth[1:], path.read_text(encoding="utf-8"), path
-
-
-def read_figures(html):
-    """Return the text of each table cell by its identifier."""
-    found = re.findall(r'<td data-figure="([^"]+)">([^<]*)</td>', html)
-    return {unescape(name): text for name, text in found}
 
 
 def check_figures(figures, written):
@@ -102,10 +98,14 @@ def test_ids_of_figures_are_unique(written):
 
 def test_the_worst_recordings_have_their_numbers_in_x(written):
     segmenter, _, X, truth, html, _ = written
-    scores = [metrics.mean_iou([t], [p]) for t, p in zip(truth, segmenter.predict(X), strict=True)]
-    first, second = np.argsort(scores)[:2]
-    wanted = [f"Recording {i + 1}, mean IoU {scores[i]:.3f}" for i in (first, second)]
-    assert re.findall(r"<figcaption>(Recording [^<]+)</figcaption>", html) == wanted
+    pairs = list(zip(truth, segmenter.predict(X), strict=True))
+    f1 = metrics.event_scores(*zip(*pairs, strict=True), by=("recording",))["f1"]
+    iou = [metrics.mean_iou([t], [p]) for t, p in pairs]
+    worst = np.lexsort((iou, f1))[:2]
+    wanted = [f"Recording {i + 1}: .*; segment F1 {f1[i]:.3f}, mean IoU {iou[i]:.3f}$" for i in worst]
+    shown = re.findall(r"<figcaption>(Recording [^<]+)</figcaption>", html)
+    assert all(map(re.match, wanted, shown[-2:]))
+    assert len({one.split(":")[0] for one in shown}) == len(shown) == 5  # three typical ones first
 
 
 def test_a_long_recording_shows_the_stretch_with_most_errors():
@@ -113,10 +113,11 @@ def test_a_long_recording_shows_the_stretch_with_most_errors():
     predicted = truth.copy()
     predicted[30_000:31_000] = 1 - predicted[30_000:31_000]
     truth[60_000:70_000] = -1
-    start, stop = _find_worst_stretch(truth, predicted)
+    wrong = (truth >= 0) & (truth != predicted)
+    start, stop = find_worst_stretch(wrong, truth, predicted)
     assert start <= 30_000 < 31_000 <= stop
-    assert _N_RUNS * 0.9 <= len(np.flatnonzero(np.diff(truth[start:stop]))) <= _N_RUNS * 1.1
-    assert _find_worst_stretch(truth[:5000], predicted[:5000]) == (0, 5000)
+    assert N_RUNS * 0.9 <= len(np.flatnonzero(np.diff(truth[start:stop]))) <= N_RUNS * 1.1
+    assert find_worst_stretch(wrong[:5000], truth[:5000]) == (0, 5000)
 
 
 def test_the_page_has_a_dark_theme_and_a_print_layout(written):
@@ -330,32 +331,14 @@ def test_several_baselines_are_compared_by_name(written, tmp_path):
     given = {"labels alone": baseline, "window <features>": segmenter}
     html = write_report(segmenter, X, truth, tmp_path / "report.html", given, n_worst=0).read_text(encoding="utf-8")
     figures = read_figures(html)
-    assert next(name for name in figures if name.startswith("scores/")) == "scores/count error/value"
+    assert next(name for name in figures if name.startswith("scores/")).startswith("scores/count error/")
     error = metrics.count_error(truth, baseline.predict(X)).mae
     assert figures["scores/count error/labels alone"] == f"{error:.3f}"
     assert figures["scores/segment F1/difference from window <features>"] == "+0.000"
-    assert "the window &lt;features&gt; may be chance (count error +0.00 per recording" in html
-    assert html.count('<p class="verdict') == 2
+    assert "No clear difference from the window &lt;features&gt; in counts and segments: it may be chance" in html
+    assert html.count('<div class="verdict') == 2
     with pytest.raises(TypeError, match="baseline has the name 1, a int; name each segmenter by a text"):
         write_report(segmenter, X, truth, tmp_path / "report.html", {1: baseline})
-
-
-@pytest.mark.parametrize(
-    ("counts", "segments", "kind"),
-    [
-        ((-2, -1), (-0.1, 0.1), "better"),
-        ((-1, 1), (0.1, 0.2), "better"),
-        ((1, 2), (-0.1, 0.1), "worse"),
-        ((1, 2), (0.1, 0.2), "level"),
-        ((-1, 1), (-0.1, 0.1), "level"),
-    ],
-)
-def test_the_verdict_is_on_counts_and_segments(counts, segments, kind):
-    gains = {
-        name: metrics.Interval(sum(ends) / 2, *ends)
-        for name, ends in (("count error", counts), ("segment F1", segments))
-    }
-    assert f'class="verdict {kind}"' in _write_verdict("baseline", gains)
 
 
 KNOWN = {"mean_iou": 0.66, "log_loss": 0.7, "agreement": 0.39}
@@ -370,13 +353,13 @@ KNOWN = {"mean_iou": 0.66, "log_loss": 0.7, "agreement": 0.39}
     ],
 )
 def test_a_report_says_who_labeled_the_unlabeled_recordings(trust, words):
-    text = _describe_trust(SimpleNamespace(trust_=trust))
+    text = describe_trust(SimpleNamespace(trust_=trust))
     assert all(word in text for word in words)
 
 
 def test_the_comparison_of_an_earlier_version_is_described():
     score = {"mean_iou": 0.66, "log_loss": 0.7}
-    text = _describe_trust(SimpleNamespace(trust_={"network": score, "window_features": score, "guided": True}))
+    text = describe_trust(SimpleNamespace(trust_={"network": score, "window_features": score, "guided": True}))
     assert "0.66" in text
     assert "nan" not in text
 
@@ -439,3 +422,17 @@ def test_different_decoders_of_segmenter_and_baseline_are_warned_of(written, tmp
     with pytest.warns(UserWarning, match="part of the difference may come from the decoders"):
         path = write_report(segmenter, X, truth, tmp_path / "report.html", other, n_worst=1)
     assert "<p>The segmenter uses the decoder DurationViterbi(" in path.read_text(encoding="utf-8")
+
+
+class TestTouching:
+    def test_segments_that_touch_are_judged_apart(self, tmp_path):
+        X, y = make_recordings(12, n_samples=600, gap=0, share=0.4, random_state=0)
+        make = lambda: WindowFeatureSegmenter(random_state=0)  # noqa: E731
+        apart, joined = make().fit(X[:6], y[:6]), make().fit(X[:6], y[:6].list_labels())
+        options = {"n_worst": 1, "n_typical": 0}
+        page = write_report(apart, X[6:], y[6:], tmp_path / "a.html", {"joined": joined}, **options).read_text()
+        n = len(y[6:].table)
+        assert re.search(rf"of the {n} true segments are found", page)
+        assert "✓ better" in page
+        page = write_cross_validated_report(make(), X, y, tmp_path / "b.html", cv=3, **options).read_text()
+        assert re.search(rf"of the {len(y.table)} true segments are found", page)
