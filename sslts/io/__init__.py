@@ -3,8 +3,8 @@
 `read_recordings` reads files of signals. `read_annotations` reads labels for them, `read_segments` the same as a table
 with scores and times of work. `write_annotations` writes labels or predictions for an annotation tool.
 
-Each format has a file of its own. Formats beyond CSV and NumPy need a library, which an extra installs: ``audio``,
-``edf``, ``excel``, ``hdf5``, ``parquet``, ``praat``, ``wfdb``, ``zarr``, or all of them by ``formats``.
+Each format has a file of its own. Formats beyond CSV and NumPy need a library, which an extra installs: ``edf``,
+``excel``, ``hdf5``, ``parquet``, ``praat``, ``sound``, ``wfdb``, ``zarr``, or all of them by ``formats``.
 """
 
 from sslts.io.annotations import read_annotations, read_segments

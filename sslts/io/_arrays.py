@@ -96,9 +96,9 @@ def _read_header(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def check_no_names(path: Path, options: SignalOptions) -> None:
-    """Raise if columns are asked for in a file whose channels have no names."""
-    if options.channels is not None or isinstance(options.time, str):
-        raise ValueError(f"{path}: its channels have no names; leave out channels and time, and select channels later.")
+    """Raise if channels are asked for in a file whose channels have no names."""
+    if options.channels is not None:
+        raise ValueError(f"{path}: its channels have no names; leave out channels, and select them later.")
 
 
 def check_array(path: Path, key: str, shape: tuple[int, ...], dtype: Any) -> None:

@@ -18,7 +18,7 @@ class _Sound(LazyArray):
     """A sound file, read by stretches; whole numbers are scaled to -1 to 1."""
 
     def _read(self, start: int, stop: int) -> np.ndarray:
-        soundfile = require("soundfile", "audio", "reading sound files")
+        soundfile = require("soundfile", "sound", "reading sound files")
         with soundfile.SoundFile(self.path) as file:
             file.seek(start)
             return np.ascontiguousarray(file.read(stop - start, dtype=self.dtype.name, always_2d=True).T)
@@ -26,7 +26,7 @@ class _Sound(LazyArray):
 
 def read_sound_signal(path: Path, name: str, options: SignalOptions) -> list[Signal]:
     """Return the recording in a sound file."""
-    soundfile = require("soundfile", "audio", "reading sound files")
+    soundfile = require("soundfile", "sound", "reading sound files")
     check_no_names(path, options)
     facts = soundfile.info(str(path))
     if not facts.frames:

@@ -140,7 +140,10 @@ def _read_files(given: Any, options: SignalOptions, failures: Failures, progress
     names = name_files(paths)
 
     def read(i: int) -> list[Signal]:
-        return _find_reader(paths[i])(paths[i], names[i], options)
+        reader = _find_reader(paths[i])
+        if isinstance(options.time, str) and reader is not _tables.read_table_signal:
+            raise ValueError(f"{paths[i]}: time={options.time!r} is a column of tables; leave it out for this format.")
+        return reader(paths[i], names[i], options)
 
     return [signal for some in read_each(paths, read, failures, progress, "read") for signal in some]
 
@@ -238,10 +241,11 @@ def _is_near(rate: float, other: float) -> bool:
 
 
 def _describe_rate(signal: Signal, rate: float, wanted: float | None) -> str:
+    other = "or read the file apart" if signal.times is None else "or time=False if the column is no time in seconds"
     source = "sampling_rate is" if wanted is not None else "other files have"
     return (
         f"{signal.path} has {signal.sampling_rate:g} samples per second, {source} {rate:g}; pass "
-        f"sampling_rate={rate:g} and resample=True, or read the file apart."
+        f"sampling_rate={rate:g} and resample=True, {other}."
     )
 
 

@@ -149,6 +149,7 @@ def _collect(table: Any, recordings: Any, rate: float | None, unlabeled: str, *,
     elif not all(isinstance(key, str) for key in keys):
         rows = rows.assign(recording=[key if isinstance(key, str) else names[int(key)] for key in keys])
     rows = rows.assign(recording=rows["recording"].astype(str))
+    _check_names(rows["recording"], names)
     own = None if seen is None else seen.sampling_rate
     return _Content(
         rows, names, seen, lengths or [None] * len(names), rate or own, "score" in rows.columns, looked_at
@@ -208,6 +209,16 @@ def _check_table(table: Any) -> pd.DataFrame:
     if missing:
         raise ValueError(f"table has no column {missing[0]!r}; pass recording, start, end and label.")
     return table.reset_index(drop=True)
+
+
+def _check_names(given: pd.Series, names: list[str]) -> None:
+    unknown = np.flatnonzero(~given.isin(names).to_numpy())
+    if unknown.size:
+        row = int(unknown[0])
+        raise ValueError(
+            f"table row {row}: there is no recording {given.iloc[row]!r}; the names are {shorten(names)}. Pass the "
+            "recordings that the table is about."
+        )
 
 
 def _write_table(content: _Content, path: Any, unit: Unit) -> None:

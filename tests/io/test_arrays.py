@@ -214,3 +214,9 @@ def test_a_fit_reads_lazy_files(tmp_path):
     y = np.where(np.arange(3)[:, None] < 2, np.arange(400) // 50 % 2, -1)
     segmenter = FixMatchSegmenter(max_steps=2, batch_size=2, random_state=0, guide=None).fit(recordings, y)
     assert set(segmenter.predict_segments(recordings)["recording"]) <= {"0", "1", "2"}
+
+
+def test_a_column_of_times_is_refused_where_there_are_no_columns(tmp_path):
+    np.save(tmp_path / "a.npy", X)
+    with pytest.raises(ValueError, match=r"a\.npy: time='t' is a column of tables; leave it out"):
+        read_recordings(tmp_path, time="t")

@@ -66,3 +66,9 @@ def test_a_name_does_not_lead_out_of_the_folder(tmp_path):
     with pytest.raises(ValueError, match=r"the name '\.\./a' leads out of"):
         write_annotations(table, tmp_path / "tracks", format="audacity", sampling_rate=100)
     assert not (tmp_path / "a.txt").exists()
+
+
+def test_a_recording_that_is_not_there(tmp_path):
+    recordings = Recordings.from_arrays(np.zeros((1, 500)), names=["a"], sampling_rate=100)
+    with pytest.raises(ValueError, match=r"table row 1: there is no recording 'b'; the names are \['a'\]"):
+        write_annotations(TABLE, tmp_path / "a.json", recordings=recordings)
