@@ -12,9 +12,7 @@ from sslts._notices import shorten
 from sslts.io._clocks import parse_stamps
 from sslts.io._labels import LabelOptions, Labels, Unit
 from sslts.io._signals import name_row
-from sslts.io._tables import SUFFIXES, read_frame
-
-__all__ = ["SUFFIXES", "read_label_table"]
+from sslts.io._tables import read_frame
 
 _NAMES = {
     "recording": ("recording", "file", "filename", "file_name", "record", "name", "path", "source"),

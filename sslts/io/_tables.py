@@ -161,7 +161,7 @@ def _read_values(table: pd.DataFrame, path: Path, n_headers: int | None) -> np.n
                 row = int(text[0]) if text.size else 0
                 raise ValueError(
                     f"{path}, {name_row(row, n_headers)}, column {column!r}: "
-                    f"{shorten(table.iloc[row, position])} is no number; correct it, leave the column out with "
+                    f"{shorten(table.iloc[row, position])} is no number; correct it, or leave the column out with "
                     f"channels=[...]{_hint_decimal(table.iloc[row, position])}."
                 )
             table = table.assign(**{str(column): numbers.to_numpy(np.float64, na_value=np.nan)})

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sslts._notices import shorten
 from sslts.annotations import Annotations
-from sslts.io import _annotation_tables, _edf, _wfdb_annotations
+from sslts.io import _edf, _tables, _wfdb_annotations
 from sslts.io._annotation_tables import read_label_table
 from sslts.io._audacity import read_track
 from sslts.io._edf_annotations import read_edf_annotations
@@ -36,7 +36,7 @@ _FORMATS: dict[str, Callable[[Path, LabelOptions], Labels]] = {
     "epochs": read_epochs,
 }
 _SUFFIXES = {
-    **dict.fromkeys(_annotation_tables.SUFFIXES, "table"),
+    **dict.fromkeys(_tables.SUFFIXES, "table"),
     ".json": "label_studio",
     ".txt": "audacity",
     ".textgrid": "praat",
@@ -163,16 +163,11 @@ def read_annotations(
     )
     placer = _make_placer(recordings, sampling_rate)
     found = _read(path, placer, options, format, on_error, progress)
-    keys = _list_keys(placer)
-    table = found.table.assign(recording=[keys[i] for i in found.table["recording"]])
     stretches = found.looked_at if looked_at is None else _read_looked_at(looked_at, placer)
-    stretches = _subtract(stretches, found.unlabeled)
-    seen = pd.DataFrame(stretches, columns=["recording", "start", "end"])
-    seen = seen.assign(recording=[keys[i] for i in seen["recording"]])
-    columns_kept = ["recording", "start", "end", "label"]
-    return Annotations.from_table(
-        table[columns_kept], placer.recordings, seen, background=background, class_names=class_names
-    )
+    seen = pd.DataFrame(_subtract(stretches, found.unlabeled), columns=["recording", "start", "end"])
+    table = _name_recordings(found.table[["recording", "start", "end", "label"]], placer)
+    seen = _name_recordings(seen, placer)
+    return Annotations.from_table(table, placer.recordings, seen, background=background, class_names=class_names)
 
 
 def read_segments(
@@ -233,9 +228,7 @@ def read_segments(
         table=text,
     )
     placer = _make_placer(recordings, sampling_rate)
-    table = _read(path, placer, options, format, on_error, progress).table
-    keys = _list_keys(placer)
-    table = table.assign(recording=[keys[i] for i in table["recording"]])
+    table = _name_recordings(_read(path, placer, options, format, on_error, progress).table, placer)
     extras = [column for column in _EXTRAS if column in table and table[column].notna().any()]
     return table[["recording", "start", "end", "label", *extras]]
 
@@ -248,12 +241,11 @@ def _make_placer(recordings: Any, sampling_rate: float | None) -> Placer:
     return Placer(seen, own if sampling_rate is None else float(sampling_rate))
 
 
-def _list_keys(placer: Placer) -> list[Any]:
-    """Return what a table of segments calls each recording: its name, or its number."""
+def _name_recordings(table: pd.DataFrame, placer: Placer) -> pd.DataFrame:
+    """Return a table with the names of recordings in place of their positions, if they have names."""
     seen = placer.recordings
-    if seen.names is not None:
-        return list(seen.names)
-    return list(range(len(seen))) if seen.instances is None else seen.instances.tolist()
+    names = seen.names if seen.names is not None else seen.instances
+    return table if names is None else table.assign(recording=[names[i] for i in table["recording"]])
 
 
 @dataclass(frozen=True, eq=False)

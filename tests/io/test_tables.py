@@ -90,7 +90,7 @@ class TestRefused:
     def test_text_in_a_signal(self, tmp_path):
         path = write(tmp_path, "a.csv", "x,y\n1,2\n3,off\n")
         with pytest.raises(
-            ValueError, match=r"a\.csv, row 1 \(line 3\), column 'y': 'off' is no number; correct it, leave"
+            ValueError, match=r"a\.csv, row 1 \(line 3\), column 'y': 'off' is no number; correct it, or leave"
         ):
             read_recordings(path)
 
