@@ -43,6 +43,7 @@ _MODULES = (
     "calibration",
     "datasets",
     "decoding",
+    "io",
     "losses",
     "metrics",
     "model_selection",
