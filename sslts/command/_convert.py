@@ -1,0 +1,35 @@
+"""The subcommand that converts annotations from one format to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sslts.command._reading import read_files, reading_options
+from sslts.io import read_annotations, write_annotations
+
+
+@click.command()
+@click.argument("source")
+@click.argument("files", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The file or folder to write.")
+@click.option("--to", type=click.Choice(["table", "label-studio", "audacity", "wfdb"]), help="Format of the output.")
+@click.option("--unit", type=click.Choice(["samples", "seconds", "clock"]), help="Unit of start and end in the output.")
+@reading_options
+def convert(
+    source: str, files: tuple[str, ...], output: Path, to: str | None, unit: str | None, **reading: Any
+) -> None:
+    r"""Convert the annotations in SOURCE, which are about FILES, to another format.
+
+    \b
+    Example:
+      sslts convert export.json 'data/*.csv' -o labels.csv
+      sslts convert labels.csv 'data/*.wav' --to audacity -o tracks
+    """
+    recordings = read_files(files, **reading)
+    found = read_annotations(source, recordings)
+    chosen = None if to is None else to.replace("-", "_")
+    write_annotations(found, output, format=chosen, recordings=recordings, unit=unit)  # type: ignore[arg-type]
+    click.echo(f"{found!r}. Written to {output}.")

@@ -1,0 +1,76 @@
+"""The subcommand that fits a segmenter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sslts._files import check_place
+from sslts.command._reading import describe_recordings, read_files, reading_options
+from sslts.io import read_annotations
+
+_METHODS = ("fixmatch", "supervised", "mean-teacher", "pseudo-label", "window-features")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("-a", "--annotations", required=True, multiple=True, help="File of annotations; may be given repeatedly.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The model file to write.")
+@click.option(
+    "--method", type=click.Choice(_METHODS), default="fixmatch", show_default=True, help="How the segmenter learns."
+)
+@click.option("--steps", type=click.IntRange(1), help="Training steps of a network; its default if left out.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model.")
+@click.option("--device", default="auto", show_default=True, help="Where a network trains: auto, cpu, cuda.")
+@reading_options
+def fit(
+    files: tuple[str, ...],
+    annotations: tuple[str, ...],
+    output: Path,
+    method: str,
+    steps: int | None,
+    seed: int,
+    device: str,
+    **reading: Any,
+) -> None:
+    r"""Fit a segmenter on FILES, of which the annotations label some.
+
+    FILES are files, folders or patterns in quotes. Recordings that the annotations do not name are used unlabeled.
+
+    \b
+    Example:
+      sslts fit 'data/*.csv' --time time --annotations labels.csv -o cycles.sslts
+    """
+    check_place(output)
+    recordings = read_files(files, **reading)
+    labels = read_annotations(list(annotations), recordings)
+    click.echo(f"{describe_recordings(recordings)}; {labels!r}")
+    segmenter = _make_segmenter(method, steps, seed, device, recordings.sampling_rate)
+    segmenter.fit(recordings, labels).set_params(verbose=0).save(output)
+    click.echo(f"{output}: {type(segmenter).__name__}, classes {_list_classes(segmenter)}")
+
+
+def _make_segmenter(method: str, steps: int | None, seed: int, device: str, sampling_rate: float | None) -> Any:
+    """Return the segmenter of a method."""
+    from sslts import segmenters
+
+    shared: dict[str, Any] = {"sampling_rate": sampling_rate, "random_state": seed, "verbose": 1}
+    if method == "window-features":
+        if steps is not None:
+            raise click.UsageError("--steps is for networks; --method window-features takes no steps.")
+        return segmenters.WindowFeatureSegmenter(**shared)
+    kinds = {
+        "fixmatch": segmenters.FixMatchSegmenter,
+        "supervised": segmenters.SupervisedSegmenter,
+        "mean-teacher": segmenters.MeanTeacherSegmenter,
+        "pseudo-label": segmenters.PseudoLabelSegmenter,
+    }
+    given: dict[str, Any] = {} if steps is None else {"max_steps": steps}
+    return kinds[method](**shared, **given, device=device)
+
+
+def _list_classes(segmenter: Any) -> str:
+    words = getattr(segmenter, "class_names_", None) or {}
+    return ", ".join(str(words.get(k, k)) for k in segmenter.classes_.tolist())

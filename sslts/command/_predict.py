@@ -1,0 +1,85 @@
+"""The subcommand that finds segments in files."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from sslts._files import check_place, replace_file
+from sslts.command._reading import describe_recordings, read_files, reading_options
+from sslts.io import write_annotations
+from sslts.persistence import load
+from sslts.recordings import Recordings
+from sslts.segments import summarize
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["table", "label-studio", "audacity", "wfdb"]),
+    help="Format of the output; taken from its suffix if left out (.csv, .tsv, .parquet, .xlsx, .json, .txt, .atr).",
+)
+@click.option("--per", metavar="PERIOD", help="Write counts and lengths per period of the clock, such as 1h or 1D.")
+@reading_options
+def predict(
+    model: Path, files: tuple[str, ...], output: Path, kind: str | None, per: str | None, **reading: Any
+) -> None:
+    r"""Find the segments in FILES with MODEL, and write them as a table or for an annotation tool.
+
+    The table has a row for each segment: recording (the file's name), start, end, length (samples), label, score, and
+    times in seconds and on the clock where they are known. With --per, it has a row for each period and class: the
+    recorded time, count, lengths and the count per hour.
+
+    \b
+    Example:
+      sslts predict cycles.sslts 'new/*.csv' -o found.csv
+      sslts predict cycles.sslts 'new/*.csv' --format label-studio -o tasks.json
+      sslts predict cycles.sslts 'new/*.csv' --per 1h -o counts.csv
+    """
+    if per is not None and kind not in (None, "table"):
+        raise click.UsageError(f"--per writes a table of counts, so it can't be combined with --format {kind}.")
+    if output.suffix != ".txt" and output.suffix != ".atr":
+        check_place(output)
+    segmenter = load(model).set_params(verbose=int(sys.stderr.isatty()))
+    recordings = read_files(files, **reading)
+    found = segmenter.predict_segments(recordings)
+    if per is None:
+        chosen = None if kind is None else kind.replace("-", "_")
+        write_annotations(found, output, format=chosen, recordings=recordings)
+    else:
+        _write_table(count_per(found, recordings, per, segmenter), output)
+    counted = found["label"].value_counts(sort=False)
+    words = ", ".join(f"{label}: {n:,}" for label, n in counted.items()) or "no segment"
+    click.echo(f"{describe_recordings(recordings)}; {words}. Written to {output}.")
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of counts, in the format of the suffix; the file is complete or absent."""
+    buffer = io.BytesIO()
+    if path.suffix == ".parquet":
+        table.to_parquet(buffer, index=False)
+    elif path.suffix == ".xlsx":
+        naive = {str(name): table[name].dt.tz_localize(None) for name in table.select_dtypes("datetimetz")}
+        table.assign(**naive).to_excel(buffer, index=False)  # Excel has no time zones
+    elif path.suffix in (".csv", ".tsv"):
+        table.to_csv(buffer, index=False, sep="\t" if path.suffix == ".tsv" else ",")
+    else:
+        raise ValueError(f"{path} has the suffix {path.suffix!r}; counts are written as .csv, .tsv, .parquet or .xlsx.")
+    replace_file(check_place(path), buffer.getvalue())
+
+
+def count_per(found: pd.DataFrame, recordings: Recordings, period: str, segmenter: Any) -> pd.DataFrame:
+    """Return counts, lengths and rates of the segments per period of the clock and class."""
+    words = getattr(segmenter, "class_names_", None) or {}
+    counted = [k for k in segmenter.classes_.tolist() if k != segmenter.background]
+    labels = [words.get(k, k) for k in counted]
+    return summarize(found, recordings, period=period, by=("period", "label"), labels=labels)

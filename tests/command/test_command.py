@@ -1,0 +1,167 @@
+"""The command does with files what the functions do, says what is wrong in one message, and leaves no half file."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import sslts
+from sslts.command import main
+from sslts.datasets import make_recordings
+from sslts.io import read_annotations, read_recordings
+from sslts.segments import summarize
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder of tables of a machine with a clock, of which three are labeled, and a fitted model."""
+    place = tmp_path_factory.mktemp("machine")
+    X, truth = make_recordings(8, n_samples=800, gap=0, share=0.4, random_state=0)
+    rows = []
+    for i, x in enumerate(X):
+        clock = pd.date_range("2026-03-01 20:30", periods=800, freq="1s") + pd.Timedelta(hours=i)
+        table = pd.DataFrame({"time": clock, "force": x})
+        if i == 4:
+            table = table.drop(index=[100, 101])  # a short gap
+        table.to_csv(place / f"press {i}.csv", index=False)
+        for start, end in truth[i].table[["start", "end"]].to_numpy() if i < 3 else ():
+            rows.append((f"press {i}.csv", clock[start], clock[end - 1] + pd.Timedelta(seconds=1), "stroke"))
+    pd.DataFrame(rows, columns=["file", "start", "end", "event"]).to_csv(place / "labels.csv", index=False)
+    done = run(
+        "fit", place / "press*.csv", "-a", place / "labels.csv", "--method", "window-features", "-o", model(place)
+    )
+    assert "8 recordings, 1.78 h; Annotations(" in done.output
+    assert "classes background, stroke" in done.output
+    return place
+
+
+def model(place):
+    return place / "cycles.sslts"
+
+
+def run(*arguments, code=0):
+    done = CliRunner().invoke(main, list(map(str, arguments)))
+    assert done.exit_code == code, done.output
+    return done
+
+
+def read(place):
+    from sslts.preprocessing import FillGaps
+
+    return FillGaps().fit_transform(read_recordings(place / "press*.csv"))
+
+
+class TestFit:
+    def test_the_model_is_that_of_the_functions(self, folder):
+        recordings = read(folder)
+        annotations = read_annotations(folder / "labels.csv", recordings)
+        fitted = sslts.WindowFeatureSegmenter(sampling_rate=1.0, random_state=0).fit(recordings, annotations)
+        found = sslts.load(model(folder)).predict_segments(recordings)
+        pd.testing.assert_frame_equal(found, fitted.predict_segments(recordings))
+
+    def test_a_network_takes_steps(self, folder, tmp_path):
+        options = ("--method", "supervised", "--steps", 2, "-o", tmp_path / "net.sslts")
+        run("fit", folder / "press*.csv", "-a", folder / "labels.csv", *options)
+        assert sslts.load(tmp_path / "net.sslts").net_.step_ == 2
+
+    def test_steps_are_refused_without_a_network(self, folder, tmp_path):
+        options = ("--method", "window-features", "--steps", 2, "-o", tmp_path / "x.sslts")
+        done = run("fit", folder / "press*.csv", "-a", folder / "labels.csv", *options, code=2)
+        assert "--method window-features takes no steps" in done.output
+
+
+class TestPredict:
+    def test_the_table_is_that_of_the_functions(self, folder, tmp_path):
+        done = run("predict", model(folder), folder / "press*.csv", "-o", tmp_path / "found.csv")
+        found, recordings = pd.read_csv(tmp_path / "found.csv"), read(folder)
+        expected = sslts.load(model(folder)).predict_segments(recordings)
+        assert found[["recording", "start", "end", "label"]].equals(expected[["recording", "start", "end", "label"]])
+        assert pd.to_datetime(found["start_clock"]).tolist() == expected["start_clock"].tolist()
+        assert f"stroke: {len(expected)}" in done.output
+
+    @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+    def test_counts_go_by_the_clock(self, folder, tmp_path, suffix):
+        path = tmp_path / f"counts{suffix}"
+        run("predict", model(folder), folder / "press*.csv", "--per", "1h", "-o", path)
+        counts = pd.read_csv(path, parse_dates=["period"]) if suffix == ".csv" else pd.read_parquet(path)
+        recordings = read(folder)
+        found = sslts.load(model(folder)).predict_segments(recordings)
+        expected = summarize(found, recordings, period="1h", by=("period", "label"))
+        assert counts["count"].tolist() == expected["count"].tolist()
+        assert counts["period"].tolist() == expected["period"].tolist()
+        np.testing.assert_allclose(counts["rate_per_hour"], expected["rate_per_hour"])
+
+    def test_tasks_of_label_studio(self, folder, tmp_path):
+        run("predict", model(folder), folder / "press*.csv", "--format", "label-studio", "-o", tmp_path / "tasks.json")
+        tasks = json.loads((tmp_path / "tasks.json").read_text())
+        assert len(tasks) == 8
+        assert all(task["predictions"] for task in tasks)
+
+    def test_tracks_of_audacity(self, folder, tmp_path):
+        run("predict", model(folder), folder / "press*.csv", "--format", "audacity", "-o", tmp_path / "tracks")
+        assert len(list((tmp_path / "tracks").iterdir())) == 8
+
+
+class TestOthers:
+    def test_a_report_with_and_without_annotations(self, folder, tmp_path):
+        run("report", model(folder), folder / "press*.csv", "-a", folder / "labels.csv", "-o", tmp_path / "a.html")
+        assert "true segments are found" in (tmp_path / "a.html").read_text()
+        run("report", model(folder), folder / "press*.csv", "--title", "March", "-o", tmp_path / "b.html")
+        assert "<title>March</title>" in (tmp_path / "b.html").read_text()
+
+    def test_a_model_is_described(self, folder):
+        assert "estimator: WindowFeatureSegmenter" in run("info", model(folder)).output
+        card = json.loads(run("info", "--json", model(folder)).output)
+        assert card["classes"] == [0, 1]
+
+    def test_annotations_are_converted_and_come_back(self, folder, tmp_path):
+        files = folder / "press*.csv"
+        run("convert", folder / "labels.csv", files, "-o", tmp_path / "tasks.json")
+        run("convert", tmp_path / "tasks.json", files, "--unit", "samples", "-o", tmp_path / "labels.csv")
+        recordings = read(folder)
+        first, second = (read_annotations(path / "labels.csv", recordings) for path in (folder, tmp_path))
+        assert first.table.equals(second.table)
+
+
+class TestMessages:
+    @pytest.mark.parametrize("command", [(), ("fit",), ("predict",), ("report",), ("info",), ("convert",)])
+    def test_help_shows_an_example(self, command):
+        assert re.search(r"Example:\s+sslts ", run(*command, "--help").output)
+
+    def test_what_is_wrong_is_one_message_and_no_file(self, folder, tmp_path):
+        path = tmp_path / "found.csv"
+        done = run("predict", model(folder), folder / "nothing.csv", "-o", path, code=1)
+        assert "there is no file" in done.output
+        assert "Traceback" not in done.output
+        done = run("predict", model(folder), folder / "press*.csv", "--channels", "flow", "-o", path, code=1)
+        assert "flow" in done.output
+        done = run("predict", folder / "labels.csv", folder / "press*.csv", "-o", path, code=1)
+        assert "labels.csv" in done.output
+        done = run("predict", model(folder), folder / "press*.csv", "-o", tmp_path / "no" / "found.csv", code=1)
+        assert "create the folder first" in done.output
+        done = run("predict", model(folder), folder / "press*.csv", "--per", "soon", "-o", path, code=1)
+        assert "period='soon'" in done.output
+        done = run(
+            "predict", model(folder), folder / "press*.csv", "--per", "1h", "--format", "audacity", "-o", path, code=2
+        )
+        assert "--per writes a table of counts" in done.output
+        assert not path.exists()
+
+    def test_a_broken_file_may_be_left_out(self, folder, tmp_path):
+        (tmp_path / "a.csv").write_text((folder / "press 0.csv").read_text())
+        (tmp_path / "b.csv").write_text("time,force\n2026-03-01 20:30,high\n")
+        output = tmp_path / "found.csv"
+        run("predict", model(folder), tmp_path / "*.csv", "-o", output, code=1)
+        done = run("predict", model(folder), tmp_path / "*.csv", "--skip-broken", "-o", output)
+        assert "Warning: " in done.output
+        assert "b.csv" in done.output
+        assert set(pd.read_csv(output)["recording"]) == {"a"}
+
+    def test_the_module_is_the_command(self):
+        done = subprocess.run([sys.executable, "-m", "sslts", "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == f"sslts, version {sslts.__version__}"
