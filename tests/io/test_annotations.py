@@ -293,3 +293,11 @@ class TestWfdb:
 def test_segments_keep_scores(recordings, tmp_path):
     path = write(tmp_path, "recording,start,end,label,score\nmonday,50,125,step,0.5\n")
     assert read_segments(path, recordings)["score"].tolist() == [0.5]
+
+
+def test_a_table_without_rows_says_nothing(recordings, tmp_path):
+    annotations = read_annotations(write(tmp_path, "file,start,end,label\n"), recordings)
+    assert annotations.table.empty
+    assert annotations.looked_at.empty
+    with pytest.raises(ValueError, match=r"labels\.csv is empty"):
+        read_annotations(write(tmp_path, ""), recordings)
