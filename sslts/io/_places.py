@@ -111,8 +111,8 @@ class Placer:
             raise ValueError(
                 f"{labels.name_row(k)}: there is no recording {name!r}; {hint}The names are "
                 f"{shorten(self.names)}. Correct the name, or pass columns={{'recording': None}} to place "
-                "clock times by the clocks alone. Files that were joined have the name of the first; pass join=False to "
-                "keep them apart."
+                "clock times by the clocks alone. Files that were joined have the name of the first; pass join=False "
+                "to keep them apart."
             )
         return found
 

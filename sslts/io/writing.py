@@ -140,7 +140,8 @@ def _collect(table: Any, recordings: Any, rate: float | None, unlabeled: str, *,
     if isinstance(table, Annotations):
         names = list(map(str, table.names)) if table.names is not None else names or _number(len(table))
         lengths = [int(n) for n in table.runs.lengths]
-        looked_at = {names[i] for i in _find_numbers(table.looked_at["recording"], table.names)}
+        keys = table.looked_at["recording"]
+        looked_at = {names[int(key)] for key in keys} if table.names is None else set(map(str, keys))
         table = _tabulate(table, unlabeled, whole)
     rows = _check_table(table)
     keys = rows["recording"]
@@ -166,31 +167,25 @@ def _number(n: int) -> list[str]:
     return [str(i) for i in range(n)]
 
 
-def _find_numbers(keys: pd.Series, names: Any) -> list[int]:
-    """Return the numbers of recordings that a table gives by name or number."""
-    return [int(key) for key in keys] if names is None else [list(names).index(key) for key in keys]
-
-
 def _tabulate(annotations: Annotations, unlabeled: str, whole: bool) -> pd.DataFrame:
     """Return the segments of annotations, and the stretches that were not looked at, as one table."""
     table, seen = annotations.table, annotations.looked_at
     names = annotations.names
     keys = list(range(len(annotations))) if names is None else list(names)
-    rows = [table]
+    stretches: dict[Any, list[tuple[int, int]]] = {key: [] for key in keys}
+    for key, start, end in seen[["recording", "start", "end"]].itertuples(index=False):
+        stretches[key].append((start, end))
+    gone, background = _name_unlabeled(annotations, unlabeled), _name_background(annotations)
+    segmented = set(table["recording"])
+    rows: list[tuple[Any, int, int, Any]] = []
     for key, length in zip(keys, annotations.runs.lengths.tolist(), strict=True):
-        own = seen[seen["recording"] == key]
-        cuts = [0, *own[["start", "end"]].to_numpy().reshape(-1).tolist(), length]
-        gaps = [(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=True) if a < b]
-        rows.append(_make_rows(key, gaps, _name_unlabeled(annotations, unlabeled)))
-        if whole and len(own) and not (table["recording"] == key).any() and annotations.background is not None:
-            stretches = list(own[["start", "end"]].itertuples(index=False, name=None))
-            rows.append(_make_rows(key, stretches, _name_background(annotations)))
-    kept = [part for part in rows if len(part)]
+        cuts = [0, *(at for stretch in stretches[key] for at in stretch), length]
+        rows += [(key, a, b, gone) for a, b in zip(cuts[::2], cuts[1::2], strict=True) if a < b]
+        if whole and key not in segmented and annotations.background is not None:
+            rows += [(key, a, b, background) for a, b in stretches[key]]
+    others = pd.DataFrame(rows, columns=["recording", "start", "end", "label"])
+    kept = [part for part in (table, others) if len(part)]
     return pd.concat(kept, ignore_index=True) if kept else table
-
-
-def _make_rows(key: Any, stretches: list[tuple[int, int]], label: Any) -> pd.DataFrame:
-    return pd.DataFrame([(key, a, b, label) for a, b in stretches], columns=["recording", "start", "end", "label"])
 
 
 def _name_unlabeled(annotations: Annotations, unlabeled: str) -> Any:
