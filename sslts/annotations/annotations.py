@@ -74,7 +74,7 @@ class Annotations:
         Parameters
         ----------
         table : pandas.DataFrame
-            One row per occurrence, in any order: ``recording`` (number, or name if the recordings have names),
+            One row per occurrence, in any order: ``recording`` (name if the recordings have names, or number),
             ``start`` and ``end`` in samples (the end is exclusive), and ``label``, an integer of 0 or more or a word.
             Other columns are ignored, so a table of `predict_segments` can be passed.
         recordings : array-like
@@ -334,6 +334,8 @@ def _number(table: Any, names: tuple[Any, ...] | None, argument: str) -> pd.Data
     """Return a table whose column ``recording`` holds numbers in place of names."""
     if names is None or not isinstance(table, pd.DataFrame) or "recording" not in table:
         return table
+    if pd.api.types.is_integer_dtype(table["recording"]) and all(isinstance(name, str) for name in names):
+        return table  # numbers in place of names
     number = pd.Index(names).get_indexer(table["recording"])
     if (number < 0).any():
         row = int(np.argmax(number < 0))

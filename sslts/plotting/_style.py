@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sslts._runs import find_runs
+from sslts._wrapping import find_attribute
 from sslts.annotations import check_names, read_labels
 
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # options of text that users wrote
@@ -85,6 +86,14 @@ def check_names_of(segmenter: Any, y: Any, names: Any) -> None:
     found = [] if y is None else [np.unique(labels) for labels in read_labels(y)]
     classes = np.unique(np.concatenate([np.asarray(known, dtype=np.int64), *found]))
     return check_names(names, classes[classes >= 0])
+
+
+def choose_names(segmenter: Any, names: dict[int, str] | None) -> dict[int, str] | None:
+    """Return the given names, or else the words that a fitted segmenter learned; None if its classes are numbers."""
+    words = find_attribute(segmenter, "class_names_")
+    if names is not None or words is None:
+        return names
+    return {k: word for k, word in words.items() if k in find_attribute(segmenter, "classes_")}
 
 
 def color_classes(classes: np.ndarray, background: int | None) -> dict[int, str]:

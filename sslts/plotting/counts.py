@@ -17,7 +17,7 @@ from sslts.annotations import (
     predict_like,
     return_labels,
 )
-from sslts.plotting._style import add_legend, check_names_of, color_classes, make_axes
+from sslts.plotting._style import add_legend, check_names_of, choose_names, color_classes, make_axes
 from sslts.segments import count_segments, labels_to_segments
 
 
@@ -76,7 +76,9 @@ class CountDisplay:
         background = find_attribute(segmenter, "background", 0)
         truth = follow_index(y, X)
         check_names_of(segmenter, truth, names)
-        return cls.from_predictions(truth, predict_like(segmenter, X, y), background=background, names=names, ax=ax)
+        return cls.from_predictions(
+            truth, predict_like(segmenter, X, y), background=background, names=choose_names(segmenter, names), ax=ax
+        )
 
     @classmethod
     def from_predictions(

@@ -10,7 +10,7 @@ import pandas as pd
 from sslts._wrapping import find_attribute
 from sslts.annotations import check_names, find_touching, follow_index, name_classes, pool_labels, predict_like
 from sslts.metrics import find_segments
-from sslts.plotting._style import PLAIN, check_names_of, color_classes, split_axes
+from sslts.plotting._style import PLAIN, check_names_of, choose_names, color_classes, split_axes
 from sslts.segments import labels_to_segments, make_table
 
 
@@ -87,7 +87,7 @@ class DurationDisplay:
             predict_like(segmenter, X, y),
             background=find_attribute(segmenter, "background", 0),
             sampling_rate=find_attribute(segmenter, "sampling_rate"),
-            names=names,
+            names=choose_names(segmenter, names),
             ax=ax,
         )
 

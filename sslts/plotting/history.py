@@ -9,7 +9,15 @@ import pandas as pd
 
 from sslts._wrapping import find_attribute, find_fitted
 from sslts.annotations import follow_index, name_classes, spread_labels
-from sslts.plotting._style import PLAIN, add_legend, check_names_of, choose_columns, color_classes, split_axes
+from sslts.plotting._style import (
+    PLAIN,
+    add_legend,
+    check_names_of,
+    choose_columns,
+    choose_names,
+    color_classes,
+    split_axes,
+)
 
 
 class TrainingHistoryDisplay:
@@ -106,7 +114,9 @@ class TrainingHistoryDisplay:
         if X is not None and y_hidden is not None:
             accuracy = _measure_accuracy(segmenter, trained.net_, X, y_hidden)
         background = find_attribute(segmenter, "background", 0)
-        return cls(trained.history_, accuracy=accuracy, background=background, names=names).plot(ax=ax)
+        return cls(
+            trained.history_, accuracy=accuracy, background=background, names=choose_names(segmenter, names)
+        ).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the plot.

@@ -26,6 +26,7 @@ from sslts.plotting._style import (
     add_legend,
     check_names_of,
     choose_columns,
+    choose_names,
     color_classes,
     split_axes,
     thin_curve,
@@ -178,7 +179,7 @@ class SegmentationDisplay:
             sampling_rate=find_attribute(segmenter, "sampling_rate"),
             start=start,
             stop=stop,
-            names=names,
+            names=choose_names(segmenter, names),
             channel_names=recordings.channel_names,
             ax=ax,
         )

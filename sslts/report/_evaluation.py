@@ -93,7 +93,7 @@ class Evaluation:
     @property
     def rate(self) -> float | None:
         """Samples per second, or None."""
-        return find_attribute(self.segmenter, "sampling_rate")
+        return find_attribute(self.segmenter, "sampling_rate") or self.recordings.sampling_rate
 
     def score_segments(self, *by: str) -> Any:
         """Return `event_scores` of the segmenter, pooled over all columns but ``by``."""

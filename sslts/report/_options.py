@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sslts._text import clean_text
+from sslts._wrapping import find_attribute
 from sslts.annotations import check_names, name_classes
 from sslts.recordings import Recordings
 
@@ -72,6 +73,7 @@ def name_recordings(recording_names: Sequence[Any] | None, recordings: Recording
         instances = recordings.instances
         own = instances is not None and all(isinstance(name, str) for name in instances)
         recording_names = list(instances) if own and instances is not None else [""] * n
+        recording_names = recording_names if recordings.names is None else recordings.names
     if isinstance(recording_names, (str, bytes)) or not hasattr(recording_names, "__len__"):
         raise TypeError(
             f"recording_names is a {type(recording_names).__name__}; give a list with a text for each recording."
@@ -90,11 +92,19 @@ def _name_recording(name: Any, i: int) -> str:
     return f"{shown} (recording {i})" if shown else f"Recording {i}"
 
 
-def name_all_classes(segmenter: Any, truth: list[np.ndarray], names: dict[int, str] | None) -> dict[int, str]:
-    """Return the name of each class that the segmenter knows or that is labeled."""
+def name_all_classes(
+    segmenter: Any, truth: list[np.ndarray], names: dict[int, str] | None, words: Mapping[int, str] | None = None
+) -> dict[int, str]:
+    """Return the name of each class that the segmenter knows or that is labeled.
+
+    Without ``names``, the names are the words of the segmenter's classes, or ``words``.
+    """
     known = [np.asarray(getattr(segmenter, "classes_", np.empty(0, dtype=np.int64)))]
     classes = np.unique(np.concatenate([*known, *map(np.unique, truth)]))
     classes = classes[classes >= 0]
+    if names is None:
+        words = find_attribute(segmenter, "class_names_") or words or {}
+        names = {k: word for k, word in words.items() if k in classes} or None
     check_names(names, classes)
     return name_classes(names, classes, "class {}")
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from sslts._wrapping import find_attribute
 from sslts.decoding import predict_both
-from sslts.recordings import Recordings
-from sslts.segments import labels_to_segments
+from sslts.recordings import Recordings, as_recordings
+from sslts.segments import labels_to_segments, number_segments
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def profile_recordings(segmenter: Any, X: Any, recordings: Recordings, least_con
 def find_segments(segmenter: Any, X: Any) -> pd.DataFrame:
     """Return the table of segments that a segmenter finds; a pipeline has labels and probabilities only."""
     if hasattr(segmenter, "predict_segments"):
-        return segmenter.predict_segments(X)
+        found = segmenter.predict_segments(X)
+        return number_segments(found, as_recordings(X), find_attribute(segmenter, "class_names_"))
     labels, proba = predict_both(segmenter, X)
     background, rate = find_attribute(segmenter, "background", 0), find_attribute(segmenter, "sampling_rate")
     return labels_to_segments(

@@ -38,7 +38,7 @@ class Run:
 
     @property
     def rate(self) -> float | None:
-        return find_attribute(self.segmenter, "sampling_rate")
+        return find_attribute(self.segmenter, "sampling_rate") or self.profile.recordings.sampling_rate
 
     @property
     def counted(self) -> dict[int, str]:

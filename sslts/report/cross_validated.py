@@ -119,7 +119,7 @@ def write_cross_validated_report(
     baselines = name_baselines(baseline)
     recordings = as_recordings(X)
     truth = as_labels(y, recordings)
-    named = name_all_classes(None, truth, names)
+    named = name_all_classes(None, truth, names, y.class_names if isinstance(y, Annotations) else None)
     shown = name_recordings(recording_names, recordings)
     second = None if y_second is None else as_labels(y_second, recordings, name="y_second")
     group_of = check_groups(groups, len(truth))

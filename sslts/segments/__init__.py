@@ -16,7 +16,14 @@ from sslts.segments.algebra import clip_segments, filter_segments, merge_segment
 from sslts.segments.counts import CountCalibration, find_log_odds
 from sslts.segments.growing import Closed, GrowingSegments
 from sslts.segments.summary import summarize
-from sslts.segments.tables import count_segments, labels_to_segments, make_table, name_segments, segments_to_labels
+from sslts.segments.tables import (
+    count_segments,
+    labels_to_segments,
+    make_table,
+    name_segments,
+    number_segments,
+    segments_to_labels,
+)
 
 __all__ = [
     "Closed",
@@ -32,6 +39,7 @@ __all__ = [
     "make_table",
     "merge_segments",
     "name_segments",
+    "number_segments",
     "segments_to_labels",
     "shift_segments",
     "summarize",

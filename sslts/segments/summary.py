@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ import pandas as pd
 from sslts._notices import warn
 from sslts._runs import expand_ranges
 from sslts.annotations import check_rows, read_columns
-from sslts.recordings import check_sampling_rate
+from sslts.recordings import Recordings, check_sampling_rate
+from sslts.segments._clock import Period, Timeline, make_timeline, number_keys
 from sslts.segments.counts import _LEAST_VARIANCE, CountCalibration, _bound_counts
 
 _KEYS = ("recording", "period", "label")
@@ -19,13 +19,13 @@ _KEYS = ("recording", "period", "label")
 
 def summarize(
     segments: pd.DataFrame,
-    lengths: Sequence[int],
+    lengths: Sequence[int] | Recordings,
     *,
-    period: float | None = None,
+    period: Period | None = None,
     by: Sequence[str] = _KEYS,
-    labels: Sequence[int] | None = None,
+    labels: Sequence[Any] | None = None,
     sampling_rate: float | None = None,
-    calibration: Mapping[int, CountCalibration] | None = None,
+    calibration: Mapping[Any, CountCalibration] | None = None,
     level: float = 0.9,
 ) -> pd.DataFrame:
     """Return counts, lengths and intervals of segments.
@@ -34,19 +34,22 @@ def summarize(
     ----------
     segments : pandas.DataFrame
         Table of segments, from `labels_to_segments` or from ``predict_segments`` of a segmenter.
-    lengths : sequence of int of length n
-        Number of samples of each recording.
-    period : float or None, default=None
+    lengths : sequence of int of length n, or Recordings
+        Number of samples of each recording, or the recordings themselves, with their names, sampling rate and clock.
+    period : float, str, pandas.Timedelta, pandas offset or None, default=None
         Length of the periods into which each recording is cut: seconds with `sampling_rate`, else samples. The last
-        period of a recording may be shorter. None: each recording is one period.
+        period of a recording may be shorter. A text such as "1h" or "1D" goes by the clock of the `Recordings`: periods
+        count from midnight, in the time zone of the first recording, and ``period`` holds the time at which each
+        begins. None: each recording is one period.
     by : sequence of {"recording", "period", "label"}, default=all
         Columns that identify a row of the result; segments are pooled over the other columns. ``by=("label",)`` returns
         one row per label.
-    labels : sequence of int, default=None
+    labels : sequence of int or str, default=None
         Labels to count; labels without a segment have rows of zeros. None: the labels in `segments`.
     sampling_rate : float or None, default=None
-        Samples per second. With it, lengths and intervals are in seconds, else in samples.
-    calibration : dict of int to CountCalibration, default=None
+        Samples per second. With it, lengths and intervals are in seconds, else in samples. None: that of the
+        `Recordings`.
+    calibration : dict of int or str to CountCalibration, default=None
         Calibration of each label that is counted, from `sslts.calibration.calibrate_counts`. It gives expected counts
         and their intervals. None: no expected counts, because the scores of a network are not probabilities.
     level : float, default=0.9
@@ -59,7 +62,8 @@ def summarize(
         The columns in `by`; then ``time`` (length of the recordings, in samples or seconds), ``count``,
         ``total_length``, ``mean_length``, ``std_length``, ``occupancy`` (share of the time), ``mean_interval`` and
         ``std_interval`` (between the starts of successive segments of one label in a recording). With `calibration`
-        also ``expected_count``, ``count_low`` and ``count_high``. NaN where undefined: mean of no segment, spread of
+        also ``expected_count``, ``count_low`` and ``count_high``; by the clock also ``rate_per_hour``, the count over
+        the recorded ``time``. NaN where undefined: mean of no segment, spread of
         one, expected counts without scores, limits over several recordings from a calibration on fewer than 50. Without
         labels to count, the table is empty.
 
@@ -91,21 +95,28 @@ def summarize(
     2          1       0      1      0           0.0          NaN
     3          1       1      1      0           0.0          NaN
     """
+    if isinstance(lengths, Recordings) and sampling_rate is None:
+        sampling_rate = lengths.sampling_rate
     rate = check_sampling_rate(sampling_rate)
     _compare_rates(segments, sampling_rate, period)
-    sizes = np.asarray(lengths, dtype=np.int64)
+    sizes = np.asarray(lengths.lengths if isinstance(lengths, Recordings) else lengths, dtype=np.int64)
+    segments, words = number_keys(segments, lengths, labels)
     columns = read_columns(segments)
     check_rows(segments, columns, sizes)
+    if words is not None:
+        labels = range(len(words if labels is None else labels))
+        calibration = None if calibration is None else {words.index(k): v for k, v in calibration.items() if k in words}
     wanted = np.unique(columns[3] if labels is None else np.asarray(labels, dtype=np.int64))
     _check_options(by, level, wanted, calibration)
-    edges = _find_edges(period, rate, sizes)
+    axis = make_timeline(period, rate, sizes, lengths)
     order = np.lexsort((columns[1], columns[0]))
     recording, start, end, label = (column[order] for column in columns)
-    rows = _list_rows(sizes, edges, wanted)
-    counted = pd.DataFrame({"recording": recording, "period": _find_period(start, edges), "label": label})
+    start, end = start + axis.offset[recording], end + axis.offset[recording]
+    rows = _list_rows(sizes, axis, wanted)
+    counted = pd.DataFrame({"recording": recording, "period": axis.find_period(start), "label": label})
     counted["length"] = (end - start) / rate
     counted["interval"] = _find_intervals(recording, start, label) / rate
-    shared = _split_lengths(recording, start, end, label, edges, rate)
+    shared = _split_lengths(recording, start, end, label, axis, rate)
     measured = [table[table["label"].isin(wanted)] for table in (counted, shared)]
     summary = _build_summary(rows, *measured, by=list(by), rate=rate)
     if calibration is not None:
@@ -115,10 +126,24 @@ def summarize(
         curves = {int(k): calibration[int(k)] for k in wanted}
         weighed = counted.assign(**_weigh_scores(score, label, curves))
         summary = summary.join(_estimate_counts(rows, weighed, by=list(by), curves=curves, level=level))
-    return summary.reset_index()[[*by, *summary.columns]]
+    if axis.begins is not None:
+        summary["rate_per_hour"] = 3600 * summary["count"] / summary["time"].where(summary["time"] > 0)
+    found = summary.reset_index()[[*by, *summary.columns]]
+    return _name_keys(found, words, lengths, axis)
 
 
-def _compare_rates(segments: pd.DataFrame, sampling_rate: float | None, period: float | None) -> None:
+def _name_keys(table: pd.DataFrame, words: Any, lengths: Any, axis: Timeline) -> pd.DataFrame:
+    """Return the summary with names of recordings, words and the times at which periods begin, where known."""
+    if "recording" in table and isinstance(lengths, Recordings) and lengths.names is not None:
+        table = table.assign(recording=[lengths.names[i] for i in table["recording"]])
+    if "label" in table and words is not None:
+        table = table.assign(label=[words[k] for k in table["label"]])
+    if "period" in table and axis.begins is not None:
+        table = table.assign(period=axis.begins[table["period"].to_numpy(dtype=np.int64)])
+    return table
+
+
+def _compare_rates(segments: pd.DataFrame, sampling_rate: float | None, period: Period | None) -> None:
     """Raise or warn if the sampling rate differs from the rate of the times in the table."""
     if not {"end", "end_time"} <= set(segments.columns) or len(segments) == 0:
         return
@@ -168,37 +193,14 @@ def _warn_of_level(level: float, n: int | None) -> None:
         )
 
 
-def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndarray:
-    """Return the first sample of each period of the longest recording, and the end of its last period.
-
-    Each edge is rounded separately, so that periods of a fractional number of samples do not drift.
-    """
-    longest = max(int(sizes.max(initial=1)), 1)
-    if period is None:
-        return np.array([0, longest])
-    if isinstance(period, bool) or not isinstance(period, Real):
-        raise ValueError(
-            f"period={period!r} is not a number; give seconds with sampling_rate, else samples. Convert a pandas "
-            "Timedelta with period.total_seconds()."
-        )
-    step = period * rate if np.isfinite(period) else 0.0
-    if step < 1:
-        raise ValueError(f"period={period!r} is shorter than a sample; give seconds with sampling_rate, else samples.")
-    step = min(step, float(longest))  # a longer period has the same effect as the longest recording
-    return np.ceil(np.arange(np.ceil(longest / step) + 1) * step - 1e-6).astype(np.int64)
-
-
-def _find_period(sample: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the number of the period in which each sample lies."""
-    return np.searchsorted(edges, sample, side="right") - 1
-
-
-def _list_rows(sizes: np.ndarray, edges: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """Return one row per recording, period and label, with the number of samples of the period."""
-    n_periods = _find_period(np.maximum(sizes - 1, 0), edges) + 1
+def _list_rows(sizes: np.ndarray, axis: Timeline, labels: np.ndarray) -> pd.DataFrame:
+    """Return one row per recording, period and label, with the number of samples of the recording in the period."""
+    first = axis.find_period(axis.offset)
+    n_periods = axis.find_period(axis.offset + np.maximum(sizes - 1, 0)) - first + 1
     recording = np.repeat(np.arange(sizes.size), n_periods)
-    period = expand_ranges(np.zeros(sizes.size, dtype=np.int64), n_periods)
-    time = np.minimum(edges[period + 1], sizes[recording]) - edges[period]
+    period = expand_ranges(first, n_periods)
+    begin, end = axis.offset[recording], (axis.offset + sizes)[recording]
+    time = np.minimum(axis.edges[period + 1], end) - np.maximum(axis.edges[period], begin)
     k = labels.size
     table = {"recording": np.repeat(recording, k), "period": np.repeat(period, k), "label": np.tile(labels, len(time))}
     return pd.DataFrame({**table, "time": np.repeat(time, k)})
@@ -226,13 +228,13 @@ def _weigh_scores(
 
 
 def _split_lengths(
-    recording: np.ndarray, start: np.ndarray, end: np.ndarray, label: np.ndarray, edges: np.ndarray, rate: float
+    recording: np.ndarray, start: np.ndarray, end: np.ndarray, label: np.ndarray, axis: Timeline, rate: float
 ) -> pd.DataFrame:
     """Return one row per segment and period that it overlaps, with the length of the segment inside the period."""
-    first, last = _find_period(start, edges), _find_period(end - 1, edges)
+    first, last = axis.find_period(start), axis.find_period(end - 1)
     segment = np.repeat(np.arange(start.size), last - first + 1)
     period = expand_ranges(first, last - first + 1)
-    inside = np.minimum(end[segment], edges[period + 1]) - np.maximum(start[segment], edges[period])
+    inside = np.minimum(end[segment], axis.edges[period + 1]) - np.maximum(start[segment], axis.edges[period])
     return pd.DataFrame(
         {"recording": recording[segment], "period": period, "label": label[segment], "inside": inside / rate}
     )

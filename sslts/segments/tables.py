@@ -158,6 +158,25 @@ def name_segments(table: pd.DataFrame, recordings: Recordings, class_names: Mapp
     return named
 
 
+def number_segments(table: pd.DataFrame, recordings: Recordings, class_names: Mapping[int, str] | None) -> pd.DataFrame:
+    """Return a table of segments with numbers in place of names and words: the inverse of `name_segments`.
+
+    Examples
+    --------
+    >>> from sslts import Recordings
+    >>> from sslts.segments import number_segments
+    >>> recordings = Recordings.from_arrays([[0.0] * 3, [0.0] * 5], names=["a", "b"])
+    >>> table = pd.DataFrame({"recording": ["b"], "start": [0], "end": [2], "label": ["walk"]})
+    >>> number_segments(table, recordings, {1: "walk"}).values.tolist()
+    [[1, 0, 2, 1]]
+    """
+    numbers = {word: k for k, word in (class_names or {}).items()}
+    found = table.assign(label=[numbers.get(label, label) for label in table["label"].tolist()]).astype({"label": int})
+    if recordings.names is None or pd.api.types.is_integer_dtype(table["recording"]):
+        return found
+    return found.assign(recording=pd.Index(recordings.names).get_indexer(pd.Index(table["recording"])))
+
+
 def _pick_probabilities(
     recordings: list[np.ndarray], proba: Any, classes: ArrayLike | None, wanted: np.ndarray
 ) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Recordings carry names, a sampling rate and clock times from the files to the tables of segments."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -141,3 +143,19 @@ class TestWords:
     def test_what_is_wrong_is_named(self, class_names, match):
         with pytest.raises(ValueError, match=match):
             Annotations.from_table(self.rows, X, class_names=class_names)
+
+
+class TestShownNames:
+    def test_plots_and_reports_show_words_and_files(self, factory, fitted, tmp_path):
+        from sslts.plotting import CountDisplay, SegmentationDisplay
+        from sslts.report import write_production_report, write_report
+
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        assert "stroke" in CountDisplay.from_estimator(fitted, recordings, truth).ax_.get_legend().texts[0].get_text()
+        display = SegmentationDisplay.from_estimator(fitted, recordings, truth, recording=1)
+        assert display.names == {0: "background", 1: "stroke"}
+        page = write_report(fitted, recordings, truth, tmp_path / "a.html", n_worst=1, n_typical=1).read_text()
+        assert "stroke" in page
+        assert re.search(r"day \d.csv", page)
+        assert "day 1.csv" in write_production_report(fitted, recordings, tmp_path / "b.html").read_text()
