@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sslts._notices import shorten
+from sslts.io._clocks import add_times, find_times
 from sslts.io._signals import LazyArray, Signal, SignalOptions
 
 SUFFIXES = (".npy", ".npz")
@@ -64,14 +65,17 @@ def read_npz_signals(path: Path, name: str, options: SignalOptions) -> list[Sign
     """Return the recordings in an array of an NPZ file."""
     check_no_names(path, options)
     with np.load(path, allow_pickle=False) as archive:
-        key = _choose_key(archive.files, options.key, path)
+        time = find_times(archive.files, options, path)
+        key = _choose_key([name for name in archive.files if name != time], options.key, path)
+        times = None if time is None or options.time is False else archive[time]
         rate = next((float(archive[k]) for k in _RATES if k in archive.files and archive[k].size == 1), None)
     shape, dtype = _read_header(path, key)
     check_array(path, key, shape, dtype)
-    return [
+    signals = [
         Signal(numbered, path, _Npz(path, key, shape, dtype, row), sampling_rate=rate)
         for numbered, row in number_rows(name, shape)
     ]
+    return signals if times is None else [add_times(signal, times, str(time), options) for signal in signals]
 
 
 def _choose_key(keys: list[str], wanted: Any, path: Path) -> str:

@@ -33,7 +33,7 @@ def format_track(table: pd.DataFrame, rate: float) -> bytes:
     Examples
     --------
     >>> format_track(pd.DataFrame({"start": [50], "end": [125], "label": ["step"]}), 100.0)
-    b'0.500000\t1.250000\\tstep\n'
+    b'0.500000\t1.250000\tstep\n'
     """
     digits = 6 if rate < 1e5 else 9
     lines = [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,30 @@ TIME_NAMES = {
     "time", "timestamp", "time_stamp", "datetime", "date_time", "date", "clock", "t", "time_s", "seconds",
     "time (s)", "time [s]", "time(s)", "time[s]",
 }  # fmt: skip
+
+
+def add_times(signal: Signal, values: np.ndarray, key: str, options: SignalOptions) -> Signal:
+    """Return a signal with the times of its samples, which stand in another array of its file."""
+    if values.shape != (signal.values.shape[1],):
+        raise ValueError(
+            f"{signal.path}: {key} has shape {values.shape}, and {signal.name} has {signal.values.shape[1]} samples."
+        )
+    if values.dtype.kind in "OS":
+        values = np.array(
+            [value.decode() if isinstance(value, bytes) else str(value) for value in values], dtype=object
+        )
+    times, clock = read_times(pd.Series(values), options, f"{signal.path}, {key}", None)
+    return replace(signal, times=times, clock=clock)
+
+
+def find_times(names: Iterable[str], options: SignalOptions, path: Path) -> str | None:
+    """Return the array of times among those of a file: the one that is told, or one with a usual name."""
+    there = list(names)
+    if isinstance(options.time, str):
+        if options.time not in there:
+            raise ValueError(f"{path} has no array {options.time!r}; it has {shorten(there)}. Pass time.")
+        return options.time
+    return next((name for name in there if name.lower() in TIME_NAMES and name not in (options.channels or ())), None)
 
 
 def read_times(column: pd.Series, options: SignalOptions, place: str, n_headers: int | None) -> tuple[np.ndarray, Any]:
@@ -156,7 +181,8 @@ class _Piece:
 
     @property
     def values(self) -> np.ndarray:
-        return self.signal.values[:, self.first : self.last]
+        whole = self.first == 0 and self.last == self.signal.values.shape[1]
+        return self.signal.values if whole else self.signal.values[:, self.first : self.last]
 
 
 def place_on_grid(signals: Sequence[Signal], max_gap: float | None, join: bool, failures: Failures) -> list[Signal]:
@@ -253,7 +279,9 @@ def _join(chain: list[_Piece], number: int) -> Signal:
     """Return one recording on a grid, NaN where a row is missing."""
     first = chain[0].signal
     times = chain[0].times if len(chain) == 1 else np.concatenate([piece.times for piece in chain])
-    values = chain[0].values if len(chain) == 1 else np.concatenate([piece.values for piece in chain], axis=1)
+    values = chain[0].values
+    if len(chain) > 1:
+        values = np.concatenate([piece.values[:, :] for piece in chain], axis=1)
     period = _SECOND / _get_rate(first)
     n_points = round((times[-1] - times[0]) / period) + 1
     if n_points > _SPARSE * len(times) + _SPARSE:
@@ -263,7 +291,7 @@ def _join(chain: list[_Piece], number: int) -> Signal:
     name = first.name if number == 1 else f"{first.name}#{number}"
     kept = find_nearest(times, period, n_points)
     if kept is not None:
-        values = np.where(kept < 0, np.nan, values[:, kept])
+        values = np.where(kept < 0, np.nan, values[:, :][:, kept])
     return replace(first, name=name, values=values, start=start, times=None)
 
 

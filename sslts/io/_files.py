@@ -169,8 +169,15 @@ class Failures:
             return
         first = next(iter(self.errors.values()))
         if (len(self.errors) == 1 and n_read == 0) or isinstance(first, ImportError):
-            raise type(first)(_describe(*next(iter(self.errors.items()))).strip()) from first
+            raise _choose_type(first)(_describe(*next(iter(self.errors.items()))).strip()) from first
         raise ValueError(f"{text}\nPass on_error='warn' to leave them out.") from first
+
+
+def _choose_type(error: Exception) -> type[Exception]:
+    """Return the type of the error that the user sees: errors of libraries may need other arguments than a text."""
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError
+    return next((kind for kind in (ImportError, OSError, TypeError) if isinstance(error, kind)), ValueError)
 
 
 def _describe(path: str, error: Exception) -> str:

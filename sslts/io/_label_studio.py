@@ -283,7 +283,7 @@ def _make_series(columns: Mapping[str, np.ndarray], begin: int, stop: int, rate:
         key = "".join(c if c.isalnum() else "_" for c in str(name).lower()) or "channel"
         while key in series:
             key += "_"
-        series[key] = [float(f"{v:.7g}") if math.isfinite(v) else None for v in values.tolist()]
+        series[key] = [float(str(v)) if math.isfinite(v) else None for v in values]  # 0.1 of float32 is 0.1
     return series
 
 

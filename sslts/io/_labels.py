@@ -14,6 +14,7 @@ from sslts.io._signals import SignalOptions, name_row
 
 Unit = Literal["samples", "seconds", "clock"]
 UNITS = ("samples", "seconds", "clock")
+TABLE_FORMATS = {"csv": ".csv", "tsv": ".tsv", "parquet": ".parquet", "excel": ".xlsx"}
 
 
 @dataclass(frozen=True)

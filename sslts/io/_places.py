@@ -40,11 +40,12 @@ class Placer:
 
     @cached_property
     def _by_name(self) -> dict[str, list[int]]:
-        """Positions of recordings by their full names, without the numbers of parts, and without folders."""
+        """Positions of recordings by their names: full, and without the number of a part, the folder, or the suffix."""
         found: dict[str, dict[int, None]] = {}
         for i, name in enumerate(self.names):
             whole = re.sub(r"#\d+$", "", name)
-            for key in (name, whole, whole.rsplit("/", 1)[-1]):
+            last = whole.rsplit("/", 1)[-1]
+            for key in (name, whole, last, _SUFFIX.sub("", whole), _SUFFIX.sub("", last)):
                 found.setdefault(key, {})[i] = None
         for name, positions in found.items():  # a full name precedes the same name in a folder
             own = {i: None for i in positions if re.sub(r"#\d+$", "", self.names[i]) == name}
@@ -111,7 +112,8 @@ class Placer:
             raise ValueError(
                 f"{labels.name_row(k)}: there is no recording {name!r}; {hint}The names are "
                 f"{shorten(self.names)}. Correct the name, or pass columns={{'recording': None}} to place "
-                "clock times by the clocks alone."
+                "clock times by the clocks alone. Files that were joined have the name of the first; pass join=False "
+                "to keep them apart."
             )
         return found
 

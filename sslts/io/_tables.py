@@ -19,6 +19,7 @@ from sslts.io._files import find_suffix, require
 from sslts.io._signals import Signal, SignalOptions, name_row
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".pq", ".xlsx", ".xlsm", ".xls", ".ods")
+_UNNAMED = "Unnamed: 0"  # the name that pandas gives to a column without a name, such as an index
 _SEPARATORS = ",;\t|"
 
 
@@ -57,11 +58,12 @@ def read_frame(path: Path, options: SignalOptions) -> Frame:
     suffix = find_suffix(path)
     if suffix in (".parquet", ".pq"):
         require("pyarrow", "parquet", "reading Parquet")
-        return Frame(pd.read_parquet(path), None)
+        return Frame(_adopt_index(pd.read_parquet(path)), None)
     if suffix.startswith((".xls", ".ods")):
         if suffix in (".xlsx", ".xlsm"):
             require("openpyxl", "excel", "reading Excel")
-        return Frame(pd.read_excel(path, sheet_name=0 if options.key is None else options.key), 1)
+        table = pd.read_excel(path, sheet_name=0 if options.key is None else options.key)
+        return Frame(_adopt_index(table), 1)
     return _read_text(path, options)
 
 
@@ -82,7 +84,19 @@ def _read_text(path: Path, options: SignalOptions) -> Frame:
         raise ValueError(f"{path} is no table with the separator {separator!r} ({error}); pass separator.") from error
     if not isinstance(table.index, pd.RangeIndex):
         raise ValueError(f"{path} has more values in a row than names in its first line; correct the first line.")
-    return Frame(table, 0 if header is None else 1)
+    return Frame(_adopt_index(table), 0 if header is None else 1)
+
+
+def _adopt_index(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose index, as pandas writes it, is left out if it numbers the rows, or is a column of times."""
+    if not isinstance(table.index, pd.RangeIndex):
+        table = table.reset_index(names=table.index.name or _UNNAMED)
+    if not len(table.columns) or table.columns[0] != _UNNAMED:
+        return table
+    index = table.iloc[:, 0]
+    if index.dtype.kind in "iu" and (index.to_numpy() == np.arange(len(index))).all():
+        return table.iloc[:, 1:]
+    return table.rename(columns={_UNNAMED: "time"}) if "time" not in table.columns else table
 
 
 def _read_first_line(path: Path, encoding: str) -> str:

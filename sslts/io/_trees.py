@@ -11,6 +11,7 @@ import numpy as np
 
 from sslts._notices import shorten
 from sslts.io._arrays import check_array, number_rows
+from sslts.io._clocks import add_times, find_times
 from sslts.io._signals import LazyArray, Signal, SignalOptions
 
 _RATES = ("sampling_rate", "fs", "sampling_frequency", "sfreq", "rate")
@@ -81,6 +82,18 @@ def _read_key(root: Node, path: Path, name: str, options: SignalOptions, load: C
 
 def _read_arrays(node: Node, path: Path, name: str, options: SignalOptions, load: Callable[..., Any]) -> list[Signal]:
     arrays = {key: array for key, array in node.arrays.items() if key.lower() not in (*_RATES, *_NAMES)}
+    time = find_times(arrays, options, path) if len(arrays) > 1 else None
+    rest = {key: array for key, array in arrays.items() if key != time}
+    signals = _read_rest(Node(node.place, rest, {}, node.attributes), path, name, options, load)
+    if time is None or options.time is False:
+        return signals
+    times = load(path, [f"{node.place}/{time}"], (slice(None),))[0]
+    return [add_times(signal, times, time, options) for signal in signals]
+
+
+def _read_rest(node: Node, path: Path, name: str, options: SignalOptions, load: Callable[..., Any]) -> list[Signal]:
+    """Return the recordings in the arrays of a group, without that of times."""
+    arrays = node.arrays
     if len(arrays) == 1:
         return _read_one(node, *next(iter(arrays.items())), path, name, options, load)
     if options.channels is not None:

@@ -24,8 +24,12 @@ def read_zarr_signals(path: Path, name: str, options: SignalOptions) -> list[Sig
 
 
 def _describe(group: Any, place: str) -> Node:
-    groups = {key: _describe(item, f"{place}/{key}") for key, item in group.groups()}
-    return Node(place, dict(group.arrays()), groups, dict(group.attrs))
+    groups = {key: _describe(item, f"{place}/{key}") for key, item in sorted(group.groups(), key=_get_name)}
+    return Node(place, dict(sorted(group.arrays(), key=_get_name)), groups, dict(group.attrs))
+
+
+def _get_name(item: tuple[str, Any]) -> str:
+    return item[0]  # folders are listed in any order
 
 
 def _load(path: Path, keys: list[str], where: tuple[Any, ...]) -> list[np.ndarray]:

@@ -20,7 +20,7 @@ from sslts.io._edf_annotations import read_edf_annotations
 from sslts.io._epochs import read_epochs
 from sslts.io._files import Failures, OnError, find_suffix, list_files, read_each
 from sslts.io._label_studio import read_tasks
-from sslts.io._labels import LabelOptions, Labels, Unit
+from sslts.io._labels import TABLE_FORMATS, LabelOptions, Labels, Unit
 from sslts.io._places import Placer, check_apart
 from sslts.io._praat import read_textgrid
 from sslts.io._signals import SignalOptions
@@ -89,7 +89,7 @@ def read_annotations(
         ``recording, start, end`` in samples. None takes what the files say: the recordings that a table names,
         recordings with a track, tasks with a submitted annotation, the epochs.
     format : {"table", "label_studio", "audacity", "praat", "wfdb", "edf", "epochs"} or None, default=None
-        Format of the files; None takes it from the suffix.
+        Format of the files; None takes it from the suffix. ``"csv"`` and the like are tables too.
     unit : {"samples", "seconds", "clock"} or None, default=None
         Unit of start and end in tables. None takes dates as clock times, whole numbers as samples, other numbers as
         seconds; the name of a column, such as ``start_time`` or ``start_s``, may say seconds.
@@ -288,6 +288,7 @@ def _read(
 def _read_file(path: Path, placer: Placer, options: LabelOptions, format: str | None) -> Labels:
     """Return the labels in a file, in the format that the user says, or that its suffix says."""
     known = sorted({*_FORMATS, "label_studio"})
+    format = "table" if format in TABLE_FORMATS else format
     if format is not None and format not in known:
         raise ValueError(f"format={shorten(format)}; give one of {', '.join(known)}.")
     chosen = format or ("epochs" if options.epoch is not None else _SUFFIXES.get(find_suffix(path)))

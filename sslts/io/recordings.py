@@ -33,6 +33,9 @@ _READERS: dict[str, _Read] = {
 }
 
 
+_TIMED = (_tables.read_table_signal, _arrays.read_npz_signals, _hdf5.read_hdf5_signals, _zarr.read_zarr_signals)
+
+
 def read_recordings(
     paths_or_pattern: Any,
     *,
@@ -63,8 +66,9 @@ def read_recordings(
     paths_or_pattern : path or sequence of paths
         A file, a folder, a pattern such as ``"data/*.csv"``, or a list of them.
     time : str, bool or None, default=None
-        The column of times in tables: dates, or seconds. None finds a column with a usual name, such as ``time``;
-        False takes no times. Rows are put on a regular grid; a missing row is NaN.
+        The column of times in tables, or the array of times in NPZ, HDF5 and zarr: dates, or seconds. None finds it if
+        it has a usual name, such as ``time``; False takes no times. Rows are put on a regular grid; a missing row is
+        NaN.
     channels : str, sequence of str, or None, default=None
         The channels to read, by name; None reads all.
     sampling_rate : float or None, default=None
@@ -141,8 +145,8 @@ def _read_files(given: Any, options: SignalOptions, failures: Failures, progress
 
     def read(i: int) -> list[Signal]:
         reader = _find_reader(paths[i])
-        if isinstance(options.time, str) and reader is not _tables.read_table_signal:
-            raise ValueError(f"{paths[i]}: time={options.time!r} is a column of tables; leave it out for this format.")
+        if isinstance(options.time, str) and reader not in _TIMED:
+            raise ValueError(f"{paths[i]}: time={options.time!r}, and the format has no columns; leave it out.")
         return reader(paths[i], names[i], options)
 
     return [signal for some in read_each(paths, read, failures, progress, "read") for signal in some]

@@ -18,13 +18,19 @@ from sslts.annotations import Annotations
 from sslts.io._audacity import format_track
 from sslts.io._files import find_suffix, require
 from sslts.io._label_studio import format_tasks
-from sslts.io._labels import UNITS, Unit
+from sslts.io._labels import TABLE_FORMATS, UNITS, Unit
 from sslts.io._wfdb_annotations import SUFFIXES as WFDB_SUFFIXES
 from sslts.io._wfdb_annotations import format_wfdb
 from sslts.recordings import Recordings, as_recordings
 
-_FORMATS = ("table", "label_studio", "audacity", "wfdb")
-_TABLES = (".csv", ".tsv", ".parquet", ".pq", ".xlsx")
+_FORMATS = ("csv", "tsv", "parquet", "excel", "label_studio", "audacity", "wfdb")
+_BY_SUFFIX = {
+    **{suffix: name for name, suffix in TABLE_FORMATS.items()},
+    ".pq": "parquet",
+    ".json": "label_studio",
+    ".txt": "audacity",
+    **dict.fromkeys(WFDB_SUFFIXES, "wfdb"),
+}
 _BOUNDS = {"samples": ("start", "end"), "seconds": ("start_time", "end_time"), "clock": ("start_clock", "end_clock")}
 
 
@@ -52,9 +58,8 @@ def write_annotations(
         `Annotations`, stretches that were not looked at become segments with the label ``unlabeled``.
     path : path
         The file. For several recordings in Audacity's or WFDB's format, a folder that gets a file for each recording.
-    format : {"table", "label_studio", "audacity", "wfdb"} or None, default=None
-        None takes it from the suffix: ``.csv``, ``.tsv``, ``.parquet`` and ``.xlsx`` are tables, ``.json`` is Label
-        Studio, ``.txt`` is Audacity, ``.atr`` is WFDB.
+    format : {"csv", "tsv", "parquet", "excel", "label_studio", "audacity", "wfdb"} or None, default=None
+        None takes it from the suffix: ``.json`` is Label Studio, ``.txt`` is Audacity, ``.atr`` is WFDB.
     recordings : array-like, default=None
         The recordings that the segments are about. Recordings without segments get an empty track or task.
     unit : {"samples", "seconds", "clock"} or None, default=None
@@ -88,9 +93,9 @@ def write_annotations(
     chosen = _choose_format(Path(path), format)
     if unit is not None and unit not in UNITS:
         raise ValueError(f"unit={shorten(unit)}; give 'samples', 'seconds' or 'clock'.")
-    content = _collect(table, recordings, sampling_rate, unlabeled, whole=chosen == "table")
-    if chosen == "table":
-        _write_table(content, path, unit or "samples")
+    content = _collect(table, recordings, sampling_rate, unlabeled, whole=chosen in TABLE_FORMATS)
+    if chosen in TABLE_FORMATS:
+        _write_table(content, path, chosen, unit or "samples")
     elif chosen == "label_studio":
         _write_tasks(content, path, unit, model_version)
     else:
@@ -99,9 +104,7 @@ def write_annotations(
 
 def _choose_format(path: Path, format: str | None) -> str:
     suffix = find_suffix(path)
-    by_suffix = {**dict.fromkeys(_TABLES, "table"), ".json": "label_studio", ".txt": "audacity"}
-    by_suffix |= dict.fromkeys(WFDB_SUFFIXES, "wfdb")
-    chosen = format or by_suffix.get(suffix)
+    chosen = _BY_SUFFIX.get(suffix) if format is None else format
     if chosen not in _FORMATS:
         given = f"format={shorten(format)}" if format else f"the suffix {suffix!r} of path"
         raise ValueError(f"{given} is unknown; give format, one of {', '.join(_FORMATS)}.")
@@ -140,7 +143,8 @@ def _collect(table: Any, recordings: Any, rate: float | None, unlabeled: str, *,
     if isinstance(table, Annotations):
         names = list(map(str, table.names)) if table.names is not None else names or _number(len(table))
         lengths = [int(n) for n in table.runs.lengths]
-        looked_at = {names[i] for i in _find_numbers(table.looked_at["recording"], table.names)}
+        keys = table.looked_at["recording"]
+        looked_at = {names[int(key)] for key in keys} if table.names is None else set(map(str, keys))
         table = _tabulate(table, unlabeled, whole)
     rows = _check_table(table)
     keys = rows["recording"]
@@ -166,31 +170,25 @@ def _number(n: int) -> list[str]:
     return [str(i) for i in range(n)]
 
 
-def _find_numbers(keys: pd.Series, names: Any) -> list[int]:
-    """Return the numbers of recordings that a table gives by name or number."""
-    return [int(key) for key in keys] if names is None else [list(names).index(key) for key in keys]
-
-
 def _tabulate(annotations: Annotations, unlabeled: str, whole: bool) -> pd.DataFrame:
     """Return the segments of annotations, and the stretches that were not looked at, as one table."""
     table, seen = annotations.table, annotations.looked_at
     names = annotations.names
     keys = list(range(len(annotations))) if names is None else list(names)
-    rows = [table]
+    stretches: dict[Any, list[tuple[int, int]]] = {key: [] for key in keys}
+    for key, start, end in seen[["recording", "start", "end"]].itertuples(index=False):
+        stretches[key].append((start, end))
+    gone, background = _name_unlabeled(annotations, unlabeled), _name_background(annotations)
+    segmented = set(table["recording"])
+    rows: list[tuple[Any, int, int, Any]] = []
     for key, length in zip(keys, annotations.runs.lengths.tolist(), strict=True):
-        own = seen[seen["recording"] == key]
-        cuts = [0, *own[["start", "end"]].to_numpy().reshape(-1).tolist(), length]
-        gaps = [(a, b) for a, b in zip(cuts[::2], cuts[1::2], strict=True) if a < b]
-        rows.append(_make_rows(key, gaps, _name_unlabeled(annotations, unlabeled)))
-        if whole and len(own) and not (table["recording"] == key).any() and annotations.background is not None:
-            stretches = list(own[["start", "end"]].itertuples(index=False, name=None))
-            rows.append(_make_rows(key, stretches, _name_background(annotations)))
-    kept = [part for part in rows if len(part)]
+        cuts = [0, *(at for stretch in stretches[key] for at in stretch), length]
+        rows += [(key, a, b, gone) for a, b in zip(cuts[::2], cuts[1::2], strict=True) if a < b]
+        if whole and key not in segmented and annotations.background is not None:
+            rows += [(key, a, b, background) for a, b in stretches[key]]
+    others = pd.DataFrame(rows, columns=["recording", "start", "end", "label"])
+    kept = [part for part in (table, others) if len(part)]
     return pd.concat(kept, ignore_index=True) if kept else table
-
-
-def _make_rows(key: Any, stretches: list[tuple[int, int]], label: Any) -> pd.DataFrame:
-    return pd.DataFrame([(key, a, b, label) for a, b in stretches], columns=["recording", "start", "end", "label"])
 
 
 def _name_unlabeled(annotations: Annotations, unlabeled: str) -> Any:
@@ -221,7 +219,7 @@ def _check_names(given: pd.Series, names: list[str]) -> None:
         )
 
 
-def _write_table(content: _Content, path: Any, unit: Unit) -> None:
+def _write_table(content: _Content, path: Any, format: str, unit: Unit) -> None:
     table = content.table
     if unit != "samples":
         first, second = _BOUNDS[unit]
@@ -231,7 +229,7 @@ def _write_table(content: _Content, path: Any, unit: Unit) -> None:
         bounds = {name: _convert(content, table, column, unit) for name, column in ((first, "start"), (second, "end"))}
         others = [c for c in table.columns if c not in ("recording", "start", "end", "length", "duration")]
         table = pd.DataFrame({"recording": table["recording"], **bounds, **{c: table[c] for c in others}})
-    replace_file(check_place(path), _format_table(table, find_suffix(Path(path))))
+    replace_file(check_place(path), _format_table(table, format))
 
 
 def _convert(content: _Content, table: pd.DataFrame, column: str, unit: Unit) -> Any:
@@ -251,18 +249,18 @@ def _convert(content: _Content, table: pd.DataFrame, column: str, unit: Unit) ->
     return [(by_name[name] + pd.Timedelta(round(s * 1e9), unit="ns")).isoformat() for name, s in parts]
 
 
-def _format_table(table: pd.DataFrame, suffix: str) -> bytes:
+def _format_table(table: pd.DataFrame, format: str) -> bytes:
     buffer = io.BytesIO()
-    if suffix in (".parquet", ".pq"):
+    if format == "parquet":
         require("pyarrow", "parquet", "writing Parquet")
         mixed = len(set(map(type, table["label"]))) > 1
         table.assign(label=table["label"].astype(str) if mixed else table["label"]).to_parquet(buffer, index=False)
-    elif suffix == ".xlsx":
+    elif format == "excel":
         require("openpyxl", "excel", "writing Excel")
         aware = [c for c in table if isinstance(table[c].dtype, pd.DatetimeTZDtype)]  # Excel has no time zones
         table.assign(**{str(c): table[c].astype(str) for c in aware}).to_excel(buffer, index=False)
     else:
-        table.to_csv(buffer, index=False, sep="\t" if suffix == ".tsv" else ",")
+        table.to_csv(buffer, index=False, sep="\t" if format == "tsv" else ",")
     return buffer.getvalue()
 
 
@@ -298,15 +296,17 @@ def _make_reader(recordings: Recordings) -> Callable[[int, int, int], dict[str, 
 def _write_each(content: _Content, path: Path, format: str) -> None:
     """Write one file for each recording; ``path`` is the file of a single recording, else a folder."""
     suffix = ".txt" if format == "audacity" else ".atr"
-    single = len(content.names) == 1 and path.suffix and not path.is_dir()
-    if not single and path.suffix and not path.is_dir():
+    single = bool(path.suffix) and not path.is_dir()
+    named = list(dict.fromkeys(content.table["recording"]))
+    names = named if single and len(named) == 1 else content.names
+    if single and len(names) != 1:
         raise ValueError(
-            f"path={str(path)!r} is one file, and the table has {len(content.names)} recordings; pass a folder, and "
+            f"path={str(path)!r} is one file, and the table has {len(names)} recordings; pass a folder, and "
             f"format={format!r}."
         )
     if not single:
         path.mkdir(exist_ok=True)
-    for name in content.names:
+    for name in names:
         own = content.table[content.table["recording"] == name].sort_values(["start", "end"])
         text = (
             format_track(own, content.get_rate()) if format == "audacity" else format_wfdb(own, content.sampling_rate)

@@ -90,6 +90,24 @@ class TestNames:
         ):
             read_annotations(path, recordings)
 
+    @pytest.mark.parametrize(
+        "name", ["a", "a.csv", "x/a.csv", "x\\a", "/data/upload/1/6f2a91bc-a.csv", "s3://b/a.csv?sig=1"]
+    )
+    @pytest.mark.parametrize("own", ["a", "a.csv", "site/a", "site/a.wav"])
+    def test_folders_suffixes_and_uploads_do_not_matter(self, tmp_path, name, own):
+        recordings = Recordings.from_arrays(np.zeros((2, 500)), names=[own, "b.1"], sampling_rate=RATE)
+        path = write(tmp_path, f"file,start,end,label\n{name},1,2,x\nb.1,1,2,x\n")
+        assert read_annotations(path, recordings).table["recording"].tolist() == [own, "b.1"]
+
+    def test_a_name_that_fits_twice(self, tmp_path):
+        recordings = Recordings.from_arrays(np.zeros((2, 500)), names=["p/a", "q/a"], sampling_rate=RATE)
+        with pytest.raises(
+            ValueError, match=r"row 0 \(line 2\): the recording is unknown, it may be any of \['p/a', 'q/a'\]"
+        ):
+            read_annotations(write(tmp_path, "file,start,end,label\na,1,2,x\n"), recordings)
+        path = write(tmp_path, "file,start,end,label\n/x/q/a.csv,1,2,x\n")
+        assert list_rows(read_annotations(path, recordings)) == [("q/a", 1, 2, "x")]
+
     def test_an_unknown_file(self, recordings, tmp_path):
         path = write(tmp_path, "file,start,end,label\nmonday,1,2,a\nmondax,1,2,a\n")
         with pytest.raises(
@@ -293,3 +311,11 @@ class TestWfdb:
 def test_segments_keep_scores(recordings, tmp_path):
     path = write(tmp_path, "recording,start,end,label,score\nmonday,50,125,step,0.5\n")
     assert read_segments(path, recordings)["score"].tolist() == [0.5]
+
+
+def test_a_table_without_rows_says_nothing(recordings, tmp_path):
+    annotations = read_annotations(write(tmp_path, "file,start,end,label\n"), recordings)
+    assert annotations.table.empty
+    assert annotations.looked_at.empty
+    with pytest.raises(ValueError, match=r"labels\.csv is empty"):
+        read_annotations(write(tmp_path, ""), recordings)

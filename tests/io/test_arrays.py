@@ -218,5 +218,23 @@ def test_a_fit_reads_lazy_files(tmp_path):
 
 def test_a_column_of_times_is_refused_where_there_are_no_columns(tmp_path):
     np.save(tmp_path / "a.npy", X)
-    with pytest.raises(ValueError, match=r"a\.npy: time='t' is a column of tables; leave it out"):
+    with pytest.raises(ValueError, match=r"a\.npy: time='t', and the format has no columns; leave it out"):
         read_recordings(tmp_path, time="t")
+
+
+def test_an_array_of_times_beside_the_signals(tmp_path):
+    clock = 1_772_438_400 + np.arange(400) / 50
+    np.savez(tmp_path / "a.npz", x=X, time=clock)
+    recordings = check(read_recordings(tmp_path / "a.npz"))
+    assert recordings.sampling_rate == 50
+    assert recordings.starts == (pd.Timestamp("2026-03-02 08:00", tz="UTC"),)
+    assert read_recordings(tmp_path / "a.npz", time=False).sampling_rate is None
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["signals"], file["when"] = X, clock
+    assert check(read_recordings(tmp_path / "b.h5", time="when")).sampling_rate == 50
+    with pytest.raises(ValueError, match=r"b\.h5 has no array 't'; it has \['signals', 'when'\]"):
+        read_recordings(tmp_path / "b.h5", time="t")
+    np.savez(tmp_path / "a.npz", x=X, time=np.delete(clock, 30))
+    with pytest.raises(ValueError, match=r"time has shape \(399,\), and a has 400 samples"):
+        read_recordings(tmp_path / "a.npz")

@@ -129,3 +129,28 @@ def test_a_compressed_file_is_read_by_its_inner_suffix(tmp_path):
     with gzip.open(tmp_path / "a.tsv.gz", "wt") as file:
         file.write("x\ty\n1\t2\n")
     assert read_recordings(tmp_path).channel_names == ("x", "y")
+
+
+class TestIndex:
+    """pandas writes its index too, as a first column without a name."""
+
+    def test_numbers_of_rows_are_no_channel(self, tmp_path):
+        pd.DataFrame({"x": [1.5, 2.5]}).to_csv(tmp_path / "a.csv")
+        assert read_recordings(tmp_path / "a.csv").channel_names == ("x",)
+
+    def test_an_index_of_times_is_the_clock(self, tmp_path):
+        times = pd.date_range("2026-03-02", periods=4, freq="20ms", tz="UTC")
+        table = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]}, index=times)
+        table.to_csv(tmp_path / "a.csv")
+        names = ["a.csv"]
+        if pytest.importorskip("pyarrow"):
+            table.to_parquet(tmp_path / "a.parquet")
+            names.append("a.parquet")
+        if pytest.importorskip("openpyxl"):
+            table.tz_localize(None).to_excel(tmp_path / "a.xlsx")
+            names.append("a.xlsx")
+        for name in names:
+            recordings = read_recordings(tmp_path / name)
+            assert recordings.sampling_rate == 50
+            assert recordings.starts[0].tz_localize(None) == pd.Timestamp("2026-03-02")
+            assert recordings.channel_names == ("x",)

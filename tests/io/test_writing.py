@@ -72,3 +72,14 @@ def test_a_recording_that_is_not_there(tmp_path):
     recordings = Recordings.from_arrays(np.zeros((1, 500)), names=["a"], sampling_rate=100)
     with pytest.raises(ValueError, match=r"table row 1: there is no recording 'b'; the names are \['a'\]"):
         write_annotations(TABLE, tmp_path / "a.json", recordings=recordings)
+
+
+def test_the_format_may_be_told(tmp_path):
+    write_annotations(TABLE, tmp_path / "found", format="csv")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "found"), TABLE, check_dtype=False)
+
+
+def test_the_only_recording_of_a_table_may_be_one_file(tmp_path):
+    recordings = Recordings.from_arrays(np.zeros((2, 500)), names=["a", "b"], sampling_rate=100)
+    write_annotations(TABLE[:1], tmp_path / "a.txt", recordings=recordings)
+    assert (tmp_path / "a.txt").read_text() == "0.500000\t1.250000\tstep\n"
