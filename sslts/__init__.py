@@ -41,6 +41,7 @@ _NAMES = {
 _MODULES = (
     "augment",
     "calibration",
+    "command",
     "datasets",
     "decoding",
     "io",
