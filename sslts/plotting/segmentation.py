@@ -160,10 +160,9 @@ class SegmentationDisplay:
         n = len(recordings)
         if not -n <= recording < n:
             raise ValueError(f"recording={recording!r} is not in X; give a number from 0 to {n - 1}.")
-        truth = None if y is None else _read_labels_of_recording(y, recording % n, recordings)
         if names is not None:
-            known = [truth] if isinstance(truth, np.ndarray) else truth
-            check_names_of(segmenter, known, names)
+            known = None if y is None else _read_labels_of_recording(y, recording % n, recordings)
+            check_names_of(segmenter, [known] if isinstance(known, np.ndarray) else known, names)
         shown = recordings.list_items([recording % n])
         labels, probas = predict_both(segmenter, shown)
         found: Any = labels[0]
@@ -171,7 +170,7 @@ class SegmentationDisplay:
             found = predict_annotations(segmenter, shown, Annotations.from_labels(labels))
         return cls.from_predictions(
             recordings.get(recording % n),
-            y_true=truth,
+            y_true=None if y is None else _read_labels_of_recording(y, recording % n, recordings),
             y_pred=found,
             proba=probas[0],
             classes=segmenter.classes_,
