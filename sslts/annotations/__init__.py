@@ -59,6 +59,7 @@ from sslts.annotations.classes import (
     name_classes,
     share_classes,
     warn_of_lost_background,
+    warn_of_zeros,
     weigh_classes,
 )
 from sslts.annotations.columns import warn_of_columns
@@ -132,5 +133,6 @@ __all__ = [
     "summarize_signal",
     "warn_of_columns",
     "warn_of_lost_background",
+    "warn_of_zeros",
     "weigh_classes",
 ]
