@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,13 +99,28 @@ def _describe_classes(labels: LabelRuns, background: int | None, words: Mapping[
     order = np.argsort(classes != background, kind="stable")
     shown = []
     for k, n in zip(classes[order].tolist(), counts[order].tolist(), strict=True):
-        if k == background:
-            shown.append("background" if k not in words else clean_text(words[k], _LONGEST_WORD))
-        else:
-            word = clean_text(words[k], _LONGEST_WORD) if k in words else f"class {k}"
-            shown.append(f"{word} ({count(n, 'segment')})")
+        name = _name_class(k, background, words)
+        shown.append(name if k == background else f"{name} ({count(n, 'segment')})")
     rest = len(shown) - _SHOWN
     return ", ".join(shown if rest <= 1 else [*shown[:_SHOWN], f"{rest} more classes"])
+
+
+def name_all(classes: np.ndarray, background: int | None, words: Mapping[int, str] | None) -> list[str]:
+    """Return the words of classes, or their numbers.
+
+    Examples
+    --------
+    >>> name_all(np.array([0, 1, 2]), 0, {2: "step"})
+    ['background', 'class 1', 'step']
+    """
+    return [_name_class(k, background, words or {}) for k in classes.tolist()]
+
+
+def _name_class(k: int, background: int | None, words: Mapping[int, str]) -> str:
+    """Return the word of a class; without a word, its number, or "background"."""
+    if k in words:
+        return clean_text(words[k], _LONGEST_WORD)
+    return "background" if k == background else f"class {k}"
 
 
 def take_end(history: pd.DataFrame) -> pd.DataFrame:
@@ -126,25 +141,21 @@ def warn_of_vanished_classes(who: str, end: pd.DataFrame, problem: Problem, fix:
         who,
         end[columns].mean().to_numpy(),
         share_classes(labels, len(columns), problem.details.weights),
-        problem.classes,
-        problem.class_names,
+        name_all(problem.classes, problem.background, problem.class_names),
         fix,
     )
 
 
-def warn_of_shares(
-    who: str, found: np.ndarray, labeled: np.ndarray, classes: np.ndarray, words: Mapping[int, str] | None, fix: str
-) -> None:
+def warn_of_shares(who: str, found: np.ndarray, labeled: np.ndarray, names: Sequence[str], fix: str) -> None:
     """Warn of the first class whose share among the pseudo-labels is below a hundredth of that among the labels."""
     gone = np.flatnonzero(found < _VANISHED * labeled)  # NaN without a pseudo-label is not below
     if not len(gone):
         return
-    names = [clean_text((words or {}).get(int(k), f"class {k}"), _LONGEST_WORD) for k in classes[gone]]
-    others = f" The same holds for {', '.join(names[1:_SHOWN])}." if len(names) > 1 else ""
-    j = gone[0]
+    j, others = gone[0], [names[i] for i in gone[1:_SHOWN]]
+    more = f" The same holds for {', '.join(others)}." if others else ""
     warn(
-        f"{who}: {names[0]} vanished from the pseudo-labels: it is {labeled[j]:.2%} of the labeled samples, but "
-        f"{found[j]:.2%} of the pseudo-labels at the end of the training.{others} So the unlabeled recordings teach "
+        f"{who}: {names[j]} vanished from the pseudo-labels: it is {labeled[j]:.2%} of the labeled samples, but "
+        f"{found[j]:.2%} of the pseudo-labels at the end of the training.{more} So the unlabeled recordings teach "
         f"that it does not occur. Unless they really lack it, label more segments of it, or {fix}."
     )
 

@@ -35,7 +35,14 @@ from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters._problem import Pool, choose_held_out
 from sslts.segmenters._saving import are_classes, is_summary
-from sslts.segmenters._understanding import FEWEST_STEPS, count, name_object, print_understanding, warn_of_shares
+from sslts.segmenters._understanding import (
+    FEWEST_STEPS,
+    count,
+    name_all,
+    name_object,
+    print_understanding,
+    warn_of_shares,
+)
 from sslts.segmenters._validation import read_share
 from sslts.segmenters._weighing import add_pseudo_labels
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
@@ -232,7 +239,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         labeled = share_classes(labels.encode(self.classes_), len(self.classes_))
         name = "threshold" if self.shares is None else "shares"
         fix = f"accept more pseudo-labels than with {name}={getattr(self, name)!r}"
-        warn_of_shares(who, found, labeled, self.classes_, words, fix)
+        warn_of_shares(who, found, labeled, name_all(self.classes_, self.background, words), fix)
 
     def _draw_seed(self) -> int:
         """Return the seed that chooses the recordings to hold out; it is the same when a fit is resumed."""
