@@ -49,7 +49,7 @@ from sslts.segments import labels_to_segments
 
 N, T = 6, 120
 X, Y = make_recordings(N, n_samples=T, segment_length=12, random_state=0)
-DATED = Recordings.from_arrays(X, sampling_rate=1, starts=pd.date_range("2026-01-01", periods=N, freq="1D"))
+DATED = Recordings.from_arrays(X, sampling_rate=100, starts=pd.date_range("2026-01-01", periods=N, freq="1D"))
 X2 = np.stack([X, -X], axis=1)
 FAST = {"network": TINY, "max_steps": 2, "batch_size": 2, "random_state": 0, "sampling_rate": 100}
 FOREST = {"classifier": ExtraTreesClassifier(3), "scales": (1, 4), "random_state": 0, "sampling_rate": 100}
