@@ -59,13 +59,14 @@ from sslts.annotations.classes import (
     name_classes,
     share_classes,
     warn_of_lost_background,
+    warn_of_zeros,
     weigh_classes,
 )
 from sslts.annotations.columns import warn_of_columns
 from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels
 from sslts.annotations.occurrences import Occurrences, measure_occurrences
 from sslts.annotations.pairing import find_touching, pair_annotations, pair_labels, pool_labels, spread_labels
-from sslts.annotations.predicting import predict_annotations, predict_like
+from sslts.annotations.predicting import predict_annotations, predict_like, predict_table
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
 from sslts.annotations.rows import check_rows, count_touching, read_columns
 from sslts.annotations.runs import LabelRuns
@@ -119,6 +120,7 @@ __all__ = [
     "pool_labels",
     "predict_annotations",
     "predict_like",
+    "predict_table",
     "read_columns",
     "read_into_memory",
     "read_labels",
@@ -132,5 +134,6 @@ __all__ = [
     "summarize_signal",
     "warn_of_columns",
     "warn_of_lost_background",
+    "warn_of_zeros",
     "weigh_classes",
 ]

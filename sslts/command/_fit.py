@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sslts._files import check_place
-from sslts.command._reading import describe_recordings, read_files, reading_options
+from sslts.command._reading import read_files, reading_options
 from sslts.io import read_annotations
 
 _METHODS = ("fixmatch", "supervised", "mean-teacher", "pseudo-label", "window-features")
@@ -46,7 +46,6 @@ def fit(
     check_place(output)
     recordings = read_files(files, **reading)
     labels = read_annotations(list(annotations), recordings)
-    click.echo(f"{describe_recordings(recordings)}; {labels!r}")
     segmenter = _make_segmenter(method, steps, seed, device, recordings.sampling_rate)
     segmenter.fit(recordings, labels).set_params(verbose=0).save(output)
     click.echo(f"{output}: {type(segmenter).__name__}, classes {_list_classes(segmenter)}")

@@ -28,6 +28,7 @@ from sslts.annotations import (
     summarize_signal,
     warn_of_columns,
     warn_of_lost_background,
+    warn_of_zeros,
     weigh_classes,
 )
 from sslts.recordings import Channels, Recordings, read_signals
@@ -324,6 +325,7 @@ def read_problem(
     found = find_classes(labels.value, touching=bool(labels.touches.any()))
     classes = found if details.n_classes is None else np.arange(details.n_classes)
     warn_of_lost_background(labels, found, background)
+    warn_of_zeros(labels, background)
     warn_of_columns(recordings, labels)
     read_pool = partial(
         _read_pool, like=y, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
