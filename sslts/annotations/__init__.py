@@ -19,7 +19,8 @@ truth and prediction        `pool_labels`     two arrays with all recordings end
 truth and prediction        `find_touching`   where segments of one class touch in these arrays
 ==========================  ================  ====================================================================
 
-`read_weighed_labels` is `as_label_runs` for soft labels and weights too: it also returns `LabelDetails`. `count_votes`
+`read_words` replaces words by numbers in any container, before the labels are read; `number_like` uses the numbers of
+a fitted estimator, and `write_words` is the way back. `read_weighed_labels` is `as_label_runs` for soft labels and weights too: it also returns `LabelDetails`. `count_votes`
 makes soft labels from the labels of several annotators. `require_labels` raises if there are no labels.
 `return_labels` puts the result of `read_labels` back into the user's container. `align_labels`, `order_labels` and
 `sort_times` only reorder labels on a pandas index. `read_into_memory` only reads a lazy array. `name_columns` returns
@@ -29,7 +30,7 @@ the class of each column of probabilities.
 splits occurrences that touch into halves. ``reading.py`` reads labels of recordings, ``arrays.py`` labels without
 recordings, ``alignment.py`` reorders labels on a pandas index, ``pairing.py`` pairs truth and prediction, ``runs.py``
 holds labels as runs of equal labels, ``weighing.py`` reads weights and soft labels, ``details.py`` holds them,
-``votes.py`` counts votes, ``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no signal,
+``votes.py`` counts votes, ``words.py`` reads words, ``classes.py`` finds and weighs classes, ``columns.py`` finds channels that are no signal,
 and ``statistics.py`` measures segments.
 """
 
@@ -65,7 +66,7 @@ from sslts.annotations.columns import warn_of_columns
 from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels
 from sslts.annotations.occurrences import Occurrences, measure_occurrences
 from sslts.annotations.pairing import find_touching, pair_annotations, pair_labels, pool_labels, spread_labels
-from sslts.annotations.predicting import predict_annotations, predict_like
+from sslts.annotations.predicting import number_like, predict_annotations, predict_like
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
 from sslts.annotations.rows import check_rows, count_touching, read_columns
 from sslts.annotations.runs import LabelRuns
@@ -79,6 +80,7 @@ from sslts.annotations.statistics import (
 )
 from sslts.annotations.votes import count_votes
 from sslts.annotations.weighing import read_weighed_labels
+from sslts.annotations.words import read_words, write_words
 
 __all__ = [
     "Annotations",
@@ -113,6 +115,7 @@ __all__ = [
     "name_classes",
     "name_columns",
     "name_labels",
+    "number_like",
     "order_labels",
     "pair_annotations",
     "pair_labels",
@@ -124,6 +127,7 @@ __all__ = [
     "read_labels",
     "read_statistics",
     "read_weighed_labels",
+    "read_words",
     "require_labels",
     "return_labels",
     "share_classes",
@@ -133,4 +137,5 @@ __all__ = [
     "warn_of_columns",
     "warn_of_lost_background",
     "weigh_classes",
+    "write_words",
 ]

@@ -20,8 +20,10 @@ from sslts.annotations.alignment import (
     follow_order,
     sort_times,
 )
+from sslts.annotations._words import number_new_words
 from sslts.annotations.annotations import Annotations
 from sslts.annotations.arrays import _hint_epochs, check_labels, is_flat
+from sslts.annotations.words import find_words, read_words
 from sslts.recordings import adopt_labels
 
 
@@ -79,6 +81,30 @@ def pair_annotations(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple
     return true, pred
 
 
+def number_pair(y_true: Any, y_pred: Any, *, name: str = "y_pred", truth: str = "y_true") -> tuple[Any, Any]:
+    """Return truth and prediction with one number for each word of either; labels without words as they are.
+
+    Raises
+    ------
+    ValueError
+        If one of them holds words and the other one numbers.
+
+    Examples
+    --------
+    >>> number_pair([["walk", "background"]], [["turn", "background"]])
+    ([array([2, 0])], [array([1, 0])])
+    """
+    given = [(y_true, truth), (y_pred, name)]
+    named = [one.class_names for one, _ in given if isinstance(one, Annotations) and one.class_names is not None]
+    words = [find_words(one) for one, _ in given]
+    if words == [None, None]:
+        return y_true, y_pred
+    class_names = named[0] if named else number_new_words(sorted({*(words[0] or []), *(words[1] or [])}), None)
+    dense = any(found is not None and not isinstance(one, Annotations) for (one, _), found in zip(given, words))
+    true, pred = (read_words(one, class_names, name=argument, wanted=dense)[0] for one, argument in given)
+    return true, pred
+
+
 def pair_labels(
     y_true: Any, y_pred: Any, *, name: str = "y_pred", truth: str = "y_true", unlabeled: bool = False
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -99,8 +125,7 @@ def pair_labels(
     >>> [one.tolist() for one in true], [one.tolist() for one in pred]
     ([[0, 1], [-1]], [[0, 0], [1]])
     """
-    if isinstance(y_true, Annotations) and isinstance(y_pred, Annotations):
-        y_pred = y_pred.renumber(y_true.class_names)
+    y_true, y_pred = number_pair(y_true, y_pred, name=name, truth=truth)
     y_true, y_pred = adopt_labels(y_true, truth), sort_times(adopt_labels(y_pred, name))
     y_true = _align_like(align_labels(y_true, y_pred, truth), y_pred, name)
     pred = check_labels(y_pred, argument=name, unlabeled=unlabeled)
