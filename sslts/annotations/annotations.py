@@ -15,7 +15,7 @@ from sslts.annotations._words import choose_words, extend_words, name_labels, nu
 from sslts.annotations.arrays import read_labels
 from sslts.annotations.rows import check_rows, read_columns
 from sslts.annotations.runs import LabelRuns
-from sslts.annotations.words import read_words
+from sslts.annotations.wording import read_words
 from sslts.recordings import as_recordings
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from sslts._notices import shorten, warn
 from sslts.annotations.alignment import _get_single_column, _split_instances
-from sslts.annotations.words import read_words
+from sslts.annotations.wording import read_words
 from sslts.recordings import adopt_labels, as_real, find_order, is_data_array, is_lazy, read_array, unpack
 
 

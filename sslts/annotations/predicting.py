@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from sslts._wrapping import find_attribute, find_owner
 from sslts.annotations.annotations import Annotations
-from sslts.annotations.words import read_words
+from sslts.annotations.wording import read_words
 
 
 def number_like(y: Any, estimator: Any, name: str = "y") -> Any:
     """Return labels or predictions that are words as the class numbers of a fitted estimator; others unchanged.
+
+    Nothing changes if the estimator was fitted on numbers.
 
     Examples
     --------
@@ -23,7 +23,8 @@ def number_like(y: Any, estimator: Any, name: str = "y") -> Any:
     >>> number_like(["walk", None], segmenter)
     [1, -1]
     """
-    return read_words(y, find_attribute(estimator, "class_names_"), name=name)[0]
+    words = find_attribute(estimator, "class_names_")
+    return y if words is None else read_words(y, words, name=name)[0]
 
 
 def predict_like(estimator: Any, X: Any, y: Any) -> Any:

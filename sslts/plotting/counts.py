@@ -12,6 +12,7 @@ from sslts.annotations import (
     check_names,
     follow_index,
     name_classes,
+    number_like,
     pair_annotations,
     pool_labels,
     predict_like,
@@ -74,11 +75,10 @@ class CountDisplay:
         CountDisplay
         """
         background = find_attribute(segmenter, "background", 0)
-        truth = follow_index(y, X)
+        truth = number_like(follow_index(y, X), segmenter)
+        found = number_like(predict_like(segmenter, X, y), segmenter, "y_pred")
         check_names_of(segmenter, truth, names)
-        return cls.from_predictions(
-            truth, predict_like(segmenter, X, y), background=background, names=choose_names(segmenter, names), ax=ax
-        )
+        return cls.from_predictions(truth, found, background=background, names=choose_names(segmenter, names), ax=ax)
 
     @classmethod
     def from_predictions(

@@ -18,6 +18,7 @@ from sslts.annotations import (
     check_names,
     list_labels,
     name_classes,
+    number_like,
     predict_annotations,
 )
 from sslts.decoding import predict_both
@@ -160,6 +161,7 @@ class SegmentationDisplay:
         n = len(recordings)
         if not -n <= recording < n:
             raise ValueError(f"recording={recording!r} is not in X; give a number from 0 to {n - 1}.")
+        y = None if y is None else number_like(y, segmenter)
         truth = None if y is None else _read_labels_of_recording(y, recording % n, recordings)
         if names is not None:
             known = [truth] if isinstance(truth, np.ndarray) else truth
@@ -169,6 +171,7 @@ class SegmentationDisplay:
         found: Any = labels[0]
         if find_attribute(segmenter, "occurrences_") is not None:
             found = predict_annotations(segmenter, shown, Annotations.from_labels(labels))
+            found = number_like(found, segmenter)
         return cls.from_predictions(
             recordings.get(recording % n),
             y_true=truth,

@@ -66,8 +66,8 @@ class PredictsRecordings:
         Returns
         -------
         ndarray of int, shape (n, T), or list of ndarray of shape (T_i,)
-            Words in place of integers, as objects, if each class has a word in ``class_names_``. An array if ``X`` is an array, a list if ``X`` is a list; for a Panel container, an array if all lengths are
-            equal. ``out`` if it was passed.
+            An array if ``X`` is an array, a list if ``X`` is a list; for a Panel container, an array if all lengths are
+            equal. Of words, as objects, if the segmenter was fitted on words. ``out`` if it was passed.
 
         Raises
         ------

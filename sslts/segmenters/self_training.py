@@ -20,8 +20,16 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from sslts._notices import warn
-from sslts._wrapping import check_completed, find_attribute, find_fitted, forget_start
-from sslts.annotations import Annotations, LabelDetails, LabelRuns, as_label_runs, read_weighed_labels, require_labels
+from sslts._wrapping import check_completed, find_attribute, find_fitted, find_owner, forget_start
+from sslts.annotations import (
+    Annotations,
+    LabelDetails,
+    LabelRuns,
+    as_label_runs,
+    read_weighed_labels,
+    read_words,
+    require_labels,
+)
 from sslts.metrics import mean_iou_each
 from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
@@ -146,10 +154,13 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         shares = self._check_shares()
         require_labels(y, type(self).__name__)
         recordings = as_recordings(X)
+        y, class_names = read_words(y)
         y = _join_touching(y)
         runs, details = read_weighed_labels(y, recordings, sample_weight)
         given = runs.to_labels()
         part = read_share(validation)
+        if part is None and validation is not None:
+            validation = validation[0], read_words(validation[1], class_names, name="validation[1]")[0]
         if part is not None:
             kept, held = choose_held_out(runs, part, self._draw_seed())
             validation = recordings.select(held.tolist()), [given[i] for i in held]
@@ -181,6 +192,8 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             segmenter, keeper = fit(labels, checkpoint=saved.find_checkpoint())
         if keeper is not None:
             keeper.checkpoints_.clear()
+        if class_names is not None:
+            _name_classes(segmenter, class_names)
         fitted = {
             "segmenter_": segmenter,
             "classes_": segmenter.classes_,
@@ -253,6 +266,15 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
     def feature_names_in_(self) -> np.ndarray:
         """Column names of the table passed to ``fit``, if it had any."""
         names: np.ndarray = self._get_segmenter().feature_names_in_
+        return names
+
+    @property
+    def class_names_(self) -> dict[int, str]:
+        """The word of each class, if the labels were words."""
+        owner = find_owner(self._get_segmenter(), "class_names_")
+        if owner is None:
+            raise AttributeError(f"this {type(self).__name__} was fitted on numbers: it has no class_names_.")
+        names: dict[int, str] = owner.class_names_
         return names
 
     @property
@@ -377,6 +399,13 @@ def _join_touching(y: Any) -> Any:
             "before are learnt as one with it. To keep them apart, fit FixMatchSegmenter."
         )
     return y.list_labels()
+
+
+def _name_classes(segmenter: Any, class_names: dict[int, str]) -> None:
+    """Give a segmenter that was fitted on numbers their words, so that it predicts words."""
+    owner = find_owner(segmenter, "normalization_")
+    if owner is not None:
+        owner.class_names_ = class_names
 
 
 def _shorten_chain(segmenter: Any) -> Any:

@@ -61,6 +61,8 @@ def read_words(
     ([[0, 1]], None)
     """
     if hasattr(y, "renumber"):
+        if wanted and y.class_names is None and y.classes.any():
+            raise ValueError(f"{name} has classes that are numbers, but other labels are words; give it class_names.")
         y = y.renumber(class_names)
         return y, y.class_names
     given, y = y, adopt_labels(unpack(y, name), name)
@@ -120,6 +122,18 @@ def write_words(labels: Any, class_names: Mapping[int, str] | None, classes: np.
     if isinstance(labels, np.ndarray):
         return words[np.searchsorted(classes, labels)]
     return [words[np.searchsorted(classes, one)] for one in labels]
+
+
+def spell_labels(labels: Any, class_names: Mapping[int, str]) -> Any:
+    """Return numbers in any container as words, and -1 where unlabeled: the inverse of `read_words`.
+
+    Examples
+    --------
+    >>> spell_labels([np.array([1, -1])], {0: "background", 1: "walk"})
+    [array(['walk', -1], dtype=object)]
+    """
+    words = _make_objects([*(class_names.get(k, k) for k in range(max(class_names) + 1)), -1])
+    return _change_labels(labels, lambda values, _: words[values.astype(np.int64)], "y")
 
 
 def _is_word(text: str) -> bool:
@@ -200,7 +214,7 @@ def _change_item(item: Any, change: _Change, place: str) -> Any:
     numbers = change(values.ravel(), lambda at: (place, f"sample {at}")).reshape(values.shape)
     if isinstance(item, (pd.Series, pd.DataFrame)):
         return type(item)(numbers, item.index)
-    return numbers if numbers.ndim else int(numbers)
+    return numbers if numbers.ndim else numbers.item()
 
 
 def _iterate_values(y: Any) -> Iterator[np.ndarray]:
