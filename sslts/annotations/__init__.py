@@ -90,7 +90,7 @@ from sslts.annotations.statistics import (
 )
 from sslts.annotations.votes import count_votes
 from sslts.annotations.weighing import read_weighed_labels
-from sslts.annotations.wording import read_words, spell_labels, write_words
+from sslts.annotations.wording import find_words, read_words, spell_labels, write_words
 
 __all__ = [
     "Annotations",
@@ -113,6 +113,7 @@ __all__ = [
     "count_votes",
     "find_classes",
     "find_touching",
+    "find_words",
     "follow_index",
     "follow_order",
     "is_default_index",

@@ -18,7 +18,7 @@ from sslts.annotations import (
     predict_like,
     return_labels,
 )
-from sslts.plotting._style import add_legend, check_names_of, choose_names, color_classes, make_axes
+from sslts.plotting._style import add_legend, check_names_of, choose_names, color_classes, make_axes, number_words
 from sslts.segments import count_segments, labels_to_segments
 
 
@@ -108,6 +108,7 @@ class CountDisplay:
         CountDisplay
         """
         check_names(names)
+        (y_true, y_pred), names = number_words({"y_true": y_true, "y_pred": y_pred}, names)
         true, pred, offsets = pool_labels(y_true, y_pred)
         pair = pair_annotations(y_true, y_pred)
         sides = [np.split(flat, offsets[1:-1]) for flat in (true, pred)]

@@ -18,7 +18,7 @@ from sslts.annotations import (
     predict_like,
 )
 from sslts.metrics import find_segments
-from sslts.plotting._style import PLAIN, check_names_of, choose_names, color_classes, split_axes
+from sslts.plotting._style import PLAIN, check_names_of, choose_names, color_classes, number_words, split_axes
 from sslts.segments import labels_to_segments, make_table
 
 
@@ -134,6 +134,7 @@ class DurationDisplay:
         """
         check_names(names)
         options: dict[str, Any] = {"background": background, "sampling_rate": sampling_rate}
+        (y_true, y_pred), names = number_words({"y_true": y_true, "y_pred": y_pred}, names)
         if y_true is None:
             return cls(labels_to_segments(y_pred, **options), names=names).plot(ax=ax)
         *sides, offsets = pool_labels(y_true, y_pred)

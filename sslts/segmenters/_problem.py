@@ -372,7 +372,7 @@ def _read_pool(
     if unknown:
         spell = partial(_spell_class, words)
         raise ValueError(
-            f"{name}[1] has class {spell(unknown[0])}, which y does not have "
+            f"{name}[1] has class {spell(unknown[0])!r}, which y does not have "
             f"({shorten([spell(k) for k in classes.tolist()])}); set its samples "
             "to -1, or label an occurrence in y."
         )
