@@ -60,7 +60,7 @@ def read_words(
     >>> read_words([[0, 1]])
     ([[0, 1]], None)
     """
-    if hasattr(y, "renumber"):
+    if hasattr(type(y), "renumber"):
         if wanted and y.class_names is None and y.classes.any():
             raise ValueError(f"{name} has classes that are numbers, but other labels are words; give it class_names.")
         y = y.renumber(class_names)
@@ -92,7 +92,7 @@ def find_words(y: Any) -> list[str] | None:
     >>> find_words([["walk", "background"], -1]), find_words([0, 1]), find_words([["0", "1"]])
     (['background', 'walk'], None, None)
     """
-    if hasattr(y, "class_names"):
+    if hasattr(type(y), "class_names"):
         return None if y.class_names is None else sorted(y.class_names.values())
     found = set[str]()
     for values in _iterate_values(y):

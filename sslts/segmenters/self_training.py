@@ -127,7 +127,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         X : array-like
             Recordings, in a form that the segmenter accepts.
         y : array-like of int
-            Labels; ``-1`` marks unlabeled samples. Or soft labels (n, T, K), if the segmenter accepts them.
+            Labels; ``-1`` marks unlabeled samples. Or words, or soft labels (n, T, K), if the segmenter accepts them.
         sample_weight : array-like of shape (n,) or (n, T), list of (T_i,), or None, default=None
             Weights of the labeled samples, 0 or more, passed to the fit of each round. A pseudo-label weighs as much as
             a labeled sample on average. A sample of weight 0 counts as unlabeled.
