@@ -8,6 +8,25 @@ import pandas as pd
 
 from sslts._wrapping import find_attribute, find_owner
 from sslts.annotations.annotations import Annotations
+from sslts.annotations.wording import read_words
+
+
+def number_like(y: Any, estimator: Any, name: str = "y") -> Any:
+    """Return labels or predictions that are words as the class numbers of a fitted estimator; others unchanged.
+
+    Nothing changes if the estimator was fitted on numbers.
+
+    Examples
+    --------
+    >>> from sslts import WindowFeatureSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = WindowFeatureSegmenter(random_state=0).fit(X, np.where(y, "walk", "background"))
+    >>> number_like(["walk", None], segmenter)
+    [1, -1]
+    """
+    words = find_attribute(estimator, "class_names_")
+    return y if words is None else read_words(y, words, name=name)[0]
 
 
 def predict_like(estimator: Any, X: Any, y: Any) -> Any:

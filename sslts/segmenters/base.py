@@ -281,7 +281,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
             Recordings; time is the last axis.
         y : array-like of int, shape (n, T), (n,) or (n, 1), list of (T_i,), or Annotations
-            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. From `sslts.Annotations`, the segmenter
+            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. Or words: "background" for background,
+            None, NaN or -1 where unlabeled; ``predict`` then returns words. From `sslts.Annotations`, the segmenter
             also learns where occurrences begin that touch the one before. Or soft labels, float of shape (n, T, K)
             or list of (T_i, K): probabilities that sum to one within 0.001, NaN for all classes where unlabeled. The
             loss compares with all probabilities; lengths of segments and shares of classes are those of the most

@@ -27,6 +27,7 @@ from sslts.annotations import (
     LabelRuns,
     as_label_runs,
     read_weighed_labels,
+    read_words,
     require_labels,
     share_classes,
 )
@@ -135,7 +136,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         X : array-like
             Recordings, in a form that the segmenter accepts.
         y : array-like of int
-            Labels; ``-1`` marks unlabeled samples. Or soft labels (n, T, K), if the segmenter accepts them.
+            Labels; ``-1`` marks unlabeled samples. Or words, or soft labels (n, T, K), if the segmenter accepts them.
         sample_weight : array-like of shape (n,) or (n, T), list of (T_i,), or None, default=None
             Weights of the labeled samples, 0 or more, passed to the fit of each round. A pseudo-label weighs as much as
             a labeled sample on average. A sample of weight 0 counts as unlabeled.
@@ -161,11 +162,14 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         self._validate_params()
         shares = self._check_shares()
         require_labels(y, type(self).__name__)
-        recordings, words = as_recordings(X), y.class_names if isinstance(y, Annotations) else None
+        recordings = as_recordings(X)
+        y, class_names = read_words(y)
         y = _join_touching(y)
         runs, details = read_weighed_labels(y, recordings, sample_weight)
         given = runs.to_labels()
         part = read_share(validation)
+        if part is None and validation is not None:
+            validation = validation[0], read_words(validation[1], class_names, name="validation[1]")[0]
         if part is not None:
             kept, held = choose_held_out(runs, part, self._draw_seed())
             validation = recordings.select(held.tolist()), [given[i] for i in held]
@@ -173,7 +177,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             y, details = [given[i] for i in kept], details.select(kept)
             given = y
         if self.verbose:
-            self._print_understanding(recordings, LabelRuns.from_labels(given), words)
+            self._print_understanding(recordings, LabelRuns.from_labels(given), class_names)
         pools = {} if validation is None or checkpoint is None else {"validation": _read_pool(*validation)}
         saved = SavedRounds(checkpoint, self, recordings, given, pools, n_rounds=len(shares), details=details)
         fit = partial(self._fit_once, X, given=given, details=details, validation=validation)
@@ -199,6 +203,8 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             segmenter, keeper = fit(labels, checkpoint=saved.find_checkpoint())
         if keeper is not None:
             keeper.checkpoints_.clear()
+        if class_names is not None:
+            _name_classes(segmenter, class_names)
         fitted = {
             "segmenter_": segmenter,
             "classes_": segmenter.classes_,
@@ -208,7 +214,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             "segmenter": _shorten_chain(self.segmenter),
         }
         self.__dict__.update(fitted)  # at once: an interruption leaves no mixture with an earlier fit
-        self._warn_of_rounds(LabelRuns.from_labels(given), words)
+        self._warn_of_rounds(LabelRuns.from_labels(given), class_names)
         return self
 
     def _print_understanding(self, recordings: Recordings, labels: LabelRuns, words: Mapping[int, str] | None) -> None:
@@ -302,6 +308,15 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
     def feature_names_in_(self) -> np.ndarray:
         """Column names of the table passed to ``fit``, if it had any."""
         names: np.ndarray = self._get_segmenter().feature_names_in_
+        return names
+
+    @property
+    def class_names_(self) -> dict[int, str]:
+        """The word of each class, if the labels were words."""
+        owner = find_owner(self._get_segmenter(), "class_names_")
+        if owner is None:
+            raise AttributeError(f"this {type(self).__name__} was fitted on numbers: it has no class_names_.")
+        names: dict[int, str] = owner.class_names_
         return names
 
     @property
@@ -426,6 +441,13 @@ def _join_touching(y: Any) -> Any:
             "before are learnt as one with it. To keep them apart, fit FixMatchSegmenter."
         )
     return y.list_labels()
+
+
+def _name_classes(segmenter: Any, class_names: dict[int, str]) -> None:
+    """Give a segmenter that was fitted on numbers their words, so that it predicts words."""
+    owner = find_owner(segmenter, "normalization_")
+    if owner is not None:
+        owner.class_names_ = class_names
 
 
 def _shorten_chain(segmenter: Any) -> Any:

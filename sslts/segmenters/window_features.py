@@ -189,7 +189,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
             Recordings; time is the last axis. Recordings without a label are ignored.
         y : array-like of int, shape (n, T), (n,) or (n, 1), list of (T_i,), or Annotations
-            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. From `sslts.Annotations`, the segmenter
+            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. Or words: "background" for background,
+            None, NaN or -1 where unlabeled; ``predict`` then returns words. From `sslts.Annotations`, the segmenter
             also learns where occurrences begin that touch the one before. Or soft labels, float of shape (n, T, K)
             or list of (T_i, K): probabilities that sum to one within 0.001, NaN for all classes where unlabeled. The
             classifier gets each sample once per possible class, weighted by the probability of the class. ``classes_``
