@@ -194,7 +194,7 @@ REFUSED = {
         (X, [WORDS[0], [-1, None, 1, *WORDS[1][3:]], "rest", -1]),
     ],
     "numbers as text beside words": lambda: [(X, spoil_words("1")), (X, list(spoil_words("1").astype(str)))],
-    "text that stands for a missing value beside words: empty, \"nan\", \"None\"": lambda: [
+    'text that stands for a missing value beside words: empty, "nan", "None"': lambda: [
         (X, spoil_words(text)) for text in ("", "nan", "None", "<NA>")
     ],
     "numbers as text": lambda: [(X, Y.astype(str)), (X, Y.astype(str).astype(object))],
@@ -290,7 +290,13 @@ class TestLabels:
 
     def test_words(self, wanted):
         """Row: words: text, objects or categories, in any container"""
-        for words in (WORDS, WORDS.astype(str), WORDS.tolist(), list(pd.DataFrame(WORDS).astype("category").to_numpy())):
+        for words in (
+            WORDS,
+            WORDS.astype(str),
+            WORDS.tolist(),
+            pd.DataFrame(WORDS).astype("string"),
+            [pd.Series(row, dtype="category") for row in WORDS],
+        ):
             fitted = make_segmenter().fit(X, words)
             np.testing.assert_array_equal(fitted.predict_proba(X), wanted)
             assert set(fitted.predict(X).flat) <= {"background", "step"}
