@@ -460,7 +460,7 @@ GUARDS = {
     "text in labels": Guard(
         lambda: (X, spoil(Y, "x")),
         Raises(ValueError, r"\[0\].* (is not numeric|holds the number 0 at sample 0, but other labels are words)"),
-        LABEL,
+        LABEL | at(("detector's fit",), Raises(ValueError, "y holds words, but sktime's detectors")),
     ),
     "fractions in labels": Guard(
         lambda: (X, spoil(Y, 0.5)), Raises(ValueError, r"\[0\].* holds 0.5 at sample 17"), LABEL

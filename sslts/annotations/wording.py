@@ -255,7 +255,8 @@ def _as_values(item: Any) -> np.ndarray | None:
         else:
             item = _make_objects(item)
     if issubclass(kind, np.ma.MaskedArray) and item.dtype.kind in "OU":
-        item = item.astype(object).filled(None)
+        item, hidden = np.array(item.data, dtype=object), np.ma.getmaskarray(item)
+        item[hidden] = None
     if not issubclass(type(item), np.ndarray) or item.dtype.kind not in "biufOU":
         return None
     if item.dtype == object and not all(issubclass(kind, (str, *_PLAIN)) for kind in set(map(type, item.flat))):

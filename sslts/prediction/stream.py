@@ -174,8 +174,9 @@ class StreamSegmenter:
 
         Parameters
         ----------
-        chunk : array-like of shape (t,) or (C, t), or table of t rows
-            Any number of samples, including zero. The columns of a table are channels, with the names of the fit.
+        chunk : array-like of shape (t,) or (C, t), table of t rows, or Recordings
+            Any number of samples, including zero, or `sslts.Recordings` of one recording. The columns of a table are
+            channels, with the names of the fit.
         start : int or None, default=None
             Position of the chunk's first sample in the stream, which has to be `seen`: a chunk that was delivered
             twice, late or after a loss is refused. None: the chunk is taken as the next one.

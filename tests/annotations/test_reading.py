@@ -290,8 +290,13 @@ class TestLabels:
 
     def test_words(self, wanted):
         """Row: words: text, objects or categories, in any container"""
-        categories = list(pd.DataFrame(WORDS).astype("category").to_numpy())
-        for words in (WORDS, WORDS.astype(str), WORDS.tolist(), categories):
+        for words in (
+            WORDS,
+            WORDS.astype(str),
+            WORDS.tolist(),
+            pd.DataFrame(WORDS).astype("string"),
+            [pd.Series(row, dtype="category") for row in WORDS],
+        ):
             fitted = make_segmenter().fit(X, words)
             np.testing.assert_array_equal(fitted.predict_proba(X), wanted)
             assert set(fitted.predict(X).flat) <= {"background", "step"}
