@@ -103,6 +103,8 @@ def _update_digest(digest: Any, value: Any) -> None:
     """Add a value to the digest."""
     if hasattr(value, "list_touching"):
         value = [*value.list_labels(), value.list_touching()]
+    if hasattr(value, "list_items"):  # recordings
+        value = [value.get(i) for i in range(len(value))]
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
     if value is None or isinstance(value, str):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pandas as pd
 
 from sslts._wrapping import find_attribute, find_owner
 from sslts.annotations.annotations import Annotations
+from sslts.recordings import Recordings
 
 
 def predict_like(estimator: Any, X: Any, y: Any) -> Any:
@@ -48,6 +52,7 @@ def predict_annotations(estimator: Any, X: Any, like: Annotations) -> Any:
     >>> len(predict_annotations(segmenter, X, annotations))
     4
     """
+    words = find_attribute(estimator, "class_names_")
     while not hasattr(estimator, "predict_segments"):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
@@ -56,4 +61,9 @@ def predict_annotations(estimator: Any, X: Any, like: Annotations) -> Any:
         else:
             return estimator.predict(X)
     background = find_attribute(estimator, "background", 0)
-    return like.replace_segments(estimator.predict_segments(X), background=background)
+    found = estimator.predict_segments(X)
+    if like.names is None and isinstance(X, Recordings) and X.names is not None:
+        found = found.assign(recording=pd.Index(X.names).get_indexer(found["recording"]))
+    if like.class_names is None and words is not None:
+        like = replace(like, class_names=words)
+    return like.replace_segments(found, background=background)

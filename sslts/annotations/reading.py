@@ -180,7 +180,7 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
 
 
 def _check_lengths(y: Annotations, recordings: Recordings, name: str) -> None:
-    """Raise ValueError if annotations belong to recordings of other lengths."""
+    """Raise ValueError if annotations belong to recordings of other lengths or names."""
     given, wanted = y.runs.lengths, recordings.lengths
     if len(given) != len(wanted):
         raise ValueError(
@@ -192,6 +192,12 @@ def _check_lengths(y: Annotations, recordings: Recordings, name: str) -> None:
         raise ValueError(
             f"{name}: recording {i} has {given[i]} samples in the annotations, its signal has {wanted[i]}; make the "
             "annotations with Annotations.from_table(table, X)."
+        )
+    if y.names is not None and recordings.names is not None and y.names != recordings.names:
+        i = next(i for i, pair in enumerate(zip(y.names, recordings.names, strict=True)) if pair[0] != pair[1])
+        raise ValueError(
+            f"{name}: recording {i} is {y.names[i]!r} in the annotations, and {recordings.names[i]!r} in X; pass both "
+            "in one order."
         )
 
 

@@ -24,7 +24,7 @@ def name_recordings(
     """Return the recordings with names, channel names, sampling rate and clock times; see `Recordings.from_arrays`."""
     n = len(recordings)
     if names is None:
-        names = recordings.names or _find_names(recordings)
+        names = recordings.names or find_names(recordings)
     if channel_names is None:
         channel_names = recordings.channel_names
     elif len(channel_names) != recordings.n_channels:
@@ -67,8 +67,15 @@ def _check_names(names: Sequence[Any], n: int) -> tuple[str, ...]:
     return tuple(first)
 
 
-def _find_names(recordings: Recordings) -> list[str] | None:
-    """Return the names in a pandas index of text, if they differ."""
+def find_names(recordings: Recordings) -> list[str] | None:
+    """Return the names in a pandas index of text, if they differ; None for an index of numbers.
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> [find_names(as_recordings(pd.DataFrame(np.zeros((2, 5)), index=index))) for index in (["a", "b"], [7, 8])]
+    [['a', 'b'], None]
+    """
     instances = recordings.instances
     if instances is None or instances.nlevels > 1 or not all(isinstance(name, str) and name for name in instances):
         return None

@@ -9,7 +9,9 @@ import pytest
 from sslts import Annotations, Recordings, SupervisedSegmenter, WindowFeatureSegmenter
 from sslts.datasets import make_recordings
 from sslts.metrics import segment_f1, segment_f1_scorer
+from sslts.model_selection import label_efficiency_curve
 from sslts.preprocessing import FillGaps, RecordingStandardizer
+from sslts.recordings import select_rows
 
 X = [np.arange(5.0), np.arange(3.0), np.arange(4.0)]
 
@@ -107,6 +109,27 @@ class TestTheWayOfNames:
         assert other.class_names == {0: "background", 1: "a rare word", 2: "stroke"}
         assert segment_f1(truth, other, average=None)[1] > 0.9
         assert fitted.score(recordings, other) > 0.5
+
+    def test_truth_needs_no_names_and_may_number_words_otherwise(self, factory, fitted):
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        score = segment_f1_scorer(fitted, recordings, truth)
+        number = [recordings.names.index(name) for name in table["recording"]]
+        signals = [recordings.get(i) for i in range(8)]
+        nameless = Annotations.from_table(table.assign(recording=number, label=1), signals)
+        assert segment_f1_scorer(fitted, recordings, nameless) == score
+        seven = Annotations.from_table(table, recordings, class_names={0: "background", 7: "stroke"})
+        other = WindowFeatureSegmenter(random_state=0).fit(recordings, seven)
+        numbered = Annotations.from_table(table.assign(recording=number, label=7), signals)
+        assert segment_f1_scorer(other, recordings, numbered) == score
+
+    def test_folds_of_recordings_and_learning_curves(self, factory):
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        assert select_rows(recordings, np.array([2, 0])).names == (recordings.names[2], recordings.names[0])
+        segmenter = WindowFeatureSegmenter(random_state=0)
+        curve = label_efficiency_curve({"trees": segmenter}, recordings, truth, n_labeled=[2], cv=2, random_state=0)
+        assert (curve["score"] > 0.5).all()
 
     def test_held_out_annotations_have_the_same_words(self, factory):
         recordings, table = factory
