@@ -17,6 +17,7 @@ from sslts.annotations import (
     Annotations,
     find_touching,
     follow_index,
+    follow_words,
     pool_labels,
     predict_annotations,
     return_labels,
@@ -36,7 +37,7 @@ _LEAST_IOU = 0.1  # least overlap of a predicted segment that is real; low becau
 
 def calibrate_counts(
     segmenter: Any, X: Any, y: Any, *, cv: Any = None, groups: Any = None
-) -> dict[int, CountCalibration]:
+) -> dict[Any, CountCalibration]:
     """Return a calibration of the segmenter's counts for each class, for `sslts.segments.summarize`.
 
     Parameters
@@ -47,7 +48,7 @@ def calibrate_counts(
         Recordings that the segmenter was not fitted on, such as recordings of validation subjects. Pass at least ten,
         similar in kind and length to the recordings that will be counted. n recordings support intervals of a level up
         to ``n / (n + 1)``. With `cv`, the recordings of the fit, labeled and unlabeled.
-    y : array-like of int
+    y : array-like of int, or Annotations
         Labels of `X` (-1 = unlabeled). Recordings without a labeled sample are left out.
     cv : int, splitter or None, default=None
         None: the segmenter labels `X`. Else cross-fitting, for whom no labels are left to spare: a clone is fitted
@@ -59,8 +60,9 @@ def calibrate_counts(
 
     Returns
     -------
-    dict of int to CountCalibration
-        The calibration of each class except the background.
+    dict of int or str to CountCalibration
+        The calibration of each class except the background, by the labels that `predict_segments` returns: words, if
+        the segmenter was fitted on words.
 
     Raises
     ------
@@ -95,6 +97,8 @@ def calibrate_counts(
     >>> bool((table["count_low"] <= table["count_high"]).all())
     True
     """
+    words = find_attribute(segmenter, "class_names_") or {}
+    y = follow_words(y, segmenter)
     if cv is None:
         if groups is not None:
             raise ValueError("groups needs cv; without cv, the segmenter labels X as it is.")
@@ -121,7 +125,7 @@ def calibrate_counts(
     classes = [int(k) for k in segmenter.classes_ if k != background]
     _warn_of_missed_segments(true, matched_true, classes)
     return {
-        k: _calibrate_class(
+        words.get(k, k): _calibrate_class(
             score[found.label == k],
             real[found.label == k],
             counts=[

@@ -65,7 +65,7 @@ from sslts.annotations.columns import warn_of_columns
 from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels
 from sslts.annotations.occurrences import Occurrences, measure_occurrences
 from sslts.annotations.pairing import find_touching, pair_annotations, pair_labels, pool_labels, spread_labels
-from sslts.annotations.predicting import predict_annotations, predict_like
+from sslts.annotations.predicting import follow_words, predict_annotations, predict_like
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
 from sslts.annotations.rows import check_rows, count_touching, read_columns
 from sslts.annotations.runs import LabelRuns
@@ -103,6 +103,7 @@ __all__ = [
     "find_touching",
     "follow_index",
     "follow_order",
+    "follow_words",
     "is_default_index",
     "is_flat",
     "isolate_class",

@@ -114,10 +114,11 @@ class Annotations:
         [0, 100]
         """
         seen = as_recordings(recordings, name="recordings")
-        names = seen.names or find_names(seen)
+        found = seen.names or find_names(seen)
+        names = None if found is None else tuple(found)
         words = choose_words(table, class_names)
         runs = _read_runs(number_words(table, words), looked_at, seen.lengths, names, background)
-        return cls(runs, background, None if names is None else tuple(names), words)
+        return cls(runs, background, names, words)
 
     @classmethod
     def from_labels(cls, y: Any, *, background: int | None = 0) -> Annotations:

@@ -12,6 +12,17 @@ from sslts.annotations.annotations import Annotations
 from sslts.recordings import Recordings
 
 
+def follow_words(y: Any, estimator: Any) -> Any:
+    """Return annotations with the class numbers that a fitted estimator gives to their words; other ``y`` unchanged.
+
+    Examples
+    --------
+    >>> follow_words([0, 1], None)
+    [0, 1]
+    """
+    return y.renumber(find_attribute(estimator, "class_names_")) if isinstance(y, Annotations) else y
+
+
 def predict_like(estimator: Any, X: Any, y: Any) -> Any:
     """Return what an estimator predicts in the form of the truth ``y``: annotations, or else labels per sample.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import Annotations, follow_index, predict_annotations
+from sslts.annotations import Annotations, follow_index, follow_words, predict_annotations
 from sslts.metrics._tallies import Tally, tallied
 from sslts.metrics.confidence import expected_calibration_error
 from sslts.metrics.detections import event_scores
@@ -79,6 +79,7 @@ class SegmentationScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Return the score of the estimator's predictions for `X` against the true labels `y` (-1 = unlabeled)."""
+        y = follow_words(y, estimator)
         accepted = inspect.signature(self.function).parameters
         options = {"background": find_attribute(estimator, "background", 0)} if "background" in accepted else {}
         if self.response == "predict_proba" and "classes" in accepted:

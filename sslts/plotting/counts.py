@@ -11,6 +11,7 @@ from sslts._wrapping import find_attribute
 from sslts.annotations import (
     check_names,
     follow_index,
+    follow_words,
     name_classes,
     pair_annotations,
     pool_labels,
@@ -74,6 +75,7 @@ class CountDisplay:
         CountDisplay
         """
         background = find_attribute(segmenter, "background", 0)
+        y = follow_words(y, segmenter)
         truth = follow_index(y, X)
         check_names_of(segmenter, truth, names)
         return cls.from_predictions(

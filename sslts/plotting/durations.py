@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import check_names, find_touching, follow_index, name_classes, pool_labels, predict_like
+from sslts.annotations import (
+    check_names,
+    find_touching,
+    follow_index,
+    follow_words,
+    name_classes,
+    pool_labels,
+    predict_like,
+)
 from sslts.metrics import find_segments
 from sslts.plotting._style import PLAIN, check_names_of, choose_names, color_classes, split_axes
 from sslts.segments import labels_to_segments, make_table
@@ -80,6 +88,7 @@ class DurationDisplay:
         -------
         DurationDisplay
         """
+        y = follow_words(y, segmenter)
         truth = follow_index(y, X)
         check_names_of(segmenter, truth, names)
         return cls.from_predictions(

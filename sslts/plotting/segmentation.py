@@ -16,6 +16,7 @@ from sslts.annotations import (
     as_labels,
     check_labels,
     check_names,
+    follow_words,
     list_labels,
     name_classes,
     predict_annotations,
@@ -156,7 +157,7 @@ class SegmentationDisplay:
         ValueError
             If the recording does not exist, the stretch is empty, or a key of `names` is not a class.
         """
-        recordings = as_recordings(X)
+        recordings, y = as_recordings(X), follow_words(y, segmenter)
         n = len(recordings)
         if not -n <= recording < n:
             raise ValueError(f"recording={recording!r} is not in X; give a number from 0 to {n - 1}.")

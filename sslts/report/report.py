@@ -13,7 +13,7 @@ from sslts._files import check_place, replace_file
 from sslts._notices import warn
 from sslts._text import clean_text
 from sslts._wrapping import find_attribute
-from sslts.annotations import Annotations, as_labels, predict_annotations
+from sslts.annotations import Annotations, as_labels, follow_words, predict_annotations
 from sslts.decoding import predict_both
 from sslts.model_selection import check_groups
 from sslts.recordings import Recordings, as_recordings
@@ -120,9 +120,9 @@ def write_report(
     place, title, day = check_place(path), check_title(title), check_date(date)
     check_numbers(n_worst=n_worst, n_typical=n_typical)
     baselines = name_baselines(baseline)
-    recordings = as_recordings(X)
+    recordings, y = as_recordings(X), follow_words(y, segmenter)
     truth = as_labels(y, recordings)
-    second = None if y_second is None else as_labels(y_second, recordings, name="y_second")
+    second = None if y_second is None else as_labels(follow_words(y_second, segmenter), recordings, name="y_second")
     evaluation = _evaluate(
         segmenter,
         recordings,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
-from sslts.annotations import Annotations, Occurrences, SegmentStatistics, as_labels, read_statistics
+from sslts.annotations import Occurrences, SegmentStatistics, as_labels, follow_words, read_statistics
 from sslts.decoding import Decoder, OccurrenceDecoder, prepare_decoder
 from sslts.prediction import Decoded, Part, Predictor, decode_parts, predict_parts
 from sslts.recordings import (
@@ -158,7 +159,7 @@ class PredictsRecordings:
         k, start, end, score = (np.concatenate(column)[order] for column in zip(*(c for _, c in found), strict=True))
         rate = self.sampling_rate or recordings.sampling_rate
         table = make_table(recording[order], start, end, self.classes_[k], score, rate)
-        return name_segments(table, recordings, getattr(self, "class_names_", None))
+        return name_segments(table, replace(recordings, sampling_rate=rate), getattr(self, "class_names_", None))
 
     def score(self, X: Any, y: Any) -> float:
         """Return the mean IoU over the classes present, computed on labeled samples only.
@@ -180,9 +181,7 @@ class PredictsRecordings:
             As in `predict`, or if ``y`` does not fit ``X``.
         """
         recordings = self._read(X)
-        if isinstance(y, Annotations):
-            y = y.renumber(getattr(self, "class_names_", None))
-        truth = as_labels(y, recordings)
+        truth = as_labels(follow_words(y, self), recordings)
         return metrics.mean_iou(truth, list(self._predict(recordings)), background=self.background)
 
     def _read(self, X: Any) -> Recordings:

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from sslts import Annotations, Recordings, SupervisedSegmenter, WindowFeatureSegmenter
+from sslts.calibration import calibrate_counts
 from sslts.datasets import make_recordings
-from sslts.metrics import segment_f1, segment_f1_scorer
-from sslts.model_selection import label_efficiency_curve
+from sslts.metrics import calibration_scorer, segment_f1, segment_f1_scorer
+from sslts.model_selection import label_efficiency_curve, tune_decoder
 from sslts.preprocessing import FillGaps, RecordingStandardizer
 from sslts.recordings import select_rows
+from sslts.segments import summarize
 
 X = [np.arange(5.0), np.arange(3.0), np.arange(4.0)]
 
@@ -123,6 +125,41 @@ class TestTheWayOfNames:
         numbered = Annotations.from_table(table.assign(recording=number, label=7), signals)
         assert segment_f1_scorer(other, recordings, numbered) == score
 
+    def test_counts_of_words_are_calibrated_by_words(self, factory, fitted):
+        recordings, table = factory
+        other = Annotations.from_table(table, recordings, class_names={0: "background", 7: "stroke"})
+        calibration = calibrate_counts(fitted, recordings, other)
+        assert list(calibration) == ["stroke"]
+        assert list(calibrate_counts(fitted, recordings, other, cv=2)) == ["stroke"]
+        found = fitted.predict_segments(recordings)
+        options = {"calibration": calibration, "level": 0.8}
+        total = summarize(found, recordings, by=("label",), **options)
+        assert abs(total["expected_count"].item() - len(table)) < 2
+        assert summarize(found[:0], recordings, labels=["stroke"], **options)["count"].tolist() == [0] * 8
+        with pytest.raises(ValueError, match="calibration has no entry for label 'other', only for"):
+            summarize(found, recordings, labels=["stroke", "other"], **options)
+
+    def test_displays_and_scorers_follow_the_numbers_of_the_model(self, factory, fitted):
+        from sslts.plotting import CountDisplay
+
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        other = Annotations.from_table(table, recordings, class_names={0: "background", 7: "stroke"})
+        assert calibration_scorer(fitted, recordings, other) == calibration_scorer(fitted, recordings, truth)
+        legend = CountDisplay.from_estimator(fitted, recordings, other).ax_.get_legend()
+        assert "stroke" in legend.texts[0].get_text()
+        assert tune_decoder(fitted, recordings, other) == tune_decoder(fitted, recordings, truth)
+
+    def test_the_rate_of_the_segmenter_is_enough_for_the_clock(self, factory):
+        recordings, table = factory
+        segmenter = WindowFeatureSegmenter(sampling_rate=0.5, random_state=0)
+        segmenter.fit(recordings, Annotations.from_table(table, recordings))
+        clocked = Recordings.from_arrays([recordings.get(0)], starts=["2026-01-31"])
+        found = segmenter.predict_segments(clocked)
+        assert found["start_clock"][0] == pd.Timestamp("2026-01-31") + pd.Timedelta(found["start_time"][0], unit="s")
+        with pytest.warns(UserWarning, match="X has 5 samples per second, but sampling_rate=0.5"):
+            segmenter.predict(Recordings.from_arrays([recordings.get(0)], sampling_rate=5))
+
     def test_folds_of_recordings_and_learning_curves(self, factory):
         recordings, table = factory
         truth = Annotations.from_table(table, recordings)
@@ -178,6 +215,9 @@ class TestShownNames:
         assert "stroke" in CountDisplay.from_estimator(fitted, recordings, truth).ax_.get_legend().texts[0].get_text()
         display = SegmentationDisplay.from_estimator(fitted, recordings, truth, recording=1)
         assert display.names == {0: "background", 1: "stroke"}
+        calibration = calibrate_counts(fitted, recordings, truth)
+        run = write_production_report(fitted, recordings, tmp_path / "c.html", calibration=calibration, level=0.8)
+        assert "stroke" in run.read_text()
         page = write_report(fitted, recordings, truth, tmp_path / "a.html", n_worst=1, n_typical=1).read_text()
         assert "stroke" in page
         assert re.search(r"day \d.csv", page)
