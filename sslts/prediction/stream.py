@@ -19,6 +19,7 @@ from sslts._fingerprints import digest_arrays, list_weights, strip_addresses
 from sslts._notices import shorten, warn
 from sslts._states import LAST_SAMPLE, read_numbers, read_whole
 from sslts._wrapping import find_fitted, find_owner
+from sslts.annotations import name_labels
 from sslts.prediction.parts import _find_halo, _predict_batch
 from sslts.recordings import Channels, CodeWatch, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
@@ -522,8 +523,9 @@ class StreamSegmenter:
         segmenter = self.segmenter
         label, start, end = segmenter.classes_[closed.class_index], closed.start + self.offset, closed.end + self.offset
         found = make_table(np.zeros_like(start), start, end, label, closed.score, segmenter.sampling_rate)
-        background = segmenter.background
-        return found if background is None else found[label != background].reset_index(drop=True)
+        background, words = segmenter.background, getattr(segmenter, "class_names_", None)
+        kept = found if background is None else found[label != background].reset_index(drop=True)
+        return kept if words is None else kept.assign(label=name_labels(kept["label"].to_numpy(), words))
 
 
 _POSITIONS = ("x", "first", "done", "offset")

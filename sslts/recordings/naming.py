@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,8 @@ def find_names(recordings: Recordings) -> list[str] | None:
 
 
 def _read_start(start: Any, i: int) -> pd.Timestamp | None:
+    if isinstance(start, Real) and not pd.isna(start):  # pandas would count nanoseconds since 1970
+        raise ValueError(f"starts[{i}] is {shorten(start)}; give a date with a time, or None.")
     try:
         found = pd.Timestamp(start)
     except (TypeError, ValueError) as error:

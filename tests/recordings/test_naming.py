@@ -11,9 +11,17 @@ from sslts.calibration import calibrate_counts
 from sslts.datasets import make_recordings
 from sslts.metrics import calibration_scorer, segment_f1, segment_f1_scorer
 from sslts.model_selection import label_efficiency_curve, tune_decoder
+from sslts.prediction import StreamSegmenter
 from sslts.preprocessing import FillGaps, RecordingStandardizer
 from sslts.recordings import select_rows
-from sslts.segments import summarize
+from sslts.segments import (
+    clip_segments,
+    count_segments,
+    filter_segments,
+    merge_segments,
+    shift_segments,
+    summarize,
+)
 
 X = [np.arange(5.0), np.arange(3.0), np.arange(4.0)]
 
@@ -59,6 +67,7 @@ class TestFromArrays:
             ({"names": ["a", "b", 3]}, r"names\[2\] is 3; give a text"),
             ({"channel_names": ["x", "y"]}, "channel_names has 2 names, X has 1 channels"),
             ({"sampling_rate": 0}, "sampling_rate"),
+            ({"starts": ["2026", 1.7e9, None]}, r"starts\[1\] is 1700000000.0; give a date with a time, or None"),
             ({"starts": ["2026", "soon", None]}, r"starts\[1\] is 'soon'; give a date with a time, or None"),
         ],
     )
@@ -95,6 +104,39 @@ class TestTheWayOfNames:
         pd.testing.assert_series_equal(found["start_clock"], expected, check_names=False, check_dtype=False)
         assert (found["end_clock"] - found["start_clock"]).dt.total_seconds().tolist() == found["duration"].tolist()
         assert str(found["start_clock"].dt.tz) == "Europe/Berlin"
+
+    def test_streams_speak_in_words(self, factory):
+        recordings, table = factory
+        segmenter = WindowFeatureSegmenter(normalization="local", random_state=0)
+        segmenter.fit(recordings, Annotations.from_table(table, recordings))
+        stream, signal = StreamSegmenter(segmenter), recordings.get(0)
+        parts = [stream.push(signal[:350]), stream.push(signal[350:]), stream.flush()]
+        found = pd.concat([part for part in parts if len(part)], ignore_index=True)
+        whole = segmenter.predict_segments([signal])
+        assert set(whole["label"]) == {"stroke"}
+        pd.testing.assert_frame_equal(found[["start", "end", "label"]], whole[["start", "end", "label"]])
+
+    def test_tables_of_names_and_words_can_be_changed(self, factory, fitted):
+        recordings, _ = factory
+        found = fitted.predict_segments(recordings)
+        merged = merge_segments(found, 5)
+        assert len(merged) < len(found)
+        since = merged["start_clock"] + pd.to_timedelta(merged["duration"], unit="s")
+        assert (since == merged["end_clock"]).all()
+        day = recordings.names[1]
+        own = filter_segments(found, labels="stroke", recordings={day})
+        assert own["start"].tolist() == found["start"][found["recording"] == day].tolist()
+        assert filter_segments(found, labels=["walk"]).empty
+        moved = shift_segments(own, {day: 10})
+        assert (moved["start_clock"] - own["start_clock"]).dt.total_seconds().tolist() == [20.0] * len(own)
+        with pytest.raises(ValueError, match="offset has no entry for recording day 1"):
+            shift_segments(own, {"day 0.csv": 10})
+        late = clip_segments(own, 300, 600)
+        assert late["start_clock"].min() >= recordings.starts[1] + pd.Timedelta(600, unit="s")
+        counts = count_segments(found)
+        assert counts.loc[day, "stroke"] == len(own)
+        with pytest.raises(ValueError, match="n_recordings=8, but segments names its recordings"):
+            count_segments(found, n_recordings=8)
 
     def test_arrays_speak_in_numbers(self, factory, fitted):
         recordings, _ = factory
