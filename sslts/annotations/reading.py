@@ -86,6 +86,8 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     >>> [labels.tolist() for labels in as_labels([1, -1], as_recordings(np.zeros((2, 3))))]
     [[1, 1, 1], [-1, -1, -1]]
     """
+    if isinstance(y, Annotations):
+        _check_lengths(y, recordings, name)
     greatest = set[int]()
     if _is_clean_array(y, recordings):
         greatest, labels = _find_greatest(y), list(y.astype(np.int64, copy=False))

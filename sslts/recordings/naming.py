@@ -84,7 +84,7 @@ def find_names(recordings: Recordings) -> list[str] | None:
 
 
 def _read_start(start: Any, i: int) -> pd.Timestamp | None:
-    if isinstance(start, Real) and not pd.isna(start):  # pandas would count nanoseconds since 1970
+    if isinstance(start, Real) and not np.isnan(float(start)):  # pandas would count nanoseconds since 1970
         raise ValueError(f"starts[{i}] is {shorten(start)}; give a date with a time, or None.")
     try:
         found = pd.Timestamp(start)

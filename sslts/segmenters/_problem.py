@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
-from sslts._notices import shorten
+from sslts._notices import shorten, warn
 from sslts.annotations import (
     Annotations,
     LabelDetails,
@@ -325,6 +325,7 @@ def read_problem(
     classes = found if details.n_classes is None else np.arange(details.n_classes)
     warn_of_lost_background(labels, found, background)
     warn_of_columns(recordings, labels)
+    _warn_of_single_samples(labels, background)
     read_pool = partial(
         _read_pool, like=y, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
     )
@@ -341,6 +342,17 @@ def read_problem(
         pools={name: read_pool(given, name) for name, given in (pools or {}).items()},
         validation=None if validation is None else read_pool(validation, "validation"),
     )
+
+
+def _warn_of_single_samples(labels: LabelRuns, background: int | None) -> None:
+    """Warn of occurrences that directly follow an occurrence of one sample, which has no second half."""
+    after = np.append(False, labels.size[:-1] == 1)[: len(labels.value)]
+    lost = int((labels.touches & after & (labels.value != background)).sum())
+    if lost:
+        warn(
+            f"y: {lost} segments touch a segment of one sample before them, and are learnt as one with it. Raise the "
+            "sampling rate, or give such segments two samples."
+        )
 
 
 def _read_pool(

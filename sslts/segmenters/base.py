@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from sslts._forks import is_forked
 from sslts._notices import warn
 from sslts._wrapping import forget_start
+from sslts.annotations import follow_words
 from sslts.augment import RandAugment, Rescale
 from sslts.decoding import Decoder, DurationViterbi
 from sslts.features import WindowStatistics
@@ -344,9 +345,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         self._validate_params()
         self._check_instances()
         share = read_share(validation)
+        again = self.warm_start and hasattr(self, "net_")
         problem = read_problem(
             X,
-            y,
+            follow_words(y, self if again else self.init),
             who=type(self).__name__,
             background=self.background,
             sampling_rate=self.sampling_rate,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold
 
 from sslts import Annotations, Recordings
-from sslts.annotations import as_label_runs, as_labels
+from sslts.annotations import as_label_runs, as_labels, pair_annotations
 from sslts.recordings import as_recordings
 from sslts.segments import labels_to_segments, segments_to_labels
 
@@ -184,6 +184,14 @@ class TestNames:
         found = Annotations.from_table(make_table(("b", 0, 3, 1)), recordings)
         with pytest.raises(ValueError, match="y: recording 0 is 'a' in the annotations, and 'b' in X"):
             as_label_runs(found, recordings[[1, 0]])
+        with pytest.raises(ValueError, match="y: recording 0 is 'a' in the annotations, and 'b' in X"):
+            as_labels(found, recordings[[1, 0]])
+
+    def test_pairs_have_the_same_numbers_of_words(self):
+        first = Annotations.from_table(self.rows, X, looked_at=range(3))
+        second = Annotations.from_table(self.rows, X, looked_at=range(3), class_names={5: "walk", 9: "turn"})
+        truth, other = pair_annotations(first, second)
+        assert truth.runs.value.tolist() == other.runs.value.tolist()
 
 
 def test_many_recordings_are_read_in_time():

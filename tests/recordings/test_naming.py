@@ -220,6 +220,19 @@ class TestTheWayOfNames:
         assert segmenter.classes_.tolist() == [0, 1]
 
 
+    def test_a_model_to_start_from_gives_its_words_their_numbers(self, factory):
+        recordings, table = factory
+        first = SupervisedSegmenter(max_steps=1, random_state=0)
+        first.fit(recordings, Annotations.from_table(table, recordings))
+        rare = pd.DataFrame([(recordings.names[1], 0, 2, "a rare word")], columns=table.columns)
+        more = Annotations.from_table(pd.concat([table, rare]), recordings)
+        second = SupervisedSegmenter(max_steps=1, random_state=0, init=first).fit(recordings, more)
+        assert second.class_names_ == {0: "background", 1: "stroke", 2: "a rare word"}
+        again = SupervisedSegmenter(max_steps=1, random_state=0, warm_start=True)
+        again.fit(recordings, Annotations.from_table(table, recordings)).fit(recordings, more)
+        assert again.class_names_ == second.class_names_
+
+
 class TestWords:
     rows = pd.DataFrame({"recording": [0, 0], "start": [0, 2], "end": [2, 4], "label": ["walk", "turn"]})
 

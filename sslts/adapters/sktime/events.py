@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._runs import find_runs
-from sslts.annotations import check_labels, is_default_index
+from sslts.annotations import Annotations, check_labels, is_default_index
 from sslts.segments import labels_to_segments, segments_to_labels
 
 
@@ -167,6 +167,9 @@ def _read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
     """
     instances = list(_iterate_instances(index))
     entries: Any
+    if isinstance(y, Annotations):
+        found = y.to_labels()
+        y = found[0] if len(found) == 1 and not isinstance(index, pd.MultiIndex) else found
     if not isinstance(index, pd.MultiIndex):
         return [_read_instance(y, index, "y")]
     if isinstance(y, (pd.Series, pd.DataFrame)):
