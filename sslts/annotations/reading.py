@@ -30,6 +30,7 @@ from sslts.recordings import (
     adopt_labels,
     as_recordings,
     cut_stretches,
+    find_names,
     is_lazy,
     is_real,
     is_table,
@@ -195,12 +196,12 @@ def _check_lengths(y: Annotations, recordings: Recordings, name: str) -> None:
             f"{name}: recording {i} has {given[i]} samples in the annotations, its signal has {wanted[i]}; make the "
             "annotations with Annotations.from_table(table, X)."
         )
-    if y.names is not None and recordings.names is not None and y.names != recordings.names:
-        i = next(i for i, pair in enumerate(zip(y.names, recordings.names, strict=True)) if pair[0] != pair[1])
-        raise ValueError(
-            f"{name}: recording {i} is {y.names[i]!r} in the annotations, and {recordings.names[i]!r} in X; pass both "
-            "in one order."
-        )
+    names = recordings.names or find_names(recordings)
+    if y.names is None or names is None:
+        return
+    for i, (own, other) in enumerate(zip(y.names, names, strict=True)):
+        if own != other:
+            raise ValueError(f"{name}: recording {i} is {own!r} in the annotations, {other!r} in X; pass one order.")
 
 
 def _find_greatest(y: Any) -> set[int]:

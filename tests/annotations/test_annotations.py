@@ -182,10 +182,11 @@ class TestNames:
     def test_recordings_in_another_order_are_refused(self):
         recordings = Recordings.from_arrays([np.zeros(5), np.zeros(5)], names=["a", "b"])
         found = Annotations.from_table(make_table(("b", 0, 3, 1)), recordings)
-        with pytest.raises(ValueError, match="y: recording 0 is 'a' in the annotations, and 'b' in X"):
-            as_label_runs(found, recordings[[1, 0]])
-        with pytest.raises(ValueError, match="y: recording 0 is 'a' in the annotations, and 'b' in X"):
-            as_labels(found, recordings[[1, 0]])
+        series = pd.Series([np.zeros(5), np.zeros(5)], index=["b", "a"])
+        for reader in (as_label_runs, as_labels):
+            for other in (recordings[[1, 0]], as_recordings(series)):
+                with pytest.raises(ValueError, match="y: recording 0 is 'a' in the annotations, 'b' in X"):
+                    reader(found, other)
 
     def test_pairs_have_the_same_numbers_of_words(self):
         first = Annotations.from_table(self.rows, X, looked_at=range(3))

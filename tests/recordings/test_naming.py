@@ -219,7 +219,6 @@ class TestTheWayOfNames:
         assert segmenter.class_names_ == {0: "background", 1: "stroke"}
         assert segmenter.classes_.tolist() == [0, 1]
 
-
     def test_a_model_to_start_from_gives_its_words_their_numbers(self, factory):
         recordings, table = factory
         first = SupervisedSegmenter(max_steps=1, random_state=0)
