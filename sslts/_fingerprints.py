@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sslts._wrapping import find_owner
-from sslts.recordings import Recordings, is_lazy
+from sslts.recordings import is_lazy
 
 
 def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
@@ -103,7 +103,7 @@ def _update_digest(digest: Any, value: Any) -> None:
     """Add a value to the digest."""
     if hasattr(value, "list_touching"):
         value = [*value.list_labels(), value.list_touching()]
-    if isinstance(value, Recordings):
+    if hasattr(value, "list_items"):  # recordings
         value = [value.get(i) for i in range(len(value))]
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()

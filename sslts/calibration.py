@@ -37,7 +37,7 @@ _LEAST_IOU = 0.1  # least overlap of a predicted segment that is real; low becau
 
 def calibrate_counts(
     segmenter: Any, X: Any, y: Any, *, cv: Any = None, groups: Any = None
-) -> dict[int, CountCalibration]:
+) -> dict[Any, CountCalibration]:
     """Return a calibration of the segmenter's counts for each class, for `sslts.segments.summarize`.
 
     Parameters

@@ -16,7 +16,7 @@ from sslts.annotations.arrays import read_labels
 from sslts.annotations.rows import check_rows, read_columns
 from sslts.annotations.runs import LabelRuns
 from sslts.annotations.wording import read_words
-from sslts.recordings import as_recordings
+from sslts.recordings import as_recordings, find_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class Annotations:
         Parameters
         ----------
         table : pandas.DataFrame
-            One row per occurrence, in any order: ``recording`` (name if the recordings have names, or number),
+            One row per occurrence, in any order: ``recording`` (name if the recordings have names, or number from 0),
             ``start`` and ``end`` in samples (the end is exclusive), and ``label``, an integer of 0 or more or a word.
             Other columns are ignored, so a table of `predict_segments` can be passed.
         recordings : array-like
@@ -115,9 +115,8 @@ class Annotations:
         [0, 100]
         """
         seen = as_recordings(recordings, name="recordings")
-        names = seen.names
-        if names is None and seen.instances is not None:
-            names = tuple(seen.instances.tolist())
+        found = seen.names or find_names(seen)
+        names = None if found is None else tuple(found)
         words = choose_words(table, class_names)
         runs = _read_runs(number_words(table, words), looked_at, seen.lengths, names, background)
         return cls(runs, background, names, words)
@@ -214,7 +213,7 @@ class Annotations:
         Parameters
         ----------
         parts : sequence of Annotations
-            With one background; the result has names if each part has names.
+            With one background; the result has names if each part has names. Words keep their meaning.
 
         Examples
         --------
@@ -222,10 +221,15 @@ class Annotations:
         >>> len(Annotations.concatenate([Annotations.from_labels([[0, 1]]), Annotations.from_labels([[1, 1, 0]])]))
         2
         """
-        runs = LabelRuns.concatenate([part.runs for part in parts])
+        joined: list[Annotations] = []
+        words = None
+        for part in parts:
+            joined.append(part.renumber(words))
+            words = joined[-1].class_names or words
+        runs = LabelRuns.concatenate([part.runs for part in joined])
         names = [part.names for part in parts]
         named = None if None in names else tuple(name for part in names if part for name in part)
-        return replace(parts[0], runs=runs, names=named)
+        return replace(joined[0], runs=runs, names=named, class_names=words)
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -323,9 +327,11 @@ def _read_runs(
         row = numbered.index[int(np.argmax(label < 0))]
         raise ValueError(f"table row {row} has label -1; leave the row out and say what was looked at in looked_at.")
     stretches = _read_stretches(looked_at, recording, lengths, names)
+    stretches = stretches[np.lexsort((stretches[:, 1], stretches[:, 0]))]
+    own = np.split(stretches[:, 1:], np.searchsorted(stretches[:, 0], np.arange(1, len(lengths))))
+    beside = -1 if background is None else background
     rest = LabelRuns.from_stretches(
-        _fill_between(stretches[stretches[:, 0] == i, 1:], int(length), -1 if background is None else background)
-        for i, length in enumerate(lengths)
+        _fill_between(seen, length, beside) for seen, length in zip(own, lengths.tolist(), strict=True)
     )
     order = np.lexsort((start, recording))
     given = (column[order] for column in columns)
@@ -366,6 +372,8 @@ def _find_recordings(looked_at: Any, n: int, names: tuple[Any, ...] | None) -> n
     """Return the numbers of recordings that are given by number or by name."""
     if isinstance(looked_at, str) or not isinstance(looked_at, Iterable):
         raise ValueError(f"looked_at={shorten(looked_at)}; give a list of recordings, or a table of stretches.")
+    if isinstance(looked_at, np.ndarray) and looked_at.ndim != 1:
+        raise ValueError(f"looked_at has shape {looked_at.shape}; give stretches in a table with named columns.")
     known = {} if names is None else {name: i for i, name in enumerate(names)}
     found = []
     for one in looked_at:
@@ -380,9 +388,9 @@ def _find_recordings(looked_at: Any, n: int, names: tuple[Any, ...] | None) -> n
 
 
 def _fill_between(stretches: np.ndarray, length: int, background: int) -> list[tuple[int, int]]:
-    """Return the background and unlabeled stretches, as (label, samples), of one recording."""
+    """Return the background and unlabeled stretches of one recording, as (label, samples); by start."""
     found, done = [], 0
-    for start, end in stretches[np.argsort(stretches[:, 0], kind="stable")].tolist():
+    for start, end in stretches.tolist():
         begin = max(start, done)
         if end > done:
             found += [(-1, begin - done), (background, end - begin)]

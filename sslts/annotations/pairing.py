@@ -76,6 +76,8 @@ def pair_annotations(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple
     pair = pair_labels(y_true, y_pred, name=name)
     if not any(isinstance(one, Annotations) for one in (y_true, y_pred)):
         return pair
+    if isinstance(y_true, Annotations) and isinstance(y_pred, Annotations):
+        y_pred = y_pred.renumber(y_true.class_names)
     given = zip((y_true, y_pred), pair, strict=True)
     true, pred = (one if isinstance(one, Annotations) else Annotations.from_labels(labels) for one, labels in given)
     return true, pred

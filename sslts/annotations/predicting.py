@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from sslts._wrapping import find_attribute, find_owner
 from sslts.annotations.annotations import Annotations
 from sslts.annotations.wording import read_words
+from sslts.recordings import Recordings
 
 
 def number_like(y: Any, estimator: Any, name: str = "y") -> Any:
@@ -72,8 +74,12 @@ def predict_annotations(estimator: Any, X: Any, like: Annotations) -> Any:
     segmenter, seen = _unwrap(estimator, X)
     if not hasattr(segmenter, "predict_segments"):
         return segmenter.predict(seen)
-    background = find_attribute(segmenter, "background", 0)
-    return like.replace_segments(segmenter.predict_segments(seen), background=background)
+    found, words = segmenter.predict_segments(seen), find_attribute(segmenter, "class_names_")
+    if like.names is None and isinstance(seen, Recordings) and seen.names is not None:
+        found = found.assign(recording=pd.Index(seen.names).get_indexer(found["recording"]))
+    if like.class_names is None and words is not None:
+        like = replace(like, class_names=words)
+    return like.replace_segments(found, background=find_attribute(segmenter, "background", 0))
 
 
 def predict_table(estimator: Any, X: Any) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from sslts.recordings import (
     adopt_labels,
     as_recordings,
     cut_stretches,
+    find_names,
     is_lazy,
     is_real,
     is_table,
@@ -86,6 +87,8 @@ def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.nda
     >>> [labels.tolist() for labels in as_labels([1, -1], as_recordings(np.zeros((2, 3))))]
     [[1, 1, 1], [-1, -1, -1]]
     """
+    if isinstance(y, Annotations):
+        _check_lengths(y, recordings, name)
     greatest = set[int]()
     if _is_clean_array(y, recordings):
         greatest, labels = _find_greatest(y), list(y.astype(np.int64, copy=False))
@@ -180,7 +183,7 @@ def as_label_runs(y: Any, recordings: Recordings, *, name: str = "y") -> LabelRu
 
 
 def _check_lengths(y: Annotations, recordings: Recordings, name: str) -> None:
-    """Raise ValueError if annotations belong to recordings of other lengths."""
+    """Raise ValueError if annotations belong to recordings of other lengths or names."""
     given, wanted = y.runs.lengths, recordings.lengths
     if len(given) != len(wanted):
         raise ValueError(
@@ -193,6 +196,12 @@ def _check_lengths(y: Annotations, recordings: Recordings, name: str) -> None:
             f"{name}: recording {i} has {given[i]} samples in the annotations, its signal has {wanted[i]}; make the "
             "annotations with Annotations.from_table(table, X)."
         )
+    names = recordings.names or find_names(recordings)
+    if y.names is None or names is None:
+        return
+    for i, (own, other) in enumerate(zip(y.names, names, strict=True)):
+        if own != other:
+            raise ValueError(f"{name}: recording {i} is {own!r} in the annotations, {other!r} in X; pass one order.")
 
 
 def _find_greatest(y: Any) -> set[int]:

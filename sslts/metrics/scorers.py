@@ -79,6 +79,7 @@ class SegmentationScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Return the score of the estimator's predictions for `X` against the true labels `y` (-1 = unlabeled)."""
+        y = number_like(y, estimator) if isinstance(y, Annotations) else y
         accepted = inspect.signature(self.function).parameters
         options = {"background": find_attribute(estimator, "background", 0)} if "background" in accepted else {}
         if self.response == "predict_proba" and "classes" in accepted:

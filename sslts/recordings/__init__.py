@@ -12,8 +12,8 @@ from sslts.recordings._clocks import check_sampling_rate, to_samples
 from sslts.recordings._codes import CodeWatch
 from sslts.recordings._foreign import adopt, adopt_labels, find_order, is_clock, is_data_array
 from sslts.recordings._values import as_real, find_padding, is_real, read_array, unpack
-from sslts.recordings.containers import as_recordings
-from sslts.recordings.naming import name_recordings
+from sslts.recordings.containers import as_recordings, select_rows
+from sslts.recordings.naming import find_names, name_recordings
 from sslts.recordings.normalization import (
     AsGiven,
     Local,
@@ -30,7 +30,7 @@ from sslts.recordings.recordings import Recordings
 from sslts.recordings.results import Output
 from sslts.recordings.returning import return_channels, return_signals
 from sslts.recordings.signals import Channels, read_chunk, read_signals
-from sslts.recordings.sources import Rows, cut_stretches, is_lazy, is_table, read_source, select_rows
+from sslts.recordings.sources import Rows, cut_stretches, is_lazy, is_table, read_source
 
 __all__ = [
     "AsGiven",
@@ -51,6 +51,7 @@ __all__ = [
     "check_sampling_rate",
     "choose_normalization",
     "cut_stretches",
+    "find_names",
     "find_order",
     "find_padding",
     "is_clock",

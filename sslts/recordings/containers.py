@@ -369,3 +369,19 @@ _KINDS: dict[Callable[[Any], bool], Callable[[Any, str], Recordings]] = {
     _is_object_series: _from_object_series,
     _is_list: _from_list,
 }
+
+
+def select_rows(X: Any, rows: np.ndarray) -> Any:
+    """Return the recordings of ``X`` at the given positions; a lazy array, such as a zarr array, gives lazy rows.
+
+    Examples
+    --------
+    >>> select_rows([[1, 2], [3]], np.array([1]))
+    [[3]]
+    """
+    from sklearn.utils import _safe_indexing  # tables and metrics need no scikit-learn
+
+    if isinstance(X, (np.ndarray, Recordings)) or not is_lazy(X):
+        return _safe_indexing(X, rows)
+    lazy = Rows(X)
+    return [lazy[i] for i in rows]

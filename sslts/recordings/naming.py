@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def name_recordings(
     """Return the recordings with names, channel names, sampling rate and clock times; see `Recordings.from_arrays`."""
     n = len(recordings)
     if names is None:
-        names = recordings.names or _find_names(recordings)
+        names = recordings.names or find_names(recordings)
     if channel_names is None:
         channel_names = recordings.channel_names
     elif len(channel_names) != recordings.n_channels:
@@ -67,8 +68,15 @@ def _check_names(names: Sequence[Any], n: int) -> tuple[str, ...]:
     return tuple(first)
 
 
-def _find_names(recordings: Recordings) -> list[str] | None:
-    """Return the names in a pandas index of text, if they differ."""
+def find_names(recordings: Recordings) -> list[str] | None:
+    """Return the names in a pandas index of text, if they differ; None for an index of numbers.
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> [find_names(as_recordings(pd.DataFrame(np.zeros((2, 5)), index=index))) for index in (["a", "b"], [7, 8])]
+    [['a', 'b'], None]
+    """
     instances = recordings.instances
     if instances is None or instances.nlevels > 1 or not all(isinstance(name, str) and name for name in instances):
         return None
@@ -76,6 +84,8 @@ def _find_names(recordings: Recordings) -> list[str] | None:
 
 
 def _read_start(start: Any, i: int) -> pd.Timestamp | None:
+    if isinstance(start, Real) and not np.isnan(float(start)):  # pandas would count nanoseconds since 1970
+        raise ValueError(f"starts[{i}] is {shorten(start)}; give a date with a time, or None.")
     try:
         found = pd.Timestamp(start)
     except (TypeError, ValueError) as error:

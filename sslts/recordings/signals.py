@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sslts.recordings._clocks import warn_of_other_rate, warn_of_uneven_times
+from sslts._notices import warn
+from sslts.recordings._clocks import RATE_TOLERANCE, warn_of_other_rate, warn_of_uneven_times
 from sslts.recordings._foreign import adopt
 from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit, read_array, unpack
 from sslts.recordings.containers import _check_channel_names, _describe_item, as_recordings
@@ -95,7 +97,20 @@ def read_signals(
         fitted.check_names(recordings)
     recordings.check_finite(missing=missing, plain=plain)
     warn_of_other_rate(recordings.times, sampling_rate, recordings.name)
+    _warn_of_known_rate(recordings, sampling_rate)
     return recordings
+
+
+def _warn_of_known_rate(recordings: Recordings, sampling_rate: float | None) -> None:
+    """Warn if recordings without time stamps know another sampling rate."""
+    known = recordings.sampling_rate
+    if recordings.times is not None or known is None or sampling_rate is None:
+        return
+    if not math.isclose(known, sampling_rate, rel_tol=RATE_TOLERANCE):
+        warn(
+            f"{recordings.name} has {known:g} samples per second, but sampling_rate={sampling_rate:g}: times and "
+            "durations in seconds will be wrong. Pass the sampling rate of the recordings, or resample them."
+        )
 
 
 def read_chunk(

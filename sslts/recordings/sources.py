@@ -148,22 +148,6 @@ class Rows(Sequence[Any]):
         return _Row(self.array, int(i))
 
 
-def select_rows(X: Any, rows: np.ndarray) -> Any:
-    """Return the recordings of ``X`` at the given positions; a lazy array, such as a zarr array, gives lazy rows.
-
-    Examples
-    --------
-    >>> select_rows([[1, 2], [3]], np.array([1]))
-    [[3]]
-    """
-    from sklearn.utils import _safe_indexing  # tables and metrics need no scikit-learn
-
-    if isinstance(X, np.ndarray) or not is_lazy(X) or hasattr(X, "list_items"):  # the last is `Recordings`
-        return _safe_indexing(X, rows)
-    lazy = Rows(X)
-    return [lazy[i] for i in rows]
-
-
 class _Row:
     """One recording of an ``(n, ...)`` array."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sslts._files import check_place, replace_file
-from sslts._wrapping import find_fitted
+from sslts._wrapping import find_attribute, find_fitted
 from sslts.recordings import as_recordings
 from sslts.report._options import (
     check_date,
@@ -55,7 +55,7 @@ def write_production_report(
     reference : array-like, default=None
         Recordings of the training, labeled or not. With it, confidence, numbers of segments, and level and spread of
         the signal of each recording are compared with theirs.
-    calibration : dict of int to CountCalibration, default=None
+    calibration : dict of int or str to CountCalibration, default=None
         Calibration of each class from `calibrate_counts`, for expected counts and their intervals.
     level : float, default=0.9
         Share of the cases that the interval of a count should cover, above 0 and below 1.
@@ -109,7 +109,7 @@ def write_production_report(
     named = name_all_classes(segmenter, [], names)
     recordings = as_recordings(X)
     shown = name_recordings(recording_names, recordings)
-    _check_calibration(calibration, list_counted(segmenter))
+    calibration = _read_calibration(calibration, segmenter)
     profile, training = profile_recordings(segmenter, X, recordings, least), None
     if reference is not None:
         known = as_recordings(reference, name="reference")
@@ -119,14 +119,17 @@ def write_production_report(
     return Path(path)
 
 
-def _check_calibration(calibration: Any, counted: list[int]) -> None:
-    """Raise if the calibration is no dictionary that has each counted class."""
+def _read_calibration(calibration: Any, segmenter: Any) -> dict[int, CountCalibration] | None:
+    """Return the calibration by class; raise if it is no dictionary that has each counted class."""
     if calibration is None:
-        return
+        return None
     if not isinstance(calibration, Mapping):
         raise TypeError(f"calibration is a {type(calibration).__name__}; pass the result of calibrate_counts.")
-    missing = [k for k in counted if k not in calibration]
+    words = find_attribute(segmenter, "class_names_") or {}
+    known = {k: calibration[key] for k in list_counted(segmenter) for key in (k, words.get(k)) if key in calibration}
+    missing = [words.get(k, k) for k in list_counted(segmenter) if k not in known]
     if missing:
         raise ValueError(
             f"calibration has no entry for class {missing[0]}; pass the result of calibrate_counts for this segmenter."
         )
+    return known

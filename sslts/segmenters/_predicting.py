@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -160,7 +161,7 @@ class PredictsRecordings:
         k, start, end, score = (np.concatenate(column)[order] for column in zip(*(c for _, c in found), strict=True))
         rate = self.sampling_rate or recordings.sampling_rate
         table = make_table(recording[order], start, end, self.classes_[k], score, rate)
-        return name_segments(table, recordings, getattr(self, "class_names_", None))
+        return name_segments(table, replace(recordings, sampling_rate=rate), getattr(self, "class_names_", None))
 
     def score(self, X: Any, y: Any) -> float:
         """Return the mean IoU over the classes present, computed on labeled samples only.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
-from sslts._notices import shorten
+from sslts._notices import shorten, warn
 from sslts.annotations import (
     LabelDetails,
     LabelRuns,
@@ -280,6 +280,7 @@ def read_problem(
     y: Any,
     *,
     who: str,
+    class_names: Mapping[int, str] | None = None,
     background: int | None = 0,
     sampling_rate: float | None = None,
     plain: bool = False,
@@ -295,6 +296,8 @@ def read_problem(
         Recordings and labels, in any accepted container.
     who : str
         Name of the estimator, for messages.
+    class_names : mapping of int to str, or None
+        Words of the model that the fit starts from: the same words get the same numbers.
     background : int or None
         The class that is not a segment.
     sampling_rate : float or None
@@ -320,7 +323,7 @@ def read_problem(
     ([0, 1], [0.4, 0.6], 1)
     """
     require_labels(y, who)
-    y, class_names = read_words(y)
+    y, class_names = read_words(y, class_names)
     recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
     labels, details = read_weighed_labels(y, recordings, sample_weight)
     found = find_classes(labels.value, touching=bool(labels.touches.any()))
@@ -328,6 +331,7 @@ def read_problem(
     warn_of_lost_background(labels, found, background)
     warn_of_zeros(labels, background)
     warn_of_columns(recordings, labels)
+    _warn_of_single_samples(labels, background)
     read_pool = partial(
         _read_pool,
         class_names=class_names,
@@ -350,6 +354,17 @@ def read_problem(
         pools={name: read_pool(given, name) for name, given in (pools or {}).items()},
         validation=None if validation is None else read_pool(validation, "validation"),
     )
+
+
+def _warn_of_single_samples(labels: LabelRuns, background: int | None) -> None:
+    """Warn of occurrences that directly follow an occurrence of one sample, which has no second half."""
+    after = np.append(False, labels.size[:-1] == 1)[: len(labels.value)]
+    lost = int((labels.touches & after & (labels.value != background)).sum())
+    if lost:
+        warn(
+            f"y: {lost} segments touch a segment of one sample before them, and are learnt as one with it. Raise the "
+            "sampling rate, or give such segments two samples."
+        )
 
 
 def _read_pool(

@@ -239,7 +239,8 @@ def _are_class_names(value: Any) -> bool:
     """Return whether a decoded value names classes by words; None stands for a model whose classes are numbers."""
     if value is None:
         return True
-    return isinstance(value, dict) and all(is_count(k) and isinstance(word, str) for k, word in value.items())
+    right = isinstance(value, dict) and all(is_count(k) and isinstance(word, str) for k, word in value.items())
+    return right and len(set(value.values())) == len(value)
 
 
 def _are_occurrences(value: Any, n_classes: int) -> bool:

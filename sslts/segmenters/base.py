@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from sslts._forks import is_forked
 from sslts._notices import warn
-from sslts._wrapping import forget_start
+from sslts._wrapping import find_attribute, forget_start
 from sslts.augment import RandAugment, Rescale
 from sslts.decoding import Decoder, DurationViterbi
 from sslts.features import WindowStatistics
@@ -354,10 +354,12 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         self._validate_params()
         self._check_instances()
         share = read_share(validation)
+        again = self.warm_start and hasattr(self, "net_")
         problem = read_problem(
             X,
             y,
             who=type(self).__name__,
+            class_names=find_attribute(self if again else self.init, "class_names_"),
             background=self.background,
             sampling_rate=self.sampling_rate,
             plain=self.normalization is None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,15 +37,15 @@ class Timeline(NamedTuple):
         return np.searchsorted(self.edges, sample, side="right") - 1
 
 
-def make_timeline(period: Period | None, rate: float, sizes: np.ndarray, lengths: Any) -> Timeline:
+def make_timeline(period: Period | None, sampling_rate: float | None, sizes: np.ndarray, lengths: Any) -> Timeline:
     """Return the axis for a period: a number counts in each recording, "1h" goes by the clock.
 
     Parameters
     ----------
     period : float, str, Timedelta, offset or None
         Length of the periods. None: each recording is one period.
-    rate : float
-        Samples per unit of time.
+    sampling_rate : float or None
+        Samples per second; None: a period is a number of samples.
     sizes : ndarray of int, shape (n,)
         Number of samples of each recording.
     lengths : sequence of int, or Recordings
@@ -57,8 +57,8 @@ def make_timeline(period: Period | None, rate: float, sizes: np.ndarray, lengths
         If the period is out of range, or the clock is needed and not known.
     """
     if isinstance(period, str | pd.Timedelta | pd.offsets.BaseOffset):
-        return _follow_clock(period, rate, sizes, lengths)
-    return Timeline(np.zeros(len(sizes), dtype=np.int64), _find_edges(period, rate, sizes))
+        return _follow_clock(period, sampling_rate, sizes, lengths)
+    return Timeline(np.zeros(len(sizes), dtype=np.int64), _find_edges(period, sampling_rate or 1.0, sizes))
 
 
 def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndarray:
@@ -82,10 +82,12 @@ def _find_edges(period: float | None, rate: float, sizes: np.ndarray) -> np.ndar
 
 
 def _follow_clock(
-    period: str | pd.Timedelta | pd.offsets.BaseOffset, rate: float, sizes: np.ndarray, lengths: Any
+    period: str | pd.Timedelta | pd.offsets.BaseOffset, rate: float | None, sizes: np.ndarray, lengths: Any
 ) -> Timeline:
     """Return the axis of the clock; a day of a change to summer time has 23 hours."""
     starts = _read_starts(period, lengths)
+    if rate is None:
+        raise ValueError(f"period={period!r} goes by the clock, but sampling_rate is None; give samples per second.")
     try:
         frequency = pd.tseries.frequencies.to_offset(period)
     except ValueError as error:
@@ -103,8 +105,12 @@ def _follow_clock(
 
 def _list_edges(first: pd.Timestamp, last: pd.Timestamp, frequency: Any, period: Any) -> pd.DatetimeIndex:
     """Return the edges of the periods from the period of ``first`` to the end of the period of ``last``."""
-    begin = first.normalize()  # periods count from midnight of the first day
-    edges = pd.date_range(begin, last + frequency, freq=frequency)
+    begin = frequency.rollback(first.tz_localize(None).normalize())  # periods count from midnight of the first day
+    if isinstance(frequency, pd.offsets.Tick) and not isinstance(frequency, pd.offsets.Day):
+        begin = _localize(pd.DatetimeIndex([begin]), first)[0]
+        edges = pd.date_range(begin, last + frequency, freq=frequency)
+    else:  # days have no fixed length
+        edges = _localize(pd.date_range(begin, last.tz_localize(None) + 2 * frequency, freq=frequency), first)
     if len(edges) < 2:
         raise ValueError(f"period={period!r} gives no period from {first} to {last}; give a shorter period.")
     after, until = (
@@ -112,6 +118,13 @@ def _list_edges(first: pd.Timestamp, last: pd.Timestamp, frequency: Any, period:
         edges.searchsorted(pd.DatetimeIndex([last])),
     )
     return edges[int(after[0]) - 1 : int(until[0]) + 1]
+
+
+def _localize(times: pd.DatetimeIndex, like: pd.Timestamp) -> pd.DatetimeIndex:
+    """Return times in the zone of another time; a midnight that the clock skips or shows twice is the first moment."""
+    if like.tz is None:
+        return times
+    return times.tz_localize(like.tz, ambiguous=np.ones(len(times), dtype=bool), nonexistent="shift_forward")
 
 
 def _read_starts(period: Any, lengths: Any) -> list[pd.Timestamp]:
@@ -150,9 +163,18 @@ def number_keys(segments: pd.DataFrame, lengths: Any, labels: Sequence[Any] | No
                 f"are {shorten(list(names))}."
             )
         table = table.assign(recording=number)
-    given = [] if labels is None else list(labels)
+    given = [] if labels is None else list(dict.fromkeys(labels))
     found = table["label"].tolist() if "label" in table else []
     if any(isinstance(label, str) for label in [*found, *given]):
+        _check_words(table, found)
         words = [*given, *sorted(set(found) - set(given), key=str)]
-        table = table.assign(label=[words.index(label) for label in found])
+        numbers = {word: k for k, word in enumerate(words)}
+        table = table.assign(label=[numbers[label] for label in found])
     return table, words
+
+
+def _check_words(table: pd.DataFrame, labels: list[Any]) -> None:
+    """Raise ValueError if a label is neither a word nor a whole number; the message names the row."""
+    for row, label in enumerate(labels):
+        if not isinstance(label, str | Integral):
+            raise ValueError(f"segments row {table.index[row]}: label is {label}; give a word or a whole number.")

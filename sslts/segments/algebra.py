@@ -1,13 +1,15 @@
 """Functions that merge, filter, clip or shift the segments of a table. They return a new table."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
-from sslts.annotations import check_rows, read_columns
+from sslts.annotations import check_rows
 from sslts.recordings import to_samples
+from sslts.segments._keys import add_seconds, holds_words, read_rows, select_keys
 
 
 def merge_segments(segments: pd.DataFrame, max_gap: float = 0, *, sampling_rate: float | None = None) -> pd.DataFrame:
@@ -45,7 +47,7 @@ def merge_segments(segments: pd.DataFrame, max_gap: float = 0, *, sampling_rate:
         raise ValueError(f"max_gap={shorten(max_gap)}; give a number of samples, 0 or more.")
     max_gap = to_samples(max_gap, sampling_rate, "max_gap", edge="most")
     table = _sort_segments(segments)
-    recording, start, end, label = read_columns(table)
+    recording, start, end, label = read_rows(table)
     apart = np.ones(len(table), dtype=bool)
     apart[1:] = (recording[1:] != recording[:-1]) | (label[1:] != label[:-1]) | (start[1:] - end[:-1] > max_gap)
     group = np.cumsum(apart) - 1
@@ -55,7 +57,7 @@ def merge_segments(segments: pd.DataFrame, max_gap: float = 0, *, sampling_rate:
         weight = (end - start).astype(np.float64)
         total = np.bincount(group, weights=weight * table["score"].to_numpy(dtype=np.float64))
         merged["score"] = total / np.bincount(group, weights=weight) if len(table) else merged["score"]
-    return _update_lengths(merged, table)
+    return _update_lengths(merged, table, start[apart])
 
 
 def filter_segments(
@@ -64,8 +66,8 @@ def filter_segments(
     min_length: float | None = None,
     max_length: float | None = None,
     min_score: float | None = None,
-    labels: int | Sequence[int] | Set[int] | None = None,
-    recordings: int | Sequence[int] | Set[int] | None = None,
+    labels: Any = None,
+    recordings: Any = None,
     sampling_rate: float | None = None,
 ) -> pd.DataFrame:
     """Return the segments that meet all given conditions.
@@ -78,8 +80,8 @@ def filter_segments(
         Least and largest length, in samples.
     min_score : float, default=None
         Least score. Segments without a score are dropped.
-    labels, recordings : int, sequence of int or set of int, default=None
-        Labels and recordings to keep.
+    labels, recordings : int or str, or a sequence or set of them, default=None
+        Labels and recordings to keep: numbers, or words and names if the table holds these.
     sampling_rate : float or None, default=None
         Samples per second; `min_length` and `max_length` are then in seconds. None: in samples.
 
@@ -102,7 +104,7 @@ def filter_segments(
     >>> filter_segments(labels_to_segments([0, 1, 1, 0, 2, 0, 1]), min_length=0.2, sampling_rate=10)["start"].tolist()
     [1]
     """
-    recording, start, end, label = read_columns(segments)
+    recording, start, end, label = read_rows(segments)
     keep = np.ones(len(segments), dtype=bool)
     if min_length is not None:
         keep &= end - start >= to_samples(min_length, sampling_rate, "min_length", edge="least")
@@ -115,9 +117,9 @@ def filter_segments(
             )
         keep &= segments["score"].to_numpy(dtype=np.float64) >= min_score
     if labels is not None:
-        keep &= np.isin(label, list(labels) if isinstance(labels, Set) else labels)
+        keep &= select_keys(segments["label"], label, labels)
     if recordings is not None:
-        keep &= np.isin(recording, list(recordings) if isinstance(recordings, Set) else recordings)
+        keep &= select_keys(segments["recording"], recording, recordings)
     return segments[keep].reset_index(drop=True)
 
 
@@ -157,14 +159,14 @@ def clip_segments(
     if end < start:
         raise ValueError(f"end={shorten(end)} is before start={shorten(start)}; give an end at or after start.")
     start, end = to_samples(start, sampling_rate, "start"), to_samples(end, sampling_rate, "end")
-    _, first, last, _ = read_columns(segments)
+    _, first, last, _ = read_rows(segments)
     keep = np.maximum(first, start) < np.minimum(last, end)
     clipped = segments[keep].reset_index(drop=True)
     clipped["start"], clipped["end"] = first[keep].clip(min=start), last[keep].clip(max=end)
-    return _update_lengths(clipped, segments)
+    return _update_lengths(clipped, segments, first[keep])
 
 
-def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping[int, int]) -> pd.DataFrame:
+def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping[Any, int]) -> pd.DataFrame:
     """Return the segments moved in time.
 
     Parameters
@@ -173,7 +175,7 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
         Table of segments, in the form of `labels_to_segments`.
     offset : int, sequence of int, or dict
         Number of samples to add: one number for all recordings, a sequence with one number per recording, or a
-        dictionary from recording to number.
+        dictionary from recording, by number or name, to number.
 
     Returns
     -------
@@ -193,8 +195,9 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     0          0     11   12
     1          1     20   21
     """
-    recording, start, end, _ = read_columns(segments)
-    step = _list_offsets(recording, offset)
+    recording, start, end, _ = read_rows(segments)
+    keys = segments["recording"].tolist() if holds_words(segments["recording"]) else recording.tolist()
+    step = _list_offsets(keys, offset)
     early = np.flatnonzero(start + step < 0)
     if early.size:
         row = early[0]
@@ -204,34 +207,37 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
         )
     moved = segments.copy()
     moved["start"], moved["end"] = start + step, end + step
-    return _update_lengths(moved, segments)
+    return _update_lengths(moved, segments, start)
 
 
-def _list_offsets(recording: np.ndarray, offset: int | Sequence[int] | Mapping[int, int]) -> np.ndarray:
+def _list_offsets(recording: list[Any], offset: int | Sequence[int] | Mapping[Any, int]) -> np.ndarray:
     """Return the offset of each segment, in samples."""
     if isinstance(offset, int | float | np.number):
-        offsets = dict.fromkeys(recording.tolist(), offset)
+        offsets = dict.fromkeys(recording, offset)
     else:
         offsets = dict(offset) if isinstance(offset, Mapping) else dict(enumerate(offset))
-    missing = sorted(set(recording.tolist()) - set(offsets))
+    missing = sorted(set(recording) - set(offsets))
     if missing:
         raise ValueError(f"offset has no entry for recording {missing[0]}; give one offset per recording.")
-    for i in np.unique(recording).tolist():
+    for i in sorted(set(recording)):
         if not float(offsets[i]).is_integer():  # also catches NaN
             raise ValueError(f"offset={shorten(offsets[i])} for recording {i}; give a whole number of samples.")
-    return np.array([offsets[i] for i in recording.tolist()], dtype=np.int64)
+    return np.array([offsets[i] for i in recording], dtype=np.int64)
 
 
 def _sort_segments(segments: pd.DataFrame) -> pd.DataFrame:
     """Return the rows sorted by recording and start; raise if a row is not a valid segment or overlaps another row."""
-    columns = read_columns(segments)
+    columns = read_rows(segments)
     recording, start, _, _ = columns
     check_rows(segments, columns)
     return segments.iloc[np.lexsort((start, recording))].reset_index(drop=True)
 
 
-def _update_lengths(table: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with lengths computed from starts and ends, and with times if the source table has times."""
+def _update_lengths(table: pd.DataFrame, source: pd.DataFrame, start: np.ndarray) -> pd.DataFrame:
+    """Return the table with lengths computed from starts and ends, and with times if the source table has times.
+
+    ``start`` holds the first samples that ``start_clock`` belongs to.
+    """
     table = table.reset_index(drop=True)
     table["length"] = table["end"] - table["start"]
     if {"start_time", "end_time", "duration"} <= set(source.columns) and len(source):
@@ -240,4 +246,8 @@ def _update_lengths(table: pd.DataFrame, source: pd.DataFrame) -> pd.DataFrame:
         rate = length[longest] / source["duration"].to_numpy()[longest]
         for name, time in (("start", "start_time"), ("end", "end_time"), ("length", "duration")):
             table[time] = table[name] / rate
+        if {"start_clock", "end_clock"} <= set(source.columns):
+            clock = table["start_clock"]
+            table["start_clock"] = add_seconds(clock, (table["start"].to_numpy() - start) / rate)
+            table["end_clock"] = add_seconds(clock, (table["end"].to_numpy() - start) / rate)
     return table

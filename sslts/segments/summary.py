@@ -104,11 +104,11 @@ def summarize(
     columns = read_columns(segments)
     check_rows(segments, columns, sizes)
     if words is not None:
-        labels = range(len(words if labels is None else labels))
-        calibration = None if calibration is None else {words.index(k): v for k, v in calibration.items() if k in words}
+        labels = range(len(words) if labels is None else len(set(labels)))
+        calibration = _number_calibration(calibration, words[: len(labels)])
     wanted = np.unique(columns[3] if labels is None else np.asarray(labels, dtype=np.int64))
     _check_options(by, level, wanted, calibration)
-    axis = make_timeline(period, rate, sizes, lengths)
+    axis = make_timeline(period, sampling_rate, sizes, lengths)
     order = np.lexsort((columns[1], columns[0]))
     recording, start, end, label = (column[order] for column in columns)
     start, end = start + axis.offset[recording], end + axis.offset[recording]
@@ -130,6 +130,21 @@ def summarize(
         summary["rate_per_hour"] = 3600 * summary["count"] / summary["time"].where(summary["time"] > 0)
     found = summary.reset_index()[[*by, *summary.columns]]
     return _name_keys(found, words, lengths, axis)
+
+
+def _number_calibration(
+    calibration: Mapping[Any, CountCalibration] | None, words: list[Any]
+) -> dict[int, CountCalibration] | None:
+    """Return the calibration of words, by their numbers."""
+    if calibration is None:
+        return None
+    missing = [word for word in words if word not in calibration]
+    if missing:
+        raise ValueError(
+            f"calibration has no entry for label {missing[0]!r}, only for {list(calibration)}; give one entry per "
+            "counted label."
+        )
+    return {number: calibration[word] for number, word in enumerate(words)}
 
 
 def _name_keys(table: pd.DataFrame, words: Any, lengths: Any, axis: Timeline) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from sslts.annotations import (
     read_words,
 )
 from sslts.recordings import Recordings, check_sampling_rate, read_array
+from sslts.segments._keys import add_seconds, holds_words, number_column
 
 
 def labels_to_segments(
@@ -161,9 +162,7 @@ def name_segments(table: pd.DataFrame, recordings: Recordings, class_names: Mapp
         return named
     clocks = pd.Series([pd.NaT if starts[i] is None else starts[i] for i in number], index=table.index, dtype="object")
     for name in ("start", "end"):
-        since = pd.to_timedelta(np.round(table[name].to_numpy() / rate * 1e9), unit="ns")
-        times = [clock + passed for clock, passed in zip(clocks, since, strict=True)]
-        named = named.assign(**{f"{name}_clock": pd.Series(times, index=table.index).infer_objects()})
+        named = named.assign(**{f"{name}_clock": add_seconds(clocks, table[name].to_numpy() / rate)})
     return named
 
 
@@ -313,6 +312,9 @@ def count_segments(
     0          2  0
     1          0  0
     """
+    named = holds_words(segments["recording"])
+    if named and n_recordings is not None:
+        raise ValueError(f"n_recordings={n_recordings}, but segments names its recordings; pass them to summarize.")
     if n_recordings is not None and len(segments):
         last = segments["recording"].max()
         if last >= n_recordings:
@@ -320,12 +322,13 @@ def count_segments(
                 f"n_recordings={n_recordings}, but segments has recording {last}, numbered from 0; give "
                 f"n_recordings={last + 1} or more."
             )
-    rows, row = np.unique(segments["recording"].to_numpy(dtype=np.int64), return_inverse=True)
-    columns, column = np.unique(segments["label"].to_numpy(dtype=np.int64), return_inverse=True)
+    rows, row = number_column(segments["recording"])
+    columns, column = number_column(segments["label"])
     counts = np.bincount(row * columns.size + column, minlength=rows.size * columns.size)
     table = pd.DataFrame(counts.reshape(rows.size, columns.size).astype(np.int64), index=rows, columns=columns)
     if n_recordings is not None:
         table = table.reindex(index=np.arange(n_recordings), fill_value=0)
     if labels is not None:
-        table = table.reindex(columns=np.asarray(labels, dtype=np.int64), fill_value=0)
+        words = any(isinstance(label, str) for label in labels)
+        table = table.reindex(columns=list(labels) if words else np.asarray(labels, dtype=np.int64), fill_value=0)
     return table.rename_axis(index="recording", columns="label")

@@ -18,7 +18,7 @@ from sktime.transformations.exponent import ExponentTransformer
 from sktime.utils.estimator_checks import check_estimator
 from small import TINY
 
-from sslts import FixMatchSegmenter, SupervisedSegmenter
+from sslts import Annotations, FixMatchSegmenter, SupervisedSegmenter
 from sslts.adapters import sktime as adapters
 from sslts.adapters.sktime import (
     FixMatchDetector,
@@ -481,3 +481,15 @@ class TestUnfitted:
         for copy in (detector.clone(), clone(detector)):
             assert copy.init is start
             copy.fit(x, labels_to_events(y))
+
+
+def test_annotations_become_labels_with_a_warning():
+    X = make_panel(np.random.default_rng(0).standard_normal((2, 60)))
+    rows = [(0, 10, 20, 1), (0, 20, 30, 1), (1, 5, 9, 1)]
+    annotations = Annotations.from_table(pd.DataFrame(rows, columns=["recording", "start", "end", "label"]), X)
+    with pytest.warns(UserWarning, match="1 segments touch the one before"):
+        found = WindowFeatureDetector(random_state=0).fit(X, annotations)
+    with pytest.warns(UserWarning, match="1 segments touch the one before"):
+        labels = annotations.to_labels()
+    same = WindowFeatureDetector(random_state=0).fit(X, labels)
+    pd.testing.assert_frame_equal(found.predict(X), same.predict(X))

@@ -1,6 +1,7 @@
 """Annotations hold segments that touch, and what was looked at."""
 
 import itertools
+import time
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import KFold
 
-from sslts import Annotations
-from sslts.annotations import as_label_runs, as_labels
+from sslts import Annotations, Recordings
+from sslts.annotations import as_label_runs, as_labels, pair_annotations
 from sslts.recordings import as_recordings
 from sslts.segments import labels_to_segments, segments_to_labels
 
@@ -122,6 +123,7 @@ class TestLookedAt:
             ("a", "looked_at='a'; give a list of recordings, or a table of stretches"),
             (pd.DataFrame({"recording": [0], "start": [5], "end": [3]}), "looked_at row 0 .* ends at or before"),
             (pd.DataFrame({"recording": [0], "start": [5]}), "looked_at has no column 'end'"),
+            (np.array([[0, 5, 9]]), r"looked_at has shape \(1, 3\); give stretches in a table"),
         ],
     )
     def test_what_is_wrong_is_named(self, looked_at, match):
@@ -160,6 +162,48 @@ class TestContainer:
         for labels, other in zip(found.to_labels(), y, strict=True):
             np.testing.assert_array_equal(labels, other)
         assert Annotations.from_labels(found) is found
+
+
+class TestNames:
+    rows = make_table((0, 2, 4, "walk"), (1, 0, 3, "turn"))
+
+    def test_an_index_of_numbers_names_no_recordings(self):
+        frame = pd.DataFrame(np.zeros((3, 12)), index=[1, 2, 0])
+        found = Annotations.from_table(make_table((0, 2, 4, 1)), frame, looked_at=[0, 2])
+        assert found.table["recording"].tolist() == [0]
+        assert found.looked_at["recording"].tolist() == [0, 2]
+
+    def test_words_keep_their_meaning_in_a_larger_collection(self):
+        other = Annotations.from_table(make_table((0, 0, 2, "turn")), X)
+        plain = Annotations.from_labels([[0, 1]])
+        found = Annotations.concatenate([plain, other, Annotations.from_table(self.rows, X), other])
+        assert found.table["label"].tolist() == ["turn", "turn", "walk", "turn", "turn"]
+
+    def test_recordings_in_another_order_are_refused(self):
+        recordings = Recordings.from_arrays([np.zeros(5), np.zeros(5)], names=["a", "b"])
+        found = Annotations.from_table(make_table(("b", 0, 3, 1)), recordings)
+        series = pd.Series([np.zeros(5), np.zeros(5)], index=["b", "a"])
+        for reader in (as_label_runs, as_labels):
+            for other in (recordings[[1, 0]], as_recordings(series)):
+                with pytest.raises(ValueError, match="y: recording 0 is 'a' in the annotations, 'b' in X"):
+                    reader(found, other)
+
+    def test_pairs_have_the_same_numbers_of_words(self):
+        first = Annotations.from_table(self.rows, X, looked_at=range(3))
+        second = Annotations.from_table(self.rows, X, looked_at=range(3), class_names={5: "walk", 9: "turn"})
+        truth, other = pair_annotations(first, second)
+        assert truth.runs.value.tolist() == other.runs.value.tolist()
+
+
+def test_many_recordings_are_read_in_time():
+    n = 30_000
+    number = np.arange(n)
+    table = pd.DataFrame({"recording": number, "start": 1, "end": 3, "label": 1})
+    recordings = as_recordings([np.zeros(5)] * n)
+    begin = time.perf_counter()
+    found = Annotations.from_table(table, recordings, number)
+    assert time.perf_counter() - begin < 10  # far less, unless time grows with the square of n
+    assert found.list_labels()[n - 1].tolist() == [0, 1, 1, 0, 0]
 
 
 def test_a_table_that_becomes_labels_warns_of_rows_that_merge():

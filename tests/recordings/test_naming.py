@@ -7,9 +7,21 @@ import pandas as pd
 import pytest
 
 from sslts import Annotations, Recordings, SupervisedSegmenter, WindowFeatureSegmenter
+from sslts.calibration import calibrate_counts
 from sslts.datasets import make_recordings
-from sslts.metrics import segment_f1, segment_f1_scorer
+from sslts.metrics import calibration_scorer, segment_f1, segment_f1_scorer
+from sslts.model_selection import label_efficiency_curve, tune_decoder
+from sslts.prediction import StreamSegmenter
 from sslts.preprocessing import FillGaps, RecordingStandardizer
+from sslts.recordings import select_rows
+from sslts.segments import (
+    clip_segments,
+    count_segments,
+    filter_segments,
+    merge_segments,
+    shift_segments,
+    summarize,
+)
 
 X = [np.arange(5.0), np.arange(3.0), np.arange(4.0)]
 
@@ -55,6 +67,7 @@ class TestFromArrays:
             ({"names": ["a", "b", 3]}, r"names\[2\] is 3; give a text"),
             ({"channel_names": ["x", "y"]}, "channel_names has 2 names, X has 1 channels"),
             ({"sampling_rate": 0}, "sampling_rate"),
+            ({"starts": ["2026", 1.7e9, None]}, r"starts\[1\] is 1700000000.0; give a date with a time, or None"),
             ({"starts": ["2026", "soon", None]}, r"starts\[1\] is 'soon'; give a date with a time, or None"),
         ],
     )
@@ -92,6 +105,39 @@ class TestTheWayOfNames:
         assert (found["end_clock"] - found["start_clock"]).dt.total_seconds().tolist() == found["duration"].tolist()
         assert str(found["start_clock"].dt.tz) == "Europe/Berlin"
 
+    def test_streams_speak_in_words(self, factory):
+        recordings, table = factory
+        segmenter = WindowFeatureSegmenter(normalization="local", random_state=0)
+        segmenter.fit(recordings, Annotations.from_table(table, recordings))
+        stream, signal = StreamSegmenter(segmenter), recordings.get(0)
+        parts = [stream.push(signal[:350]), stream.push(signal[350:]), stream.flush()]
+        found = pd.concat([part for part in parts if len(part)], ignore_index=True)
+        whole = segmenter.predict_segments([signal])
+        assert set(whole["label"]) == {"stroke"}
+        pd.testing.assert_frame_equal(found[["start", "end", "label"]], whole[["start", "end", "label"]])
+
+    def test_tables_of_names_and_words_can_be_changed(self, factory, fitted):
+        recordings, _ = factory
+        found = fitted.predict_segments(recordings)
+        merged = merge_segments(found, 5)
+        assert len(merged) < len(found)
+        since = merged["start_clock"] + pd.to_timedelta(merged["duration"], unit="s")
+        assert (since == merged["end_clock"]).all()
+        day = recordings.names[1]
+        own = filter_segments(found, labels="stroke", recordings={day})
+        assert own["start"].tolist() == found["start"][found["recording"] == day].tolist()
+        assert filter_segments(found, labels=["walk"]).empty
+        moved = shift_segments(own, {day: 10})
+        assert (moved["start_clock"] - own["start_clock"]).dt.total_seconds().tolist() == [20.0] * len(own)
+        with pytest.raises(ValueError, match="offset has no entry for recording day 1"):
+            shift_segments(own, {"day 0.csv": 10})
+        late = clip_segments(own, 300, 600)
+        assert late["start_clock"].min() >= recordings.starts[1] + pd.Timedelta(600, unit="s")
+        counts = count_segments(found)
+        assert counts.loc[day, "stroke"] == len(own)
+        with pytest.raises(ValueError, match="n_recordings=8, but segments names its recordings"):
+            count_segments(found, n_recordings=8)
+
     def test_arrays_speak_in_numbers(self, factory, fitted):
         recordings, _ = factory
         found = fitted.predict_segments([recordings.get(i) for i in range(8)])
@@ -108,6 +154,62 @@ class TestTheWayOfNames:
         assert segment_f1(truth, other, average=None)[1] > 0.9
         assert fitted.score(recordings, other) > 0.5
 
+    def test_truth_needs_no_names_and_may_number_words_otherwise(self, factory, fitted):
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        score = segment_f1_scorer(fitted, recordings, truth)
+        number = [recordings.names.index(name) for name in table["recording"]]
+        signals = [recordings.get(i) for i in range(8)]
+        nameless = Annotations.from_table(table.assign(recording=number, label=1), signals)
+        assert segment_f1_scorer(fitted, recordings, nameless) == score
+        seven = Annotations.from_table(table, recordings, class_names={0: "background", 7: "stroke"})
+        other = WindowFeatureSegmenter(random_state=0).fit(recordings, seven)
+        numbered = Annotations.from_table(table.assign(recording=number, label=7), signals)
+        assert segment_f1_scorer(other, recordings, numbered) == score
+
+    def test_counts_of_words_are_calibrated_by_words(self, factory, fitted):
+        recordings, table = factory
+        other = Annotations.from_table(table, recordings, class_names={0: "background", 7: "stroke"})
+        calibration = calibrate_counts(fitted, recordings, other)
+        assert list(calibration) == ["stroke"]
+        assert list(calibrate_counts(fitted, recordings, other, cv=2)) == ["stroke"]
+        found = fitted.predict_segments(recordings)
+        options = {"calibration": calibration, "level": 0.8}
+        total = summarize(found, recordings, by=("label",), **options)
+        assert abs(total["expected_count"].item() - len(table)) < 2
+        assert summarize(found[:0], recordings, labels=["stroke"], **options)["count"].tolist() == [0] * 8
+        with pytest.raises(ValueError, match="calibration has no entry for label 'other', only for"):
+            summarize(found, recordings, labels=["stroke", "other"], **options)
+
+    def test_displays_and_scorers_follow_the_numbers_of_the_model(self, factory, fitted):
+        from sslts.plotting import CountDisplay
+
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        other = Annotations.from_table(table, recordings, class_names={0: "background", 7: "stroke"})
+        assert calibration_scorer(fitted, recordings, other) == calibration_scorer(fitted, recordings, truth)
+        legend = CountDisplay.from_estimator(fitted, recordings, other).ax_.get_legend()
+        assert "stroke" in legend.texts[0].get_text()
+        assert tune_decoder(fitted, recordings, other) == tune_decoder(fitted, recordings, truth)
+
+    def test_the_rate_of_the_segmenter_is_enough_for_the_clock(self, factory):
+        recordings, table = factory
+        segmenter = WindowFeatureSegmenter(sampling_rate=0.5, random_state=0)
+        segmenter.fit(recordings, Annotations.from_table(table, recordings))
+        clocked = Recordings.from_arrays([recordings.get(0)], starts=["2026-01-31"])
+        found = segmenter.predict_segments(clocked)
+        assert found["start_clock"][0] == pd.Timestamp("2026-01-31") + pd.Timedelta(found["start_time"][0], unit="s")
+        with pytest.warns(UserWarning, match="X has 5 samples per second, but sampling_rate=0.5"):
+            segmenter.predict(Recordings.from_arrays([recordings.get(0)], sampling_rate=5))
+
+    def test_folds_of_recordings_and_learning_curves(self, factory):
+        recordings, table = factory
+        truth = Annotations.from_table(table, recordings)
+        assert select_rows(recordings, np.array([2, 0])).names == (recordings.names[2], recordings.names[0])
+        segmenter = WindowFeatureSegmenter(random_state=0)
+        curve = label_efficiency_curve({"trees": segmenter}, recordings, truth, n_labeled=[2], cv=2, random_state=0)
+        assert (curve["score"] > 0.5).all()
+
     def test_held_out_annotations_have_the_same_words(self, factory):
         recordings, table = factory
         truth = Annotations.from_table(table, recordings)
@@ -116,6 +218,18 @@ class TestTheWayOfNames:
         segmenter.fit(recordings, truth, validation=(recordings[:2], other[:2]))
         assert segmenter.class_names_ == {0: "background", 1: "stroke"}
         assert segmenter.classes_.tolist() == [0, 1]
+
+    def test_a_model_to_start_from_gives_its_words_their_numbers(self, factory):
+        recordings, table = factory
+        first = SupervisedSegmenter(max_steps=1, random_state=0)
+        first.fit(recordings, Annotations.from_table(table, recordings))
+        rare = pd.DataFrame([(recordings.names[1], 0, 2, "a rare word")], columns=table.columns)
+        more = Annotations.from_table(pd.concat([table, rare]), recordings)
+        second = SupervisedSegmenter(max_steps=1, random_state=0, init=first).fit(recordings, more)
+        assert second.class_names_ == {0: "background", 1: "stroke", 2: "a rare word"}
+        again = SupervisedSegmenter(max_steps=1, random_state=0, warm_start=True)
+        again.fit(recordings, Annotations.from_table(table, recordings)).fit(recordings, more)
+        assert again.class_names_ == second.class_names_
 
 
 class TestWords:
@@ -155,6 +269,9 @@ class TestShownNames:
         assert "stroke" in CountDisplay.from_estimator(fitted, recordings, truth).ax_.get_legend().texts[0].get_text()
         display = SegmentationDisplay.from_estimator(fitted, recordings, truth, recording=1)
         assert display.names == {0: "background", 1: "stroke"}
+        calibration = calibrate_counts(fitted, recordings, truth)
+        run = write_production_report(fitted, recordings, tmp_path / "c.html", calibration=calibration, level=0.8)
+        assert "stroke" in run.read_text()
         page = write_report(fitted, recordings, truth, tmp_path / "a.html", n_worst=1, n_typical=1).read_text()
         assert "stroke" in page
         assert re.search(r"day \d.csv", page)

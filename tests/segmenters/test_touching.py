@@ -75,6 +75,13 @@ class TestLearning:
         assert segmenter.predict_proba(X).shape == (*X.shape, 1)
         assert abs(len(segmenter.predict_segments(X)) - len(table)) <= 2
 
+    def test_segments_of_one_sample_become_one_with_a_warning(self):
+        X = np.random.default_rng(0).standard_normal((2, 60))
+        rows = [(i, start, start + 1, 1) for i in range(2) for start in range(20, 40)]
+        table = pd.DataFrame(rows, columns=["recording", "start", "end", "label"])
+        with pytest.warns(UserWarning, match="y: 38 segments touch a segment of one sample before them"):
+            WindowFeatureSegmenter(random_state=0).fit(X, Annotations.from_table(table, X))
+
     def test_the_decoder_of_labels_may_be_any(self, cycles, fitted):
         X, _ = cycles
         other = WindowFeatureSegmenter(decoder=Argmax(), random_state=0).fit(*cycles)

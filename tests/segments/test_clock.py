@@ -110,3 +110,40 @@ class TestErrors:
         recordings, table = make(["2026-01-31 10:30"])
         with pytest.raises(ValueError, match=r"segments row 0: there is no recording 'x'; the names are \['m0'\]"):
             summarize(table.assign(recording="x"), recordings)
+
+
+@pytest.mark.parametrize(
+    ("start", "zone", "hours"),
+    [("2022-03-27 05:00", "Asia/Beirut", 19), ("2026-11-01 00:30", "America/Havana", 24.5)],
+    ids=["skipped", "twice"],
+)
+def test_a_midnight_may_be_skipped_or_come_twice(start, zone, hours):
+    first = pd.Timestamp(start).tz_localize(zone, ambiguous=True)
+    recordings, table = make([first], n=26 * 3600)
+    days = summarize(table, recordings, period="1D", by=("period", "label"))
+    assert days["time"].tolist() == [hours * 3600, (26 - hours) * 3600]
+    assert summarize(table, recordings, period="1h", by=("period", "label"))["time"].sum() == 26 * 3600
+
+
+@pytest.mark.parametrize(("period", "begin"), [("W", "2026-01-25"), ("MS", "2026-01-01"), ("QS", "2026-01-01")])
+def test_weeks_and_months_begin_where_the_calendar_says(period, begin):
+    recordings, table = make(["2026-01-31 22:00"], n=3600)
+    found = summarize(table, recordings, period=period, by=("period", "label"))
+    assert found["period"].tolist() == [pd.Timestamp(begin)]
+    assert found["count"].tolist() == [6]
+
+
+def test_labels_are_words_or_numbers_each_once():
+    recordings, table = make(["2026-01-31 10:30"])
+    assert summarize(table, recordings, labels=["stroke", "stroke"])["count"].tolist() == [12]
+    table["label"] = [None, *table["label"][1:]]
+    with pytest.raises(ValueError, match="segments row 0: label is (nan|None); give a word or a whole number"):
+        summarize(table, recordings)
+
+
+def test_the_clock_needs_a_sampling_rate():
+    recordings, table = make(["2026-01-31 10:30"])
+    without = Recordings.from_arrays([recordings.get(0)], names=["m0"], starts=recordings.starts)
+    with pytest.raises(ValueError, match="period='1h' goes by the clock, but sampling_rate is None"):
+        summarize(table, without, period="1h")
+    assert len(summarize(table, without, period="1h", sampling_rate=1.0)) == 3
