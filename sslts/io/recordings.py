@@ -17,7 +17,7 @@ from sslts.io._clocks import RATE_TOLERANCE, estimate_rate, place_on_grid
 from sslts.io._files import Failures, OnError, find_suffix, list_files, name_files, read_each
 from sslts.io._resampling import resample_signal
 from sslts.io._signals import Signal, SignalOptions
-from sslts.recordings import Recordings, check_sampling_rate
+from sslts.recordings import FilePart, Recordings, check_sampling_rate
 
 _Read = Callable[[Path, str, SignalOptions], list[Signal]]
 
@@ -79,7 +79,7 @@ def read_recordings(
     on_error : {"raise", "warn"}, default="raise"
         Whether files that cannot be read raise an error, which names them all, or are left out with a warning.
     join : bool, default=True
-        Whether files of a folder whose clocks follow one another become one recording, with the name of the first.
+        Whether files of a folder whose clocks follow one another become one recording.
     resample : bool, default=False
         Whether to resample files of another rate than ``sampling_rate``; otherwise they are refused.
     timezone : str, tzinfo or None, default=None
@@ -99,7 +99,8 @@ def read_recordings(
     -------
     Recordings
         One recording for each file, unless files are joined or cut. Its names are the names of the files without
-        suffix, with their folders where needed; later parts of a file that was cut are ``"name#2"`` and so on.
+        suffix, with their folders where needed; joined files are ``"first..last"``, and later parts of a file that was
+        cut are ``"name#2"`` and so on. ``files`` holds where each file went.
 
     Raises
     ------
@@ -256,10 +257,16 @@ def _describe_rate(signal: Signal, rate: float, wanted: float | None) -> str:
 def _gather(signals: list[Signal], rate: float | None) -> Recordings:
     """Return the recordings of signals that fit together."""
     starts = [signal.start for signal in signals]
-    return Recordings.from_arrays(
+    recordings = Recordings.from_arrays(
         [signal.values for signal in signals],
         names=[signal.name for signal in signals],
         channel_names=signals[0].channel_names,
         sampling_rate=rate,
         starts=starts if any(start is not None for start in starts) else None,
     )
+    joined = any(len(signal.parts) > 1 or (signal.parts and signal.parts[0].offset) for signal in signals)
+    return replace(recordings, files=tuple(map(_list_parts, signals))) if joined else recordings
+
+
+def _list_parts(signal: Signal) -> tuple[FilePart, ...]:
+    return signal.parts or (FilePart(signal.name, 0, 0, int(signal.values.shape[1])),)
