@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts._notices import shorten
+from sslts._notices import shorten, warn
 from sslts.io import _arrays, _audio, _edf, _hdf5, _tables, _wfdb, _zarr
 from sslts.io._clocks import RATE_TOLERANCE, estimate_rate, place_on_grid
 from sslts.io._files import Failures, OnError, find_suffix, list_files, name_files, read_each
@@ -33,6 +33,7 @@ _READERS: dict[str, _Read] = {
 }
 
 
+_FEW = 20  # steps of a channel, from which on it may be recognized as a time
 _TIMED = (_tables.read_table_signal, _arrays.read_npz_signals, _hdf5.read_hdf5_signals, _zarr.read_zarr_signals)
 
 
@@ -137,6 +138,8 @@ def read_recordings(
     if resample and rate is not None:
         signals = [resample_signal(signal, rate) for signal in signals]
     failures.report(len({signal.path for signal in signals}))
+    if time is None and channels is None:
+        _warn_of_time(signals)
     return _gather(signals, rate)
 
 
@@ -162,6 +165,23 @@ def _find_reader(path: Path) -> _Read:
     if suffix not in _READERS:
         raise ValueError(f"{path}: the suffix {suffix!r} is unknown; known are {', '.join(sorted(_READERS))}.")
     return _READERS[suffix]
+
+
+def _warn_of_time(signals: list[Signal]) -> None:
+    """Warn if a channel of a table rises as steadily as a time does, and no column is taken as the times."""
+    tables = (s for s in signals if s.channel_names and not s.parts and isinstance(s.values, np.ndarray))
+    for signal in tables:
+        steps = np.diff(signal.values, axis=1)
+        if steps.shape[1] < _FEW or steps.shape[0] < 2:
+            continue
+        steady = (steps > 0).all(axis=1) & (steps.max(axis=1) < 1.5 * np.median(steps, axis=1))
+        for k in np.flatnonzero(steady)[:1]:
+            name = (signal.channel_names or ())[k]
+            warn(
+                f"{signal.path}: the column {name!r} rises as steadily as a time, and is read as a channel. If it is "
+                f"the time, pass time={name!r}; else pass channels."
+            )
+            return
 
 
 def _read_gap(max_gap: float | str | None) -> float | None:

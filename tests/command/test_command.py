@@ -145,7 +145,7 @@ class TestMessages:
         done = run("predict", model(folder), folder / "press*.csv", "-o", tmp_path / "no" / "found.csv", code=1)
         assert "create the folder first" in done.output
         done = run("predict", model(folder), folder / "press*.csv", "--per", "soon", "-o", path, code=1)
-        assert "period='soon'" in done.output
+        assert "--per soon is no period of the clock" in done.output
         done = run(
             "predict", model(folder), folder / "press*.csv", "--per", "1h", "--format", "audacity", "-o", path, code=2
         )

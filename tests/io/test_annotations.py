@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sslts import Recordings
-from sslts.io import read_annotations, read_recordings, read_segments
+from sslts.io import read_annotations, read_segments
 
 RATE = 100
 STARTS = [pd.Timestamp("2026-03-02 08:00", tz="UTC"), pd.Timestamp("2026-03-02 10:00", tz="UTC")]
