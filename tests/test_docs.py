@@ -5,6 +5,7 @@ import os
 import pkgutil
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 import sslts
 from sslts import augment
+from sslts.command import main as command
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
 from sslts.segmenters import NetworkSegmenter
@@ -28,6 +31,7 @@ PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.m
 BLOCK = re.compile(
     r"(<!-- not run: (?P<reason>[^>]*) -->\s*)?^```(?P<language>\S*)\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE
 )
+MAKE_FILES = "examples/make_files.py"
 LANGUAGES = {"python", "sh", "text", "toml", "{toctree}", "{eval-rst}"}
 
 
@@ -36,9 +40,34 @@ def name_page(page):
 
 
 def read_code(page):
-    """Return the Python code of a page, without blocks that are marked ``<!-- not run: reason -->``."""
-    blocks = [match for match in BLOCK.finditer(page.read_text()) if match["language"] == "python"]
-    return "\n".join(match["code"] for match in blocks if not match["reason"])
+    """Return the Python code of a page, without blocks that are marked ``<!-- not run: reason -->``.
+
+    On pages whose files are made by ``examples/make_files.py``, commands become code too.
+    """
+    text = page.read_text()
+    languages = {"python", "sh"} if f"python {MAKE_FILES}" in text else {"python"}
+    blocks = [match for match in BLOCK.finditer(text) if match["language"] in languages and not match["reason"]]
+    return "\n".join(
+        match["code"] if match["language"] == "python" else read_commands(match["code"]) for match in blocks
+    )
+
+
+def read_commands(code):
+    """Return code that runs the commands of a block in this process."""
+    lines = [shlex.split(line) for line in code.replace("\\\n", " ").splitlines() if line]
+    assert all(line[:2] == ["python", MAKE_FILES] or line[0] == "sslts" for line in lines)
+    return "\n".join(
+        f"make_files({line[2]!r})" if line[0] == "python" else f"run_sslts({line[1:]!r})" for line in lines
+    )
+
+
+def run_sslts(arguments):
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+
+
+def make_files(name):
+    runpy.run_path(str(ROOT / MAKE_FILES))["MAKERS"][name]()
 
 
 @pytest.fixture
@@ -69,6 +98,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     X, y = make_recordings(9, n_samples=300, random_state=0)
     own = {"X": X, "y": np.where(np.arange(9)[:, None] < 6, y, -1), "patients": np.arange(9) // 2, "np": np}
+    own |= {"make_files": make_files, "run_sslts": run_sslts}
     own |= {"X_new": X, "X_test": X, "y_test": y, "X_validation": X, "y_validation": y, "lengths": [300] * 9}
     exec(compile(read_code(page), name_page(page), "exec"), own)
 
