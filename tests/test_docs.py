@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from sklearn.ensemble import ExtraTreesClassifier
 
 import sslts
 from sslts import augment
 from sslts.command import main as command
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
-from sslts.segmenters import NetworkSegmenter
+from sslts.segmenters import NetworkSegmenter, WindowFeatureSegmenter
 
 ROOT = Path(__file__).parent.parent
 
@@ -72,7 +73,7 @@ def make_files(name):
 
 @pytest.fixture
 def _quickly(monkeypatch):
-    """Train a small network for two steps, whatever parameters a page passes."""
+    """Train a small network for two steps, and few trees, whatever parameters a page passes."""
     fit = NetworkSegmenter.fit
 
     def fit_quickly(self, *args, **kwargs):
@@ -84,7 +85,20 @@ def _quickly(monkeypatch):
         finally:
             vars(self).update(asked)
 
+    fit_classifier = WindowFeatureSegmenter.fit
+
+    def fit_trees(self, *args, **kwargs):
+        asked = {name: getattr(self, name) for name in ("classifier", "normalization")}
+        if self.classifier is None:
+            self.classifier = ExtraTreesClassifier(4, min_samples_leaf=5, random_state=0)
+        self.normalization = "recording" if self.normalization == "auto" else self.normalization
+        try:
+            return fit_classifier(self, *args, **kwargs)
+        finally:
+            vars(self).update(asked)
+
     monkeypatch.setattr(NetworkSegmenter, "fit", fit_quickly)
+    monkeypatch.setattr(WindowFeatureSegmenter, "fit", fit_trees)
 
 
 # tests/test_contributing.py writes the examples of docs/contributing.md into the package.

@@ -51,7 +51,7 @@ def predict(
     """
     if per is not None and kind not in (None, "table"):
         raise click.UsageError(f"--per writes a table of counts, so it can't be combined with --format {kind}.")
-    if output.suffix != ".txt" and output.suffix != ".atr":
+    if kind not in ("audacity", "wfdb") and output.suffix not in (".txt", ".atr"):  # these may be folders
         check_place(output)
     segmenter = load(model).set_params(verbose=int(sys.stderr.isatty()))
     recordings = read_files(files, **reading)
