@@ -168,20 +168,19 @@ def _find_reader(path: Path) -> _Read:
 
 
 def _warn_of_time(signals: list[Signal]) -> None:
-    """Warn if a channel of a table rises as steadily as a time does, and no column is taken as the times."""
+    """Warn if a channel of the first table without times rises as steadily as a time does."""
     tables = (s for s in signals if s.channel_names and not s.parts and isinstance(s.values, np.ndarray))
-    for signal in tables:
-        steps = np.diff(signal.values, axis=1)
-        if steps.shape[1] < _FEW or steps.shape[0] < 2:
-            continue
-        steady = (steps > 0).all(axis=1) & (steps.max(axis=1) < 1.5 * np.median(steps, axis=1))
-        for k in np.flatnonzero(steady)[:1]:
-            name = (signal.channel_names or ())[k]
-            warn(
-                f"{signal.path}: the column {name!r} rises as steadily as a time, and is read as a channel. If it is "
-                f"the time, pass time={name!r}; else pass channels."
-            )
-            return
+    signal = next(tables, None)
+    if signal is None or len(signal.values) < 2 or signal.values.shape[1] <= _FEW:
+        return
+    steps = np.diff(signal.values, axis=1)
+    steady = (steps > 0).all(axis=1) & (steps.max(axis=1) < 1.5 * np.median(steps, axis=1))
+    for k in np.flatnonzero(steady)[:1]:
+        name = (signal.channel_names or ())[k]
+        warn(
+            f"{signal.path}: the column {name!r} rises as steadily as a time, and is read as a channel. If it is the "
+            f"time, pass time={name!r}; else pass channels."
+        )
 
 
 def _read_gap(max_gap: float | str | None) -> float | None:
