@@ -40,7 +40,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_(views|metrics|thresholds)\.py",
-    "ignore_pattern": r"benchmarks",
+    "ignore_pattern": r"benchmarks|make_files",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sslts",),
     "reference_url": {"sslts": None},

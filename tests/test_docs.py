@@ -5,6 +5,7 @@ import os
 import pkgutil
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
+from sklearn.ensemble import ExtraTreesClassifier
 
 import sslts
 from sslts import augment
+from sslts.command import main as command
 from sslts.datasets import make_recordings
 from sslts.networks import UNet
-from sslts.segmenters import NetworkSegmenter
+from sslts.segmenters import NetworkSegmenter, WindowFeatureSegmenter
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,6 +32,7 @@ PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.m
 BLOCK = re.compile(
     r"(<!-- not run: (?P<reason>[^>]*) -->\s*)?^```(?P<language>\S*)\n(?P<code>.*?)^```", re.DOTALL | re.MULTILINE
 )
+MAKE_FILES = "examples/make_files.py"
 LANGUAGES = {"python", "sh", "text", "toml", "{toctree}", "{eval-rst}"}
 
 
@@ -36,14 +41,39 @@ def name_page(page):
 
 
 def read_code(page):
-    """Return the Python code of a page, without blocks that are marked ``<!-- not run: reason -->``."""
-    blocks = [match for match in BLOCK.finditer(page.read_text()) if match["language"] == "python"]
-    return "\n".join(match["code"] for match in blocks if not match["reason"])
+    """Return the Python code of a page, without blocks that are marked ``<!-- not run: reason -->``.
+
+    On pages whose files are made by ``examples/make_files.py``, commands become code too.
+    """
+    text = page.read_text()
+    languages = {"python", "sh"} if f"python {MAKE_FILES}" in text else {"python"}
+    blocks = [match for match in BLOCK.finditer(text) if match["language"] in languages and not match["reason"]]
+    return "\n".join(
+        match["code"] if match["language"] == "python" else read_commands(match["code"]) for match in blocks
+    )
+
+
+def read_commands(code):
+    """Return code that runs the commands of a block in this process."""
+    lines = [shlex.split(line) for line in code.replace("\\\n", " ").splitlines() if line]
+    assert all(line[:2] == ["python", MAKE_FILES] or line[0] == "sslts" for line in lines)
+    return "\n".join(
+        f"make_files({line[2]!r})" if line[0] == "python" else f"run_sslts({line[1:]!r})" for line in lines
+    )
+
+
+def run_sslts(arguments):
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+
+
+def make_files(name):
+    runpy.run_path(str(ROOT / MAKE_FILES))["MAKERS"][name]()
 
 
 @pytest.fixture
 def _quickly(monkeypatch):
-    """Train a small network for two steps, whatever parameters a page passes."""
+    """Train a small network for two steps, and few trees, whatever parameters a page passes."""
     fit = NetworkSegmenter.fit
 
     def fit_quickly(self, *args, **kwargs):
@@ -55,7 +85,20 @@ def _quickly(monkeypatch):
         finally:
             vars(self).update(asked)
 
+    fit_classifier = WindowFeatureSegmenter.fit
+
+    def fit_trees(self, *args, **kwargs):
+        asked = {name: getattr(self, name) for name in ("classifier", "normalization")}
+        if self.classifier is None:
+            self.classifier = ExtraTreesClassifier(4, min_samples_leaf=5, random_state=0)
+        self.normalization = "recording" if self.normalization == "auto" else self.normalization
+        try:
+            return fit_classifier(self, *args, **kwargs)
+        finally:
+            vars(self).update(asked)
+
     monkeypatch.setattr(NetworkSegmenter, "fit", fit_quickly)
+    monkeypatch.setattr(WindowFeatureSegmenter, "fit", fit_trees)
 
 
 # tests/test_contributing.py writes the examples of docs/contributing.md into the package.
@@ -69,6 +112,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     X, y = make_recordings(9, n_samples=300, random_state=0)
     own = {"X": X, "y": np.where(np.arange(9)[:, None] < 6, y, -1), "patients": np.arange(9) // 2, "np": np}
+    own |= {"make_files": make_files, "run_sslts": run_sslts}
     own |= {"X_new": X, "X_test": X, "y_test": y, "X_validation": X, "y_validation": y, "lengths": [300] * 9}
     exec(compile(read_code(page), name_page(page), "exec"), own)
 

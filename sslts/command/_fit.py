@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from sslts._files import check_place
-from sslts.command._reading import read_files, reading_options
-from sslts.io import read_annotations
+from sslts.command._reading import label_options, read_labeled
 
 _METHODS = ("fixmatch", "supervised", "mean-teacher", "pseudo-label", "window-features")
 
@@ -24,7 +23,7 @@ _METHODS = ("fixmatch", "supervised", "mean-teacher", "pseudo-label", "window-fe
 @click.option("--steps", type=click.IntRange(1), help="Training steps of a network; its default if left out.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model.")
 @click.option("--device", default="auto", show_default=True, help="Where a network trains: auto, cpu, cuda.")
-@reading_options
+@label_options
 def fit(
     files: tuple[str, ...],
     annotations: tuple[str, ...],
@@ -44,8 +43,7 @@ def fit(
       sslts fit 'data/*.csv' --time time --annotations labels.csv -o cycles.sslts
     """
     check_place(output)
-    recordings = read_files(files, **reading)
-    labels = read_annotations(list(annotations), recordings)
+    recordings, labels = read_labeled(files, annotations, **reading)
     segmenter = _make_segmenter(method, steps, seed, device, recordings.sampling_rate)
     segmenter.fit(recordings, labels).set_params(verbose=0).save(output)
     click.echo(f"{output}: {type(segmenter).__name__}, classes {_list_classes(segmenter)}")

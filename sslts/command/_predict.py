@@ -11,7 +11,7 @@ import click
 import pandas as pd
 
 from sslts._files import check_place, replace_file
-from sslts.command._reading import describe_recordings, read_files, reading_options
+from sslts.command._reading import check_rate, describe_recordings, read_files, reading_options
 from sslts.io import write_annotations
 from sslts.persistence import load
 from sslts.recordings import Recordings
@@ -28,7 +28,11 @@ from sslts.segments import summarize
     type=click.Choice(["table", "label-studio", "audacity", "wfdb"]),
     help="Format of the output; taken from its suffix if left out (.csv, .tsv, .parquet, .xlsx, .json, .txt, .atr).",
 )
-@click.option("--per", metavar="PERIOD", help="Write counts and lengths per period of the clock, such as 1h or 1D.")
+@click.option(
+    "--per",
+    metavar="PERIOD",
+    help="Write counts and lengths per period of the clock, such as 1h, or per so many seconds of each recording.",
+)
 @reading_options
 def predict(
     model: Path, files: tuple[str, ...], output: Path, kind: str | None, per: str | None, **reading: Any
@@ -47,10 +51,13 @@ def predict(
     """
     if per is not None and kind not in (None, "table"):
         raise click.UsageError(f"--per writes a table of counts, so it can't be combined with --format {kind}.")
-    if output.suffix != ".txt" and output.suffix != ".atr":
+    if kind not in ("audacity", "wfdb") and output.suffix not in (".txt", ".atr"):  # these may be folders
         check_place(output)
     segmenter = load(model).set_params(verbose=int(sys.stderr.isatty()))
     recordings = read_files(files, **reading)
+    check_rate(recordings, segmenter)
+    if per is not None:
+        _check_clock(recordings, per)
     found = segmenter.predict_segments(recordings)
     if per is None:
         chosen = None if kind is None else kind.replace("-", "_")
@@ -60,6 +67,27 @@ def predict(
     counted = found["label"].value_counts(sort=False)
     words = ", ".join(f"{label}: {n:,}" for label, n in counted.items()) or "no segment"
     click.echo(f"{describe_recordings(recordings)}; {words}. Written to {output}.")
+
+
+def _check_clock(recordings: Recordings, per: str) -> None:
+    """Raise if a period goes by the clock, and a recording has none."""
+    starts = recordings.starts or (None,) * len(recordings)
+    if _read_seconds(per) is not None or None not in starts:
+        return
+    names = recordings.names or range(len(recordings))
+    name = names[starts.index(None)]
+    raise click.UsageError(
+        f"--per {per} goes by the clock, and {name} has none. Name the column of dates with --time COLUMN, or give "
+        "seconds since the start of each recording, such as --per 3600."
+    )
+
+
+def _read_seconds(per: str) -> float | None:
+    """Return a period that is a number; None for a text such as 1h."""
+    try:
+        return float(per)
+    except ValueError:
+        return None
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
@@ -78,8 +106,14 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def count_per(found: pd.DataFrame, recordings: Recordings, period: str, segmenter: Any) -> pd.DataFrame:
-    """Return counts, lengths and rates of the segments per period of the clock and class."""
+    """Return counts, lengths and rates of the segments per class and period of the clock, or of each recording."""
     words = getattr(segmenter, "class_names_", None) or {}
     counted = [k for k in segmenter.classes_.tolist() if k != segmenter.background]
     labels = [words.get(k, k) for k in counted]
-    return summarize(found, recordings, period=period, by=("period", "label"), labels=labels)
+    seconds = _read_seconds(period)
+    if seconds is None:
+        return summarize(found, recordings, period=period, by=("period", "label"), labels=labels)
+    if recordings.sampling_rate is None:
+        raise click.UsageError(f"--per {period} is in seconds, and the files have no rate; give --sampling-rate.")
+    by = ("recording", "period", "label")
+    return summarize(found, recordings, period=seconds, by=by, labels=labels)

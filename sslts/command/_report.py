@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from sslts._files import check_place
-from sslts.command._reading import read_files, reading_options
-from sslts.io import read_annotations
+from sslts.command._reading import check_rate, label_options, read_labeled
 from sslts.persistence import load
 
 
@@ -19,7 +18,7 @@ from sslts.persistence import load
 @click.option("-a", "--annotations", multiple=True, help="File of annotations, to judge the model; may be repeated.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The HTML file to write.")
 @click.option("--title", help="Heading of the page.")
-@reading_options
+@label_options
 def report(
     model: Path, files: tuple[str, ...], annotations: tuple[str, ...], output: Path, title: str | None, **reading: Any
 ) -> None:
@@ -34,10 +33,11 @@ def report(
 
     check_place(output)
     segmenter = load(model)
-    recordings = read_files(files, **reading)
+    recordings, labels = read_labeled(files, annotations, **reading)
+    check_rate(recordings, segmenter)
     options: dict[str, Any] = {} if title is None else {"title": title}
-    if annotations:
-        write_report(segmenter, recordings, read_annotations(list(annotations), recordings), output, **options)
+    if labels is not None:
+        write_report(segmenter, recordings, labels, output, **options)
     else:
         write_production_report(segmenter, recordings, output, **options)
     click.echo(f"Written to {output}.")

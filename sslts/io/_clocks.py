@@ -14,6 +14,7 @@ import pandas as pd
 from sslts._notices import shorten
 from sslts.io._files import Failures
 from sslts.io._signals import Signal, SignalOptions, make_stamp, name_row
+from sslts.recordings import FilePart
 
 RATE_TOLERANCE = 0.02  # relative; clocks are rounded and run slightly fast or slow
 _SNAP = 2e-4  # relative; a rate so near to a whole number, or period, is meant to be it
@@ -168,11 +169,16 @@ def _snap(rate: float, duration: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """Rows ``first:last`` of a file, without a pause."""
+    """Rows ``first:last`` of a file, without a pause: its piece ``number``, from 1."""
 
     signal: Signal
     first: int
     last: int
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.signal.name if self.number == 1 else f"{self.signal.name}#{self.number}"
 
     @property
     def times(self) -> np.ndarray:
@@ -184,6 +190,13 @@ class _Piece:
         whole = self.first == 0 and self.last == self.signal.values.shape[1]
         return self.signal.values if whole else self.signal.values[:, self.first : self.last]
 
+    def locate(self, begin: int, period: float) -> FilePart:
+        """Return where the piece stands in a recording whose first sample is at ``begin``."""
+        assert self.signal.times is not None
+        first, last = int(self.times[0]), int(self.times[-1])
+        start, offset = (round((first - zero) / period) for zero in (begin, int(self.signal.times[0])))
+        return FilePart(self.signal.name, start, offset, round((last - first) / period) + 1)
+
 
 def place_on_grid(signals: Sequence[Signal], max_gap: float | None, join: bool, failures: Failures) -> list[Signal]:
     """Return signals with a column of times on regular grids: joined where files follow one another, cut at pauses.
@@ -194,9 +207,9 @@ def place_on_grid(signals: Sequence[Signal], max_gap: float | None, join: bool, 
     chains: list[list[_Piece]] = []
     for stream in _list_streams([signal for signal in signals if signal.times is not None], join):
         chains += _chain(stream, max_gap, failures)
-    for number, chain in _number_chains(chains):
+    for chain in chains:
         try:
-            done.append(_join(chain, number))
+            done.append(_join(chain))
         except ValueError as error:
             failures.add(chain[0].signal.path, error)
     position = {id(signal.path): i for i, signal in enumerate(signals)}
@@ -261,21 +274,11 @@ def _cut(signal: Signal, max_gap: float | None) -> list[_Piece]:
     n = len(signal.times)
     longest = np.inf if max_gap is None else max(max_gap, _ODD / _get_rate(signal)) * _SECOND
     cuts = (np.flatnonzero(np.diff(signal.times) > longest) + 1).tolist()
-    return [_Piece(signal, a, b) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+    bounds = zip([0, *cuts], [*cuts, n], strict=True)
+    return [_Piece(signal, a, b, number) for number, (a, b) in enumerate(bounds, start=1)]
 
 
-def _number_chains(chains: list[list[_Piece]]) -> list[tuple[int, list[_Piece]]]:
-    """Return each recording with its number among the recordings that begin in one file."""
-    counts: dict[int, int] = {}
-    numbered = []
-    for chain in chains:
-        key = id(chain[0].signal)
-        counts[key] = counts.get(key, 0) + 1
-        numbered.append((counts[key], chain))
-    return numbered
-
-
-def _join(chain: list[_Piece], number: int) -> Signal:
+def _join(chain: list[_Piece]) -> Signal:
     """Return one recording on a grid, NaN where a row is missing."""
     first = chain[0].signal
     times = chain[0].times if len(chain) == 1 else np.concatenate([piece.times for piece in chain])
@@ -288,11 +291,12 @@ def _join(chain: list[_Piece], number: int) -> Signal:
         row = int(np.argmax(np.diff(times))) + 1
         raise ValueError(_describe_jump(chain, row, times))
     start = None if first.clock is None else make_stamp(int(times[0]), first.clock)
-    name = first.name if number == 1 else f"{first.name}#{number}"
+    name = chain[0].name if len(chain) == 1 else f"{chain[0].name}..{chain[-1].name.rsplit('/', 1)[-1]}"
+    parts = tuple(piece.locate(int(times[0]), period) for piece in chain)
     kept = find_nearest(times, period, n_points)
     if kept is not None:
         values = np.where(kept < 0, np.nan, values[:, :][:, kept])
-    return replace(first, name=name, values=values, start=start, times=None)
+    return replace(first, name=name, values=values, start=start, times=None, parts=parts)
 
 
 def _describe_jump(chain: list[_Piece], row: int, times: np.ndarray) -> str:

@@ -18,7 +18,7 @@ import pandas as pd
 from sslts._notices import warn
 from sslts.io._clocks import TIME_NAMES, parse_stamps
 from sslts.io._labels import LabelOptions, Labels, Unit
-from sslts.io._places import Placer
+from sslts.io._places import Place, Placer, is_one
 
 MAX_POINTS = 100_000
 _TAGS = ("timeserieslabels", "labels")
@@ -111,7 +111,7 @@ class _Axis:
     def __init__(self, task: Mapping[str, Any], unit: Unit, options: LabelOptions, placer: Placer, place: str) -> None:
         self.data, self.options, self.placer, self.place = task.get("data") or {}, options, placer, place
         self.unit = self.data.get("unit", unit)
-        self.number, self.name = self._find_recording()
+        self.home, self.name = self._find_recording()
         self.offset = int(self.data.get("offset") or 0)
         series: dict[str, list[Any]] = next((value for value in self.data.values() if _is_series(value)), {})
         time = next((column for column in series if column.lower() in TIME_NAMES), None)
@@ -121,19 +121,22 @@ class _Axis:
         n_points = len(next(iter(series.values()))) if series else 0
         self.end = self.offset + n_points if n_points else int(self.data.get("stop") or -1)
 
-    def _find_recording(self) -> tuple[int, str]:
+    def _find_recording(self) -> tuple[Place, str]:
         named = self.options.recording or self.data.get("recording")
         texts = [named] if named is not None else [value for value in self.data.values() if isinstance(value, str)]
         for text in texts:
             found = self.placer.find(text)
-            if len(found) == 1:
-                return found[0], self.placer.names[found[0]]
+            if is_one(found):
+                return found[0], self._name(found[0])
         if not texts and len(self.placer.names) == 1:
-            return 0, self.placer.names[0]
+            return self.placer.get_whole(0), self.placer.names[0]
         raise ValueError(
             f"{self.place}: no recording has the name {texts[0] if texts else None!r}; write 'recording' into the data "
             "of the task, or pass recording."
         )
+
+    def _name(self, place: Place) -> str:
+        return self.placer.names[place.recording] if place.file is None else place.file
 
     def find_sample(self, value: Any) -> int:
         """Return the sample at a value of the axis."""
@@ -153,14 +156,15 @@ class _Axis:
 
     def _find_stamp(self, value: str) -> int:
         starts = self.placer.recordings.starts
-        first = None if starts is None else starts[self.number]
+        first = None if starts is None else starts[self.home.recording]
         if first is None:
             raise ValueError(f"{self.place}: {value!r} is a clock time, and the recording has no clock.")
         options = self.options
         stamp = parse_stamps(pd.Series([value]), options.table.time_format, options.timezone, self.place, None).iloc[0]
         if (stamp.tz is None) != (first.tz is None):
             raise ValueError(f"{self.place}: only one of {value!r} and the recording has a time zone; pass timezone.")
-        return round((stamp - first) / pd.Timedelta(seconds=1) * self._get_rate())
+        before = self.home.start - self.home.offset  # samples of the recording before the file
+        return round((stamp - first) / pd.Timedelta(seconds=1) * self._get_rate()) - before
 
 
 def _is_series(value: Any) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,33 @@ from sslts.recordings import Recordings
 
 _ROUNDING = 2  # samples by which a rounded end may lie outside its recording
 _SUFFIX = re.compile(r"(\.[A-Za-z][A-Za-z0-9]{0,7})?(\.(gz|bz2|zip|xz|zst))?$")
+_PART = re.compile(r"#\d+$")
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # the prefix of files that were uploaded to Label Studio
 _SHIFTS = [pd.Timedelta(minutes=30 * k) for k in range(-28, 29) if k]
+
+
+class Place(NamedTuple):
+    """Where the samples of a name stand: a whole recording, or a stretch of a file that was joined or cut.
+
+    ``offset`` is the number of samples of the file before the stretch.
+    """
+
+    recording: int
+    file: str | None
+    start: int
+    offset: int
+    length: int
+
+    def measure(self, sample: float) -> float:
+        """Return by how much a sample of the file lies outside the stretch."""
+        return max(self.offset - sample, sample - (self.offset + self.length - 1), 0.0)
+
+    def intersect(self, start: int, end: int) -> tuple[int, int, int]:
+        """Return the recording, and the part of it that samples ``start:end`` of the file are; -1 is the end."""
+        stop = self.offset + self.length
+        first, last = max(start, self.offset), stop if end < 0 else min(end, stop)
+        shift = self.start - self.offset
+        return self.recording, first + shift, max(first, last) + shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,31 +64,46 @@ class Placer:
         return list(map(str, range(len(self.recordings)))) if found is None else list(found)
 
     @cached_property
-    def _by_name(self) -> dict[str, list[int]]:
-        """Positions of recordings by their names: full, and without the number of a part, the folder, or the suffix."""
-        found: dict[str, dict[int, None]] = {}
-        for i, name in enumerate(self.names):
-            whole = re.sub(r"#\d+$", "", name)
+    def _by_name(self) -> dict[str, list[Place]]:
+        """Places by the names of recordings and files: full, and without the number of a part, folder, or suffix."""
+        found: dict[str, dict[Place, None]] = {}
+        wholes: dict[Place, str] = {}
+        for name, place in self._list_places():
+            wholes[place] = whole = name if self.recordings.files else _PART.sub("", name)
             last = whole.rsplit("/", 1)[-1]
             for key in (name, whole, last, _SUFFIX.sub("", whole), _SUFFIX.sub("", last)):
-                found.setdefault(key, {})[i] = None
-        for name, positions in found.items():  # a full name precedes the same name in a folder
-            own = {i: None for i in positions if re.sub(r"#\d+$", "", self.names[i]) == name}
-            found[name] = own or positions
-        return {key: list(positions) for key, positions in found.items()}
+                found.setdefault(key, {})[place] = None
+        for name, places in found.items():  # a full name precedes the same name in a folder
+            found[name] = {place: None for place in places if wholes[place] == name} or places
+        return {key: list(places) for key, places in found.items()}
+
+    def _list_places(self) -> Iterator[tuple[str, Place]]:
+        """Yield the names of files and of recordings; a name that is both is that of the file."""
+        files = self.recordings.files or ()
+        own = {part.file for parts in files for part in parts}
+        for i, parts in enumerate(files):
+            for part in parts:
+                yield part.file, Place(i, *part)
+        for i, name in enumerate(self.names):
+            if name not in own:
+                yield name, self.get_whole(i)
+
+    def get_whole(self, i: int) -> Place:
+        """Return a recording as a place."""
+        return Place(i, None, 0, 0, int(self.recordings.lengths[i]))
 
     @cached_property
-    def _found(self) -> dict[str, list[int]]:
+    def _found(self) -> dict[str, list[Place]]:
         return {}
 
-    def find(self, name: Any) -> list[int]:
-        """Return the recordings that a file calls ``name``, perhaps with folder, suffix, or the prefix of an upload."""
+    def find(self, name: Any) -> list[Place]:
+        """Return the places that a file calls ``name``, perhaps with folder, suffix, or the prefix of an upload."""
         text = str(name)
         if text not in self._found:
             self._found[text] = self._look_up(text)
         return self._found[text]
 
-    def _look_up(self, name: str) -> list[int]:
+    def _look_up(self, name: str) -> list[Place]:
         text = name.replace("\\", "/").strip()
         if text in self._by_name:
             return self._by_name[text]
@@ -88,58 +128,92 @@ class Placer:
         if labels.unit == "clock":
             return self._place_clock(labels, table, candidates, options)
         for k, some in enumerate(candidates):
-            if len(some) != 1:
+            if not is_one(some):
                 raise ValueError(f"{labels.name_row(k)}: {self._describe_several(some)}")
-        recording = np.array([some[0] for some in candidates], dtype=np.int64)
         factor = 1.0 if labels.unit == "samples" else self._get_rate(labels)
         start, end = (table[c].to_numpy(np.float64) * factor for c in ("start", "end"))
         if labels.unit == "samples":
-            end = np.where(end < 0, self.recordings.lengths[recording], end)
             _check_whole(labels, start, end)
-        return self._finish(labels, table, recording, np.round(start), np.round(end), options)
+        start, end = np.round(start), np.round(end)
+        chosen = [self._choose(labels, k, some, start[k], options) for k, some in enumerate(candidates)]
+        recording, first, offset, length = (
+            np.array([getattr(place, name) for place in chosen], dtype=np.int64)
+            for name in ("recording", "start", "offset", "length")
+        )
+        stop = offset + length
+        if labels.unit == "samples":
+            end = np.where(end < 0, stop, end)
+        else:
+            end = np.where((end > stop) & (end <= stop + self._get_slack(labels)), stop, end)
+        shift = first - offset
+        return self._finish(labels, table, recording, start + shift, end + shift, options)
 
-    def _list_candidates(self, labels: Labels, k: int, options: LabelOptions) -> list[int]:
-        """Return the recordings to which a row may belong."""
+    def _choose(self, labels: Labels, k: int, places: list[Place], start: float, options: LabelOptions) -> Place:
+        """Return the stretch of a file in which a segment begins."""
+        nearest = min(places, key=lambda place: place.measure(start))
+        allowed = 0 if labels.unit == "samples" else _ROUNDING
+        if nearest.file is None or options.clip or nearest.measure(start) <= allowed:
+            return nearest
+        total = max(place.offset + place.length for place in places)
+        where = "in a pause of" if 0 <= start < total else f"outside the {total} samples of"
+        raise ValueError(
+            f"{labels.name_row(k)}: it begins at sample {int(start)}, {where} the file {nearest.file!r}; correct or "
+            "remove the row, and check unit and sampling rate."
+        )
+
+    def _list_candidates(self, labels: Labels, k: int, options: LabelOptions) -> list[Place]:
+        """Return the places to which a row may belong."""
         name = labels.table["recording"].iloc[k]
-        if name is None or name is pd.NA or name != name:
-            name = options.recording
+        name = options.recording if is_missing(name) else name
         if name is None:
             return self.guess(labels)
         found = self.find(name)
         if not found:
-            near = difflib.get_close_matches(str(name), self.names, 1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            known = [name for name, _ in self._list_places()]
+            near = difflib.get_close_matches(str(name), known, 1)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
             raise ValueError(
-                f"{labels.name_row(k)}: there is no recording {name!r}; {hint}The names are "
-                f"{shorten(self.names)}. Correct the name, or pass columns={{'recording': None}} to place "
-                "clock times by the clocks alone. Files that were joined have the name of the first; pass join=False "
-                "to keep them apart."
+                f"{labels.name_row(k)}: there is no recording {name!r}. {hint}The names are "
+                f"{shorten(known)}. Correct the name, or pass columns={{'recording': None}} to place "
+                "clock times by the clocks alone."
             )
         return found
 
-    def guess(self, labels: Labels) -> list[int]:
-        """Return the recordings that a file without names may be about: one of its own name, or all."""
-        return self.find(find_stem(labels.path)) or list(range(len(self.recordings)))
+    def guess(self, labels: Labels) -> list[Place]:
+        """Return the places that a file without names may be about: those of its own name, or all recordings."""
+        return self.find(find_stem(labels.path)) or [self.get_whole(i) for i in range(len(self.recordings))]
 
-    def find_stretches(self, labels: Labels, options: LabelOptions) -> np.ndarray | None:
-        """Return what a file says was looked at, (m, 3): recording, start, end; None if it does not say."""
+    def find_stretches(self, labels: Labels, table: pd.DataFrame, options: LabelOptions) -> np.ndarray:
+        """Return what a file says was looked at, (m, 3): recording, start, end.
+
+        If it does not say, it is what the rows name. ``table`` holds the segments with positions of recordings.
+        """
         if labels.looked_at is None:
-            return None
-        stretches = []
+            return self._look_at_named(labels, table, options)
+        stretches: list[tuple[int, int, int]] = []
         for name, start, end in labels.looked_at[["recording", "start", "end"]].itertuples(index=False):
             given = options.recording if name is None else name
             found = self.guess(labels) if given is None else self.find(given)
-            if len(found) != 1:
+            if not is_one(found):
                 raise ValueError(f"{labels.path}: {self._describe_several(found)}")
-            length = int(self.recordings.lengths[found[0]])
-            stretches.append((found[0], int(start), length if end < 0 else min(int(end), length)))
-        return np.array(stretches, dtype=np.int64).reshape(-1, 3)
+            stretches += [place.intersect(int(start), int(end)) for place in found]
+        return _pack(stretches)
 
-    def _describe_several(self, some: list[int]) -> str:
-        named = shorten([self.names[i] for i in some])
+    def _look_at_named(self, labels: Labels, table: pd.DataFrame, options: LabelOptions) -> np.ndarray:
+        """Return the whole files and recordings that rows name; the whole recording of a row without a name."""
+        named = labels.table["recording"].reset_index(drop=True)[table.index]
+        places: dict[Place, None] = {}
+        for name, i in dict.fromkeys(zip(named, table["recording"], strict=True)):
+            given = options.recording if is_missing(name) else name
+            found = self.guess(labels) if given is None else self.find(given)
+            places.update(dict.fromkeys(found if is_one(found) else [self.get_whole(int(i))]))
+        return _pack([place.intersect(place.offset, -1) for place in places])
+
+    def _describe_several(self, some: list[Place]) -> str:
+        named = shorten([self.names[place.recording] for place in some])
         if not some:
             return f"there is no such recording; the names are {shorten(self.names)}. Pass recording."
-        if len({self.names[i].split("#")[0] for i in some}) == 1:
+        if len({self.names[place.recording].split("#")[0] for place in some}) == 1:
             return f"its file was cut at pauses into {named}; write clock times."
         return f"the recording is unknown, it may be any of {named}; add a column with its name, or pass recording."
 
@@ -152,22 +226,22 @@ class Placer:
         return self.sampling_rate
 
     def _place_clock(
-        self, labels: Labels, table: pd.DataFrame, candidates: list[list[int]], options: LabelOptions
+        self, labels: Labels, table: pd.DataFrame, candidates: list[list[Place]], options: LabelOptions
     ) -> pd.DataFrame:
         rate = self._get_rate(labels)
         starts = self._list_starts(labels)
         recording = np.zeros(len(table), dtype=np.int64)
         bounds = np.zeros((len(table), 2))
         for k, (begin, end) in enumerate(zip(table["start"], table["end"], strict=True)):
-            fits = [i for i in candidates[k] if self._contains(i, starts[i], begin, end, rate)]
-            if not fits and options.clip and len(candidates[k]) == 1:
-                fits = candidates[k]
-            if len(fits) != 1:
-                raise ValueError(
-                    f"{labels.name_row(k)}: {self._describe_clock(fits, candidates[k], starts, begin, end)}"
-                )
-            recording[k] = fits[0]
-            bounds[k] = [_count(begin, starts[fits[0]], rate), _count(end, starts[fits[0]], rate)]
+            some = candidates[k]
+            fits = [place for place in some if self._contains(place, starts[place.recording], begin, end, rate)]
+            if not fits and options.clip and is_one(some):
+                fits = [place for place in some if starts[place.recording] is not None]
+            if not fits or not is_one(fits):
+                raise ValueError(f"{labels.name_row(k)}: {self._describe_clock(fits, some, starts, begin, end)}")
+            place = min(fits, key=lambda place: _measure_clock(place, starts[place.recording], begin, rate))
+            first = starts[place.recording]
+            recording[k], bounds[k] = place.recording, [_count(begin, first, rate), _count(end, first, rate)]
         return self._finish(labels, table, recording, bounds[:, 0], bounds[:, 1], options)
 
     def _list_starts(self, labels: Labels) -> Sequence[pd.Timestamp | None]:
@@ -189,27 +263,40 @@ class Placer:
                 )
         return starts
 
-    def _contains(self, i: int, first: pd.Timestamp | None, begin: Any, end: Any, rate: float) -> bool:
+    def _contains(self, place: Place, first: pd.Timestamp | None, begin: Any, end: Any, rate: float) -> bool:
+        """Return whether a segment begins in the place, and ends in its recording."""
         if first is None:
             return False
-        inside = _count(begin, first, rate) >= -_ROUNDING
-        return inside and _count(end, first, rate) <= int(self.recordings.lengths[i]) + _ROUNDING
+        near = _measure_clock(place, first, begin, rate) <= _ROUNDING
+        return near and _count(end, first, rate) <= int(self.recordings.lengths[place.recording]) + _ROUNDING
 
-    def _describe_clock(self, fits: list[int], some: list[int], starts: Any, begin: Any, end: Any) -> str:
+    def _describe_clock(self, fits: list[Place], some: list[Place], starts: Any, begin: Any, end: Any) -> str:
         if fits:
-            return (
-                f"it lies in several recordings, {shorten([self.names[i] for i in fits])}; add a column with the name."
-            )
+            named = shorten([self.names[place.recording] for place in fits])
+            return f"it lies in several recordings, {named}; add a column with the name."
         rate = self.sampling_rate or 1.0
         shift = next(
-            (s for s in _SHIFTS if any(self._contains(i, starts[i], begin + s, end + s, rate) for i in some)), None
+            (s for s in _SHIFTS if any(self._contains(p, starts[p.recording], begin + s, end + s, rate) for p in some)),
+            None,
         )
         hint = ""
         if shift is not None:
             hours = shift / pd.Timedelta(hours=1)
             hint = f" {hours:+g} hours would fit: are the labels in another time zone? Pass timezone."
-        there = f"{self.names[some[0]]!r} begins at {starts[some[0]]}" if len(some) == 1 else "no recording covers it"
+        there = self._describe_place(some[0], starts, rate) if is_one(some) else "no recording covers it"
         return f"{begin} to {end} lies outside its recording ({there}); correct or remove the row.{hint}"
+
+    def _describe_place(self, place: Place, starts: Any, rate: float) -> str:
+        """Return when a file, or a recording, begins."""
+        first = starts[place.recording]
+        name = self.names[place.recording] if place.file is None else place.file
+        if first is None:
+            return f"{name!r} has no clock"
+        return f"{name!r} begins at {first + pd.Timedelta(seconds=(place.start - place.offset) / rate)}"
+
+    def _get_slack(self, labels: Labels) -> float:
+        """Return by how many samples a segment may go beyond the end of its file; it is cut there."""
+        return _ROUNDING + labels.slack * (self.sampling_rate or 1.0)
 
     def _finish(
         self,
@@ -227,7 +314,7 @@ class Placer:
             kept = end > start
             table, recording, start, end, lengths = table[kept], recording[kept], start[kept], end[kept], lengths[kept]
         if labels.unit != "samples":
-            slack = _ROUNDING + labels.slack * (self.sampling_rate or 1.0)
+            slack = self._get_slack(labels)
             start = np.where((start < 0) & (start >= -_ROUNDING), 0, start)
             end = np.where((end > lengths) & (end <= lengths + slack), lengths, end)
         for k in np.flatnonzero((start < 0) | (end > lengths))[:1]:
@@ -242,6 +329,26 @@ class Placer:
                 "correct or remove the row."
             )
         return table.assign(recording=recording, start=start.astype(np.int64), end=end.astype(np.int64))
+
+
+def is_one(places: Sequence[Place]) -> bool:
+    """Return whether places are one recording, or the stretches of one file."""
+    return len(places) == 1 or (bool(places) and places[0].file is not None and len({p.file for p in places}) == 1)
+
+
+def is_missing(name: Any) -> bool:
+    """Return whether a row names no recording."""
+    return name is None or name is pd.NA or name != name
+
+
+def _pack(stretches: list[tuple[int, int, int]]) -> np.ndarray:
+    """Return stretches (m, 3), without empty ones."""
+    return np.array([row for row in stretches if row[1] < row[2]], dtype=np.int64).reshape(-1, 3)
+
+
+def _measure_clock(place: Place, first: pd.Timestamp | None, begin: Any, rate: float) -> float:
+    """Return by how many samples a time lies outside a place."""
+    return place.measure(_count(begin, first, rate) - place.start + place.offset)
 
 
 def _count(time: pd.Timestamp, first: pd.Timestamp | None, rate: float) -> int:

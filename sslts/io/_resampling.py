@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from sslts.io._signals import Signal
+from sslts.recordings import FilePart
 
 _LARGEST = 10_000  # of the ratio of two rates
 
@@ -34,7 +35,12 @@ def resample_signal(signal: Signal, rate: float) -> Signal:
     if gone.any():
         nearest = np.minimum(np.round(np.arange(moved.shape[1]) / float(ratio)).astype(int), values.shape[1] - 1)
         moved[gone[:, nearest]] = np.nan
-    return replace(signal, values=moved, sampling_rate=rate)
+    parts = tuple(_scale(part, float(ratio)) for part in signal.parts)
+    return replace(signal, values=moved, sampling_rate=rate, parts=parts)
+
+
+def _scale(part: FilePart, ratio: float) -> FilePart:
+    return FilePart(part.file, *(round(samples * ratio) for samples in part[1:]))
 
 
 def _fill(x: np.ndarray, missing: np.ndarray) -> np.ndarray:

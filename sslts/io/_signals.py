@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
+from sslts.recordings import FilePart
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Signal:
         What the times count from: None for an unknown origin, False for a clock without a time zone, else its zone.
     n_headers : int or None
         Lines before the first row, so that messages name lines; None if the file has no lines.
+    parts : tuple of FilePart
+        The files that were joined into this recording; empty if it is one whole file.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Signal:
     times: np.ndarray | None = None
     clock: Any = None
     n_headers: int | None = None
+    parts: tuple[FilePart, ...] = ()
 
     def name_row(self, row: int) -> str:
         """Return a row of the file for a message: its number from 0 and, in files of text, its line."""

@@ -7,6 +7,7 @@ import csv
 import gzip
 import lzma
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from sslts.io._signals import Signal, SignalOptions, name_row
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".pq", ".xlsx", ".xlsm", ".xls", ".ods")
 _UNNAMED = "Unnamed: 0"  # the name that pandas gives to a column without a name, such as an index
+_TIME = re.compile(r"\d:\d\d|\d[-./]\d\d?[-./]\d")
 _SEPARATORS = ",;\t|"
 
 
@@ -176,12 +178,15 @@ def _read_values(table: pd.DataFrame, path: Path, n_headers: int | None) -> np.n
                 raise ValueError(
                     f"{path}, {name_row(row, n_headers)}, column {column!r}: "
                     f"{shorten(table.iloc[row, position])} is no number; correct it, or leave the column out with "
-                    f"channels=[...]{_hint_decimal(table.iloc[row, position])}."
+                    f"channels=[...]{_hint_value(table.iloc[row, position], column)}."
                 )
             table = table.assign(**{str(column): numbers.to_numpy(np.float64, na_value=np.nan)})
     return np.ascontiguousarray(table.to_numpy().T)
 
 
-def _hint_decimal(value: Any) -> str:
-    comma = isinstance(value, str) and value.count(",") == 1 and _is_number(value.replace(",", "."))
-    return ", or pass decimal=','" if comma else ""
+def _hint_value(value: Any, column: Any) -> str:
+    """Return a further fix for a value that is no number, if it looks like a number or a time."""
+    if isinstance(value, str) and value.count(",") == 1 and _is_number(value.replace(",", ".")):
+        return ", or pass decimal=','"
+    looks = isinstance(value, pd.Timestamp) or (isinstance(value, str) and bool(_TIME.search(value)))
+    return f"; if the column holds the times, pass time={str(column)!r}" if looks else ""

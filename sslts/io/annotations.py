@@ -21,7 +21,7 @@ from sslts.io._epochs import read_epochs
 from sslts.io._files import Failures, OnError, find_suffix, list_files, read_each
 from sslts.io._label_studio import read_tasks
 from sslts.io._labels import TABLE_FORMATS, LabelOptions, Labels, Unit
-from sslts.io._places import Placer, check_apart
+from sslts.io._places import Placer, check_apart, is_one
 from sslts.io._praat import read_textgrid
 from sslts.io._signals import SignalOptions
 from sslts.io._wfdb_annotations import read_wfdb_annotations
@@ -264,9 +264,10 @@ def _read(
     failures = Failures(on_error)
     paths = list_files(path, _SUFFIXES, "path")
 
-    def read(i: int) -> tuple[Labels, pd.DataFrame, np.ndarray | None]:
+    def read(i: int) -> tuple[Labels, pd.DataFrame, np.ndarray]:
         labels = _read_file(paths[i], placer, options, format)
-        return labels, placer.place(labels, options), placer.find_stretches(labels, options)
+        table = placer.place(labels, options)
+        return labels, table, placer.find_stretches(labels, table, options)
 
     read_files = read_each(paths, read, failures, progress, "read labels")
     failures.report(len(read_files))
@@ -276,13 +277,9 @@ def _read(
     table = table.assign(label=_read_words(table, sources))
     check_apart(sources, table, placer.names)
     gone = np.array([label == -1 or str(label).lower() == options.unlabeled.lower() for label in table["label"]], bool)
-    stretches = [
-        _look_at_named(own, placer) if said is None else said
-        for (_, own, said) in read_files
-    ]  # fmt: skip
     unlabeled = table.loc[gone, ["recording", "start", "end"]].to_numpy(dtype=np.int64)
     kept = table[~gone].sort_values(["recording", "start"], kind="stable", ignore_index=True)
-    return _Found(kept, np.concatenate(stretches), unlabeled)
+    return _Found(kept, np.concatenate([stretches for _, _, stretches in read_files]), unlabeled)
 
 
 def _read_file(path: Path, placer: Placer, options: LabelOptions, format: str | None) -> Labels:
@@ -314,12 +311,6 @@ def _read_words(table: pd.DataFrame, sources: Sequence[Labels]) -> list[Any]:
     return [str(label).strip() for label in labels]
 
 
-def _look_at_named(table: pd.DataFrame, placer: Placer) -> np.ndarray:
-    """Return the recordings that a table names, as whole stretches."""
-    named = np.unique(table["recording"].to_numpy(dtype=np.int64))
-    return np.stack([named, np.zeros_like(named), placer.recordings.lengths[named]], axis=1)
-
-
 def _read_looked_at(looked_at: Any, placer: Placer) -> np.ndarray:
     """Return stretches (m, 3) of recordings that the user names."""
     table = looked_at
@@ -330,12 +321,12 @@ def _read_looked_at(looked_at: Any, placer: Placer) -> np.ndarray:
     rows = []
     for name, start, end in table[["recording", "start", "end"]].itertuples(index=False):
         number = not isinstance(name, str) and placer.recordings.names is None
-        found = [int(name)] if number and 0 <= int(name) < len(placer.names) else placer.find(name)
-        if len(found) != 1:
+        known = number and 0 <= int(name) < len(placer.names)
+        found = [placer.get_whole(int(name))] if known else placer.find(name)
+        if not is_one(found):
             raise ValueError(f"looked_at names {name!r}; give one of the recordings {shorten(placer.names)}.")
-        length = int(placer.recordings.lengths[found[0]])
-        rows.append((found[0], int(start), length if end < 0 else int(end)))
-    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+        rows += [place.intersect(int(start), int(end)) for place in found]
+    return np.array([row for row in rows if row[1] < row[2]], dtype=np.int64).reshape(-1, 3)
 
 
 def _subtract(stretches: np.ndarray, gone: np.ndarray) -> np.ndarray:

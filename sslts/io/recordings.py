@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts._notices import shorten
+from sslts._notices import shorten, warn
 from sslts.io import _arrays, _audio, _edf, _hdf5, _tables, _wfdb, _zarr
 from sslts.io._clocks import RATE_TOLERANCE, estimate_rate, place_on_grid
 from sslts.io._files import Failures, OnError, find_suffix, list_files, name_files, read_each
 from sslts.io._resampling import resample_signal
 from sslts.io._signals import Signal, SignalOptions
-from sslts.recordings import Recordings, check_sampling_rate
+from sslts.recordings import FilePart, Recordings, check_sampling_rate
 
 _Read = Callable[[Path, str, SignalOptions], list[Signal]]
 
@@ -33,6 +33,7 @@ _READERS: dict[str, _Read] = {
 }
 
 
+_FEW = 20  # steps of a channel, from which on it may be recognized as a time
 _TIMED = (_tables.read_table_signal, _arrays.read_npz_signals, _hdf5.read_hdf5_signals, _zarr.read_zarr_signals)
 
 
@@ -79,7 +80,7 @@ def read_recordings(
     on_error : {"raise", "warn"}, default="raise"
         Whether files that cannot be read raise an error, which names them all, or are left out with a warning.
     join : bool, default=True
-        Whether files of a folder whose clocks follow one another become one recording, with the name of the first.
+        Whether files of a folder whose clocks follow one another become one recording.
     resample : bool, default=False
         Whether to resample files of another rate than ``sampling_rate``; otherwise they are refused.
     timezone : str, tzinfo or None, default=None
@@ -99,7 +100,8 @@ def read_recordings(
     -------
     Recordings
         One recording for each file, unless files are joined or cut. Its names are the names of the files without
-        suffix, with their folders where needed; later parts of a file that was cut are ``"name#2"`` and so on.
+        suffix, with their folders where needed; joined files are ``"first..last"``, and later parts of a file that was
+        cut are ``"name#2"`` and so on. ``files`` holds where each file went.
 
     Raises
     ------
@@ -136,6 +138,8 @@ def read_recordings(
     if resample and rate is not None:
         signals = [resample_signal(signal, rate) for signal in signals]
     failures.report(len({signal.path for signal in signals}))
+    if time is None and channels is None:
+        _warn_of_time(signals)
     return _gather(signals, rate)
 
 
@@ -161,6 +165,22 @@ def _find_reader(path: Path) -> _Read:
     if suffix not in _READERS:
         raise ValueError(f"{path}: the suffix {suffix!r} is unknown; known are {', '.join(sorted(_READERS))}.")
     return _READERS[suffix]
+
+
+def _warn_of_time(signals: list[Signal]) -> None:
+    """Warn if a channel of the first table without times rises as steadily as a time does."""
+    tables = (s for s in signals if s.channel_names and not s.parts and isinstance(s.values, np.ndarray))
+    signal = next(tables, None)
+    if signal is None or len(signal.values) < 2 or signal.values.shape[1] <= _FEW:
+        return
+    steps = np.diff(signal.values, axis=1)
+    steady = (steps > 0).all(axis=1) & (steps.max(axis=1) < 1.5 * np.median(steps, axis=1))
+    for k in np.flatnonzero(steady)[:1]:
+        name = (signal.channel_names or ())[k]
+        warn(
+            f"{signal.path}: the column {name!r} rises as steadily as a time, and is read as a channel. If it is the "
+            f"time, pass time={name!r}; else pass channels."
+        )
 
 
 def _read_gap(max_gap: float | str | None) -> float | None:
@@ -256,10 +276,16 @@ def _describe_rate(signal: Signal, rate: float, wanted: float | None) -> str:
 def _gather(signals: list[Signal], rate: float | None) -> Recordings:
     """Return the recordings of signals that fit together."""
     starts = [signal.start for signal in signals]
-    return Recordings.from_arrays(
+    recordings = Recordings.from_arrays(
         [signal.values for signal in signals],
         names=[signal.name for signal in signals],
         channel_names=signals[0].channel_names,
         sampling_rate=rate,
         starts=starts if any(start is not None for start in starts) else None,
     )
+    joined = any(len(signal.parts) > 1 or (signal.parts and signal.parts[0].offset) for signal in signals)
+    return replace(recordings, files=tuple(map(_list_parts, signals))) if joined else recordings
+
+
+def _list_parts(signal: Signal) -> tuple[FilePart, ...]:
+    return signal.parts or (FilePart(signal.name, 0, 0, int(signal.values.shape[1])),)

@@ -26,7 +26,7 @@ from sslts.recordings.normalization import (
     measure_training_set,
     standardize_locally,
 )
-from sslts.recordings.recordings import Recordings
+from sslts.recordings.recordings import FilePart, Recordings
 from sslts.recordings.results import Output
 from sslts.recordings.returning import return_channels, return_signals
 from sslts.recordings.signals import Channels, read_chunk, read_signals
@@ -36,6 +36,7 @@ __all__ = [
     "AsGiven",
     "Channels",
     "CodeWatch",
+    "FilePart",
     "Local",
     "Normalization",
     "NormalizedRecordings",

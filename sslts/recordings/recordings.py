@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,33 @@ _WIDE = (np.dtype(np.int64), np.dtype(np.uint64))
 _LARGE, _BEGIN = 2.0**52, 64  # a large sample; samples of each stretch that are looked at
 _PROBES = 8  # further places that are looked at if the first samples are huge
 _TOGETHER = 1 << 12  # values of each channel that are held for each recording: about a thousand recordings
+
+
+class FilePart(NamedTuple):
+    """Where a stretch of a file stands in a recording.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    start : int
+        First sample of the stretch in the recording.
+    offset : int
+        Samples of the file before the stretch.
+    length : int
+        Samples of the stretch.
+
+    Examples
+    --------
+    >>> from sslts.recordings import FilePart
+    >>> FilePart("tuesday", start=500, offset=0, length=200)
+    FilePart(file='tuesday', start=500, offset=0, length=200)
+    """
+
+    file: str
+    start: int
+    offset: int
+    length: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +92,8 @@ class Recordings:
         Samples per second.
     starts : tuple of pandas.Timestamp or None, or None
         Time of the first sample of each recording; tables of segments then hold clock times too.
+    files : tuple of tuple of FilePart, or None
+        The files in each recording, if files were joined or cut; labels may name these files.
 
     Examples
     --------
@@ -90,6 +119,7 @@ class Recordings:
     names: tuple[str, ...] | None = None
     sampling_rate: float | None = None
     starts: tuple[pd.Timestamp | None, ...] | None = None
+    files: tuple[tuple[FilePart, ...], ...] | None = None
 
     @classmethod
     def from_arrays(
@@ -216,8 +246,9 @@ class Recordings:
         sources = [self.sources[i] for i in kept]
         names = None if self.names is None else tuple(self.names[i] for i in kept)
         starts = None if self.starts is None else tuple(self.starts[i] for i in kept)
+        files = None if self.files is None else tuple(self.files[i] for i in kept)
         chosen = replace(self, sources=sources, lengths=self.lengths[list(kept)], index=None, times=times)
-        return replace(chosen, instances=None, names=names, starts=starts)
+        return replace(chosen, instances=None, names=names, starts=starts, files=files)
 
     def list_items(self, kept: Sequence[int]) -> list[Any]:
         """Return some of the recordings as a list, with the names of their channels and their clocks.

@@ -37,10 +37,10 @@ def test_files_that_follow_are_joined(tmp_path):
     write(tmp_path, "a.csv")
     write(tmp_path, "c.csv", "2026-03-02 08:00:10.3", first=103, n=10)
     joined = read_recordings(tmp_path)
-    assert joined.names == ("a", "c")
+    assert joined.names == ("a..b", "c")
     assert joined.get(0).tolist() == [list(range(100))]
     joined = read_recordings(tmp_path, max_gap=1)
-    assert joined.names == ("a",)
+    assert joined.names == ("a..c",)
     assert joined.get(0)[0, 99:104].tolist()[0] == 99
     assert np.isnan(joined.get(0)[0, 100:103]).all()
     assert joined.get(0)[0, 103] == 103

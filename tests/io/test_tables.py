@@ -154,3 +154,24 @@ class TestIndex:
             assert recordings.sampling_rate == 50
             assert recordings.starts[0].tz_localize(None) == pd.Timestamp("2026-03-02")
             assert recordings.channel_names == ("x",)
+
+
+class TestColumnsOfTimes:
+    def test_a_column_that_rises_like_a_time_is_warned_of(self, tmp_path):
+        table = pd.DataFrame({"Zeit": np.arange(50) / 10, "x": np.sin(np.arange(50))})
+        table.to_csv(tmp_path / "a.csv", index=False)
+        with pytest.warns(UserWarning, match=r"a\.csv: the column 'Zeit' rises as steadily .* pass time='Zeit'"):
+            assert read_recordings(tmp_path / "a.csv").channel_names == ("Zeit", "x")
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("options", [{"time": "Zeit"}, {"time": False}, {"channels": ["Zeit", "x"]}])
+    def test_who_says_what_the_columns_are_is_not_warned(self, tmp_path, options):
+        table = pd.DataFrame({"Zeit": np.arange(50) / 10, "x": np.sin(np.arange(50))})
+        table.to_csv(tmp_path / "a.csv", index=False)
+        read_recordings(tmp_path / "a.csv", **options)
+
+    @pytest.mark.parametrize("value", ["2026-03-02 08:00:00", "02.03.2026 08:00", "08:00:00.5"])
+    def test_dates_in_another_column_name_the_fix(self, tmp_path, value):
+        (tmp_path / "a.csv").write_text(f"Zeit,x\n{value},1\n")
+        with pytest.raises(ValueError, match="if the column holds the times, pass time='Zeit'"):
+            read_recordings(tmp_path / "a.csv")
