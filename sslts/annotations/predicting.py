@@ -20,6 +20,7 @@ def number_like(y: Any, estimator: Any, name: str = "y") -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sslts import WindowFeatureSegmenter
     >>> from sslts.datasets import make_recordings
     >>> X, y = make_recordings(4, n_samples=400, random_state=0)
