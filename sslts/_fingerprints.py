@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sslts._wrapping import find_owner
-from sslts.recordings import is_lazy
+from sslts.recordings import Recordings, is_lazy
 
 
 def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
@@ -103,6 +103,8 @@ def _update_digest(digest: Any, value: Any) -> None:
     """Add a value to the digest."""
     if hasattr(value, "list_touching"):
         value = [*value.list_labels(), value.list_touching()]
+    if isinstance(value, Recordings):
+        value = [value.get(i) for i in range(len(value))]
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
     if value is None or isinstance(value, str):

@@ -17,6 +17,7 @@ from sslts.annotations import (
     Annotations,
     find_touching,
     follow_index,
+    number_like,
     pool_labels,
     predict_annotations,
     return_labels,
@@ -47,8 +48,8 @@ def calibrate_counts(
         Recordings that the segmenter was not fitted on, such as recordings of validation subjects. Pass at least ten,
         similar in kind and length to the recordings that will be counted. n recordings support intervals of a level up
         to ``n / (n + 1)``. With `cv`, the recordings of the fit, labeled and unlabeled.
-    y : array-like of int
-        Labels of `X` (-1 = unlabeled). Recordings without a labeled sample are left out.
+    y : array-like
+        Labels of `X`, or words (-1 = unlabeled). Recordings without a labeled sample are left out.
     cv : int, splitter or None, default=None
         None: the segmenter labels `X`. Else cross-fitting, for whom no labels are left to spare: a clone is fitted
         without the labels of each fold, and labels the fold. **It costs as many fits as there are folds.** A clone has
@@ -59,8 +60,8 @@ def calibrate_counts(
 
     Returns
     -------
-    dict of int to CountCalibration
-        The calibration of each class except the background.
+    dict of int, or of str, to CountCalibration
+        The calibration of each class except the background, by its word if the segmenter was fitted on words.
 
     Raises
     ------
@@ -95,6 +96,7 @@ def calibrate_counts(
     >>> bool((table["count_low"] <= table["count_high"]).all())
     True
     """
+    y = number_like(y, segmenter)
     if cv is None:
         if groups is not None:
             raise ValueError("groups needs cv; without cv, the segmenter labels X as it is.")
@@ -120,8 +122,9 @@ def calibrate_counts(
     score = table["score"].to_numpy()
     classes = [int(k) for k in segmenter.classes_ if k != background]
     _warn_of_missed_segments(true, matched_true, classes)
+    words = find_attribute(segmenter, "class_names_") or {}
     return {
-        k: _calibrate_class(
+        words.get(k, k): _calibrate_class(
             score[found.label == k],
             real[found.label == k],
             counts=[

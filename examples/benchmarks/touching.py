@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from runs import add_results, describe_machine, has_run, make_segmenter, read_results, write_page
+from runs import PAGE, add_results, describe_machine, has_run, make_segmenter, read_results, write_page
 
 from sslts import Annotations
 from sslts.datasets import load_ludb, make_recordings
@@ -190,7 +190,7 @@ def main() -> None:
         print(write_table(read_results(options.results)))
         return
     if options.write_page:
-        write_page("touching", write_table(read_results(options.results)))
+        write_page("touching", write_table(read_results(options.results)), PAGE)
         return
     for split in options.splits:
         for kind in options.kinds:

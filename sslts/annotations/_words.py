@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ def choose_words(table: Any, class_names: Mapping[int, str] | None) -> dict[int,
     if class_names is not None:
         return check_class_names(class_names)
     words = _find_words(table)
-    return None if words is None else dict(enumerate([BACKGROUND, *[w for w in words if w != BACKGROUND]]))
+    return None if words is None else number_new_words(words, None)
 
 
 def extend_words(table: Any, class_names: Mapping[int, str] | None) -> dict[int, str] | None:
@@ -39,8 +39,20 @@ def extend_words(table: Any, class_names: Mapping[int, str] | None) -> dict[int,
     """
     if class_names is None:
         return choose_words(table, None)
-    new = [word for word in _find_words(table) or () if word not in class_names.values()]
-    return dict(class_names) | dict(enumerate(new, start=max(class_names) + 1))
+    return number_new_words(_find_words(table) or (), class_names)
+
+
+def number_new_words(words: Iterable[str], class_names: Mapping[int, str] | None) -> dict[int, str]:
+    """Return the given words with their numbers, and further numbers for words that are not among them.
+
+    Examples
+    --------
+    >>> number_new_words(["background", "turn"], None), number_new_words(["run", "walk"], {3: "walk"})
+    ({0: 'background', 1: 'turn'}, {3: 'walk', 4: 'run'})
+    """
+    known = {0: BACKGROUND} if class_names is None else dict(class_names)
+    new = [word for word in words if word not in known.values()]
+    return known | dict(enumerate(new, start=max(known) + 1))
 
 
 def check_class_names(class_names: Any) -> dict[int, str]:

@@ -15,6 +15,7 @@ from sslts.annotations._words import choose_words, extend_words, name_labels, nu
 from sslts.annotations.arrays import read_labels
 from sslts.annotations.rows import check_rows, read_columns
 from sslts.annotations.runs import LabelRuns
+from sslts.annotations.wording import read_words
 from sslts.recordings import as_recordings
 
 
@@ -128,7 +129,7 @@ class Annotations:
         Parameters
         ----------
         y : array-like of int, shape (n, T), or list of (T_i,)
-            Labels; -1 marks samples that were not looked at.
+            Labels, or words; -1 marks samples that were not looked at.
         background : int or None, default=0
             The class that makes no segments; None if every class makes segments.
 
@@ -141,7 +142,8 @@ class Annotations:
         """
         if isinstance(y, Annotations):
             return y
-        return cls(LabelRuns.from_labels(read_labels(y)), background)
+        labels, words = read_words(y)
+        return cls(LabelRuns.from_labels(read_labels(labels)), background, None, words)
 
     def replace_segments(self, table: pd.DataFrame, *, background: int | None = 0) -> Annotations:
         """Return annotations of the same recordings with other segments, such as those that a segmenter found.

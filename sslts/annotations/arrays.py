@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from sslts._notices import shorten, warn
 from sslts.annotations.alignment import _get_single_column, _split_instances
+from sslts.annotations.wording import read_words
 from sslts.recordings import adopt_labels, as_real, find_order, is_data_array, is_lazy, read_array, unpack
 
 
@@ -151,7 +152,7 @@ def check_integers(
     try:
         array = read_array(as_real(values, place), place)
     except (TypeError, ValueError):
-        raise ValueError(f"{place} is not numeric; give one integer label per sample.") from None
+        raise ValueError(f"{place} is not numeric; give one integer label per sample.{_hint_text(values)}") from None
     if squeeze:
         array = np.atleast_1d(np.squeeze(array))
     if array.ndim != 1:
@@ -174,6 +175,12 @@ def check_integers(
         fix = "labels are integers >= 0, or -1 for unlabeled" if lowest < 0 else "give a class, >= 0, to every sample"
         raise ValueError(f"{place} holds {array[at]} at sample {at}; {fix}.")
     return array
+
+
+def _hint_text(values: Any) -> str:
+    """Return how to convert numbers that are text, for the end of a message; else an empty text."""
+    text = isinstance(values, np.ndarray) and values.dtype.kind == "U"
+    return " For numbers as text, pass y.astype(int)." if text else ""
 
 
 def _hint_axis(array: np.ndarray, name: str = "labels") -> str:
@@ -238,7 +245,8 @@ def name_columns(classes: ArrayLike | None, n_columns: int, argument: str) -> np
 def read_labels(y: Any) -> list[np.ndarray]:
     """Return one checked array of labels per recording, of size 1 if a recording has a single label.
 
-    One dimension, ``(n,)``, means one label per recording; in `check_labels` it means one recording.
+    One dimension, ``(n,)``, means one label per recording; in `check_labels` it means one recording. Words become
+    numbers, see `read_words`.
 
     Raises
     ------
@@ -254,7 +262,7 @@ def read_labels(y: Any) -> list[np.ndarray]:
     """
     if y is None:
         raise ValueError("y is None; pass the labels, with -1 for unlabeled samples.")
-    y = read_into_memory(adopt_labels(unpack(y, "y")))
+    y = read_into_memory(adopt_labels(read_words(y)[0], "y"))
     if isinstance(y, (pd.Series, pd.DataFrame)) and not isinstance(y.index, pd.MultiIndex):
         y = y.to_numpy()
     if not len(y):

@@ -15,6 +15,9 @@ from sslts.annotations.runs import LabelRuns
 
 MAX_CLASSES = 1000
 _LONGEST_NAME = 48  # characters that are shown
+_FEWEST_EMPTY, _FEWEST_FILLED = 10, 3  # recordings that suffice to see that zeros may mean "unlabeled"
+_EXPECTED = 4  # segments: where each recording has so many or more, a recording without any is rare
+_UNEVEN = 4  # ratio of the rates of two recordings: where rates differ more, a recording without segments is normal
 
 
 def find_classes(values: np.ndarray, *, touching: bool = False) -> np.ndarray:
@@ -72,6 +75,43 @@ def warn_of_lost_background(labels: LabelRuns, classes: np.ndarray, background: 
             f"unlabeled: every sample will be predicted as one of {shorten(classes.tolist())}. Label samples between "
             f"the segments as {background}, or pass background=None if every sample belongs to a class."
         )
+
+
+def warn_of_zeros(labels: LabelRuns, background: int | None) -> None:
+    """Warn if most recordings are labeled as background throughout, in labels without any unlabeled recording.
+
+    Such labels often come from an array of zeros in which a few recordings were annotated. There is no warning if the
+    recordings with segments have few of them, or very different numbers of them: then some recordings may have none.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> labels = LabelRuns.from_labels([np.tile([0, 1], 9)] * 3 + [np.zeros(18, int)] * 10)
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn_of_zeros(labels, background=0)
+    >>> str(caught[0].message)[:49]
+    'y labels 10 of 13 recordings as 0 throughout, and'
+    """
+    if background is None or not labels.labeled.all():
+        return
+    is_segment = (labels.value >= 0) & (labels.value != background)
+    counts = np.bincount(labels.recording[is_segment], minlength=len(labels))
+    filled = counts > 0
+    whole = ~filled & (labels.count_samples() == labels.lengths)
+    n, n_filled = int(whole.sum()), int(filled.sum())
+    if n < _FEWEST_EMPTY or n_filled < _FEWEST_FILLED or n <= 2 * n_filled:
+        return
+    rates = counts[filled] / labels.lengths[filled]
+    expected = rates.min() * np.median(labels.lengths[whole])
+    if expected < _EXPECTED or rates.max() > _UNEVEN * rates.min():
+        return
+    warn(
+        f"y labels {n} of {len(labels)} recordings as {background} throughout, and no recording as unlabeled, while "
+        f"the other {n_filled} recordings have {counts[filled].min()} to {counts[filled].max()} segments each. If "
+        f"nobody labeled these {n} recordings, set their labels to -1: as {background}, they teach that their patterns "
+        "are background."
+    )
 
 
 def isolate_class(labels: np.ndarray, k: int) -> np.ndarray:

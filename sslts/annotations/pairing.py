@@ -6,12 +6,13 @@ labels for recordings of known lengths.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sslts.annotations._words import number_new_words
 from sslts.annotations.alignment import (
     _align_items,
     _group_instances,
@@ -22,6 +23,7 @@ from sslts.annotations.alignment import (
 )
 from sslts.annotations.annotations import Annotations
 from sslts.annotations.arrays import _hint_epochs, check_labels, is_flat
+from sslts.annotations.wording import find_words, read_words
 from sslts.recordings import adopt_labels
 
 
@@ -79,6 +81,69 @@ def pair_annotations(y_true: Any, y_pred: Any, *, name: str = "y_pred") -> tuple
     return true, pred
 
 
+def number_alike(given: Mapping[str, Any]) -> tuple[list[Any], dict[int, str] | None]:
+    """Return labels with one number for each word of any of them, and the word of each number.
+
+    Parameters
+    ----------
+    given : mapping of str to labels
+        Labels, such as truth and prediction, by the name of their argument.
+
+    Returns
+    -------
+    labels : list
+    class_names : dict of int to str, or None
+        None, and the labels as they are, if no dense labels are words.
+
+    Raises
+    ------
+    ValueError
+        If some of the labels are words and others numbers.
+
+    Examples
+    --------
+    >>> number_alike({"y_true": [["walk", "background"]], "y_pred": [["turn", "background"]]})
+    ([[array([2, 0])], [array([1, 0])]], {0: 'background', 1: 'turn', 2: 'walk'})
+    """
+    named = [one.class_names for one in given.values() if isinstance(one, Annotations) and one.class_names is not None]
+    words = [find_words(one) for one in given.values() if not isinstance(one, Annotations)]
+    dense = {word for found in words for word in found or ()}
+    if not dense:
+        return [
+            one.renumber(named[0]) if isinstance(one, Annotations) and named else one for one in given.values()
+        ], None
+    class_names = number_new_words(sorted(dense), named[0] if named else None)
+    for other in named[1:]:
+        class_names = number_new_words(other.values(), class_names)
+    found = [read_words(one, class_names, name=name, wanted=True)[0] for name, one in given.items()]
+    return found, class_names
+
+
+def number_columns(labels: Any, classes: Any, *, name: str, of: str) -> tuple[Any, Any, dict[int, str] | None]:
+    """Return labels and the classes of the columns of probabilities as numbers, and the word of each number.
+
+    Raises
+    ------
+    ValueError
+        If the labels are words, but the classes are not; ``name`` and ``of`` are the names of labels and probabilities.
+
+    Examples
+    --------
+    >>> number_columns([["walk", "run"]], ["run", "walk"], name="y_true", of="y_proba")[:2]
+    ([array([2, 1])], [1, 2])
+    """
+    if isinstance(labels, Annotations) or find_words(labels) is None:
+        return labels, classes, None
+    given = [] if classes is None else list(classes)
+    if not given or not all(isinstance(word, str) for word in given):
+        raise ValueError(
+            f"{name} holds words; pass classes, the word of each column of {of}: [segmenter.class_names_[k] for k in "
+            "segmenter.classes_]."
+        )
+    (labels, numbers), words = number_alike({name: labels, "classes": given})
+    return labels, numbers, words
+
+
 def pair_labels(
     y_true: Any, y_pred: Any, *, name: str = "y_pred", truth: str = "y_true", unlabeled: bool = False
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -99,8 +164,7 @@ def pair_labels(
     >>> [one.tolist() for one in true], [one.tolist() for one in pred]
     ([[0, 1], [-1]], [[0, 0], [1]])
     """
-    if isinstance(y_true, Annotations) and isinstance(y_pred, Annotations):
-        y_pred = y_pred.renumber(y_true.class_names)
+    y_true, y_pred = number_alike({truth: y_true, name: y_pred})[0]
     y_true, y_pred = adopt_labels(y_true, truth), sort_times(adopt_labels(y_pred, name))
     y_true = _align_like(align_labels(y_true, y_pred, truth), y_pred, name)
     pred = check_labels(y_pred, argument=name, unlabeled=unlabeled)

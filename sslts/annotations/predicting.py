@@ -4,8 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from sslts._wrapping import find_attribute, find_owner
 from sslts.annotations.annotations import Annotations
+from sslts.annotations.wording import read_words
+
+
+def number_like(y: Any, estimator: Any, name: str = "y") -> Any:
+    """Return labels or predictions that are words as the class numbers of a fitted estimator; others unchanged.
+
+    Nothing changes if the estimator was fitted on numbers.
+
+    Examples
+    --------
+    >>> from sslts import WindowFeatureSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> segmenter = WindowFeatureSegmenter(random_state=0).fit(X, np.where(y, "walk", "background"))
+    >>> number_like(["walk", None], segmenter)
+    [1, -1]
+    """
+    words = find_attribute(estimator, "class_names_")
+    return y if words is None else read_words(y, words, name=name)[0]
 
 
 def predict_like(estimator: Any, X: Any, y: Any) -> Any:
@@ -48,12 +69,46 @@ def predict_annotations(estimator: Any, X: Any, like: Annotations) -> Any:
     >>> len(predict_annotations(segmenter, X, annotations))
     4
     """
+    segmenter, seen = _unwrap(estimator, X)
+    if not hasattr(segmenter, "predict_segments"):
+        return segmenter.predict(seen)
+    background = find_attribute(segmenter, "background", 0)
+    return like.replace_segments(segmenter.predict_segments(seen), background=background)
+
+
+def predict_table(estimator: Any, X: Any) -> pd.DataFrame:
+    """Return the table of segments that a segmenter finds, or a search or pipeline around a segmenter.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no ``predict_segments``.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sslts import WindowFeatureSegmenter
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.preprocessing import RecordingStandardizer
+    >>> X, y = make_recordings(4, n_samples=400, random_state=0)
+    >>> fitted = make_pipeline(RecordingStandardizer(), WindowFeatureSegmenter(random_state=0)).fit(X, y)
+    >>> predict_table(fitted, X).columns.tolist()
+    ['recording', 'start', 'end', 'length', 'label', 'score']
+    """
+    segmenter, seen = _unwrap(estimator, X)
+    if not hasattr(segmenter, "predict_segments"):
+        raise TypeError(f"{type(estimator).__name__} has no predict_segments; pass a fitted segmenter.")
+    table: pd.DataFrame = segmenter.predict_segments(seen)
+    return table
+
+
+def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the segmenter in a search or pipeline, and the recordings that it sees; else what was passed."""
     while not hasattr(estimator, "predict_segments"):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif hasattr(estimator, "steps") and find_owner(estimator, "predict_segments") is not None:
             X, estimator = estimator[:-1].transform(X), estimator[-1]
         else:
-            return estimator.predict(X)
-    background = find_attribute(estimator, "background", 0)
-    return like.replace_segments(estimator.predict_segments(X), background=background)
+            break
+    return estimator, X

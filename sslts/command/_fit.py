@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sslts._files import check_place
-from sslts.command._reading import describe_recordings, label_options, read_labeled
+from sslts.command._reading import label_options, read_labeled
 
 _METHODS = ("fixmatch", "supervised", "mean-teacher", "pseudo-label", "window-features")
 
@@ -44,7 +44,6 @@ def fit(
     """
     check_place(output)
     recordings, labels = read_labeled(files, annotations, **reading)
-    click.echo(f"{describe_recordings(recordings)}; {labels!r}")
     segmenter = _make_segmenter(method, steps, seed, device, recordings.sampling_rate)
     segmenter.fit(recordings, labels).set_params(verbose=0).save(output)
     click.echo(f"{output}: {type(segmenter).__name__}, classes {_list_classes(segmenter)}")

@@ -12,18 +12,20 @@ from sslts.command._messages import Group
 from sslts.command._predict import predict
 from sslts.command._report import report
 
+_EXAMPLE = """\b
+Example:
+  sslts fit 'data/*.csv' --annotations labels.csv -o cycles.sslts
+  sslts predict cycles.sslts 'new/*.csv' -o found.csv
+  sslts predict cycles.sslts 'new/*.csv' --per 1h -o counts.csv
+"""
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EXAMPLE
+)
 @click.version_option(__version__, prog_name="sslts")
 def main() -> None:
-    r"""Find a recurring pattern in signals: fit on few labeled recordings, then count in many.
-
-    \b
-    Example:
-      sslts fit 'data/*.csv' --annotations labels.csv -o cycles.sslts
-      sslts predict cycles.sslts 'new/*.csv' -o found.csv
-      sslts predict cycles.sslts 'new/*.csv' --per 1h -o counts.csv
-    """
+    """Find a recurring pattern in signals: fit on few labeled recordings, then count in many."""
 
 
 for command in (fit, predict, report, info, convert):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sslts._wrapping import find_attribute, find_owner
-from sslts.annotations import read_statistics
+from sslts.annotations import number_like, read_statistics
 from sslts.decoding.decoder import Decoder, decode_recordings, prepare_decoder
 
 
@@ -40,7 +40,7 @@ def predict_both(segmenter: Any, X: Any) -> tuple[list[np.ndarray], list[np.ndar
     """
     probas = list(segmenter.predict_proba(X))
     if any(find_owner(segmenter, name) is None for name in ("decoder", "statistics_")):
-        return list(segmenter.predict(X)), probas
+        return list(number_like(segmenter.predict(X), segmenter)), probas
     return decode_as(segmenter, find_attribute(segmenter, "decoder"), probas), probas
 
 

@@ -4,6 +4,8 @@ All functions follow the same conventions:
 
 * Labels are ``(n, T)`` arrays, lists of ``(T_i,)`` arrays, one ``(T,)`` array, or a pandas Series on
   ``(instance, time)``. A truth of shape ``(n,)`` or ``(n, 1)`` gives one label to every sample of a recording.
+* Labels may be words, in truth and prediction: "background" is class 0, and results name the words. Words are numbered
+  from 1 on in sorted order where a number is needed.
 * A sample whose true label is -1 is unlabeled and never matters. Predictions are cut to the labeled stretches: a
   predicted segment ends where an unlabeled stretch starts, and a predicted segment that spans one becomes two.
 * A true segment next to an unlabeled sample is counted and matched by its labeled part. Its length and ends are not

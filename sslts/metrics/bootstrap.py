@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, stdtrit
 
-from sslts.annotations import Annotations, pair_annotations
+from sslts.annotations import Annotations, number_alike, pair_annotations
 from sslts.metrics._tallies import find_tally
 
 
@@ -144,6 +144,8 @@ def bootstrap_difference(
     >>> bootstrap_difference(mean_iou, y_true, y_pred, [[0, 1, 1, 1]] * 4, n_resamples=200).estimate > 0
     True
     """
+    given = {"y_true": y_true, "y_pred": y_pred, "y_baseline": y_baseline}
+    (y_true, y_pred, y_baseline), _ = number_alike(given)
     truth, predicted = pair_annotations(y_true, y_pred)
     _, baseline = pair_annotations(truth, y_baseline, name="y_baseline")
     own, other = (_make_score(metric, truth, labels) for labels in (predicted, baseline))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
-from sslts.annotations import check_labels, name_columns, spread_labels
+from sslts.annotations import check_labels, name_columns, number_columns, spread_labels
 from sslts.metrics._tallies import warn_empty
 from sslts.recordings import read_array
 
@@ -92,6 +92,9 @@ def read_confidence(
     >>> confidence.tolist(), right.tolist()
     ([0.75, 0.5], [True, False])
     """
+    y_true, classes, words = number_columns(y_true, classes, name="y_true", of="y_proba")
+    if words is not None and label is not None:
+        label = {word: k for k, word in words.items()}.get(str(label), label)
     truth, tables, ids = _read_tables(y_true, y_proba, classes)
     if label is not None and label not in ids:
         raise ValueError(f"label={label!r} has no column in y_proba; give one of its classes {shorten(ids.tolist())}.")

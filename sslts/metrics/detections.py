@@ -10,12 +10,14 @@ import pandas as pd
 
 from sslts.metrics._matching import Comparison, Tolerance, compare, match_events, match_segments
 from sslts.metrics._tallies import count_per_recording, warn_empty
+from sslts.metrics._words import takes_words
 from sslts.recordings import check_sampling_rate
 
 _KEYS = ("recording", "group", "label")
 _COUNTS = ["true", "predicted", "hits"]
 
 
+@takes_words
 def event_scores(
     y_true: Any,
     y_pred: Any,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sslts.metrics._matching import Comparison, Tolerance, compare, match_events, match_segments, overlap_segments
 from sslts.metrics._tallies import Tally, average_f1, count_per_recording, tallied, warn_empty
+from sslts.metrics._words import takes_words
 
 
 def _tally_segment_f1(
@@ -20,6 +21,7 @@ def _tally_segment_f1(
 
 
 @tallied(_tally_segment_f1)
+@takes_words
 def segment_f1(
     y_true: Any,
     y_pred: Any,
@@ -100,6 +102,7 @@ def _tally_event_f1(
 
 
 @tallied(_tally_event_f1)
+@takes_words
 def event_f1(
     y_true: Any,
     y_pred: Any,

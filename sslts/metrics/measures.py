@@ -7,6 +7,7 @@ import pandas as pd
 
 from sslts.metrics._matching import compare, match_segments
 from sslts.metrics._tallies import Tally, count_per_recording, warn_empty
+from sslts.metrics._words import takes_words
 from sslts.recordings import check_sampling_rate
 
 
@@ -154,6 +155,7 @@ def duration_error(
     return DurationError(float(means["bias"]), float(means["mae"]))
 
 
+@takes_words
 def boundary_error(
     y_true: Any,
     y_pred: Any,

@@ -9,8 +9,10 @@ import pandas as pd
 
 from sslts.annotations import pool_labels
 from sslts.metrics._tallies import Tally, average_f1, count_per_recording, tallied, warn_empty
+from sslts.metrics._words import takes_words
 
 
+@takes_words
 def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the confusion matrix of the labeled samples, pooled over recordings.
 
@@ -47,6 +49,7 @@ def confusion(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.bincount(cell, minlength=n * n).reshape(n, n).astype(np.int64, copy=False), classes
 
 
+@takes_words
 def class_iou(y_true: Any, y_pred: Any) -> pd.Series:
     """Return the intersection over union (IoU) of the samples of each class, pooled over recordings.
 
@@ -148,6 +151,7 @@ def _tally_frame_f1(
 
 
 @tallied(_tally_frame_f1)
+@takes_words
 def frame_f1(
     y_true: Any,
     y_pred: Any,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import Annotations, follow_index, predict_annotations
+from sslts.annotations import Annotations, follow_index, number_like, predict_annotations
 from sslts.metrics._tallies import Tally, tallied
 from sslts.metrics.confidence import expected_calibration_error
 from sslts.metrics.detections import event_scores
@@ -90,7 +90,10 @@ class SegmentationScorer:
         elif isinstance(y, Annotations) and self.response == "predict":
             pair = y, predict_annotations(estimator, X, y)
         else:
-            pair = follow_index(y, X), getattr(estimator, self.response)(X)
+            found = getattr(estimator, self.response)(X)
+            if self.response == "predict":
+                found = number_like(found, estimator, "y_pred")
+            pair = number_like(follow_index(y, X), estimator), found
         return self.sign * float(self.function(*pair, **options))
 
 

@@ -11,7 +11,14 @@ import pandas as pd
 from sslts import metrics
 from sslts._notices import shorten
 from sslts._wrapping import find_attribute
-from sslts.annotations import SegmentStatistics, follow_index, isolate_class, read_statistics, spread_labels
+from sslts.annotations import (
+    SegmentStatistics,
+    follow_index,
+    isolate_class,
+    number_like,
+    read_statistics,
+    spread_labels,
+)
 from sslts.decoding import Argmax, Decoder, DurationViterbi, Hysteresis, decode_as
 
 _Metric = Callable[..., Any]
@@ -102,7 +109,7 @@ def compare_decoders(
     if metric is None:
         raise ValueError(f"scoring={scoring!r}; give one of {sorted(_SCORINGS)} or a function.")
     probas = list(segmenter.predict_proba(X))
-    truth = _read_truth(segmenter, follow_index(y, X), probas)
+    truth = _read_truth(segmenter, number_like(follow_index(y, X), segmenter), probas)
     rows = []
     for decoder in decoders:
         found = decode_as(segmenter, decoder, probas)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._runs import expand_ranges, find_runs
-from sslts.annotations import read_labels, return_labels
+from sslts.annotations import Annotations, read_labels, read_words, return_labels, spell_labels
 from sslts.model_selection.groups import check_groups
 
 _UNITS = ("recording", "window", "segment", "sample")
@@ -77,7 +77,7 @@ def mask_labels(
     Returns
     -------
     array, list or Series of int
-        Labels in the container of `y`.
+        Labels in the container of `y`. Words come back as objects, beside -1.
 
     Raises
     ------
@@ -96,6 +96,7 @@ def mask_labels(
     >>> mask_labels([[0, 0, 1, 1, 0, 0, 2]], n_labeled=3, unit="segment", random_state=0)
     [array([-1, -1,  1,  1,  0,  0,  2])]
     """
+    y, words = read_words(y)
     labels = read_labels(y)
     stratify = bool(stratify) if isinstance(stratify, np.bool_) else stratify
     group_of = check_groups(groups, len(labels))
@@ -114,7 +115,8 @@ def mask_labels(
     samples = expand_ranges(start[chosen], (units.end - units.start)[chosen])
     masked = np.full(len(flat), -1, dtype=np.int64)
     masked[samples] = flat[samples]
-    return return_labels(np.split(masked, offsets[1:-1]), y)
+    hidden = return_labels(np.split(masked, offsets[1:-1]), y)
+    return hidden if words is None or isinstance(y, Annotations) else spell_labels(hidden, words)
 
 
 def _name_unit(unit: str, groups: np.ndarray | None) -> str:

@@ -11,9 +11,11 @@ from sslts.plotting.efficiency import LabelEfficiencyDisplay
 from sslts.plotting.history import TrainingHistoryDisplay
 from sslts.plotting.reliability import ReliabilityDisplay
 from sslts.plotting.segmentation import SegmentationDisplay
+from sslts.plotting.timeline import CountsOverTimeDisplay
 
 __all__ = [
     "CountDisplay",
+    "CountsOverTimeDisplay",
     "DurationDisplay",
     "LabelEfficiencyDisplay",
     "ReliabilityDisplay",

@@ -11,7 +11,7 @@ import numpy as np
 
 from sslts._runs import find_runs
 from sslts._wrapping import find_attribute
-from sslts.annotations import check_names, read_labels
+from sslts.annotations import check_names, find_words, number_alike, read_labels
 
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # options of text that users wrote
 POINTS = 4000  # points per curve, about two per pixel column of a wide figure
@@ -94,6 +94,23 @@ def choose_names(segmenter: Any, names: dict[int, str] | None) -> dict[int, str]
     if names is not None or words is None:
         return names
     return {k: word for k, word in words.items() if k in find_attribute(segmenter, "classes_")}
+
+
+def number_words(given: dict[str, Any], names: dict[int, str] | None) -> tuple[list[Any], dict[int, str] | None]:
+    """Return labels of the same recordings as numbers, None for None, and names: the given ones, or the words.
+
+    Examples
+    --------
+    >>> number_words({"y_true": [["walk", "walk"]], "y_pred": None}, None)
+    ([[array([1, 1])], None], {1: 'walk'})
+    """
+    there = {name: labels for name, labels in given.items() if labels is not None}
+    found, words = number_alike(there)
+    numbers = dict(zip(there, found, strict=True))
+    if names is None and words is not None:
+        used = {word for labels in there.values() for word in find_words(labels) or ()}
+        names = {k: word for k, word in words.items() if word in used}
+    return [numbers.get(name) for name in given], names
 
 
 def color_classes(classes: np.ndarray, background: int | None) -> dict[int, str]:

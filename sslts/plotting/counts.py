@@ -12,12 +12,13 @@ from sslts.annotations import (
     check_names,
     follow_index,
     name_classes,
+    number_like,
     pair_annotations,
     pool_labels,
     predict_like,
     return_labels,
 )
-from sslts.plotting._style import add_legend, check_names_of, choose_names, color_classes, make_axes
+from sslts.plotting._style import add_legend, check_names_of, choose_names, color_classes, make_axes, number_words
 from sslts.segments import count_segments, labels_to_segments
 
 
@@ -74,11 +75,10 @@ class CountDisplay:
         CountDisplay
         """
         background = find_attribute(segmenter, "background", 0)
-        truth = follow_index(y, X)
+        truth = number_like(follow_index(y, X), segmenter)
+        found = number_like(predict_like(segmenter, X, y), segmenter, "y_pred")
         check_names_of(segmenter, truth, names)
-        return cls.from_predictions(
-            truth, predict_like(segmenter, X, y), background=background, names=choose_names(segmenter, names), ax=ax
-        )
+        return cls.from_predictions(truth, found, background=background, names=choose_names(segmenter, names), ax=ax)
 
     @classmethod
     def from_predictions(
@@ -108,6 +108,7 @@ class CountDisplay:
         CountDisplay
         """
         check_names(names)
+        (y_true, y_pred), names = number_words({"y_true": y_true, "y_pred": y_pred}, names)
         true, pred, offsets = pool_labels(y_true, y_pred)
         pair = pair_annotations(y_true, y_pred)
         sides = [np.split(flat, offsets[1:-1]) for flat in (true, pred)]

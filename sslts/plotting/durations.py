@@ -8,9 +8,17 @@ import numpy as np
 import pandas as pd
 
 from sslts._wrapping import find_attribute
-from sslts.annotations import check_names, find_touching, follow_index, name_classes, pool_labels, predict_like
+from sslts.annotations import (
+    check_names,
+    find_touching,
+    follow_index,
+    name_classes,
+    number_like,
+    pool_labels,
+    predict_like,
+)
 from sslts.metrics import find_segments
-from sslts.plotting._style import PLAIN, check_names_of, choose_names, color_classes, split_axes
+from sslts.plotting._style import PLAIN, check_names_of, choose_names, color_classes, number_words, split_axes
 from sslts.segments import labels_to_segments, make_table
 
 
@@ -80,11 +88,11 @@ class DurationDisplay:
         -------
         DurationDisplay
         """
-        truth = follow_index(y, X)
+        truth = number_like(follow_index(y, X), segmenter)
         check_names_of(segmenter, truth, names)
         return cls.from_predictions(
             truth,
-            predict_like(segmenter, X, y),
+            number_like(predict_like(segmenter, X, y), segmenter, "y_pred"),
             background=find_attribute(segmenter, "background", 0),
             sampling_rate=find_attribute(segmenter, "sampling_rate"),
             names=choose_names(segmenter, names),
@@ -126,6 +134,7 @@ class DurationDisplay:
         """
         check_names(names)
         options: dict[str, Any] = {"background": background, "sampling_rate": sampling_rate}
+        (y_true, y_pred), names = number_words({"y_true": y_true, "y_pred": y_pred}, names)
         if y_true is None:
             return cls(labels_to_segments(y_pred, **options), names=names).plot(ax=ax)
         *sides, offsets = pool_labels(y_true, y_pred)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._wrapping import find_attribute, find_fitted
-from sslts.annotations import follow_index, name_classes, spread_labels
+from sslts.annotations import follow_index, name_classes, number_like, spread_labels
 from sslts.plotting._style import (
     PLAIN,
     add_legend,
@@ -198,7 +198,8 @@ class TrainingHistoryDisplay:
 def _measure_accuracy(segmenter: Any, net: Any, X: Any, y_hidden: Any) -> pd.Series:
     """Return, for each class, the share of pseudo-labels accepted by the net's threshold that are correct."""
     probas = list(segmenter.predict_proba(X))
-    truth = spread_labels(follow_index(y_hidden, X, name="y_hidden"), list(map(len, probas)), argument="y_hidden")
+    hidden = number_like(follow_index(y_hidden, X, name="y_hidden"), segmenter, "y_hidden")
+    truth = spread_labels(hidden, list(map(len, probas)), argument="y_hidden")
     rows = []
     for labels, proba in zip(truth, probas, strict=True):
         index, accepted = _make_pseudo_labels(net, proba)

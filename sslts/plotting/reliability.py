@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._text import clean_text
-from sslts.annotations import follow_index
+from sslts.annotations import follow_index, number_like
 from sslts.metrics import average_gap, bin_confidence, read_confidence
 from sslts.plotting._style import add_legend, split_axes
 
@@ -72,7 +72,12 @@ class ReliabilityDisplay:
         """
         proba = segmenter.predict_proba(X)
         return cls.from_predictions(
-            follow_index(y, X), proba, classes=segmenter.classes_, n_bins=n_bins, name=name, ax=ax
+            number_like(follow_index(y, X), segmenter),
+            proba,
+            classes=segmenter.classes_,
+            n_bins=n_bins,
+            name=name,
+            ax=ax,
         )
 
     @classmethod

@@ -18,6 +18,8 @@ from sslts.annotations import (
     check_names,
     list_labels,
     name_classes,
+    number_columns,
+    number_like,
     predict_annotations,
 )
 from sslts.decoding import predict_both
@@ -28,6 +30,7 @@ from sslts.plotting._style import (
     choose_columns,
     choose_names,
     color_classes,
+    number_words,
     split_axes,
     thin_curve,
     thin_runs,
@@ -160,6 +163,7 @@ class SegmentationDisplay:
         n = len(recordings)
         if not -n <= recording < n:
             raise ValueError(f"recording={recording!r} is not in X; give a number from 0 to {n - 1}.")
+        y = None if y is None else number_like(y, segmenter)
         if names is not None:
             known = None if y is None else _read_labels_of_recording(y, recording % n, recordings)
             check_names_of(segmenter, [known] if isinstance(known, np.ndarray) else known, names)
@@ -168,6 +172,7 @@ class SegmentationDisplay:
         found: Any = labels[0]
         if find_attribute(segmenter, "occurrences_") is not None:
             found = predict_annotations(segmenter, shown, Annotations.from_labels(labels))
+            found = number_like(found, segmenter)
         return cls.from_predictions(
             recordings.get(recording % n),
             y_true=None if y is None else _read_labels_of_recording(y, recording % n, recordings),
@@ -225,6 +230,7 @@ class SegmentationDisplay:
             not one name for each channel.
         """
         touching = {}
+        y_true, y_pred, classes, shown = _number_words(y_true, y_pred, proba, classes, names)
         for name, value in (("true_starts", y_true), ("pred_starts", y_pred)):
             touching[name] = value.list_touching() if isinstance(value, Annotations) else np.empty(0, dtype=np.int64)
         y_true, y_pred = (one.list_labels()[0] if isinstance(one, Annotations) else one for one in (y_true, y_pred))
@@ -254,7 +260,7 @@ class SegmentationDisplay:
             background=background,
             sampling_rate=sampling_rate,
             start=first,
-            names=names,
+            names=shown,
             channel_names=channel_names,
             **{name: at[(at > first) & (at < first + n_shown)] - first for name, at in touching.items()},
         )
@@ -392,6 +398,20 @@ def _read_frame(x: pd.DataFrame, length: int | None) -> tuple[np.ndarray, list[A
     if max(x.shape) == len(x) if length is None else len(x) == length:
         return x.to_numpy().T, list(x.columns)
     return x.to_numpy(), list(x.index)
+
+
+def _number_words(
+    y_true: Any, y_pred: Any, proba: Any, classes: Any, names: dict[int, str] | None
+) -> tuple[Any, Any, Any, dict[int, str] | None]:
+    """Return truth, prediction and the classes of the probabilities as numbers, and the names to show."""
+    given = {"y_true": y_true, "y_pred": y_pred}
+    if proba is not None:
+        for name, labels in given.items():
+            number_columns(labels, classes, name=name, of="proba")  # raises if labels are words and classes are not
+    if classes is not None and all(isinstance(k, str) for k in classes):
+        given["classes"] = list(classes)
+    (y_true, y_pred, *columns), shown = number_words(given, names)
+    return y_true, y_pred, columns[0] if columns else classes, shown
 
 
 def _read_labels_of_recording(y: Any, i: int, recordings: Recordings) -> Any:

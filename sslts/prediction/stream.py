@@ -19,6 +19,7 @@ from sslts._fingerprints import digest_arrays, list_weights, strip_addresses
 from sslts._notices import shorten, warn
 from sslts._states import LAST_SAMPLE, read_numbers, read_whole
 from sslts._wrapping import find_fitted, find_owner
+from sslts.annotations import name_labels
 from sslts.prediction.parts import _find_halo, _predict_batch
 from sslts.recordings import Channels, CodeWatch, read_chunk
 from sslts.segments import Closed, GrowingSegments, make_table
@@ -173,8 +174,9 @@ class StreamSegmenter:
 
         Parameters
         ----------
-        chunk : array-like of shape (t,) or (C, t), or table of t rows
-            Any number of samples, including zero. The columns of a table are channels, with the names of the fit.
+        chunk : array-like of shape (t,) or (C, t), table of t rows, or Recordings
+            Any number of samples, including zero, or `sslts.Recordings` of one recording. The columns of a table are
+            channels, with the names of the fit.
         start : int or None, default=None
             Position of the chunk's first sample in the stream, which has to be `seen`: a chunk that was delivered
             twice, late or after a loss is refused. None: the chunk is taken as the next one.
@@ -523,7 +525,8 @@ class StreamSegmenter:
         label, start, end = segmenter.classes_[closed.class_index], closed.start + self.offset, closed.end + self.offset
         found = make_table(np.zeros_like(start), start, end, label, closed.score, segmenter.sampling_rate)
         background = segmenter.background
-        return found if background is None else found[label != background].reset_index(drop=True)
+        found = found if background is None else found[label != background].reset_index(drop=True)
+        return found.assign(label=name_labels(found["label"].to_numpy(), getattr(segmenter, "class_names_", None)))
 
 
 _POSITIONS = ("x", "first", "done", "offset")

@@ -111,9 +111,9 @@ def read_chunk(
 
     Parameters
     ----------
-    chunk : array-like of shape (t,) or (C, t), or table of t rows
-        Any number of samples; ``(t,)`` only if the stream has one channel. A table, or an array of xarray, is read by
-        the names of its columns or dimensions.
+    chunk : array-like of shape (t,) or (C, t), table of t rows, or Recordings
+        Any number of samples, or one recording; ``(t,)`` only if the stream has one channel. A table, or an array of
+        xarray, is read by the names of its columns or dimensions.
     n_channels : int
         Number of channels of the stream.
     first : int
@@ -136,9 +136,15 @@ def read_chunk(
     >>> read_chunk([1.0, 2.0], n_channels=1, first=100).shape
     (1, 2)
     """
+    given = chunk
+    if isinstance(given, Recordings):
+        if len(given) != 1:
+            raise ValueError(f"chunk holds {len(given)} recordings, a stream is one; push recordings[i].")
+        chunk = given.get(0)
     item = _describe_item(adopt(unpack(chunk, "chunk")), "chunk")
+    names = given.channel_names if isinstance(given, Recordings) else item.names
     if fitted is not None:
-        _check_channel_names(item.names, fitted.names, "chunk", f"{fitted.who} was fitted on")
+        _check_channel_names(names, fitted.names, "chunk", f"{fitted.who} was fitted on")
     if item.times is not None:
         warn_of_uneven_times([item.times], "chunk")
         warn_of_other_rate([item.times], sampling_rate, "chunk")

@@ -158,7 +158,7 @@ def select_rows(X: Any, rows: np.ndarray) -> Any:
     """
     from sklearn.utils import _safe_indexing  # tables and metrics need no scikit-learn
 
-    if isinstance(X, np.ndarray) or not is_lazy(X):
+    if isinstance(X, np.ndarray) or not is_lazy(X) or hasattr(X, "list_items"):  # the last is `Recordings`
         return _safe_indexing(X, rows)
     lazy = Rows(X)
     return [lazy[i] for i in rows]

@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sslts._files import check_place, replace_file
 from sslts._notices import shorten
 from sslts._wrapping import check_completed
-from sslts.annotations import Annotations, as_labels, predict_annotations
+from sslts.annotations import Annotations, as_labels, predict_annotations, read_words
 from sslts.decoding import predict_both
 from sslts.model_selection import LabeledGroupKFold, LabeledKFold, check_groups
 from sslts.recordings import Recordings, as_recordings
@@ -118,10 +118,11 @@ def write_cross_validated_report(
     check_numbers(n_worst=n_worst, n_typical=n_typical)
     baselines = name_baselines(baseline)
     recordings = as_recordings(X)
+    y, words = read_words(y)
     truth = as_labels(y, recordings)
-    named = name_all_classes(None, truth, names, y.class_names if isinstance(y, Annotations) else None)
+    named = name_all_classes(None, truth, names, words)
     shown = name_recordings(recording_names, recordings)
-    second = None if y_second is None else as_labels(y_second, recordings, name="y_second")
+    second = None if y_second is None else as_labels(read_words(y_second, words)[0], recordings, name="y_second")
     group_of = check_groups(groups, len(truth))
     check_second(truth, second, group_of)
     folds = _split(cv, truth, group_of)

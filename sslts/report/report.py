@@ -13,7 +13,7 @@ from sslts._files import check_place, replace_file
 from sslts._notices import warn
 from sslts._text import clean_text
 from sslts._wrapping import find_attribute
-from sslts.annotations import Annotations, as_labels, predict_annotations
+from sslts.annotations import Annotations, as_labels, number_like, predict_annotations
 from sslts.decoding import predict_both
 from sslts.model_selection import check_groups
 from sslts.recordings import Recordings, as_recordings
@@ -121,6 +121,7 @@ def write_report(
     check_numbers(n_worst=n_worst, n_typical=n_typical)
     baselines = name_baselines(baseline)
     recordings = as_recordings(X)
+    y, y_second = number_like(y, segmenter), number_like(y_second, segmenter, "y_second")
     truth = as_labels(y, recordings)
     second = None if y_second is None else as_labels(y_second, recordings, name="y_second")
     evaluation = _evaluate(
@@ -172,7 +173,7 @@ def _evaluate(
         predicted=predicted,
         proba=proba,
         classes=segmenter.classes_,
-        baselines={name: list(model.predict(signals)) for name, model in baselines.items()},
+        baselines={name: list(number_like(model.predict(signals), segmenter)) for name, model in baselines.items()},
         groups=None if groups is None else groups[kept],
         names=names,
         recording_names=recording_names,

@@ -17,6 +17,7 @@ from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._problem import Problem
 from sslts.segmenters._scoring import UNKNOWN, Score
 from sslts.segmenters._start import Start
+from sslts.segmenters._understanding import take_end
 from sslts.segmenters.base import NetworkSegmenter
 from sslts.segmenters.supervised import SupervisedSegmenter
 from sslts.segmenters.window_features import WindowFeatureSegmenter
@@ -24,7 +25,7 @@ from sslts.segmenters.window_features import WindowFeatureSegmenter
 _MOST_LABELED = 1 << 22  # labeled samples; with more labels, the network needs no guide
 _MARGIN = 0.04  # of mean IoU and agreement; FixMatch itself gains some points over labels alone
 _COMPARED = 1 << 18  # unlabeled samples that two fits label to see whether they agree
-_HARDLY_ANY, _LAST_ROWS = 0.05, 0.4  # share of samples with a pseudo-label; share of the history
+_HARDLY_ANY = 0.05  # share of samples with a pseudo-label
 _STEPS = 200  # at most, of a network in the comparison
 _FEWEST_STEPS = 100  # after fewer steps of the fit, a network says nothing about its method
 Fit = Callable[[Problem], PredictsRecordings]
@@ -108,8 +109,7 @@ def warn_of_distrust(segmenter: NetworkSegmenter) -> None:
     """Warn if hardly any unlabeled sample had a pseudo-label at the end of a fit of enough steps."""
     if segmenter.net_.step_ < _FEWEST_STEPS:
         return
-    rates = segmenter.history_["mask_rate"]
-    rate = rates.iloc[-max(round(_LAST_ROWS * len(rates)), 1) :].mean()
+    rate = take_end(segmenter.history_)["mask_rate"].mean()
     if rate < _HARDLY_ANY:
         warn(
             f"{type(segmenter).__name__}: {rate:.1%} of the unlabeled samples had a pseudo-label at the end of the "

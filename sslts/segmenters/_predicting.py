@@ -12,7 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from sslts import metrics
-from sslts.annotations import Annotations, Occurrences, SegmentStatistics, as_labels, read_statistics
+from sslts.annotations import Occurrences, SegmentStatistics, as_labels, number_like, read_statistics, write_words
 from sslts.decoding import Decoder, OccurrenceDecoder, prepare_decoder
 from sslts.prediction import Decoded, Part, Predictor, decode_parts, predict_parts
 from sslts.recordings import (
@@ -60,13 +60,14 @@ class PredictsRecordings:
             Recordings, in any container that `fit` takes, of any length.
         out : array-like, list of array-like, or None
             Integer arrays to write to, such as memory-maps or zarr arrays: one array of shape ``(n, T)``, or one array
-            of shape ``(T_i,)`` per recording. None makes new arrays.
+            of shape ``(T_i,)`` per recording. None makes new arrays. ``out`` holds numbers also if the segmenter was
+            fitted on words; ``class_names_`` has their words.
 
         Returns
         -------
         ndarray of int, shape (n, T), or list of ndarray of shape (T_i,)
             An array if ``X`` is an array, a list if ``X`` is a list; for a Panel container, an array if all lengths are
-            equal. ``out`` if it was passed.
+            equal. Of words, as objects, if the segmenter was fitted on words. ``out`` if it was passed.
 
         Raises
         ------
@@ -81,7 +82,8 @@ class PredictsRecordings:
             If reading or writing fails. The values that ``out`` already holds are correct; a note on the error
             describes them.
         """
-        return self._predict(self._read(X), out)
+        labels = self._predict(self._read(X), out)
+        return labels if out is not None else write_words(labels, getattr(self, "class_names_", None), self.classes_)
 
     def _predict(self, recordings: Recordings, out: Any = None) -> Any:
         holds = int(self.classes_[0]), int(self.classes_[-1])
@@ -167,8 +169,8 @@ class PredictsRecordings:
         ----------
         X : array-like
             Recordings.
-        y : array-like of int
-            True labels; samples labeled ``-1`` are ignored.
+        y : array-like
+            True labels, words if the segmenter was fitted on words; samples labeled ``-1`` are ignored.
 
         Returns
         -------
@@ -180,9 +182,7 @@ class PredictsRecordings:
             As in `predict`, or if ``y`` does not fit ``X``.
         """
         recordings = self._read(X)
-        if isinstance(y, Annotations):
-            y = y.renumber(getattr(self, "class_names_", None))
-        truth = as_labels(y, recordings)
+        truth = as_labels(number_like(y, self), recordings)
         return metrics.mean_iou(truth, list(self._predict(recordings)), background=self.background)
 
     def _read(self, X: Any) -> Recordings:

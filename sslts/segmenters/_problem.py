@@ -12,7 +12,6 @@ from sklearn.utils.validation import _get_feature_names
 
 from sslts._notices import shorten
 from sslts.annotations import (
-    Annotations,
     LabelDetails,
     LabelRuns,
     Occurrences,
@@ -23,11 +22,13 @@ from sslts.annotations import (
     measure_occurrences,
     measure_runs,
     read_weighed_labels,
+    read_words,
     require_labels,
     share_classes,
     summarize_signal,
     warn_of_columns,
     warn_of_lost_background,
+    warn_of_zeros,
     weigh_classes,
 )
 from sslts.recordings import Channels, Recordings, read_signals
@@ -319,14 +320,22 @@ def read_problem(
     ([0, 1], [0.4, 0.6], 1)
     """
     require_labels(y, who)
+    y, class_names = read_words(y)
     recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
     labels, details = read_weighed_labels(y, recordings, sample_weight)
     found = find_classes(labels.value, touching=bool(labels.touches.any()))
     classes = found if details.n_classes is None else np.arange(details.n_classes)
     warn_of_lost_background(labels, found, background)
+    warn_of_zeros(labels, background)
     warn_of_columns(recordings, labels)
     read_pool = partial(
-        _read_pool, like=y, recordings=recordings, classes=classes, who=who, sampling_rate=sampling_rate, plain=plain
+        _read_pool,
+        class_names=class_names,
+        recordings=recordings,
+        classes=classes,
+        who=who,
+        sampling_rate=sampling_rate,
+        plain=plain,
     )
     return Problem(
         recordings=recordings,
@@ -337,7 +346,7 @@ def read_problem(
         n_features=_count_features(recordings),
         feature_names=_get_feature_names(X) if recordings.container == "array" else None,
         background=background,
-        class_names=y.class_names if isinstance(y, Annotations) else None,
+        class_names=class_names,
         pools={name: read_pool(given, name) for name, given in (pools or {}).items()},
         validation=None if validation is None else read_pool(validation, "validation"),
     )
@@ -347,7 +356,7 @@ def _read_pool(
     given: Any,
     name: str,
     *,
-    like: Any,
+    class_names: Mapping[int, str] | None,
     recordings: Recordings,
     classes: np.ndarray,
     who: str,
@@ -359,19 +368,25 @@ def _read_pool(
     X, y = given
     channels = Channels(recordings.n_channels, recordings.channel_names, f"the X of {who}")
     own = read_signals(X, fitted=channels, name=f"{name}[0]", sampling_rate=sampling_rate, plain=plain)
-    if isinstance(y, Annotations) and isinstance(like, Annotations):
-        y = y.renumber(like.class_names)
+    y, words = read_words(y, class_names, name=f"{name}[1]")
     labels = as_label_runs(y, own, name=f"{name}[1]")
     unknown = sorted(set(labels.value.tolist()) - {-1, *classes.tolist()})
     if unknown:
+        spell = partial(_spell_class, words)
         raise ValueError(
-            f"{name}[1] has class {unknown[0]}, which y does not have ({shorten(classes.tolist())}); set its samples "
+            f"{name}[1] has class {spell(unknown[0])!r}, which y does not have "
+            f"({shorten([spell(k) for k in classes.tolist()])}); set its samples "
             "to -1, or label an occurrence in y."
         )
     warn_of_columns(own, labels)
     if not labels.labeled.any():
         raise ValueError(f"{name}[1] has no labeled sample; label a recording, or leave {name} out.")
     return Pool(own, labels)
+
+
+def _spell_class(class_names: Mapping[int, str] | None, k: int) -> Any:
+    """Return the word of a class, or its number."""
+    return (class_names or {}).get(k, k)
 
 
 def _count_features(recordings: Recordings) -> int:

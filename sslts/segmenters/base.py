@@ -39,6 +39,14 @@ from sslts.segmenters._probing import check_callbacks, check_instance, check_rec
 from sslts.segmenters._problem import Problem, read_problem
 from sslts.segmenters._saving import Blueprint, SavableNetwork
 from sslts.segmenters._start import Start, read_start
+from sslts.segmenters._understanding import (
+    FEWEST_STEPS,
+    count_weights,
+    name_object,
+    print_understanding,
+    take_end,
+    warn_of_vanished_classes,
+)
 from sslts.segmenters._validation import COLUMN as VALID_LOSS
 from sslts.segmenters._validation import ValidationLoss, check_monitors, read_share
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
@@ -122,7 +130,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
     random_state : int, RandomState or None, default=None
         Seed of weights, windows and views. With an int, two fits on the same machine give the same model.
     verbose : int, default=0
-        1 or more shows a progress bar in `fit` and in `predict`.
+        1 or more prints one line about recordings, labels, windows and network at the beginning of `fit`, and shows a
+        progress bar in `fit` and in `predict`.
 
     Attributes
     ----------
@@ -272,7 +281,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
         X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
             Recordings; time is the last axis.
         y : array-like of int, shape (n, T), (n,) or (n, 1), list of (T_i,), or Annotations
-            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. From `sslts.Annotations`, the segmenter
+            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. Or words: "background" for background,
+            None, NaN or -1 where unlabeled; ``predict`` then returns words. From `sslts.Annotations`, the segmenter
             also learns where occurrences begin that touch the one before. Or soft labels, float of shape (n, T, K)
             or list of (T_i, K): probabilities that sum to one within 0.001, NaN for all classes where unlabeled. The
             loss compares with all probabilities; lengths of segments and shares of classes are those of the most
@@ -378,18 +388,49 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
 
     def _fit_problem(self, problem: Problem, start: Start, seed: int, saver: Checkpoint | None = None) -> None:
         """Fit on a problem whose normalization is chosen."""
+        if self.verbose:
+            self._print_understanding(problem, start, seed)
         problem = self._guide(problem, start, seed)
         network = start.adapt(self.network, problem.summary)
         blueprint = self._make_blueprint(network, problem.recordings.n_channels, problem.codes, seed)
         watcher = self._make_watcher(problem)
         net = self._make_net(blueprint, problem, start, saver, watcher)
-        window_length = self._choose_window_length(net, problem)
+        window_length = self._choose_window_length(net.module_, problem)
         if watcher is not None:
             self._let_watch(watcher, problem, window_length)
         dataset = self._make_dataset(problem, window_length, device=torch.device(net.device), seed=seed + 1)
         self._check_network(net, dataset)
         fitted = self._list_fitted(problem, blueprint, window_length, net)
         self._train(net, dataset, lambda: self._keep(fitted))
+        self._warn_of_vanished_classes(problem)
+
+    def _print_understanding(self, problem: Problem, start: Start, seed: int) -> None:
+        """Print what the fit understood, before its first step."""
+        network, n_channels = start.adapt(self.network, problem.summary), problem.recordings.n_channels
+        blueprint = self._make_blueprint(network, n_channels, problem.codes, seed)
+        module = build_module(network, n_channels, problem.n_codes, seed)
+        print_understanding(
+            problem.recordings,
+            problem.labels,
+            f"windows of {self._choose_window_length(module, problem):,} samples",
+            f"{name_object(network)} with {count_weights(module)}",
+            blueprint.device,
+            blueprint.precision,
+            background=self.background,
+            class_names=problem.class_names,
+            sampling_rate=self.sampling_rate,
+        )
+
+    def _warn_of_vanished_classes(self, problem: Problem) -> None:
+        """Warn after a fit of enough steps if a labeled class has hardly any pseudo-labels."""
+        unused = not self._count_unlabeled() or getattr(self, "lambda_u", 1) == 0
+        if unused or self.net_.interrupted_ or self.net_.step_ < FEWEST_STEPS:
+            return
+        fix = "train on the labels alone, with SupervisedSegmenter"
+        if hasattr(self, "threshold"):
+            guided = problem.guesses is not None
+            fix = "pass guide=None" if guided else "pass threshold=CurriculumThreshold(0.95, expected='labeled')"
+        warn_of_vanished_classes(type(self).__name__, take_end(self.history_), problem, fix)
 
     def _guide(self, problem: Problem, start: Start, seed: int) -> Problem:  # noqa: ARG002
         """Return the problem, in methods that have a guide with its guesses of the unlabeled samples."""
@@ -577,8 +618,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, ParameterizedEstimato
             found.append(("sslts_bar", StepBar()))
         return found
 
-    def _choose_window_length(self, net: SegmentationNet, problem: Problem) -> int:
-        stem, stride = (read_size(net.module_, name) for name in ("stem_stride", "stride"))
+    def _choose_window_length(self, module: nn.Module, problem: Problem) -> int:
+        stem, stride = (read_size(module, name) for name in ("stem_stride", "stride"))
         longest = int(problem.recordings.lengths.max())
         chosen = self.window_length or problem.summary.choose_window_length(stem, stride)
         return min(chosen, -(-longest // stride) * stride)  # a longer window would contain padding

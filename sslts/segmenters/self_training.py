@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
 from os import PathLike
@@ -20,13 +20,30 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from sslts._notices import warn
-from sslts._wrapping import check_completed, find_attribute, find_fitted, forget_start
-from sslts.annotations import Annotations, LabelDetails, LabelRuns, as_label_runs, read_weighed_labels, require_labels
+from sslts._wrapping import check_completed, find_attribute, find_fitted, find_owner, forget_start
+from sslts.annotations import (
+    Annotations,
+    LabelDetails,
+    LabelRuns,
+    as_label_runs,
+    read_weighed_labels,
+    read_words,
+    require_labels,
+    share_classes,
+)
 from sslts.metrics import mean_iou_each
 from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters._problem import Pool, choose_held_out
 from sslts.segmenters._saving import are_classes, is_summary
+from sslts.segmenters._understanding import (
+    FEWEST_STEPS,
+    count,
+    name_all,
+    name_object,
+    print_understanding,
+    warn_of_shares,
+)
 from sslts.segmenters._validation import read_share
 from sslts.segmenters._weighing import add_pseudo_labels
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
@@ -63,7 +80,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
     rank : {"confidence", "agreement"}, default="confidence"
         Order in which ``shares`` accepts: samples by confidence, or recordings by the agreement of checkpoints.
     verbose : int, default=0
-        1 or more prints one line per round.
+        1 or more prints one line about recordings, labels and rounds at the beginning of `fit`, and one per round.
 
     Attributes
     ----------
@@ -119,7 +136,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         X : array-like
             Recordings, in a form that the segmenter accepts.
         y : array-like of int
-            Labels; ``-1`` marks unlabeled samples. Or soft labels (n, T, K), if the segmenter accepts them.
+            Labels; ``-1`` marks unlabeled samples. Or words, or soft labels (n, T, K), if the segmenter accepts them.
         sample_weight : array-like of shape (n,) or (n, T), list of (T_i,), or None, default=None
             Weights of the labeled samples, 0 or more, passed to the fit of each round. A pseudo-label weighs as much as
             a labeled sample on average. A sample of weight 0 counts as unlabeled.
@@ -146,16 +163,21 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         shares = self._check_shares()
         require_labels(y, type(self).__name__)
         recordings = as_recordings(X)
+        y, class_names = read_words(y)
         y = _join_touching(y)
         runs, details = read_weighed_labels(y, recordings, sample_weight)
         given = runs.to_labels()
         part = read_share(validation)
+        if part is None and validation is not None:
+            validation = validation[0], read_words(validation[1], class_names, name="validation[1]")[0]
         if part is not None:
             kept, held = choose_held_out(runs, part, self._draw_seed())
             validation = recordings.select(held.tolist()), [given[i] for i in held]
             X = recordings = recordings.select(kept.tolist())
             y, details = [given[i] for i in kept], details.select(kept)
             given = y
+        if self.verbose:
+            self._print_understanding(recordings, LabelRuns.from_labels(given), class_names)
         pools = {} if validation is None or checkpoint is None else {"validation": _read_pool(*validation)}
         saved = SavedRounds(checkpoint, self, recordings, given, pools, n_rounds=len(shares), details=details)
         fit = partial(self._fit_once, X, given=given, details=details, validation=validation)
@@ -181,6 +203,8 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             segmenter, keeper = fit(labels, checkpoint=saved.find_checkpoint())
         if keeper is not None:
             keeper.checkpoints_.clear()
+        if class_names is not None:
+            _name_classes(segmenter, class_names)
         fitted = {
             "segmenter_": segmenter,
             "classes_": segmenter.classes_,
@@ -190,7 +214,38 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             "segmenter": _shorten_chain(self.segmenter),
         }
         self.__dict__.update(fitted)  # at once: an interruption leaves no mixture with an earlier fit
+        self._warn_of_rounds(LabelRuns.from_labels(given), class_names)
         return self
+
+    def _print_understanding(self, recordings: Recordings, labels: LabelRuns, words: Mapping[int, str] | None) -> None:
+        """Print what the fit understood, before its first round."""
+        print_understanding(
+            recordings,
+            labels,
+            f"{count(len(self._check_shares()), 'round')} of pseudo-labels",
+            name_object(find_owner(self._get_base(), "background") or self._get_base()),
+            background=self.background,
+            class_names=words,
+            sampling_rate=self.sampling_rate,
+        )
+
+    def _warn_of_rounds(self, labels: LabelRuns, words: Mapping[int, str] | None) -> None:
+        """Warn if no round accepted a pseudo-label, or if the last round accepted hardly any of a labeled class."""
+        n_steps = getattr(find_attribute(self.segmenter_, "net_"), "step_", FEWEST_STEPS)
+        if n_steps < FEWEST_STEPS or labels.count_samples().sum() == labels.lengths.sum():
+            return
+        who, last = type(self).__name__, self.history_.iloc[-1]
+        if self.shares is None and not self.history_["believed"].any():
+            warn(
+                f"{who}: no unlabeled sample had a pseudo-label in any round: no prediction was as confident as the "
+                "threshold demands. So the unlabeled recordings took no part. Label more recordings, or lower "
+                f"threshold={self.threshold!r}."
+            )
+        found = last[[f"share_{k}" for k in self.classes_]].to_numpy(dtype=np.float64)
+        labeled = share_classes(labels.encode(self.classes_), len(self.classes_))
+        name = "threshold" if self.shares is None else "shares"
+        fix = f"accept more pseudo-labels than with {name}={getattr(self, name)!r}"
+        warn_of_shares(who, found, labeled, name_all(self.classes_, self.background, words), fix)
 
     def _draw_seed(self) -> int:
         """Return the seed that chooses the recordings to hold out; it is the same when a fit is resumed."""
@@ -253,6 +308,15 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
     def feature_names_in_(self) -> np.ndarray:
         """Column names of the table passed to ``fit``, if it had any."""
         names: np.ndarray = self._get_segmenter().feature_names_in_
+        return names
+
+    @property
+    def class_names_(self) -> dict[int, str]:
+        """The word of each class, if the labels were words."""
+        owner = find_owner(self._get_segmenter(), "class_names_")
+        if owner is None:
+            raise AttributeError(f"this {type(self).__name__} was fitted on numbers: it has no class_names_.")
+        names: dict[int, str] = owner.class_names_
         return names
 
     @property
@@ -377,6 +441,13 @@ def _join_touching(y: Any) -> Any:
             "before are learnt as one with it. To keep them apart, fit FixMatchSegmenter."
         )
     return y.list_labels()
+
+
+def _name_classes(segmenter: Any, class_names: dict[int, str]) -> None:
+    """Give a segmenter that was fitted on numbers their words, so that it predicts words."""
+    owner = find_owner(segmenter, "normalization_")
+    if owner is not None:
+        owner.class_names_ = class_names
 
 
 def _shorten_chain(segmenter: Any) -> Any:

@@ -28,6 +28,7 @@ from sslts.segmenters._classifying import (
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._problem import Problem, name_codes, read_problem
 from sslts.segmenters._saving import check_common, raise_unless
+from sslts.segmenters._understanding import name_object, print_understanding
 from sslts.segmenters._weighing import name_weights, weigh_rows
 from sslts.segmenters.base import NetworkSegmenter, _draw_seed
 from sslts.segmenters.parameters import ParameterizedEstimator, parameter
@@ -79,7 +80,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         Seed of the drawn samples, and of a classifier without a ``random_state`` of its own. With an int, two fits give
         the same model.
     verbose : int, default=0
-        1 or more shows a progress bar in `predict`.
+        1 or more prints one line about recordings, labels, scales and classifier at the beginning of `fit`, and shows a
+        progress bar in `predict`.
 
     Attributes
     ----------
@@ -187,7 +189,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         X : array-like of shape (n, T) or (n, C, T), list of (T_i,) or (C, T_i), or sktime Panel
             Recordings; time is the last axis. Recordings without a label are ignored.
         y : array-like of int, shape (n, T), (n,) or (n, 1), list of (T_i,), or Annotations
-            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. From `sslts.Annotations`, the segmenter
+            Labels; ``-1`` marks unlabeled samples, classes are integers >= 0. Or words: "background" for background,
+            None, NaN or -1 where unlabeled; ``predict`` then returns words. From `sslts.Annotations`, the segmenter
             also learns where occurrences begin that touch the one before. Or soft labels, float of shape (n, T, K)
             or list of (T_i, K): probabilities that sum to one within 0.001, NaN for all classes where unlabeled. The
             classifier gets each sample once per possible class, weighted by the probability of the class. ``classes_``
@@ -233,6 +236,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         """Fit on a problem that was read and checked."""
         given = self.scales
         features = WindowStatistics.for_signal(problem.summary) if given is None else WindowStatistics(given)
+        if self.verbose:
+            self._print_understanding(problem, features)
         window_length = self.window_length or problem.summary.choose_window_length(1, 1)
         normalization = self.normalization
         if normalization == "auto":
@@ -262,6 +267,19 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         kept = {name: value for name, value in vars(self).items() if name not in named}
         self.__dict__ = {**kept, **fitted}  # at once: an interruption leaves no mixture with an earlier fit
         return self
+
+    def _print_understanding(self, problem: Problem, features: WindowStatistics) -> None:
+        """Print what the fit understood, before the classifier is fitted."""
+        classifier = _make_classifier() if self.classifier is None else self.classifier
+        print_understanding(
+            problem.recordings,
+            problem.labels,
+            f"scales of {min(features.scales)} to {max(features.scales)} samples",
+            name_object(classifier),
+            background=self.background,
+            class_names=problem.class_names,
+            sampling_rate=self.sampling_rate,
+        )
 
     def _fit_classifier(
         self, problem: Problem, features: WindowStatistics, seen: NormalizedRecordings, seed: int

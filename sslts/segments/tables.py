@@ -17,7 +17,9 @@ from sslts.annotations import (
     count_touching,
     name_columns,
     name_labels,
+    number_columns,
     read_columns,
+    read_words,
 )
 from sslts.recordings import Recordings, check_sampling_rate, read_array
 
@@ -35,14 +37,14 @@ def labels_to_segments(
     Parameters
     ----------
     labels : array of shape (n, T) or (T,), list or object array of (T_i,), pandas.Series, or Annotations
-        One integer label per sample; a one-dimensional array is one recording. See `check_labels`. Segments that touch
-        stay apart in `Annotations`.
+        One integer label or word per sample; a one-dimensional array is one recording. See `check_labels`.
+        Segments that touch stay apart in `Annotations`.
     background : int or None, default=0
         The class that does not form segments. None: every class forms segments. -1 never forms segments.
     proba : array of shape (n, T, K), list of (T_i, K), or None, default=None
         Probability of each class at each sample; for one recording, ``(T, K)`` is accepted too.
     classes : array-like of int of shape (K,), default=None
-        Class of each column of `proba`. None: 0 to K - 1.
+        Class of each column of `proba`, words if the labels are words. None: 0 to K - 1.
     sampling_rate : float, default=None
         Samples per second.
 
@@ -71,6 +73,10 @@ def labels_to_segments(
     3          1      4    5       1      1
     """
     rate = check_sampling_rate(sampling_rate)
+    if proba is None:
+        labels, words = read_words(labels, name="labels")
+    else:
+        labels, classes, words = number_columns(labels, classes, name="labels", of="proba")
     recordings = check_labels(labels)
     offsets = np.cumsum([0, *map(len, recordings)])
     flat = np.concatenate([np.empty(0, dtype=np.int64), *recordings])
@@ -83,7 +89,10 @@ def labels_to_segments(
         score = np.add.reduceat(own, starts) / (ends - starts)
     recording = np.searchsorted(offsets, starts, side="right")[keep] - 1
     start, end = starts[keep] - offsets[recording], ends[keep] - offsets[recording]
-    return make_table(recording, start, end, values[keep], score[keep], None if sampling_rate is None else rate)
+    table = make_table(recording, start, end, values[keep], score[keep], None if sampling_rate is None else rate)
+    if words is None or isinstance(labels, Annotations):
+        return table
+    return table.assign(label=name_labels(table["label"].to_numpy(), words))
 
 
 def make_table(

@@ -169,6 +169,15 @@ def spoil_label(value, dtype=np.int64):
     return changed
 
 
+WORDS = np.array(["background", "step"], dtype=object)[Y]
+
+
+def spoil_words(value):
+    changed = WORDS.copy()
+    changed[1, 2] = value
+    return changed
+
+
 REFUSED = {
     "NaN, NA, None or masked labels": lambda: [
         (X, spoil_label(np.nan, np.float64)),
@@ -179,7 +188,16 @@ REFUSED = {
     "fractions": lambda: [(X, spoil_label(0.5, np.float64))],
     "labels below -1": lambda: [(X, spoil_label(-2)), (X, list(spoil_label(-2, np.int8)))],
     "labels beyond int64": lambda: [(X, spoil_label(2**63, np.uint64)), (X, spoil_label(1e30, np.float64))],
-    "text as labels": lambda: [(X, Y.astype(str)), (X, Y.astype(str).astype(object))],
+    "words and numbers in one `y`": lambda: [
+        (X, spoil_words(1)),
+        (X, [*map(list, spoil_words(1))]),
+        (X, [WORDS[0], [-1, None, 1, *WORDS[1][3:]], "rest", -1]),
+    ],
+    "numbers as text beside words": lambda: [(X, spoil_words("1")), (X, list(spoil_words("1").astype(str)))],
+    'text that stands for a missing value beside words: empty, "nan", "None"': lambda: [
+        (X, spoil_words(text)) for text in ("", "nan", "None", "<NA>")
+    ],
+    "numbers as text": lambda: [(X, Y.astype(str)), (X, Y.astype(str).astype(object))],
     "complex labels": lambda: [(X, Y + 0j)],
     "objects as labels": lambda: [(X, spoil_label(Code(), object)), (X, [[0] * 39 + [Code()]] * 4), (X, hold_code(Y))],
     "labels of another length than the recording": lambda: [(X, Y[:, :-1]), (list(X), [y[:-1] for y in Y])],
@@ -269,6 +287,47 @@ class TestLabels:
         fitted = make_segmenter().fit(frame, series[::-1])
         np.testing.assert_array_equal(fitted.predict_proba(frame), wanted)
         assert fitted.score(frame, series[::-1]) == fitted.score(X, Y)
+
+    def test_words(self, wanted):
+        """Row: words: text, objects or categories, in any container"""
+        for words in (
+            WORDS,
+            WORDS.astype(str),
+            WORDS.tolist(),
+            pd.DataFrame(WORDS).astype("string"),
+            [pd.Series(row, dtype="category") for row in WORDS],
+        ):
+            fitted = make_segmenter().fit(X, words)
+            np.testing.assert_array_equal(fitted.predict_proba(X), wanted)
+            assert set(fitted.predict(X).flat) <= {"background", "step"}
+
+    def test_a_word_for_each_recording(self):
+        """Row: a word for each recording"""
+        numbers, words = [0, 1, -1, 1], ["background", "step", None, "step"]
+        wanted = make_segmenter().fit(X, numbers).predict_proba(X)
+        for given_words in (words, np.array(words, dtype=object), pd.Series(words, dtype="string")):
+            np.testing.assert_array_equal(make_segmenter().fit(X, given_words).predict_proba(X), wanted)
+
+    def test_unlabeled_beside_words(self):
+        """Row: None, NaN, NA, -1 or the text "-1" beside words"""
+        wanted = make_segmenter().fit(X, spoil_label(-1)).predict_proba(X)
+        for missing in (None, np.nan, pd.NA, -1, -1.0, "-1"):
+            np.testing.assert_array_equal(make_segmenter().fit(X, spoil_words(missing)).predict_proba(X), wanted)
+
+    def test_words_in_another_order(self, wanted):
+        """Row: a Series of words on the index of `X`, in another order"""
+        frame = put_on_index(X, 0)
+        for dtype in (object, "string", "category"):
+            series = put_on_index(WORDS, 0)["value"].astype(dtype)
+            fitted = make_segmenter().fit(frame, series[::-1])
+            np.testing.assert_array_equal(fitted.predict_proba(frame), wanted)
+            assert fitted.score(frame, series[::-1]) == fitted.score(X, WORDS)
+
+    def test_a_new_word(self):
+        """Row: a word in `score` that `fit` had not"""
+        fitted = make_segmenter().fit(X, WORDS)
+        other = make_segmenter().fit(X, Y)
+        assert fitted.score(X, spoil_words("turn")) == other.score(X, spoil_label(2))
 
     def test_a_list_in_another_order(self):
         """Row: a list of Series on the indices of the recordings of `X`, in another order"""

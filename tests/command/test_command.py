@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
     done = run(
         "fit", place / "press*.csv", "-a", place / "labels.csv", "--method", "window-features", "-o", model(place)
     )
-    assert "8 recordings, 1.78 h; Annotations(" in done.output
+    assert "8 recordings of 1 channel, 1.8 h, 3 labeled (37.5% of the samples): background, stroke (" in done.output
     assert "classes background, stroke" in done.output
     return place
 

@@ -18,7 +18,7 @@ from sslts._notices import warn
 from sslts._wrapping import find_attribute, forget_start
 from sslts.adapters.sktime.events import _read_labels, _split_instances, labels_to_events
 from sslts.adapters.sktime.pipeline import SegmenterPipeline, _adapt_transformer
-from sslts.annotations import as_labels
+from sslts.annotations import as_labels, number_like
 from sslts.decoding import predict_both
 from sslts.metrics import mean_iou
 from sslts.networks import UNet
@@ -165,7 +165,7 @@ class SegmenterDetector(BaseDetector):
         return [recordings.get(i) for i in range(len(recordings))]
 
     def _predict_labels(self, X: pd.DataFrame) -> list[np.ndarray]:
-        return list(self.segmenter_.predict(self._read_recordings(X)))
+        return list(number_like(self.segmenter_.predict(self._read_recordings(X)), self.segmenter_))
 
     def _predict(self, X: pd.DataFrame) -> pd.DataFrame:
         return labels_to_events(self._predict_labels(X), X.index)
@@ -260,7 +260,8 @@ class SegmenterDetector(BaseDetector):
         inner = self._check_X(X)
         container = self._read_recordings(inner)
         truth = as_labels(_read_labels(y, inner.index), as_recordings(container))
-        return truth, list(getattr(self.segmenter_, response)(container))
+        found = getattr(self.segmenter_, response)(container)
+        return truth, list(number_like(found, self.segmenter_) if response == "predict" else found)
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:  # noqa: ARG003

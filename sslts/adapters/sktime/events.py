@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._runs import find_runs
-from sslts.annotations import check_labels, is_default_index
+from sslts.annotations import Annotations, check_labels, find_words, is_default_index
 from sslts.segments import labels_to_segments, segments_to_labels
 
 
@@ -165,6 +165,13 @@ def _read_labels(y: Any, index: pd.Index) -> list[np.ndarray]:
     For a Panel, the first level of the index of ``y`` names the instances, or ``y`` has one entry per instance.
     An instance that ``y`` does not name is unlabeled. Raise ValueError if an entry is missing or the index differs.
     """
+    if isinstance(y, Annotations):
+        y = y.to_labels()
+        y = y[0] if len(y) == 1 and not isinstance(index, pd.MultiIndex) else y
+    if find_words(y) is not None and not _is_events(y):
+        raise ValueError(
+            "y holds words, but sktime's detectors label with integers; number the words, or fit the segmenter itself."
+        )
     instances = list(_iterate_instances(index))
     entries: Any
     if not isinstance(index, pd.MultiIndex):
