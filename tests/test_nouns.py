@@ -153,6 +153,9 @@ class TestBoth:
             few = model_selection.mask_labels(ANNOTATIONS, n_labeled=3, random_state=0)
             network = FixMatchSegmenter(network=TINY, max_steps=2, random_state=0, guide=None).fit(X, few)
             display.from_estimator(network, X, ANNOTATIONS)
+        elif name == "CountsOverTimeDisplay":
+            starts = pd.date_range("2026-03-02", periods=len(X), freq="1h")
+            display.from_estimator(fitted, Recordings.from_arrays(X, sampling_rate=1, starts=starts))
         else:
             display.from_estimator(fitted, X, ANNOTATIONS)
 

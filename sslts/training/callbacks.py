@@ -102,7 +102,8 @@ class StepBar(Callback):
     >>> from sslts import SupervisedSegmenter
     >>> from sslts.datasets import make_recordings
     >>> X, y = make_recordings(4, n_samples=400, random_state=0)
-    >>> segmenter = SupervisedSegmenter(max_steps=2, verbose=1, random_state=0).fit(X, y)  # shown on stderr
+    >>> segmenter = SupervisedSegmenter(max_steps=2, verbose=1, random_state=0).fit(X, y)  # the bar is on stderr
+    4 recordings of 1 channel, 1,600 samples, 4 labeled (100.0% of the samples): ...
     >>> any(isinstance(callback, StepBar) for _, callback in segmenter.net_.callbacks_)
     True
     """
