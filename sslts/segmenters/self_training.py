@@ -184,17 +184,10 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         first = y if sample_weight is None and not (details or details.n_classes) else given
         segmenter, keeper = fit(first if saved.labels is None else saved.labels, checkpoint=saved.find_checkpoint())
         for number, share in list(enumerate(shares, start=1))[len(saved.rows) :]:
-            guessed, confidence = _guess(segmenter, recordings)
             unlabeled = [labels < 0 for labels in given]
-            if share is None:
-                believed = [mask & (sure >= self.threshold) for mask, sure in zip(unlabeled, confidence, strict=True)]
-            elif keeper is None:
-                believed = _choose_samples(unlabeled, confidence, share)
-            else:
-                agreement = _measure_agreement(segmenter, keeper.checkpoints_, recordings)
-                guessed = _keep_labels(guessed, saved.labels or given)
-                believed = _choose_recordings(unlabeled, saved.labels or given, agreement, share)
-                keeper.checkpoints_.clear()  # the net keeps the callback: free its memory
+            guessed, believed = self._label_more(
+                segmenter, keeper, recordings, unlabeled, share=share, before=saved.labels or given
+            )
             row = _describe_round(number, unlabeled, believed, guessed, segmenter.classes_)
             if self.verbose:
                 print(f"round {number}: {row['believed']:.1%} of unlabeled samples have a pseudo-label")  # noqa: T201
@@ -216,6 +209,29 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         self.__dict__.update(fitted)  # at once: an interruption leaves no mixture with an earlier fit
         self._warn_of_rounds(LabelRuns.from_labels(given), class_names)
         return self
+
+    def _label_more(
+        self,
+        segmenter: Any,
+        keeper: KeepCheckpoints | None,
+        recordings: Recordings,
+        unlabeled: list[np.ndarray],
+        *,
+        share: float | None,
+        before: list[np.ndarray],
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the guessed labels of a round, and the masks of the samples whose guesses are accepted.
+
+        ``before`` holds the labels of the round before, ``unlabeled`` the samples without a given label.
+        """
+        guessed, confidence = _guess(segmenter, recordings)
+        if share is None:
+            return guessed, [mask & (sure >= self.threshold) for mask, sure in zip(unlabeled, confidence, strict=True)]
+        if keeper is None:
+            return guessed, _choose_samples(unlabeled, confidence, share)
+        agreement = _measure_agreement(segmenter, keeper.checkpoints_, recordings)
+        keeper.checkpoints_.clear()  # the net keeps the callback: free its memory
+        return _keep_labels(guessed, before), _choose_recordings(unlabeled, before, agreement, share)
 
     def _print_understanding(self, recordings: Recordings, labels: LabelRuns, words: Mapping[int, str] | None) -> None:
         """Print what the fit understood, before its first round."""
