@@ -84,15 +84,20 @@ def make_cycles(kind: Kind, n: int, gap: int, seed: int) -> tuple[list[np.ndarra
 
 
 def read_beats(folder: Path, gap: bool) -> tuple[list[np.ndarray], Annotations, np.ndarray]:
-    """Return the heart beats of LUDB: from the start of a QRS complex to the next, or the complexes alone."""
+    """Return the heart beats of LUDB: from the start of a QRS complex to the next, or the complexes alone.
+
+    The labeled stretch begins and ends in the middle of a beat: at its start, a beat that is found a sample late would
+    leave a sliver of the one before, and count twice.
+    """
     ludb = load_ludb(folder, leads=["ii"])
     rows, looked_at = [], []
     for i, labels in enumerate(ludb.y):
         found = Annotations.from_labels([labels]).table
         start, end = (found.loc[found["label"] == 2, name].to_numpy() for name in ("start", "end"))
-        stop = end[:-1] if gap else start[1:]
-        rows += [(i, a, b, 1) for a, b in zip(start[:-1], stop, strict=True)]
-        looked_at.append((i, start[0], start[-1]))
+        first, last = int(start[:2].mean()), int(start[-2:].mean())
+        begin, stop = (start[1:-1], end[1:-1]) if gap else (np.r_[first, start[1:-1]], np.r_[start[1:-1], last])
+        rows += [(i, a, b, 1) for a, b in zip(begin, stop, strict=True) if a < b]
+        looked_at.append((i, first, last))
     columns = ["recording", "start", "end", "label"]
     annotations = Annotations.from_table(
         pd.DataFrame(rows, columns=columns), ludb.X, pd.DataFrame(looked_at, columns=columns[:3])
