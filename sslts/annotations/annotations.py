@@ -306,11 +306,27 @@ class Annotations:
         return self.list_labels()
 
     def list_labels(self) -> list[np.ndarray]:
-        """Return one label per sample like `to_labels`, without a warning."""
+        """Return one label per sample like `to_labels`, without a warning.
+
+        Examples
+        --------
+        >>> from sslts import Annotations
+        >>> Annotations.from_labels([[0, 1, 1, -1]]).list_labels()[0].tolist()
+        [0, 1, 1, -1]
+        """
         return self.runs.to_labels()
 
     def list_touching(self) -> np.ndarray:
-        """Return the samples at which a segment follows one of its class, counted over all recordings end to end."""
+        """Return the samples at which a segment follows one of its class, counted over all recordings end to end.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from sslts import Annotations
+        >>> table = pd.DataFrame({"recording": [0, 0], "start": [1, 2], "end": [2, 4], "label": [1, 1]})
+        >>> Annotations.from_table(table, [np.zeros(5)]).list_touching().tolist()
+        [2]
+        """
         before = np.cumsum(self.runs.lengths) - self.runs.lengths
         return (before[self.runs.recording] + self.runs.start)[self.runs.touches]
 

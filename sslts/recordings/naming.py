@@ -22,7 +22,14 @@ def name_recordings(
     sampling_rate: float | None,
     starts: Sequence[Any] | None,
 ) -> Recordings:
-    """Return the recordings with names, channel names, sampling rate and clock times; see `Recordings.from_arrays`."""
+    """Return the recordings with names, channel names, sampling rate and clock times; see `Recordings.from_arrays`.
+
+    Examples
+    --------
+    >>> from sslts.recordings import as_recordings
+    >>> name_recordings(as_recordings(np.zeros((2, 5))), ["a", "b"], None, 10.0, None).names
+    ('a', 'b')
+    """
     n = len(recordings)
     if names is None:
         names = recordings.names or find_names(recordings)
