@@ -33,6 +33,7 @@ import sslts
 from sslts.decoding import Argmax
 
 RESULTS = Path(__file__).parent / "results" / "field.json"
+_last: dict[str, Any] = {}
 DECODERS = {"argmax": "Argmax()", "default": "the default"}
 
 
@@ -53,7 +54,18 @@ def name_model(key: dict[str, Any]) -> str:
 
 
 def fit(key: dict[str, Any], arrays: Arrays, split: Any, keep: Path | None) -> tuple[Any, float]:
-    """Return the fitted segmenter and the seconds of the fit; a model that was kept is loaded."""
+    """Return the fitted segmenter and the seconds of the fit; a model that was kept is loaded.
+
+    The last model is kept in memory: the decoders of one fit follow each other.
+    """
+    name = {field: value for field, value in key.items() if field not in ("decoder", "subset")}
+    if _last.get("name") != name or _last["arrays"] is not arrays:
+        model, seconds = _fit(key, arrays, split, keep)
+        _last.update(name=name, arrays=arrays, model=model, seconds=seconds)
+    return _last["model"], _last["seconds"]
+
+
+def _fit(key: dict[str, Any], arrays: Arrays, split: Any, keep: Path | None) -> tuple[Any, float]:
     kind = SETS[key["set"]]
     path = keep / name_model(key) if keep and not key["params"] else None
     if path and path.exists():
