@@ -37,6 +37,21 @@ def clean_lines(text: Any) -> str:
     return "\n".join(map(_escape, _get_text(text).split("\n")))
 
 
+def spells_number(text: str) -> bool:
+    """Return whether a text is a number, as `float` reads it.
+
+    Examples
+    --------
+    >>> spells_number("-1.5e3"), spells_number("nan"), spells_number("1,5")
+    (True, True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _get_text(value: Any) -> str:
     return str.__str__(value) if isinstance(value, str) else str(value)  # a member of an Enum of texts has another str
 

@@ -28,12 +28,12 @@ if there are no labels. `return_labels` puts the result of `read_labels` back in
 `order_labels` and `sort_times` only reorder labels on a pandas index. `read_into_memory` only reads a lazy array.
 `name_columns` returns the class of each column of probabilities.
 
-``annotations.py`` holds segments that may touch, ``rows.py`` checks the rows of their tables, and ``occurrences.py``
-splits occurrences that touch into halves. ``reading.py`` reads labels of recordings, ``arrays.py`` labels without
-recordings, ``wording.py`` labels that are words, ``alignment.py`` reorders labels on a pandas index, ``pairing.py``
-pairs truth and prediction, ``runs.py`` holds labels as runs of equal labels, ``weighing.py`` reads weights and soft
-labels, ``details.py`` holds them, ``votes.py`` counts votes, ``classes.py`` finds and weighs classes, ``columns.py``
-finds channels that are no signal, and ``statistics.py`` measures segments.
+``annotations.py`` holds segments that may touch, ``rows.py`` reads and checks the rows of their tables, and
+``occurrences.py`` splits occurrences that touch into halves. ``reading.py`` reads labels of recordings, ``arrays.py``
+labels without recordings, ``wording.py`` labels that are words, ``alignment.py`` reorders labels on a pandas index,
+``pairing.py`` pairs truth and prediction, ``runs.py`` holds labels as runs of equal labels, ``weighing.py`` reads
+weights and soft labels, ``details.py`` holds them, ``votes.py`` counts votes, ``classes.py`` finds and weighs classes,
+``columns.py`` finds channels that are no signal, and ``statistics.py`` measures segments.
 """
 
 from sslts.annotations._words import name_labels
@@ -79,7 +79,7 @@ from sslts.annotations.pairing import (
 )
 from sslts.annotations.predicting import number_like, predict_annotations, predict_like, predict_table
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
-from sslts.annotations.rows import check_rows, count_touching, read_columns
+from sslts.annotations.rows import check_rows, count_touching, number_recordings, read_columns
 from sslts.annotations.runs import LabelRuns
 from sslts.annotations.statistics import (
     SegmentStatistics,
@@ -130,6 +130,7 @@ __all__ = [
     "number_alike",
     "number_columns",
     "number_like",
+    "number_recordings",
     "order_labels",
     "pair_annotations",
     "pair_labels",

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten, warn
-from sslts.annotations._words import choose_words, extend_words, name_labels, number_words
+from sslts.annotations._words import choose_words, extend_words, name_labels, number_new_words, number_words
 from sslts.annotations.arrays import read_labels
-from sslts.annotations.rows import check_rows, read_columns
+from sslts.annotations.rows import check_rows, number_recordings, read_columns
 from sslts.annotations.runs import LabelRuns
 from sslts.annotations.wording import read_words
 from sslts.recordings import as_recordings, find_names
@@ -198,8 +198,7 @@ class Annotations:
         """
         if class_names is None or self.class_names is None or dict(class_names) == dict(self.class_names):
             return self
-        new = [word for word in self.class_names.values() if word not in class_names.values()]
-        words = dict(class_names) | dict(enumerate(new, start=max(class_names) + 1))
+        words = number_new_words(self.class_names.values(), class_names)
         number = {word: k for k, word in words.items()}
         changes = {k: number[word] for k, word in self.class_names.items()}
         value = np.array([changes.get(k, k) for k in self.runs.value.tolist()], dtype=np.int64)
@@ -360,14 +359,7 @@ def _number(table: Any, names: tuple[Any, ...] | None, argument: str) -> pd.Data
         return table
     if pd.api.types.is_integer_dtype(table["recording"]) and all(isinstance(name, str) for name in names):
         return table  # numbers in place of names
-    number = pd.Index(names).get_indexer(table["recording"])
-    if (number < 0).any():
-        row = int(np.argmax(number < 0))
-        name = table["recording"].iloc[row]
-        raise ValueError(
-            f"{argument} row {table.index[row]}: there is no recording {name!r}; the names are {shorten(list(names))}."
-        )
-    return table.assign(recording=number)
+    return number_recordings(table, names, argument=argument)
 
 
 def _read_stretches(

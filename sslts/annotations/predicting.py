@@ -9,6 +9,7 @@ import pandas as pd
 
 from sslts._wrapping import find_attribute, find_owner
 from sslts.annotations.annotations import Annotations
+from sslts.annotations.rows import number_recordings
 from sslts.annotations.wording import read_words
 from sslts.recordings import Recordings
 
@@ -77,7 +78,7 @@ def predict_annotations(estimator: Any, X: Any, like: Annotations) -> Any:
         return segmenter.predict(seen)
     found, words = segmenter.predict_segments(seen), find_attribute(segmenter, "class_names_")
     if like.names is None and isinstance(seen, Recordings) and seen.names is not None:
-        found = found.assign(recording=pd.Index(seen.names).get_indexer(found["recording"]))
+        found = number_recordings(found, seen.names)
     if like.class_names is None and words is not None:
         like = replace(like, class_names=words)
     return like.replace_segments(found, background=find_attribute(segmenter, "background", 0))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from sslts._notices import shorten
 
 _COLUMNS = ("recording", "start", "end", "label")
 
@@ -43,6 +46,29 @@ def read_columns(
             raise ValueError(f"{argument} row {row}: {name} is {value}; give a whole number.")
         columns.append(values.astype(np.int64))
     return columns
+
+
+def number_recordings(table: pd.DataFrame, names: Sequence[Any], *, argument: str = "segments") -> pd.DataFrame:
+    """Return a table whose column ``recording`` holds numbers in place of names; ``argument`` is its name in messages.
+
+    Raises
+    ------
+    ValueError
+        If a row names an unknown recording; the message names the row.
+
+    Examples
+    --------
+    >>> number_recordings(pd.DataFrame({"recording": ["b", "a"]}), ("a", "b"))["recording"].tolist()
+    [1, 0]
+    """
+    number = pd.Index(names).get_indexer(pd.Index(table["recording"]))
+    if (number < 0).any():
+        row = int(np.argmax(number < 0))
+        name = table["recording"].iloc[row]
+        raise ValueError(
+            f"{argument} row {table.index[row]}: there is no recording {name!r}; the names are {shorten(list(names))}."
+        )
+    return table.assign(recording=number)
 
 
 def check_rows(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sslts._text import spells_number
 from sslts.annotations._words import number_new_words
 from sslts.recordings import adopt_labels, is_lazy, read_array, unpack
 
@@ -137,15 +138,7 @@ def spell_labels(labels: Any, class_names: Mapping[int, str]) -> Any:
 
 
 def _is_word(text: str) -> bool:
-    return text not in _MISSING_TEXTS and not _spells_number(text)
-
-
-def _spells_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return text not in _MISSING_TEXTS and not spells_number(text)
 
 
 def _read_label(label: Any, number: Mapping[str, int]) -> int:
@@ -159,7 +152,7 @@ def _describe_wrong(label: Any, place: str, at: str, example: str) -> str:
     fix = 'give a word to every sample: "background" for background, None or -1 for unlabeled.'
     if not issubclass(type(label), str):
         return f"{place} holds the number {label} at {at}, but other labels are words{example}; {fix}"
-    if label not in _MISSING_TEXTS and _spells_number(label):
+    if label not in _MISSING_TEXTS and spells_number(label):
         return f"{place} holds {str(label)!r} at {at}, a number as text, but other labels are words{example}; {fix}"
     return f"{place} holds the text {str(label)!r} at {at}; give a word, or None or -1 if the sample is unlabeled."
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import warn
+from sslts._text import spells_number
 from sslts.io._clocks import TIME_NAMES, parse_stamps
 from sslts.io._labels import LabelOptions, Labels, Unit
 from sslts.io._places import Place, Placer, is_one
@@ -140,7 +141,7 @@ class _Axis:
 
     def find_sample(self, value: Any) -> int:
         """Return the sample at a value of the axis."""
-        if isinstance(value, str) and not _is_number(value):
+        if isinstance(value, str) and not spells_number(value):
             return self._find_stamp(value)
         number = float(value)
         if self.times is not None:
@@ -169,14 +170,6 @@ class _Axis:
 
 def _is_series(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(isinstance(column, list) for column in value.values())
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _list_regions(answer: Mapping[str, Any], axis: _Axis) -> Iterator[dict[str, Any]]:

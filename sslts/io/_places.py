@@ -58,10 +58,7 @@ class Placer:
     @cached_property
     def names(self) -> list[str]:
         """Names of the recordings; their numbers as text if they have none."""
-        found = self.recordings.names
-        if found is None and self.recordings.instances is not None:
-            found = tuple(map(str, self.recordings.instances))
-        return list(map(str, range(len(self.recordings)))) if found is None else list(found)
+        return list_names(self.recordings)
 
     @cached_property
     def _by_name(self) -> dict[str, list[Place]]:
@@ -329,6 +326,20 @@ class Placer:
                 "correct or remove the row."
             )
         return table.assign(recording=recording, start=start.astype(np.int64), end=end.astype(np.int64))
+
+
+def list_names(recordings: Recordings) -> list[str]:
+    """Return the names of recordings; their keys in a pandas index, or their numbers, as text if they have none.
+
+    Examples
+    --------
+    >>> list_names(Recordings.from_arrays(np.zeros((2, 5))))
+    ['0', '1']
+    """
+    if recordings.names is not None:
+        return list(recordings.names)
+    keys = range(len(recordings)) if recordings.instances is None else recordings.instances
+    return list(map(str, keys))
 
 
 def is_one(places: Sequence[Place]) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
+from sslts._text import spells_number
 from sslts.io._clocks import TIME_NAMES, read_times
 from sslts.io._files import find_suffix, require
 from sslts.io._signals import Signal, SignalOptions, name_row
@@ -121,15 +122,7 @@ def _is_row(line: str, separator: str, decimal: str) -> bool:
     """Return whether a line holds numbers alone, so that it is no line of names."""
     parts = next(csv.reader([line], delimiter=separator), [])
     numbers = [part.strip().replace(decimal, ".") for part in parts]
-    return bool(parts) and all(number == "" or _is_number(number) for number in numbers) and any(numbers)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return bool(parts) and all(number == "" or spells_number(number) for number in numbers) and any(numbers)
 
 
 def _find_time(table: pd.DataFrame, options: SignalOptions, path: Path) -> Any:
@@ -186,7 +179,7 @@ def _read_values(table: pd.DataFrame, path: Path, n_headers: int | None) -> np.n
 
 def _hint_value(value: Any, column: Any) -> str:
     """Return a further fix for a value that is no number, if it looks like a number or a time."""
-    if isinstance(value, str) and value.count(",") == 1 and _is_number(value.replace(",", ".")):
+    if isinstance(value, str) and value.count(",") == 1 and spells_number(value.replace(",", ".")):
         return ", or pass decimal=','"
     looks = isinstance(value, pd.Timestamp) or (isinstance(value, str) and bool(_TIME.search(value)))
     return f"; if the column holds the times, pass time={str(column)!r}" if looks else ""

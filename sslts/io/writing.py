@@ -19,6 +19,7 @@ from sslts.io._audacity import format_track
 from sslts.io._files import find_suffix, require
 from sslts.io._label_studio import format_tasks
 from sslts.io._labels import TABLE_FORMATS, UNITS, Unit
+from sslts.io._places import list_names
 from sslts.io._wfdb_annotations import SUFFIXES as WFDB_SUFFIXES
 from sslts.io._wfdb_annotations import format_wfdb
 from sslts.recordings import Recordings, as_recordings
@@ -137,11 +138,11 @@ def _collect(table: Any, recordings: Any, rate: float | None, unlabeled: str, *,
     say what was looked at.
     """
     seen = None if recordings is None else as_recordings(recordings, name="recordings")
-    names = None if seen is None else _list_names(seen)
+    names = None if seen is None else list_names(seen)
     lengths: list[int | None] = [] if seen is None else [int(n) for n in seen.lengths]
     looked_at = None
     if isinstance(table, Annotations):
-        names = list(map(str, table.names)) if table.names is not None else names or _number(len(table))
+        names = list(map(str, table.names)) if table.names is not None else names or list(map(str, range(len(table))))
         lengths = [int(n) for n in table.runs.lengths]
         keys = table.looked_at["recording"]
         looked_at = {names[int(key)] for key in keys} if table.names is None else set(map(str, keys))
@@ -158,16 +159,6 @@ def _collect(table: Any, recordings: Any, rate: float | None, unlabeled: str, *,
     return _Content(
         rows, names, seen, lengths or [None] * len(names), rate or own, "score" in rows.columns, looked_at
     )  # fmt: skip
-
-
-def _list_names(seen: Recordings) -> list[str]:
-    if seen.names is not None:
-        return list(seen.names)
-    return _number(len(seen)) if seen.instances is None else list(map(str, seen.instances))
-
-
-def _number(n: int) -> list[str]:
-    return [str(i) for i in range(n)]
 
 
 def _tabulate(annotations: Annotations, unlabeled: str, whole: bool) -> pd.DataFrame:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sslts._notices import shorten
 from sslts.recordings import Recordings
 
 Period = float | str | pd.Timedelta | pd.offsets.BaseOffset
@@ -142,39 +140,3 @@ def _read_starts(period: Any, lengths: Any) -> list[pd.Timestamp]:
         raise ValueError(f"{what}, but some starts have a time zone and others do not; {fix}.")
     zone = starts[0].tz
     return [start if zone is None else start.tz_convert(zone) for start in starts]
-
-
-def number_keys(segments: pd.DataFrame, lengths: Any, labels: Sequence[Any] | None) -> tuple[pd.DataFrame, Any]:
-    """Return a table of segments with numbers in place of names and words, and the words; None for numbers.
-
-    Raises
-    ------
-    ValueError
-        If a row names an unknown recording; the message names the row.
-    """
-    table, words = segments, None
-    names = lengths.names if isinstance(lengths, Recordings) else None
-    if "recording" in table and names is not None and not pd.api.types.is_numeric_dtype(table["recording"]):
-        number = pd.Index(names).get_indexer(pd.Index(table["recording"]))
-        if (number < 0).any():
-            row = int(np.argmax(number < 0))
-            raise ValueError(
-                f"segments row {table.index[row]}: there is no recording {table['recording'].iloc[row]!r}; the names "
-                f"are {shorten(list(names))}."
-            )
-        table = table.assign(recording=number)
-    given = [] if labels is None else list(dict.fromkeys(labels))
-    found = table["label"].tolist() if "label" in table else []
-    if any(isinstance(label, str) for label in [*found, *given]):
-        _check_words(table, found)
-        words = [*given, *sorted(set(found) - set(given), key=str)]
-        numbers = {word: k for k, word in enumerate(words)}
-        table = table.assign(label=[numbers[label] for label in found])
-    return table, words
-
-
-def _check_words(table: pd.DataFrame, labels: list[Any]) -> None:
-    """Raise ValueError if a label is neither a word nor a whole number; the message names the row."""
-    for row, label in enumerate(labels):
-        if not isinstance(label, str | Integral):
-            raise ValueError(f"segments row {table.index[row]}: label is {label}; give a word or a whole number.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sslts.annotations import read_columns
+from sslts.annotations import number_recordings, read_columns
+from sslts.recordings import Recordings
 
 
 def read_rows(segments: pd.DataFrame) -> list[np.ndarray]:
@@ -74,6 +75,41 @@ def number_column(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         return values, index
     index, found = pd.factorize(column)
     return np.array(found.tolist(), dtype=object), index
+
+
+def number_keys(segments: pd.DataFrame, lengths: Any, labels: Sequence[Any] | None) -> tuple[pd.DataFrame, Any]:
+    """Return a table of segments with numbers in place of names and words, and the words; None for numbers.
+
+    Raises
+    ------
+    ValueError
+        If a row names an unknown recording; the message names the row.
+
+    Examples
+    --------
+    >>> table, words = number_keys(pd.DataFrame({"recording": [0, 0], "label": ["walk", "turn"]}), [8], None)
+    >>> table["label"].tolist(), words
+    ([1, 0], ['turn', 'walk'])
+    """
+    table, words = segments, None
+    names = lengths.names if isinstance(lengths, Recordings) else None
+    if "recording" in table and names is not None and not pd.api.types.is_numeric_dtype(table["recording"]):
+        table = number_recordings(segments, names)
+    given = [] if labels is None else list(dict.fromkeys(labels))
+    found = table["label"].tolist() if "label" in table else []
+    if any(isinstance(label, str) for label in [*found, *given]):
+        _check_words(table, found)
+        words = [*given, *sorted(set(found) - set(given), key=str)]
+        numbers = {word: k for k, word in enumerate(words)}
+        table = table.assign(label=[numbers[label] for label in found])
+    return table, words
+
+
+def _check_words(table: pd.DataFrame, labels: list[Any]) -> None:
+    """Raise ValueError if a label is neither a word nor a whole number; the message names the row."""
+    for row, label in enumerate(labels):
+        if not isinstance(label, str | Integral):
+            raise ValueError(f"segments row {table.index[row]}: label is {label}; give a word or a whole number.")
 
 
 def add_seconds(clock: pd.Series, seconds: np.ndarray) -> pd.Series:

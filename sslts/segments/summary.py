@@ -11,7 +11,8 @@ from sslts._notices import warn
 from sslts._runs import expand_ranges
 from sslts.annotations import check_rows, read_columns
 from sslts.recordings import Recordings, check_sampling_rate
-from sslts.segments._clock import Period, Timeline, make_timeline, number_keys
+from sslts.segments._clock import Period, Timeline, make_timeline
+from sslts.segments._keys import number_keys
 from sslts.segments.counts import _LEAST_VARIANCE, CountCalibration, _bound_counts
 
 _KEYS = ("recording", "period", "label")
@@ -63,9 +64,8 @@ def summarize(
         ``total_length``, ``mean_length``, ``std_length``, ``occupancy`` (share of the time), ``mean_interval`` and
         ``std_interval`` (between the starts of successive segments of one label in a recording). With `calibration`
         also ``expected_count``, ``count_low`` and ``count_high``; by the clock also ``rate_per_hour``, the count over
-        the recorded ``time``. NaN where undefined: mean of no segment, spread of
-        one, expected counts without scores, limits over several recordings from a calibration on fewer than 50. Without
-        labels to count, the table is empty.
+        the recorded ``time``. NaN where undefined: mean of no segment, spread of one, expected counts without scores,
+        limits over several recordings from a calibration on fewer than 50. Without labels to count, the table is empty.
 
     Raises
     ------
