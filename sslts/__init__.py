@@ -45,6 +45,7 @@ _MODULES = (
     "datasets",
     "decoding",
     "io",
+    "labeling",
     "losses",
     "metrics",
     "model_selection",

@@ -446,16 +446,7 @@ class UNetModule(nn.Module):
     def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """Return logits (B, K, T), float32, of signals (B, C, T), or of their first ``lengths`` samples."""
         length = x.shape[-1]
-        if self.front_end is not None:
-            x = self.front_end(x, lengths)
-        x = F.pad(x, (0, -length % self.stride))[:, :, None]
-        x = x.contiguous(memory_format=torch.channels_last)
-        padding = _Padding.from_lengths(lengths, x, self.stride)
-        for layer in self.stem:
-            x = padding.clear(layer(x)) if isinstance(layer, nn.ReLU) else layer(x)
-        skips = [self.encoder[0](x, padding)]
-        for down, block in zip(self.down, self.encoder[1:], strict=True):
-            skips.append(block(padding.clear(down(skips[-1])), padding))
+        skips, padding = self._encode(x, lengths)
         if self.training and self.feature_dropout.p:
             skips = self._drop_features(skips)
         y = self.dropout(skips.pop())
@@ -466,6 +457,24 @@ class UNetModule(nn.Module):
         if self.stem_stride > 1:
             logits = F.interpolate(logits, scale_factor=self.stem_stride, mode="linear", align_corners=False)
         return logits[..., :length]
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the features of the deepest level, (B, C', T / stride), of signals (B, C, T)."""
+        return self._encode(x, None)[0][-1][:, :, 0]
+
+    def _encode(self, x: Tensor, lengths: Sequence[int] | None) -> tuple[list[Tensor], _Padding]:
+        """Return the features of all levels, the finest first, and where padding follows."""
+        if self.front_end is not None:
+            x = self.front_end(x, lengths)
+        x = F.pad(x, (0, -x.shape[-1] % self.stride))[:, :, None]
+        x = x.contiguous(memory_format=torch.channels_last)
+        padding = _Padding.from_lengths(lengths, x, self.stride)
+        for layer in self.stem:
+            x = padding.clear(layer(x)) if isinstance(layer, nn.ReLU) else layer(x)
+        skips = [self.encoder[0](x, padding)]
+        for down, block in zip(self.down, self.encoder[1:], strict=True):
+            skips.append(block(padding.clear(down(skips[-1])), padding))
+        return skips, padding
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -531,6 +540,11 @@ class Ensemble(nn.Module):
         members: list[Any] = list(self.members)
         folded = [member.fold_norms() if hasattr(member, "fold_norms") else member for member in members]
         return Ensemble(folded).eval()
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the features of the deepest level of all members, (B, C', T / stride), of signals (B, C, T)."""
+        members: list[Any] = list(self.members)
+        return torch.cat([member.encode(x) for member in members], 1)
 
     def forward(self, x: Tensor, lengths: Sequence[int] | None = None) -> Tensor:
         """Return logits (B, K, T) of signals (B, C, T).

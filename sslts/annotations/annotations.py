@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten, warn
+from sslts.annotations._points import spread_points
 from sslts.annotations._words import choose_words, extend_words, name_labels, number_new_words, number_words
 from sslts.annotations.arrays import read_labels
 from sslts.annotations.rows import check_rows, number_recordings, read_columns
@@ -143,6 +144,71 @@ class Annotations:
             return y
         labels, words = read_words(y)
         return cls(LabelRuns.from_labels(read_labels(labels)), background, None, words)
+
+    @classmethod
+    def from_points(
+        cls,
+        points: pd.DataFrame,
+        recordings: Any,
+        *,
+        length: float | Mapping[Any, float],
+        core: float = 0.25,
+        reach: float = 0.9,
+        looked_at: Any = None,
+        background: int | None = 0,
+        class_names: Mapping[int, str] | None = None,
+    ) -> Annotations:
+        """Return annotations from one point somewhere inside each occurrence, which is one click in place of two.
+
+        The samples next to a point are labeled. Those farther away, in which the occurrence may start or end, are
+        unlabeled. Beyond them, what was looked at is background.
+
+        Parameters
+        ----------
+        points : pandas.DataFrame
+            One row per occurrence, in any order: ``recording`` and ``label`` as in `from_table`, and ``position``, a
+            sample inside the occurrence.
+        recordings : array-like
+            The recordings ``X``.
+        length : float, or mapping of label to float
+            Usual length of an occurrence in samples; a mapping has one for each label.
+        core : float, default=0.25
+            Number of labeled samples around a point, as a share of `length`. Where points are nearer than that, each
+            gets the samples up to the middle between them.
+        reach : float, default=0.9
+            Samples up to this share of `length` away from a point are unlabeled, unless they are labeled.
+        looked_at, background, class_names
+            See `from_table`.
+
+        Returns
+        -------
+        Annotations
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, `length` lacks a label or is not above 0, a point lies outside its recording, or two
+            points are at one sample.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from sslts import Annotations
+        >>> points = pd.DataFrame({"recording": [0], "position": [10], "label": [1]})
+        >>> Annotations.from_points(points, np.zeros((1, 20)), length=8).to_labels()[0].tolist()
+        [0, 0, 0, -1, -1, -1, -1, -1, -1, 1, 1, 1, -1, -1, -1, -1, -1, -1, 0, 0]
+        """
+        if "position" not in points:
+            raise ValueError("points has no column 'position'; give the columns recording, position and label.")
+        seen = as_recordings(recordings, name="recordings")
+        table = points.assign(start=points["position"], end=points["position"] + 1)
+        nothing = pd.DataFrame({"recording": [], "start": [], "end": []}, dtype=np.int64)
+        clicks = cls.from_table(table, seen, nothing, background=None, class_names=class_names)
+        words = clicks.class_names
+        known = cls.from_table(clicks.table, seen, looked_at, class_names=words).looked_at
+        number = clicks.runs.recording[clicks.runs.value >= 0]
+        segments, rest = spread_points(clicks.table, number, seen.lengths, known, length=length, core=core, reach=reach)
+        return cls.from_table(segments, seen, rest, background=background, class_names=words)
 
     def replace_segments(self, table: pd.DataFrame, *, background: int | None = 0) -> Annotations:
         """Return annotations of the same recordings with other segments, such as those that a segmenter found.

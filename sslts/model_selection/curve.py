@@ -18,16 +18,26 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 
 from sslts._fingerprints import describe_estimator, describe_scoring, fingerprint
+from sslts._studies import StudyFile
 from sslts._text import clean_text
 from sslts._wrapping import check_completed
 from sslts.annotations import check_same_rows, read_into_memory, read_labels
-from sslts.model_selection._curve_file import COLUMNS, KEY, CurveFile
 from sslts.model_selection.groups import check_groups
 from sslts.model_selection.masking import mask_labels
 from sslts.model_selection.splitters import LabeledShuffleSplit
 from sslts.recordings import select_rows
 
 _Fit = tuple[dict[str, Any], np.ndarray]  # the key of a fit, and the positions of the recordings that it uses
+
+
+class _CurveFile(StudyFile):
+    """The file of a label-efficiency curve."""
+
+    title, kind = "sslts label efficiency curve, version 1", "curve"
+    member, plural = "estimator", "estimators"
+    columns = ("estimator", "labels", "unlabeled", "split", "score", "seconds")
+    key = columns[:4]
+    renamed = {"unlabelled": "unlabeled"}
 
 
 def label_efficiency_curve(
@@ -147,7 +157,7 @@ def label_efficiency_curve(
         "scoring": scored_by,
         "random_state": repr(random_state),
     }
-    curve_file = CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
+    curve_file = _CurveFile(file, study, {name: describe_estimator(estimator) for name, estimator in named.items()})
     missing = [fit for fit in wanted if curve_file.find(fit[0]) is None]
 
     def generate_calls() -> Iterator[Any]:
@@ -161,9 +171,10 @@ def label_efficiency_curve(
     for row in finished:
         curve_file.add(row)
         if verbose:
-            print(", ".join(f"{name} {clean_text(row[name])}" for name in KEY), f"{row['score']:.4f}", flush=True)  # noqa: T201
+            done = ", ".join(f"{name} {clean_text(row[name])}" for name in curve_file.key)
+            print(done, f"{row['score']:.4f}", flush=True)  # noqa: T201
     rows = [curve_file.find(key) for key, *_ in wanted]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(_CurveFile.columns))
 
 
 def _check_estimator_names(estimators: dict[Any, Any], file: Any) -> None:

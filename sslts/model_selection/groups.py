@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 
-def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = "groups") -> np.ndarray | None:
+def check_groups(
+    groups: Sequence[Any] | np.ndarray | None, n: int, name: str = "groups", of: str = "y"
+) -> np.ndarray | None:
     """Return the group of each recording as an array that can be sorted, or None.
 
     Values that cannot be sorted are replaced by integers. All missing values (None or NaN) form one group.
@@ -20,8 +22,8 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = 
         Group of each recording.
     n : int
         Number of recordings.
-    name : str, default="groups"
-        Name of the argument in the error message.
+    name, of : str, default="groups", "y"
+        Names of the argument, and of the argument with the recordings, in the error message.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, name: str = 
         return None
     array = np.asarray(groups)
     if array.shape != (n,):
-        raise ValueError(f"{name} has shape {array.shape}, y has {n} recordings; give one group for each.")
+        raise ValueError(f"{name} has shape {array.shape}, {of} has {n} recordings; give one group for each.")
     return array if _is_sortable(array) else pd.factorize(array, use_na_sentinel=False)[0]
 
 

@@ -9,6 +9,7 @@ from sslts.plotting.counts import CountDisplay
 from sslts.plotting.durations import DurationDisplay
 from sslts.plotting.efficiency import LabelEfficiencyDisplay
 from sslts.plotting.history import TrainingHistoryDisplay
+from sslts.plotting.labeling import LabelingDisplay
 from sslts.plotting.reliability import ReliabilityDisplay
 from sslts.plotting.segmentation import SegmentationDisplay
 from sslts.plotting.timeline import CountsOverTimeDisplay
@@ -18,6 +19,7 @@ __all__ = [
     "CountsOverTimeDisplay",
     "DurationDisplay",
     "LabelEfficiencyDisplay",
+    "LabelingDisplay",
     "ReliabilityDisplay",
     "SegmentationDisplay",
     "TrainingHistoryDisplay",

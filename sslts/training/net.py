@@ -304,6 +304,19 @@ class SegmentationNet(NeuralNet):
         with neutral_torch(), self._isolate_type():
             return self._ask(self.teacher_.fold_norms(), x, *given)
 
+    @torch.no_grad()
+    def embed(self, x: Tensor) -> Tensor | None:
+        """Return mean and spread over time of the network's deepest features, (B, F), float32, of signals (B, C, T).
+
+        None if the network has no ``encode``.
+        """
+        encode: Any = getattr(self.teacher_.fold_norms(), "encode", None)
+        if encode is None:
+            return None
+        with neutral_torch(), self._isolate_type(), self.autocast():
+            features = encode(x).float()
+        return torch.cat([features.mean(-1), features.std(-1, correction=0)], 1)
+
     def _isolate_type(self) -> Any:
         """Return a context for code that may depend on torch's default type: networks from outside this package."""
         return float32_default() if self.foreign and _is_retyped() else contextlib.nullcontext()

@@ -1,0 +1,270 @@
+"""Benchmark of labeling: what labels buy, by the way in which the stretches to label are chosen.
+
+In each round, stretches of the training recordings are labeled, and a segmenter is fitted on all labels so far. Each
+strategy starts from nothing. Units (persons, machines, days, patients) are split as in the benchmark of the field; a
+unit is a group. Every draw has other units for training and test. Results are stored in JSON files; a stored fit is not
+repeated.
+
+Run from the root of the project::
+
+    python examples/benchmarks/labeling.py --data FOLDER
+    python examples/benchmarks/labeling.py --data FOLDER --validate
+    python examples/benchmarks/labeling.py --table
+
+``--validate`` labels two thirds of the units of training and scores the others, and leaves the test units alone: choose
+by it. The electrocardiograms have the leads II, V2 and V5 only.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from field_data import SETS, Arrays, split_units
+from runs import add_results, describe_machine, has_run, make_segmenter, read_results
+from sklearn.ensemble import ExtraTreesClassifier
+
+from sslts import Annotations, WindowFeatureSegmenter
+from sslts.annotations import measure_runs, summarize_signal
+from sslts.datasets import load_ludb
+from sslts.labeling import (
+    CoveringStretches,
+    RandomStretches,
+    RepresentativeStretches,
+    Strategy,
+    UncertainStretches,
+    simulate_labeling,
+    suggest_stretches,
+)
+
+RESULTS = Path(__file__).parent / "results" / "labeling.json"
+STEPS = 300
+LEADS = ["ii", "v2", "v5"]
+CLICKS = ("intervals", "points")  # stretches at random, labeled by two clicks or by one
+SHARE = 0.98  # of the score of all labels
+STRATEGIES: dict[str, Strategy] = {
+    "recordings": RandomStretches(recordings=True),
+    "random": RandomStretches(),
+    "representative": RepresentativeStretches(),
+    "uncertain": UncertainStretches(),
+    "covering": CoveringStretches(),
+    "covering-plain": CoveringStretches(doubt=0),
+    "covering-half": CoveringStretches(rarity=0.5),
+    "covering-fine": CoveringStretches(pieces=16, patterns=128),
+    "mix": UncertainStretches(first=CoveringStretches()),
+}
+NAMES = {
+    "recordings": "whole recordings at random",
+    "random": "stretches at random",
+    "representative": "representative stretches",
+    "uncertain": "uncertain and far stretches",
+}
+
+
+class Plan(NamedTuple):
+    """The stretches of each round, the whole recordings of each round, and the segmenter."""
+
+    budget: tuple[int, ...]
+    recordings: tuple[int, ...]
+    method: str = "forest"
+
+
+PLANS = {
+    "tug": Plan((4, 4, 8, 16, 32), (1, 1, 2, 4, 8)),
+    "water": Plan((4, 4, 8, 16, 32), (2, 2, 4, 8, 16)),
+    "actuator": Plan((4, 4, 8, 16, 32), (1, 1, 2, 4, 8)),
+    "myo": Plan((4, 4, 8, 16, 32), (1, 1, 2, 4, 8)),
+    "ludb": Plan((10, 10, 20, 40, 80), (4, 4, 8, 16, 32), "supervised"),
+    "states": Plan((4, 4, 8, 16, 32), (2, 2, 4, 8, 16)),
+    "touching": Plan((4, 4, 8, 16, 32), (1, 1, 2, 4, 8)),
+}
+
+
+def load(name: str, folder: Path | None) -> Arrays:
+    """Return the recordings of a set, with three leads of the electrocardiograms."""
+    if name != "ludb":
+        return SETS[name].load(folder)
+    X, y, groups, names = load_ludb(None if folder is None else folder / "ludb-1.0.1", protocol="masked", leads=LEADS)
+    return Arrays(list(X), list(y), groups, names)
+
+
+def choose_units(name: str, arrays: Arrays, draw: int, subset: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the recordings to label and those to score."""
+    kind = SETS[name]
+    split = split_units(arrays.unit, draw, 1, kind)
+    train, scored = np.concatenate([split.labeled, split.unlabeled]), split.test
+    if subset == "validation":
+        n = max(len(train) // 3, 1)
+        train, scored = train[n:], train[:n]
+    return np.flatnonzero(np.isin(arrays.unit, train)), np.flatnonzero(np.isin(arrays.unit, scored))
+
+
+def make_model(method: str, seed: int, background: int | None) -> Any:
+    """Return the segmenter of the loop: a small forest of window features, or a network with a short training."""
+    if method == "forest":
+        trees = ExtraTreesClassifier(20, min_samples_leaf=5, max_features="sqrt")
+        return WindowFeatureSegmenter(classifier=trees, max_samples=10_000, background=background, random_state=seed)
+    return make_segmenter(method, STEPS, seed, background=background, verbose=0)
+
+
+def choose_length(y: list[np.ndarray], background: int | None) -> int:
+    """Return the length of a stretch: ten segments of typical length."""
+    runs = Annotations.from_labels(y, background=background).runs
+    statistics = measure_runs(runs, background=background)
+    return round(10 * summarize_signal(statistics, runs.lengths, n_channels=1).segment_length)
+
+
+def run(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
+    """Simulate the labeling of one set in one draw by one strategy, and return a row for each round."""
+    name, plan = key["set"], PLANS[key["set"]]
+    arrays, background = load(name, folder), SETS[name].background
+    train, scored = choose_units(name, arrays, key["draw"], key["subset"])
+    X, y = [arrays.X[i] for i in train], [arrays.y[i] for i in train]
+    whole = key["strategy"] == "recordings"
+    budget = plan.recordings if whole else plan.budget
+    length = min(choose_length(y, background), int(np.median([len(labels) for labels in y])))
+    table = simulate_labeling(
+        make_model(plan.method, key["draw"], background),
+        X,
+        y,
+        STRATEGIES.get(key["strategy"], RandomStretches()),
+        test=([arrays.X[i] for i in scored], [arrays.y[i] for i in scored]),
+        rounds=1 if key["strategy"] == "all" else len(budget),
+        budget=1 if key["strategy"] == "all" else budget,
+        length=length,
+        groups=arrays.unit[train],
+        ceiling=key["strategy"] == "all",
+        random_state=key["draw"],
+    )
+    table = table[(table["round"] == 0) == (key["strategy"] == "all")]
+    columns = ["round", "stretches", "samples", "segments", "clicks", "corrections", "score", "seconds"]
+    return [{**key, **row, "length": length, **describe_machine()} for row in table[columns].to_dict("records")]
+
+
+def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
+    """Label stretches at random by intervals, or twice as many by points, and return a row for each number of clicks.
+
+    An interval takes two clicks, a point one. Points lie in the middle half of an occurrence.
+    """
+    name, plan = key["set"], PLANS[key["set"]]
+    arrays, background = load(name, folder), SETS[name].background
+    train, scored = choose_units(name, arrays, key["draw"], key["subset"])
+    X, y = [arrays.X[i] for i in train], [arrays.y[i] for i in train]
+    truth = Annotations.from_labels(y, background=background)
+    statistics = measure_runs(truth.runs, background=background)
+    typical = {k: float(np.median(own)) for k, own in zip(statistics.classes, statistics.lengths, strict=True) if own}
+    length = min(choose_length(y, background), int(np.median([len(labels) for labels in y])))
+    rng = np.random.default_rng(key["draw"])
+    twice = 2 if key["strategy"] == "points" else 1
+    n = min(twice * sum(plan.budget), sum(max(round(len(labels) / length), 1) for labels in y))
+    order = suggest_stretches(
+        None, X, n=n, length=length, groups=arrays.unit[train], strategy=RandomStretches(), random_state=key["draw"]
+    )
+    rows = []
+    for number, total in enumerate(np.cumsum(plan.budget), start=1):
+        stretches = order.iloc[: twice * total]
+        inside = cut_segments(truth, stretches)
+        if key["strategy"] == "points":
+            share = rng.uniform(0.25, 0.75, len(inside))
+            position = inside["start"] + (share * (inside["end"] - inside["start"])).astype(int)
+            labels = Annotations.from_points(
+                inside.assign(position=position), X, length=typical, looked_at=stretches, background=background
+            )
+        else:
+            labels = Annotations.from_table(inside, X, stretches, background=background)
+        model = make_model(plan.method, key["draw"], background).fit(X, labels.list_labels())
+        score = model.score([arrays.X[i] for i in scored], [arrays.y[i] for i in scored])
+        clicks = len(inside) * (1 if twice == 2 else 2)
+        rows.append({**key, "round": number, "stretches": len(stretches), "clicks": clicks, "score": score})
+    return [{**row, "length": length, **describe_machine()} for row in rows]
+
+
+def cut_segments(truth: Annotations, stretches: pd.DataFrame) -> pd.DataFrame:
+    """Return the true segments inside stretches, cut at their ends."""
+    table, parts = truth.table, []
+    for i, start, end in stretches[["recording", "start", "end"]].itertuples(index=False, name=None):
+        own = table[(table["recording"] == i) & (table["start"] < end) & (table["end"] > start)]
+        parts.append(own.assign(start=own["start"].clip(lower=start), end=own["end"].clip(upper=end)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def find_effort(rows: pd.DataFrame, level: float, effort: str) -> float:
+    """Return the effort at which the score first reaches a level; infinite if it never does.
+
+    Between two rounds, the score grows linearly with the logarithm of the effort.
+    """
+    rows = rows.sort_values("round")
+    score, spent = rows["score"].to_numpy(), np.log(np.maximum(rows[effort].to_numpy(), 1))
+    reached = np.flatnonzero(score >= level)
+    if not len(reached):
+        return float("inf")
+    k = reached[0]
+    if k == 0:
+        return float(np.exp(spent[0]))
+    share = (level - score[k - 1]) / (score[k] - score[k - 1])
+    return float(np.exp(spent[k - 1] + share * (spent[k] - spent[k - 1])))
+
+
+def write_table(rows: list[dict[str, Any]]) -> str:
+    """Return scores by round, and the share of the effort of all labels that reaches 98 % of their score."""
+    table = pd.DataFrame(rows)
+    lines = []
+    for (subset, name), own in table.groupby(["subset", "set"], sort=False):
+        full = own[own["strategy"] == "all"].set_index("draw")
+        lines.append(f"{subset} {name}: all labels {100 * full['score'].mean():.1f}, {len(full)} draws")
+        for strategy in [one for one in own["strategy"].unique() if one != "all"]:
+            played = own[own["strategy"] == strategy]
+            scores = played.groupby("round")["score"].mean() * 100
+            efforts = []
+            for effort in ("samples", "segments", "clicks", "corrections"):
+                shares = [
+                    find_effort(played[played["draw"] == d], SHARE * full["score"][d], effort)
+                    / full[effort.replace("corrections", "clicks")][d]
+                    for d in full.index
+                    if (played["draw"] == d).any()
+                ]
+                efforts.append(f"{effort} {100 * np.median(shares):.1f} %")
+            spent = played.groupby("round")["segments"].mean().round().astype(int).tolist()
+            lines.append(
+                f"    {strategy:<16}{played['draw'].nunique()} "
+                + " ".join(f"{s:5.1f}" for s in scores)
+                + f"   {spent}  "
+                + ", ".join(efforts)
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the requested simulations that have no result yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="folder of the real sets and of LUDB")
+    parser.add_argument("--sets", nargs="+", choices=PLANS, default=list(PLANS))
+    parser.add_argument("--strategies", nargs="+", default=["all", *STRATEGIES])
+    parser.add_argument("--draws", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--validate", action="store_true", help="score units of training, not the test")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true", help="print the stored results, and stop")
+    options = parser.parse_args()
+    if options.table:
+        print(write_table(read_results(options.results)))
+        return
+    for draw in options.draws:
+        for name in options.sets:
+            for strategy in options.strategies:
+                subset = "validation" if options.validate else "test"
+                key = {"set": name, "strategy": strategy, "draw": draw, "subset": subset}
+                if not has_run(options.results, key):
+                    rows = (run_clicks if strategy in CLICKS else run)(key, options.data)
+                    add_results(options.results, rows)
+                    scores = " ".join(f"{100 * row['score']:.1f}" for row in rows)
+                    print(
+                        f"{name:<10}{strategy:<16}{draw} {scores}  {sum(row.get('seconds', 0) for row in rows):.0f} s",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
