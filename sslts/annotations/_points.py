@@ -59,14 +59,14 @@ def spread_points(
 
 def _list_lengths(length: Any, labels: pd.Series) -> np.ndarray:
     """Return the length of an occurrence in samples, for each point."""
-    given = length if isinstance(length, Mapping) else dict.fromkeys(labels.unique(), length)
-    missing = [label for label in labels.unique() if label not in given]
+    given = length if isinstance(length, Mapping) else dict.fromkeys(labels.tolist(), length)
+    missing = [label for label in labels.tolist() if label not in given]
     if missing:
         raise ValueError(f"length has no entry for the label {missing[0]!r}; give the usual length of each class.")
     for label, value in given.items():
         if isinstance(value, bool) or not isinstance(value, Real) or not float(value) > 0:
             raise ValueError(f"length={shorten(value)} of the label {label!r}; give a number of samples above 0.")
-    return np.array([float(given[label]) for label in labels])
+    return np.array([float(given[label]) for label in labels.tolist()])
 
 
 def _find_middles(number: np.ndarray, position: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -152,8 +152,8 @@ class Annotations:
         recordings: Any,
         *,
         length: float | Mapping[Any, float],
-        core: float = 0.25,
-        reach: float = 0.9,
+        core: float = 0.5,
+        reach: float = 0.75,
         looked_at: Any = None,
         background: int | None = 0,
         class_names: Mapping[int, str] | None = None,
@@ -172,10 +172,10 @@ class Annotations:
             The recordings ``X``.
         length : float, or mapping of label to float
             Usual length of an occurrence in samples; a mapping has one for each label.
-        core : float, default=0.25
+        core : float, default=0.5
             Number of labeled samples around a point, as a share of `length`. Where points are nearer than that, each
             gets the samples up to the middle between them.
-        reach : float, default=0.9
+        reach : float, default=0.75
             Samples up to this share of `length` away from a point are unlabeled, unless they are labeled.
         looked_at, background, class_names
             See `from_table`.
@@ -196,7 +196,7 @@ class Annotations:
         >>> from sslts import Annotations
         >>> points = pd.DataFrame({"recording": [0], "position": [10], "label": [1]})
         >>> Annotations.from_points(points, np.zeros((1, 20)), length=8).to_labels()[0].tolist()
-        [0, 0, 0, -1, -1, -1, -1, -1, -1, 1, 1, 1, -1, -1, -1, -1, -1, -1, 0, 0]
+        [0, 0, 0, 0, -1, -1, -1, -1, 1, 1, 1, 1, 1, -1, -1, -1, -1, 0, 0, 0]
         """
         if "position" not in points:
             raise ValueError("points has no column 'position'; give the columns recording, position and label.")

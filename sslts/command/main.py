@@ -11,6 +11,7 @@ from sslts.command._info import info
 from sslts.command._messages import Group
 from sslts.command._predict import predict
 from sslts.command._report import report
+from sslts.command._suggest import suggest
 
 _EXAMPLE = """\b
 Example:
@@ -28,5 +29,5 @@ def main() -> None:
     """Find a recurring pattern in signals: fit on few labeled recordings, then count in many."""
 
 
-for command in (fit, predict, report, info, convert):
+for command in (fit, predict, suggest, report, info, convert):
     main.add_command(command)

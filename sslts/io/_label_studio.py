@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +227,7 @@ def format_tasks(
     predicted: bool,
     looked_at: set[str] | None,
     model_version: str,
+    stretches: Sequence[tuple[int, int, int]] | None = None,
 ) -> bytes:
     """Return tasks with their regions.
 
@@ -246,30 +247,36 @@ def format_tasks(
         Recordings that were looked at; None is all.
     model_version : str
         Name of the model, which Label Studio shows.
+    stretches : sequence of (recording, start, end) or None
+        What the tasks show, the most useful first; None is all recordings. The score of a task is its rank, so that
+        the tool's "uncertainty sampling", which shows the lowest score first, keeps this order.
     """
     tasks = []
     rows = dict(iter(table.groupby("recording", sort=False)))
-    for i, name in enumerate(names):
-        own = rows.get(name, table.iloc[:0])
-        length = lengths[i]
-        for begin in range(0, length or 1, MAX_POINTS):
-            stop = None if length is None else min(begin + MAX_POINTS, length)
-            data: dict[str, Any] = {
-                "recording": name,
-                "offset": begin,
-                "unit": "samples" if rate is None else "seconds",
-            }
-            if stop is not None:
-                data["stop"] = stop
-            if read is not None and stop is not None:
-                data["ts"] = _make_series(read(i, begin, stop), begin, stop, rate)
-            regions = list(_make_regions(own, begin, stop, rate, read is not None, i))
-            task = {
-                "data": data,
-                **_make_answer(regions, predicted, looked_at is None or name in looked_at, model_version),
-            }
-            tasks.append(task)
+    shown = [(i, 0, length) for i, length in enumerate(lengths)] if stretches is None else stretches
+    for rank, (i, begin, stop) in enumerate(_cut_stretches(shown)):
+        own = rows.get(names[i], table.iloc[:0])
+        data: dict[str, Any] = {
+            "recording": names[i],
+            "offset": begin,
+            "unit": "samples" if rate is None else "seconds",
+        }
+        if stop is not None:
+            data["stop"] = stop
+        if read is not None and stop is not None:
+            data["ts"] = _make_series(read(i, begin, stop), begin, stop, rate)
+        regions = list(_make_regions(own, begin, stop, rate, read is not None, i))
+        seen = looked_at is None or names[i] in looked_at
+        score = None if stretches is None else rank
+        tasks.append({"data": data, **_make_answer(regions, predicted, seen, model_version, score)})
     return json.dumps(tasks, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _cut_stretches(shown: Iterable[tuple[int, int, int | None]]) -> Iterator[tuple[int, int, int | None]]:
+    """Yield stretches in parts that the tool can show."""
+    for i, start, end in shown:
+        for begin in range(start, start + 1 if end is None else end, MAX_POINTS):
+            yield i, begin, None if end is None else min(begin + MAX_POINTS, end)
 
 
 def _make_series(columns: Mapping[str, np.ndarray], begin: int, stop: int, rate: float | None) -> dict[str, Any]:
@@ -307,9 +314,13 @@ def _make_regions(
         }
 
 
-def _make_answer(regions: list[dict[str, Any]], predicted: bool, seen: bool, model_version: str) -> dict[str, Any]:
+def _make_answer(
+    regions: list[dict[str, Any]], predicted: bool, seen: bool, model_version: str, rank: int | None
+) -> dict[str, Any]:
     if not predicted:
         return {"annotations": [{"result": regions, "was_cancelled": False}] if seen else []}
     scores = [region["score"] for region in regions if "score" in region]
-    score = {"score": float(np.mean(scores))} if scores else {}
+    mean = float(np.mean(scores)) if scores else None
+    found = mean if rank is None else float(rank)
+    score = {} if found is None else {"score": found}
     return {"predictions": [{"model_version": model_version, **score, "result": regions}]}

@@ -45,6 +45,7 @@ def write_annotations(
     sampling_rate: float | None = None,
     unlabeled: str = "unlabeled",
     model_version: str = "sslts",
+    stretches: pd.DataFrame | None = None,
 ) -> None:
     r"""Write segments for an annotation tool or another program; an existing file is replaced.
 
@@ -72,6 +73,9 @@ def write_annotations(
         The label of stretches that were not looked at.
     model_version : str, default="sslts"
         The name of the model that Label Studio shows beside predictions.
+    stretches : pandas.DataFrame, default=None
+        ``recording, start, end``, such as the table of `sslts.labeling.suggest_stretches`: Label Studio gets a task for
+        each row, in this order, in place of one for each recording. Needs ``recordings``. None: all recordings.
 
     Raises
     ------
@@ -94,11 +98,13 @@ def write_annotations(
     chosen = _choose_format(Path(path), format)
     if unit is not None and unit not in UNITS:
         raise ValueError(f"unit={shorten(unit)}; give 'samples', 'seconds' or 'clock'.")
+    if stretches is not None and (chosen != "label_studio" or recordings is None):
+        raise ValueError("stretches makes tasks of Label Studio; pass recordings, and format='label_studio'.")
     content = _collect(table, recordings, sampling_rate, unlabeled, whole=chosen in TABLE_FORMATS)
     if chosen in TABLE_FORMATS:
         _write_table(content, path, chosen, unit or "samples")
     elif chosen == "label_studio":
-        _write_tasks(content, path, unit, model_version)
+        _write_tasks(content, path, unit, model_version, _number_stretches(stretches, content))
     else:
         _write_each(content, Path(path), chosen)
 
@@ -255,7 +261,31 @@ def _format_table(table: pd.DataFrame, format: str) -> bytes:
     return buffer.getvalue()
 
 
-def _write_tasks(content: _Content, path: Any, unit: Unit | None, model_version: str) -> None:
+def _number_stretches(stretches: pd.DataFrame | None, content: _Content) -> list[tuple[int, int, int]] | None:
+    """Return stretches by the number of their recording."""
+    if stretches is None:
+        return None
+    known = {name: i for i, name in enumerate(content.names)}
+    rows = []
+    for k, (key, start, end) in enumerate(stretches[["recording", "start", "end"]].itertuples(index=False, name=None)):
+        i = known.get(key, -1) if isinstance(key, str) else int(key)
+        length = content.lengths[i] if 0 <= i < len(known) else None
+        if length is None or not 0 <= start < end <= length:
+            raise ValueError(
+                f"stretches row {k} (recording {key!r}, [{start}, {end})) lies in no recording; pass the recordings "
+                "for which the stretches were suggested."
+            )
+        rows.append((i, int(start), int(end)))
+    return rows
+
+
+def _write_tasks(
+    content: _Content,
+    path: Any,
+    unit: Unit | None,
+    model_version: str,
+    stretches: list[tuple[int, int, int]] | None,
+) -> None:
     if unit == "clock":
         raise ValueError("unit='clock': Label Studio takes numbers on the time axis; pass unit='seconds' or 'samples'.")
     rate = None if unit == "samples" else content.get_rate() if unit == "seconds" else content.sampling_rate
@@ -269,6 +299,7 @@ def _write_tasks(content: _Content, path: Any, unit: Unit | None, model_version:
         predicted=content.predicted,
         looked_at=content.looked_at,
         model_version=model_version,
+        stretches=stretches,
     )
     replace_file(place, tasks)
 

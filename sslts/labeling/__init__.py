@@ -6,6 +6,7 @@ candidates of ``pool.py``, in the order of ``turns.py``; ``simulation.py`` plays
 
 from sslts.labeling.description import describe_stretches, scale_descriptions
 from sslts.labeling.effort import Clicks
+from sslts.labeling.growth import grow_points
 from sslts.labeling.pool import Pool, Stretches, find_density
 from sslts.labeling.simulation import EVERYTHING, simulate_labeling
 from sslts.labeling.strategies import (
@@ -34,6 +35,7 @@ __all__ = [
     "check_strategy",
     "describe_stretches",
     "find_density",
+    "grow_points",
     "number_groups",
     "scale_descriptions",
     "simulate_labeling",

@@ -166,7 +166,7 @@ class Pool:
 
     def predict(self, chosen: list[int]) -> list[np.ndarray]:
         """Return the probabilities (T_i, K) that the model gives to each of some recordings."""
-        return list(self.segmenter.predict_proba(self.recordings.select(chosen)))
+        return list(self.segmenter.predict_proba(self.recordings.list_items(chosen)))
 
     def measure_doubt(self, stretches: Stretches) -> np.ndarray:
         """Return the mean doubt of the model in each stretch; they are sorted by recording."""

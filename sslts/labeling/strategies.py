@@ -18,6 +18,7 @@ _MOST_CLUSTERS = 200
 _LARGE = 5_000  # candidates; more are clustered in small batches
 _ROWS_TOGETHER = 4096
 _FAR = 1e9  # farther than any stretch
+_FEWEST = 50  # candidates from which outliers are told
 _ODD = 0.1  # share of the candidates that count as outliers
 
 
@@ -177,7 +178,8 @@ class UncertainStretches(Strategy):
             return self.first.choose(pool, turns, n, rng)
         doubt, features = pool.doubt, pool.features
         density = find_density(features)
-        wanted = np.argsort(-np.where(density < np.quantile(density, _ODD), -1.0, doubt), kind="stable")
+        odd = np.argsort(density, kind="stable")[: int(_ODD * len(pool)) if len(pool) >= _FEWEST else 0]
+        wanted = np.argsort(-np.where(np.isin(np.arange(len(pool)), odd), -1.0, doubt), kind="stable")
         unsure = np.zeros(len(pool), dtype=bool)
         unsure[wanted[: max(round(self.share * len(pool)), n)]] = True
         distance = _measure_distance(features, pool.labeled_features, density)

@@ -94,10 +94,13 @@ def _advise_on_labels(evaluation: Evaluation) -> list[_Advice]:
     fit = find_attribute(evaluation.segmenter, "training_set_", {})
     n = len(evaluation.truth) if evaluation.n_folds else fit.get("labeled_recordings", _FEW_LABELED)
     few = f"only {n} recordings are labeled for the fit. More labels are the surest gain" if n < _FEW_LABELED else ""
-    if evaluation.confidence:
-        doubtful = sorted(evaluation.confidence, key=lambda i: evaluation.confidence[i])[:_N_NAMED]
-        named = [f"{evaluation.recording_names[i]}, confidence {evaluation.confidence[i]:.2f}" for i in doubtful]
-        reason = f"the segmenter is least sure in these unlabeled recordings: {'; '.join(named)}."
+    if evaluation.suggested is not None:
+        stretches = evaluation.suggested[["recording", "start", "end"]].itertuples(index=False, name=None)
+        named = [f"{evaluation.recording_names[i]}, samples {start:,} to {end:,}" for i, start, end in stretches]
+        reason = (
+            "the segmenter is unsure in these unlabeled stretches, which differ from each other: "
+            f"{'; '.join(named)}. suggest_stretches of sslts.labeling lists more."
+        )
         advice.append(("Label next", f"{few}. {reason[0].upper()}{reason[1:]}" if few else reason))
     elif few:
         reason = "; label_efficiency_curve and suggest_budget of sslts.model_selection estimate how much."

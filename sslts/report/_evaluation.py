@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,10 @@ import pandas as pd
 from sslts import metrics
 from sslts._wrapping import find_attribute
 from sslts.annotations import Annotations
+from sslts.labeling import suggest_stretches
 from sslts.recordings import Recordings
+
+_N_SUGGESTED = 5
 
 
 class Segments(NamedTuple):
@@ -48,8 +51,9 @@ class Evaluation:
         Names of all recordings in X.
     second : list of ndarray of int or None
         Labels of a second annotator.
-    confidence : dict of int to float
-        Mean confidence in the unlabeled recordings of X, by position.
+    suggested : pandas.DataFrame or None
+        Stretches of the unlabeled recordings of X to label next, in the form of `suggest_stretches`; ``recording`` is
+        the position in X.
     remarks : tuple of str
         Remarks on the comparison with baselines.
     n_folds : int
@@ -70,7 +74,7 @@ class Evaluation:
     names: dict[int, str]
     recording_names: list[str]
     second: list[np.ndarray] | None = None
-    confidence: dict[int, float] = field(default_factory=dict)
+    suggested: pd.DataFrame | None = None
     remarks: tuple[str, ...] = ()
     n_folds: int = 0
     segments: Segments | None = None
@@ -106,10 +110,10 @@ class Evaluation:
         return table.sort_values(["f1", "iou"], kind="stable")
 
 
-def measure_confidence(segmenter: Any, recordings: Recordings, numbers: Iterable[int]) -> dict[int, float]:
-    """Return the mean probability of the most probable class of some recordings, read one after another."""
-    means = {}
-    for i in numbers:
-        (proba,) = segmenter.predict_proba(recordings.list_items([i]))
-        means[i] = float(np.mean(np.max(proba, axis=1)))
-    return means
+def suggest_next(segmenter: Any, recordings: Recordings, numbers: Sequence[int]) -> pd.DataFrame | None:
+    """Return the stretches of some recordings whose labels would help most, at most five; None without recordings."""
+    if not len(numbers):
+        return None
+    unlabeled = replace(recordings.select(numbers), names=None)
+    table = suggest_stretches(segmenter, unlabeled, n=min(_N_SUGGESTED, len(numbers)), random_state=0)
+    return table.assign(recording=[numbers[i] for i in table["recording"]])

@@ -21,7 +21,7 @@ from sslts.annotations import Annotations, as_labels, predict_annotations, read_
 from sslts.decoding import predict_both
 from sslts.model_selection import LabeledGroupKFold, LabeledKFold, check_groups
 from sslts.recordings import Recordings, as_recordings
-from sslts.report._evaluation import Evaluation, Segments, measure_confidence
+from sslts.report._evaluation import Evaluation, Segments, suggest_next
 from sslts.report._labeled import make_labeled_page
 from sslts.report._options import (
     check_date,
@@ -66,8 +66,8 @@ def write_cross_validated_report(
     segmenter : segmenter
         The segmenter to evaluate, fitted or not; only its parameters are used.
     X : array-like of shape (n, T) or (n, C, T), or list of (T_i,) or (C, T_i)
-        The recordings of the fit, labeled and unlabeled. The page names the unlabeled recordings that the first clone
-        is least sure of, to be labeled next.
+        The recordings of the fit, labeled and unlabeled. The page names stretches of the unlabeled recordings to be
+        labeled next, see `sslts.labeling.suggest_stretches`; the first clone chooses them.
     y : array-like of int
         Labels; -1 = unlabeled. A recording is labeled if at least one sample has a label.
     path : str or Path
@@ -144,7 +144,7 @@ def write_cross_validated_report(
         names=named,
         recording_names=shown,
         second=None if second is None else [second[i] for i in kept],
-        confidence=measure_confidence(fits.first, recordings, _find_unlabeled(truth)),
+        suggested=suggest_next(fits.first, recordings, _find_unlabeled(truth)),
         n_folds=len(folds),
         segments=None if annotations is None else _join_segments(annotations, kept, fits, others),
     )

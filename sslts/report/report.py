@@ -17,7 +17,7 @@ from sslts.annotations import Annotations, as_labels, number_like, predict_annot
 from sslts.decoding import predict_both
 from sslts.model_selection import check_groups
 from sslts.recordings import Recordings, as_recordings
-from sslts.report._evaluation import Evaluation, Segments, measure_confidence
+from sslts.report._evaluation import Evaluation, Segments, suggest_next
 from sslts.report._labeled import make_labeled_page
 from sslts.report._options import (
     check_date,
@@ -54,8 +54,8 @@ def write_report(
     ----------
     segmenter : fitted segmenter
     X : array-like of shape (n, T) or (n, C, T), or list of (T_i,) or (C, T_i)
-        Recordings that the segmenter was not fitted on. Recordings without a label are not judged; the page names those
-        that the segmenter is least sure of, to be labeled next.
+        Recordings that the segmenter was not fitted on. Recordings without a label are not judged; the page names
+        stretches of them to be labeled next, see `sslts.labeling.suggest_stretches`.
     y : array-like of int, or Annotations
         True labels; unlabeled samples (-1) are left out. From `Annotations`, segments that touch are judged apart.
     path : str or Path
@@ -178,7 +178,7 @@ def _evaluate(
         names=names,
         recording_names=recording_names,
         second=None if second is None else [second[i] for i in kept],
-        confidence=measure_confidence(segmenter, recordings, others),
+        suggested=suggest_next(segmenter, recordings, others),
         segments=segments,
         remarks=tuple(filter(None, (_warn_of_different_decoders(segmenter, *item) for item in baselines.items()))),
     )
