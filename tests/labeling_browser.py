@@ -44,15 +44,20 @@ class Person:
         self._drag((box["x"] + box["width"] / 2, box["y"] + box["height"] / 2), self._find(value))
         self.page.keyboard.press("Escape")
 
-    def show_all(self):
-        """Show the whole time axis."""
-        view = self.page.locator(_OVERVIEW)
-        whole = view.locator(".overlay").bounding_box()
-        for side, x in (("w", whole["x"] - 20), ("e", whole["x"] + whole["width"] + 20)):
-            box = view.locator(f".handle--{side}").bounding_box()
+    def show(self, start=None, end=None):
+        """Show a part of the time axis; without values all of it."""
+        overview = self.page.locator(_OVERVIEW)
+        whole, times = overview.locator(".overlay").bounding_box(), self._get_times()
+        begin, stop = whole["x"], whole["x"] + whole["width"]
+        place = [
+            begin + (value - times[0]) / (times[-1] - times[0]) * whole["width"] for value in (start or 0, end or 0)
+        ]
+        moves = [("e", stop + 20), ("w", begin - 20 if start is None else place[0])]
+        for side, x in [*moves, ("e", stop + 20 if end is None else place[1])]:
+            box = overview.locator(f".handle--{side}").bounding_box()
             y = box["y"] + box["height"] / 2
             self._drag((box["x"] + box["width"] / 2, y), (x, y))
-        self.page.wait_for_timeout(500)  # the plot follows the overview with a delay
+        self.page.wait_for_timeout(1000)  # the plot follows the overview with a delay
 
     def photograph(self, path):
         """Save what the browser shows."""
@@ -86,12 +91,15 @@ class Person:
         self.page.keyboard.press("Escape")
         self.page.locator(".lsf-outliner-item__title").nth(region).click()
 
+    def _get_times(self):
+        return self.page.evaluate("window.Htx.task.dataObj.ts.time")
+
     def _find(self, value):
-        """Return the place of a value on the plot, of which the whole axis is shown."""
-        times = self.page.evaluate("window.Htx.task.dataObj.ts.time")
+        """Return the place of a value of the time axis on the plot."""
+        first, last = self.page.evaluate("Htx.annotationStore.selected.names.get('ts').brushRange")
         box = self.page.locator(_PLOT).first.bounding_box()
-        share = (value - times[0]) / (times[-1] - times[0])
-        return round(box["x"] + share * box["width"]), box["y"] + box["height"] / 2  # a mouse is at a whole pixel
+        x = box["x"] + (value - first) / (last - first) * box["width"]
+        return round(x), box["y"] + box["height"] / 2  # a mouse is at a whole pixel
 
     def _drag(self, begin, end):
         mouse = self.page.mouse
@@ -122,7 +130,7 @@ def _run(orders):
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=orders["chromium"], args=_LAUNCH.split())
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.set_default_timeout(_PATIENCE)
         # fonts and statistics of other hosts are no part of the test, and may be out of reach
         context.route(lambda url: not url.startswith(orders["address"]), lambda route: route.abort())

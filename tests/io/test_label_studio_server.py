@@ -55,7 +55,7 @@ def test_corrections_come_back(label_studio, interface, tmp_path):
     assert label_studio.import_tasks(project, tmp_path / "tasks.json")["prediction_count"] == 5
     picture = os.environ.get("SSLTS_PICTURE", tmp_path / "corrected.png")
     corrections = [
-        ("show_all",),
+        ("show",),
         ("move", 0, "end", 2.0),
         ("relabel", 1, "1"),
         ("delete", 2),
@@ -97,8 +97,8 @@ def test_the_index_without_a_rate(label_studio, interface, tmp_path):
     write_annotations(tabulate([(0, *row) for row in FOUND]), tmp_path / "tasks.json", recordings=X)
     project = label_studio.make_project(interface)
     label_studio.import_tasks(project, tmp_path / "tasks.json")
-    corrections = [("show_all",), ("move", 1, "start", 170), ("draw", "2", 380, 395), ("submit",)]
-    label_studio.correct(project, [corrections, [("show_all",), ("draw", "1", 7, 20), ("submit",)]])
+    corrections = [("show",), ("move", 1, "start", 170), ("draw", "2", 380, 395), ("submit",)]
+    label_studio.correct(project, [corrections, [("show",), ("draw", "1", 7, 20), ("submit",)]])
     label_studio.export(project, tmp_path / "export.json")
     wanted = [(0, 50, 125, "step"), (0, 170, 200, "turn"), (0, 300, 375, "step"), (0, 380, 396, "turn")]
     assert list_rows(read_annotations(tmp_path / "export.json", X).table, "label") == [*wanted, (1, 7, 21, "step")]
