@@ -46,14 +46,16 @@ class Person:
 
     def show(self, start=None, end=None):
         """Show a part of the time axis; without values all of it."""
-        overview = self.page.locator(_OVERVIEW)
-        whole, times = overview.locator(".overlay").bounding_box(), self._get_times()
-        begin, stop = whole["x"], whole["x"] + whole["width"]
-        place = [
-            begin + (value - times[0]) / (times[-1] - times[0]) * whole["width"] for value in (start or 0, end or 0)
-        ]
-        moves = [("e", stop + 20), ("w", begin - 20 if start is None else place[0])]
-        for side, x in [*moves, ("e", stop + 20 if end is None else place[1])]:
+        overview, times = self.page.locator(_OVERVIEW), self._get_times()
+        whole = overview.locator(".overlay").bounding_box()
+
+        def find(value):
+            return whole["x"] + (value - times[0]) / (times[-1] - times[0]) * whole["width"]
+
+        beyond = whole["x"] + whole["width"] + 20
+        left = whole["x"] - 20 if start is None else find(start)
+        right = beyond if end is None else find(end)
+        for side, x in (("e", beyond), ("w", left), ("e", right)):  # at last the end, so that they don't cross
             box = overview.locator(f".handle--{side}").bounding_box()
             y = box["y"] + box["height"] / 2
             self._drag((box["x"] + box["width"] / 2, y), (x, y))
@@ -130,7 +132,8 @@ def _run(orders):
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=orders["chromium"], args=_LAUNCH.split())
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        width, height = orders["window"]
+        context = browser.new_context(viewport={"width": width, "height": height})
         context.set_default_timeout(_PATIENCE)
         # fonts and statistics of other hosts are no part of the test, and may be out of reach
         context.route(lambda url: not url.startswith(orders["address"]), lambda route: route.abort())

@@ -99,7 +99,7 @@ class LabelingServer:
         answer = self._ask(f"/api/projects/{project}/import", body, f"multipart/form-data; boundary={mark}")
         return json.loads(answer)
 
-    def correct(self, project, tasks):
+    def correct(self, project, tasks, window=(1280, 800)):
         """Let somebody correct tasks in a browser.
 
         Parameters
@@ -109,12 +109,13 @@ class LabelingServer:
         tasks : list of list of tuple
             What to do in each task, in the order in which Label Studio presents them: names and arguments of methods
             of ``Person`` in ``labeling_browser.py``, at last ``("submit",)``, ``("skip",)`` or ``("postpone",)``.
+        window : tuple of int
+            Width and height of the browser's window.
         """
-        orders = {"address": self.address, "user": _USER, "password": _PASSWORD, "project": project, "tasks": tasks}
-        subprocess.run(
-            [self._python, "-I", _BROWSER],
-            input=json.dumps({**orders, "chromium": CHROMIUM}, default=str), text=True, check=True, timeout=600,
-        )  # fmt: skip
+        orders = {"address": self.address, "user": _USER, "password": _PASSWORD, "chromium": CHROMIUM}
+        orders |= {"project": project, "tasks": tasks, "window": window}
+        text = json.dumps(orders, default=str)  # paths of pictures
+        subprocess.run([self._python, "-I", _BROWSER], input=text, text=True, check=True, timeout=600)
 
     def export(self, project, path, kind="JSON", *, all_tasks=False):
         """Write the export of a project, as the export page offers it, into a file."""
