@@ -3,6 +3,7 @@
 import pytest
 import torch
 from hypothesis import settings
+from labeling_server import serve_label_studio
 from small import SEGMENTERS, TINY, Models
 
 from sslts.augment import Tracks
@@ -73,3 +74,10 @@ def batch():
 @pytest.fixture
 def models():
     return Models()
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory):
+    """Start Label Studio; tests that ask for it are marked ``server``."""
+    with serve_label_studio(tmp_path_factory.mktemp("label_studio")) as server:
+        yield server

@@ -56,6 +56,7 @@ def _guess_unit(tasks: list[dict[str, Any]]) -> Unit:
         region["value"][key]
         for task in tasks
         for answer in [*(task.get("annotations") or ()), *(task.get("predictions") or ())]
+        if isinstance(answer, dict)  # an export holds the predictions as their numbers
         for region in answer.get("result") or ()
         for key in ("start", "end")
         if key in (region.get("value") or ())
@@ -84,7 +85,8 @@ def _expand_task(task: dict[str, Any]) -> dict[str, Any]:
         **{key: task[key] for key in ("lead_time", "updated_at") if key in task},
     }
     data = {key: value for key, value in task.items() if key not in tags}
-    return {"id": task.get("id"), "data": data, "annotations": [answer]}
+    annotated = task.get("annotation_id", 0) is not None  # "all tasks" exports tasks without annotation, too
+    return {"id": task.get("id"), "data": data, "annotations": [answer] if annotated else []}
 
 
 def _holds_regions(value: Any) -> bool:
@@ -288,6 +290,8 @@ def _make_series(columns: Mapping[str, np.ndarray], begin: int, stop: int, rate:
         while key in series:
             key += "_"
         series[key] = [float(str(v)) if math.isfinite(v) else None for v in values]  # 0.1 of float32 is 0.1
+        if not np.isfinite(values).any():
+            series[key][0] = 0.0  # the page of a task stays blank if a channel has no value at all
     return series
 
 

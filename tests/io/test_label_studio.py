@@ -82,6 +82,19 @@ class TestReading:
         path = export(tmp_path, {"id": 1, "csv": "monday.csv", "label": values, "lead_time": 3.0})
         assert list_rows(read_annotations(path, recordings)) == [("monday", 50, 125, "step")]
 
+    def test_json_min_of_all_tasks(self, recordings, tmp_path):
+        open_task = {"id": 2, "csv": "tuesday.csv", "annotation_id": None, "updated_at": None, "lead_time": None}
+        empty = {"id": 1, "csv": "monday.csv", "annotation_id": 5, "updated_at": "2026-01-01", "lead_time": 3.0}
+        annotations = read_annotations(export(tmp_path, empty, open_task), recordings)
+        assert annotations.looked_at["recording"].tolist() == ["monday"]
+
+    def test_an_export_names_predictions_by_number(self, recordings, tmp_path):
+        corrected = {**task({"result": [region(50, 124)]}), "predictions": [12]}
+        untouched = {**task(csv="tuesday.csv"), "predictions": [13]}
+        annotations = read_annotations(export(tmp_path, corrected, untouched), recordings)
+        assert list_rows(annotations) == [("monday", 50, 125, "step")]
+        assert annotations.looked_at["recording"].tolist() == ["monday"]
+
     def test_the_last_of_several_annotations_counts(self, recordings, tmp_path):
         old = {"result": [region(1, 2)], "updated_at": "2026-01-01T00:00:00Z"}
         new = {"result": [region(3, 4)], "updated_at": "2026-01-02T00:00:00Z"}
@@ -148,6 +161,14 @@ class TestWriting:
         assert [r["score"] for r in first["result"]] == [0.5, 1.0]
         assert "score" not in tasks[2]["predictions"][0]
         pd.testing.assert_frame_equal(read_segments(tmp_path / "tasks.json", X), table, check_dtype=False)
+
+    def test_a_channel_without_values_has_one(self, tmp_path):
+        X = Recordings.from_arrays([np.stack([np.arange(4.0), np.full(4, np.nan)])], channel_names=["hip", "knee"])
+        table = pd.DataFrame({"recording": [0], "start": [1], "end": [2], "label": [1]})
+        write_annotations(table, tmp_path / "tasks.json", recordings=X)
+        (only,) = json.loads((tmp_path / "tasks.json").read_text())
+        assert only["data"]["ts"]["knee"] == [0, None, None, None]  # without it the page of the task stays blank
+        assert only["data"]["ts"]["hip"] == [0, 1, 2, 3]
 
     def test_annotations_are_submitted_and_the_rest_is_left_open(self, recordings, tmp_path):
         table = pd.DataFrame({"recording": ["monday"], "start": [3], "end": [9], "label": ["step"]})
