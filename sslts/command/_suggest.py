@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,7 @@ _STRATEGIES = {
     "-a", "--annotations", multiple=True, help="File of the labels so far, which are left out; may be given repeatedly."
 )
 @click.option("--strategy", type=click.Choice([*_STRATEGIES]), help="How to choose; see the guide.")
-@click.option(
-    "--groups", metavar="PATTERN", help="Files are grouped by the part of their name that this pattern finds."
-)
+@click.option("--groups", metavar="PATTERN", help="Files whose names agree in this pattern are a group.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same stretches.")
 @label_options
 def suggest(
@@ -110,10 +109,9 @@ def _group(pattern: str | None, recordings: Recordings) -> list[str] | None:
     names = pd.Series([str(name) for name in recordings.names or range(len(recordings))])
     try:
         found = names.str.extract(f"({pattern})")[0]
-    except Exception as error:  # re raises errors of several types
-        raise click.UsageError(
-            f"--groups {pattern}: {error}; give a regular expression such as 'patient\\d+'."
-        ) from error
+    except re.error as error:
+        example = r"give a regular expression such as 'patient\d+'"
+        raise click.UsageError(f"--groups {pattern}: {error}; {example}.") from error
     if found.isna().any():
         raise click.UsageError(f"--groups {pattern} is not in the name {names[found.isna()].iloc[0]!r}.")
     return found.tolist()
