@@ -31,11 +31,11 @@ from sslts import Annotations, WindowFeatureSegmenter
 from sslts.annotations import measure_runs, summarize_signal
 from sslts.datasets import load_ludb
 from sslts.labeling import (
-    CoveringStretches,
     RandomStretches,
     RepresentativeStretches,
     Strategy,
     UncertainStretches,
+    grow_points,
     simulate_labeling,
     suggest_stretches,
 )
@@ -43,18 +43,13 @@ from sslts.labeling import (
 RESULTS = Path(__file__).parent / "results" / "labeling.json"
 STEPS = 300
 LEADS = ["ii", "v2", "v5"]
-CLICKS = ("intervals", "points")  # stretches at random, labeled by two clicks or by one
+CLICKS = ("intervals", "points", "grown")  # stretches at random, labeled by two clicks an occurrence or by one
 SHARE = 0.98  # of the score of all labels
 STRATEGIES: dict[str, Strategy] = {
     "recordings": RandomStretches(recordings=True),
     "random": RandomStretches(),
     "representative": RepresentativeStretches(),
     "uncertain": UncertainStretches(),
-    "covering": CoveringStretches(),
-    "covering-plain": CoveringStretches(doubt=0),
-    "covering-half": CoveringStretches(rarity=0.5),
-    "covering-fine": CoveringStretches(pieces=16, patterns=128),
-    "mix": UncertainStretches(first=CoveringStretches()),
 }
 NAMES = {
     "recordings": "whole recordings at random",
@@ -147,7 +142,8 @@ def run(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
 def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
     """Label stretches at random by intervals, or twice as many by points, and return a row for each number of clicks.
 
-    An interval takes two clicks, a point one. Points lie in the middle half of an occurrence.
+    An interval takes two clicks, a point one. Points lie in the middle half of an occurrence. "grown" fits on the
+    points first, lets this model grow them to segments, and fits again.
     """
     name, plan = key["set"], PLANS[key["set"]]
     arrays, background = load(name, folder), SETS[name].background
@@ -158,7 +154,7 @@ def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]
     typical = {k: float(np.median(own)) for k, own in zip(statistics.classes, statistics.lengths, strict=True) if own}
     length = min(choose_length(y, background), int(np.median([len(labels) for labels in y])))
     rng = np.random.default_rng(key["draw"])
-    twice = 2 if key["strategy"] == "points" else 1
+    twice = 1 if key["strategy"] == "intervals" else 2
     n = min(twice * sum(plan.budget), sum(max(round(len(labels) / length), 1) for labels in y))
     order = suggest_stretches(
         None, X, n=n, length=length, groups=arrays.unit[train], strategy=RandomStretches(), random_state=key["draw"]
@@ -167,15 +163,17 @@ def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]
     for number, total in enumerate(np.cumsum(plan.budget), start=1):
         stretches = order.iloc[: twice * total]
         inside = cut_segments(truth, stretches)
-        if key["strategy"] == "points":
+        if twice == 2:
             share = rng.uniform(0.25, 0.75, len(inside))
             position = inside["start"] + (share * (inside["end"] - inside["start"])).astype(int)
-            labels = Annotations.from_points(
-                inside.assign(position=position), X, length=typical, looked_at=stretches, background=background
-            )
+            points = inside.assign(position=position)
+            labels = Annotations.from_points(points, X, length=typical, looked_at=stretches, background=background)
         else:
             labels = Annotations.from_table(inside, X, stretches, background=background)
         model = make_model(plan.method, key["draw"], background).fit(X, labels.list_labels())
+        if key["strategy"] == "grown":
+            grown = grow_points(model, points, X, looked_at=stretches)
+            model = make_model(plan.method, key["draw"], background).fit(X, grown.list_labels())
         score = model.score([arrays.X[i] for i in scored], [arrays.y[i] for i in scored])
         clicks = len(inside) * (1 if twice == 2 else 2)
         rows.append({**key, "round": number, "stretches": len(stretches), "clicks": clicks, "score": score})
@@ -242,7 +240,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="folder of the real sets and of LUDB")
     parser.add_argument("--sets", nargs="+", choices=PLANS, default=list(PLANS))
-    parser.add_argument("--strategies", nargs="+", default=["all", *STRATEGIES])
+    parser.add_argument("--strategies", nargs="+", default=["all", *STRATEGIES, *CLICKS])
     parser.add_argument("--draws", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--validate", action="store_true", help="score units of training, not the test")
     parser.add_argument("--results", type=Path, default=RESULTS)

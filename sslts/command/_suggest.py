@@ -15,7 +15,6 @@ from sslts._files import check_place
 from sslts.command._reading import check_rate, describe_recordings, label_options, read_labeled
 from sslts.io import write_annotations
 from sslts.labeling import (
-    CoveringStretches,
     RandomStretches,
     RepresentativeStretches,
     UncertainStretches,
@@ -26,7 +25,6 @@ from sslts.recordings import Recordings
 
 _STRATEGIES = {
     "uncertain": UncertainStretches(),
-    "covering": CoveringStretches(),
     "representative": RepresentativeStretches(),
     "random": RandomStretches(),
 }

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.neighbors import NearestNeighbors
 
 from sslts.annotations import LabelRuns
 from sslts.labeling.description import describe_stretches, scale_descriptions
@@ -113,37 +113,11 @@ class Pool:
     def _descriptions(self) -> np.ndarray:
         """Descriptions of candidates and labeled stretches, one after the other."""
         both = (np.concatenate(pair) for pair in zip(*(vars(one).values() for one in self._parts), strict=True))
-        return self._describe(Stretches(*both))
-
-    def _describe(self, stretches: Stretches) -> np.ndarray:
+        stretches = Stretches(*both)
         place = stretches.recording, stretches.start, stretches.end
         embed = getattr(self.segmenter, "embed", None)
         found = None if embed is None else embed(self.recordings, *place)
         return scale_descriptions(describe_stretches(self.recordings, *place) if found is None else found)
-
-    def count_patterns(
-        self, pieces: int, patterns: int, rng: np.random.Generator, *, with_doubt: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return how many pieces of each pattern each candidate has, (m, P), and the labeled stretches, (P,).
-
-        Also the mean doubt of the model in the pieces of each pattern, (P,); None without a model.
-        """
-        cut = [_cut_evenly(one, pieces) for one in self._parts]
-        both = Stretches(
-            *(np.concatenate([getattr(one, name) for one in cut]) for name in ("recording", "start", "end"))
-        )
-        features = self._describe(both)
-        kind: Any = MiniBatchKMeans if len(features) > 5000 else KMeans
-        n_clusters = min(patterns, len(np.unique(features, axis=0)))
-        pattern = kind(n_clusters, n_init=3, random_state=int(rng.integers(2**31))).fit_predict(features)
-        own = pattern[: len(cut[0])]
-        amount = np.zeros((len(self.candidates), n_clusters))
-        np.add.at(amount, (np.repeat(np.arange(len(self.candidates)), pieces), own), 1.0)
-        labeled = np.bincount(pattern[len(cut[0]) :], minlength=n_clusters).astype(float)
-        if self.segmenter is None or not with_doubt:
-            return amount, labeled, None
-        doubt = np.bincount(own, self.measure_doubt(cut[0]), minlength=n_clusters) / np.maximum(amount.sum(0), 1)
-        return amount, labeled, doubt
 
     @property
     def _parts(self) -> tuple[Stretches, Stretches]:
@@ -162,33 +136,19 @@ class Pool:
     @cached_property
     def doubt(self) -> np.ndarray:
         """Mean doubt of the model in each candidate, (m,): 1 - the probability of its answer."""
-        return self.measure_doubt(self.candidates)
+        of, found = self.candidates, np.zeros(len(self.candidates))
+        rows = np.split(np.arange(len(found)), np.flatnonzero(np.diff(of.recording)) + 1)
+        row_of = {int(of.recording[one[0]]): one for one in rows if len(one)}
+        for chosen in _group_recordings(list(row_of), self.recordings.lengths):
+            for i, proba in zip(chosen, self.predict(chosen), strict=True):
+                total = np.concatenate([[0.0], np.cumsum(1 - proba.max(-1), dtype=np.float64)])
+                start, end = of.start[row_of[i]], of.end[row_of[i]]
+                found[row_of[i]] = (total[end] - total[start]) / (end - start)
+        return found
 
     def predict(self, chosen: list[int]) -> list[np.ndarray]:
         """Return the probabilities (T_i, K) that the model gives to each of some recordings."""
         return list(self.segmenter.predict_proba(self.recordings.list_items(chosen)))
-
-    def measure_doubt(self, stretches: Stretches) -> np.ndarray:
-        """Return the mean doubt of the model in each stretch; they are sorted by recording."""
-        found = np.zeros(len(stretches))
-        owners = np.unique(stretches.recording)
-        rows = np.split(np.arange(len(found)), np.flatnonzero(np.diff(stretches.recording)) + 1)
-        row_of = {int(stretches.recording[one[0]]): one for one in rows if len(one)}
-        for chosen in _group_recordings(owners, self.recordings.lengths):
-            for i, proba in zip(chosen, self.predict(chosen), strict=True):
-                total = np.concatenate([[0.0], np.cumsum(1 - proba.max(-1), dtype=np.float64)])
-                start, end = stretches.start[row_of[i]], stretches.end[row_of[i]]
-                found[row_of[i]] = (total[end] - total[start]) / (end - start)
-        return found
-
-
-def _cut_evenly(stretches: Stretches, pieces: int) -> Stretches:
-    """Return each stretch as pieces of about equal length, at least a sample long."""
-    number = np.tile(np.arange(pieces), len(stretches))
-    recording, start, end = (np.repeat(one, pieces) for one in vars(stretches).values())
-    size = end - start
-    begin = start + size * number // pieces
-    return Stretches(recording, begin, np.maximum(start + size * (number + 1) // pieces, begin + 1))
 
 
 def find_density(features: np.ndarray) -> np.ndarray:
@@ -201,8 +161,6 @@ def find_density(features: np.ndarray) -> np.ndarray:
     >>> find_density(np.array([[0.0], [0.1], [0.2], [9.0]])).argmin()
     np.int64(3)
     """
-    from sklearn.neighbors import NearestNeighbors
-
     n_neighbors = min(_NEIGHBORS, len(features) - 1)
     if n_neighbors < 1:
         return np.ones(len(features))
@@ -229,11 +187,11 @@ def _thin(stretches: Stretches, seed: int) -> Stretches:
     return stretches.select(np.sort(chosen))
 
 
-def _group_recordings(which: np.ndarray, lengths: np.ndarray) -> list[list[int]]:
+def _group_recordings(which: list[int], lengths: np.ndarray) -> list[list[int]]:
     """Return recordings in groups that a model labels in one call."""
     groups: list[list[int]] = [[]]
     total = 0
-    for i in which.tolist():
+    for i in which:
         if groups[-1] and total + lengths[i] > _SAMPLES_TOGETHER:
             groups.append([])
             total = 0

@@ -194,67 +194,6 @@ class UncertainStretches(Strategy):
         return chosen
 
 
-@dataclass(frozen=True)
-class CoveringStretches(Strategy):
-    """Choose stretches that together show every pattern, also the rare ones.
-
-    Each stretch is cut into pieces, and the pieces are clustered into patterns. The next stretch is the one that adds
-    most to ``sum over patterns of weight * sqrt(number of labeled pieces)``: a pattern counts less the more of it is
-    labeled. The weight of a pattern is its share of all pieces to the power `rarity`, times the mean doubt of the model
-    in its pieces, if there is a model.
-
-    Parameters
-    ----------
-    pieces : int, default=8
-        Pieces of a stretch.
-    patterns : int, default=64
-        Number of patterns.
-    rarity : float, default=0.25
-        With 0.5, patterns are labeled in proportion to their frequency; with less, rare ones more often.
-    doubt : float, default=1.0
-        Power of the doubt in the weight; 0 ignores the model.
-
-    References
-    ----------
-    K. Wei, R. Iyer, J. Bilmes, "Submodularity in Data Subset Selection and Active Learning", ICML 2015.
-
-    Examples
-    --------
-    >>> from sslts.datasets import make_recordings
-    >>> from sslts.labeling import CoveringStretches, suggest_stretches
-    >>> X, _ = make_recordings(4, n_samples=400, random_state=0)
-    >>> len(suggest_stretches(None, X, n=2, length=100, strategy=CoveringStretches(), random_state=0))
-    2
-    """
-
-    pieces: int = bounded(8, 1, whole=True)
-    patterns: int = bounded(64, 1, whole=True)
-    rarity: float = bounded(0.25, most=1)
-    doubt: float = bounded(1.0)
-
-    def choose(self, pool: Pool, turns: Turns, n: int, rng: np.random.Generator) -> list[Choice]:
-        """Return `n` candidates, each the one that adds most to those before."""
-        amount, labeled, doubt = pool.count_patterns(self.pieces, self.patterns, rng, with_doubt=self.doubt > 0)
-        total = amount.sum(0) + labeled
-        weight = (total / total.sum()) ** self.rarity
-        if doubt is not None:
-            weight = weight * doubt**self.doubt
-        covered = labeled.astype(float)
-        chosen: list[Choice] = []
-        while len(chosen) < n:
-            allowed = np.flatnonzero(turns.allowed)
-            gain = (weight * (np.sqrt(covered + amount[allowed]) - np.sqrt(covered))).sum(1)
-            best = int(gain.argmax())
-            k = int(allowed[best])
-            new = int(((amount[k] > 0) & (covered == 0)).sum())
-            chosen.append(
-                Choice(k, float(gain[best]), f"it shows {int((amount[k] > 0).sum())} patterns, of which {new} are new")
-            )
-            covered = covered + amount[k]
-            turns.take(k)
-        return chosen
-
-
 def _cluster(features: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Return the number of the cluster of each row, in at most `n` clusters."""
     n_clusters = min(n, _MOST_CLUSTERS, len(np.unique(features, axis=0)))
