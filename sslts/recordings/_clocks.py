@@ -131,7 +131,8 @@ def check_sampling_rate(sampling_rate: float | None) -> float:
     """
     if sampling_rate is None:
         return 1.0
-    if not isinstance(sampling_rate, (Real, np.number)) or not 0 < float(sampling_rate) < np.inf:
+    known = isinstance(sampling_rate, (Real, np.number)) and not isinstance(sampling_rate, bool)
+    if not known or not 0 < float(sampling_rate) < np.inf:
         raise ValueError(
             f"sampling_rate={shorten(sampling_rate)}; give samples per second, a positive number, or None."
         )

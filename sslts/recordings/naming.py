@@ -44,6 +44,7 @@ def name_recordings(
     clocks = [None] * n if recordings.times is None else list(recordings.times)
     known = [None if starts is None else _read_start(start, i) for i, start in enumerate(_check(starts, "starts", n))]
     found = [start if start is not None else _find_start(clock) for start, clock in zip(known, clocks, strict=True)]
+    _check_zones(found)
     return replace(
         recordings,
         names=None if names is None else _check_names(names, n),
@@ -98,6 +99,18 @@ def _read_start(start: Any, i: int) -> pd.Timestamp | None:
     except (TypeError, ValueError) as error:
         raise ValueError(f"starts[{i}] is {shorten(start)}; give a date with a time, or None.") from error
     return None if found is pd.NaT else found
+
+
+def _check_zones(starts: Sequence[pd.Timestamp | None]) -> None:
+    """Raise ValueError if some recordings begin at times with a time zone, and others at times without one."""
+    known = [(i, start) for i, start in enumerate(starts) if start is not None]
+    zones = [start.tzinfo is not None for _, start in known]
+    if any(zones) and not all(zones):
+        (i, aware), (j, naive) = known[zones.index(True)], known[zones.index(False)]
+        raise ValueError(
+            f"recording {i} begins at {aware}, with a time zone, recording {j} at {naive}, without one; give all "
+            f"recordings a time zone, such as pd.Timestamp(start).tz_localize({str(aware.tzinfo)!r}), or none."
+        )
 
 
 def _find_start(clock: pd.Index | None) -> pd.Timestamp | None:
