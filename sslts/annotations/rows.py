@@ -32,8 +32,8 @@ def read_table(table: Any, argument: str = "segments") -> pd.DataFrame:
     found = adopt(table)
     if not isinstance(found, pd.DataFrame):
         raise TypeError(
-            f"{argument} is a {type(table).__name__}; give a pandas.DataFrame, or a table of polars or Arrow, with one row "
-            "per segment."
+            f"{argument} is a {type(table).__name__}; give a pandas.DataFrame, or a table of polars or Arrow, with one "
+            "row per segment."
         )
     return found
 

@@ -85,8 +85,10 @@ def read_words(
     return _change_labels(y, change, name), names
 
 
-def find_words(y: Any) -> list[str] | None:
+def find_words(y: Any, name: str = "y") -> list[str] | None:
     """Return the different words among labels, sorted; None if there are none, or if each text spells a number.
+
+    ``name`` is the name of the labels in error messages.
 
     Examples
     --------
@@ -96,7 +98,7 @@ def find_words(y: Any) -> list[str] | None:
     if hasattr(type(y), "class_names"):
         return None if y.class_names is None else sorted(y.class_names.values())
     found = set[str]()
-    for values in _iterate_values(y):
+    for values in _iterate_values(adopt_labels(unpack(y, name), name)):
         found.update(label for label in pd.unique(values) if issubclass(type(label), str))
     words = sorted(str(word) for word in found if _is_word(word))
     return words or None

@@ -49,12 +49,12 @@ def adopt_labels(labels: Any, name: str = "y", *, single: bool = False) -> Any:
     >>> adopt_labels([[0, 1]])
     [[0, 1]]
     """
+    check_kind(labels, name)
     if hasattr(labels, "list_labels"):
         return labels.list_labels()
     if isinstance(labels, dict) and not hasattr(labels, "shape"):
         raise ValueError(f"{name} is a dictionary; pass a list in the order of the recordings: list({name}.values()).")
     labels = unpack(labels, name)
-    check_kind(labels, name)
     if not single and isinstance(labels, (list, tuple)):
         if not any(_needs_adoption(one, name, i) for i, one in enumerate(labels)):
             return labels
