@@ -104,7 +104,7 @@ TEXTS = {
     "StringDType": lambda values, path: values.astype(np.dtypes.StringDType()),
     "memory-map": lambda values, path: map_file(values, path / "text"),
     "memory-map of bytes": lambda values, path: map_file(np.char.encode(values), path / "bytes"),
-    "bytes of HDF5": lambda values, path: store(values, path).file.create_dataset("s", data=np.char.encode(values)),
+    "bytes of HDF5": lambda values, path: store(np.char.encode(values), path),
     "asstr of HDF5": lambda values, path: store(values, path).asstr(),
     "a list of them": lambda values, path: [store(one, path).asstr() for one in values],
 }
@@ -155,6 +155,7 @@ def test_text_of_every_kind(kind, tmp_path):
     np.testing.assert_array_equal(read_numbers(y), Y)
     np.testing.assert_array_equal(read_numbers(select_rows(y, np.arange(N))), Y)
     assert metrics.mean_iou(y, predict(WORDS)) == 1
+    assert metrics.mean_iou(y, TEXTS[kind](predict(WORDS), tmp_path)) == 1
 
 
 def test_one_word_for_each_recording(tmp_path):

@@ -22,6 +22,7 @@ from sslts.recordings._foreign import (
     find_library,
     is_clock,
     is_data_array,
+    is_foreign,
 )
 from sslts.recordings._values import as_real, fill_masked, is_real, read_array, unpack
 from sslts.recordings.recordings import Recordings, _Container
@@ -268,9 +269,10 @@ def _from_list(X: Any, name: str) -> Recordings:
     items = list(X)
     if not items:
         raise ValueError(f"{name} holds no recording (0 sample(s)); pass at least one.")
-    for i, item in enumerate(items):
-        check_kind(item, f"{name}[{i}]")
-    items = [adopt(item) for item in items] if any(map(find_library, items)) else items
+    if any(map(is_foreign, items)):
+        for i, item in enumerate(items):
+            check_kind(item, f"{name}[{i}]")
+        items = [adopt(item) for item in items]
     container: _Container = "panel" if isinstance(items[0], pd.DataFrame) else "list"
     described = [_describe_item(item, f"{name}: recording {i}") for i, item in enumerate(items)]
     names = described[0].names

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
-from sslts.recordings._clocks import check_sampling_rate
+from sslts.recordings._clocks import RATE_TOLERANCE, check_sampling_rate
 from sslts.recordings.recordings import Recordings
 
 
@@ -44,7 +44,7 @@ def name_recordings(
     clocks = [None] * n if recordings.times is None else list(recordings.times)
     known = [None if starts is None else _read_start(start, i) for i, start in enumerate(_check(starts, "starts", n))]
     found = [start if start is not None else _find_start(clock) for start, clock in zip(known, clocks, strict=True)]
-    _check_zones(found)
+    _check_zones(found, names)
     return replace(
         recordings,
         names=None if names is None else _check_names(names, n),
@@ -101,15 +101,16 @@ def _read_start(start: Any, i: int) -> pd.Timestamp | None:
     return None if found is pd.NaT else found
 
 
-def _check_zones(starts: Sequence[pd.Timestamp | None]) -> None:
+def _check_zones(starts: Sequence[pd.Timestamp | None], names: Sequence[Any] | None) -> None:
     """Raise ValueError if some recordings begin at times with a time zone, and others at times without one."""
     known = [(i, start) for i, start in enumerate(starts) if start is not None]
     zones = [start.tzinfo is not None for _, start in known]
     if any(zones) and not all(zones):
         (i, aware), (j, naive) = known[zones.index(True)], known[zones.index(False)]
+        which, other = (k if names is None else repr(names[k]) for k in (i, j))
         raise ValueError(
-            f"recording {i} begins at {aware}, with a time zone, recording {j} at {naive}, without one; give all "
-            f"recordings a time zone, such as pd.Timestamp(start).tz_localize({str(aware.tzinfo)!r}), or none."
+            f"recording {which} begins at {aware}, with a time zone, recording {other} at {naive}, without one; give "
+            f"all recordings a time zone, such as pd.Timestamp(start).tz_localize({str(aware.tzinfo)!r}), or none."
         )
 
 
@@ -120,14 +121,30 @@ def _find_start(clock: pd.Index | None) -> pd.Timestamp | None:
 
 
 def _find_rate(clocks: Sequence[pd.Index | None]) -> float | None:
-    """Return the samples per second of clocks, if they agree; None if there is no clock."""
-    steps = []
+    """Return the samples per second of clocks, if they agree; None if there is no clock.
+
+    Raise ValueError if two clocks clearly differ.
+    """
+    steps, owners = [], []
     for i, clock in enumerate(clocks):
         if i and clock is clocks[i - 1]:
             continue
         if not isinstance(clock, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(clock) < 2:
             return None
         steps.append(float(np.median(np.diff(clock.to_numpy()) / np.timedelta64(1, "s"))))
+        owners.append(i)
+    _check_steps(steps, owners)
     if not steps or min(steps) <= 0 or max(steps) > 1.001 * min(steps):
         return None
     return 1 / float(np.median(steps))
+
+
+def _check_steps(steps: Sequence[float], owners: Sequence[int]) -> None:
+    """Raise ValueError if the clocks of two recordings tick at different rates."""
+    for step, owner in zip(steps, owners, strict=True):
+        if min(step, steps[0]) > 0 and max(step, steps[0]) > (1 + RATE_TOLERANCE) * min(step, steps[0]):
+            raise ValueError(
+                f"recording {owner} has times {step:g} s apart, recording {owners[0]} {steps[0]:g} s: recordings have "
+                "one sampling rate. Resample them first, such as recording.resample('100ms').mean(), or pass the rate "
+                "that all of them have as sampling_rate."
+            )
