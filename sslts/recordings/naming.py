@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
-from sslts.recordings._clocks import RATE_TOLERANCE, check_sampling_rate
+from sslts.recordings._clocks import check_sampling_rate, describe_different_rates
 from sslts.recordings.recordings import Recordings
 
 
@@ -125,26 +125,18 @@ def _find_rate(clocks: Sequence[pd.Index | None]) -> float | None:
 
     Raise ValueError if two clocks clearly differ.
     """
-    steps, owners = [], []
+    if (found := describe_different_rates(clocks)) is not None:
+        raise ValueError(
+            f"{found}: recordings have one sampling rate. Resample them first, such as "
+            "recording.resample('100ms').mean(), or pass the rate that all of them have as sampling_rate."
+        )
+    steps = []
     for i, clock in enumerate(clocks):
         if i and clock is clocks[i - 1]:
             continue
         if not isinstance(clock, (pd.DatetimeIndex, pd.TimedeltaIndex)) or len(clock) < 2:
             return None
         steps.append(float(np.median(np.diff(clock.to_numpy()) / np.timedelta64(1, "s"))))
-        owners.append(i)
-    _check_steps(steps, owners)
     if not steps or min(steps) <= 0 or max(steps) > 1.001 * min(steps):
         return None
     return 1 / float(np.median(steps))
-
-
-def _check_steps(steps: Sequence[float], owners: Sequence[int]) -> None:
-    """Raise ValueError if the clocks of two recordings tick at different rates."""
-    for step, owner in zip(steps, owners, strict=True):
-        if min(step, steps[0]) > 0 and max(step, steps[0]) > (1 + RATE_TOLERANCE) * min(step, steps[0]):
-            raise ValueError(
-                f"recording {owner} has times {step:g} s apart, recording {owners[0]} {steps[0]:g} s: recordings have "
-                "one sampling rate. Resample them first, such as recording.resample('100ms').mean(), or pass the rate "
-                "that all of them have as sampling_rate."
-            )

@@ -94,6 +94,15 @@ def test_clocks_of_other_rates_are_refused():
         Recordings.from_arrays(signals)
     assert Recordings.from_arrays(signals, sampling_rate=10).sampling_rate == 10
     assert Recordings.from_arrays(signals[:2]).sampling_rate == pytest.approx(10)
+    with pytest.warns(UserWarning, match="X: recording 2 has times 0.05 s apart, recording 0 0.1 s"):
+        WindowFeatureSegmenter(random_state=0).fit(signals, [np.arange(9) % 2] * 3)
+
+
+def test_clocks_that_are_rounded_have_the_same_rate():
+    start = pd.Timestamp("2026-01-31")
+    exact = [start + pd.to_timedelta((np.arange(400) + shift) / 400, unit="s") for shift in (0, 0.5)]
+    signals = [pd.Series(np.zeros(400), clock.round("ms")) for clock in exact]
+    assert Recordings.from_arrays(signals, sampling_rate=None).names is None
 
 
 @pytest.fixture(scope="module")
