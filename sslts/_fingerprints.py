@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from sslts._wrapping import find_owner
-from sslts.recordings import is_lazy
+from sslts.recordings import adopt, is_lazy
 
 
 def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
@@ -105,6 +105,7 @@ def _update_digest(digest: Any, value: Any) -> None:
         value = [*value.list_labels(), value.list_touching()]
     if hasattr(value, "list_items"):  # recordings
         value = [value.get(i) for i in range(len(value))]
+    value = adopt(value)
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
     if value is None or isinstance(value, str):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 
 from sslts._notices import warn
 from sslts._wrapping import check_completed, find_attribute
@@ -155,9 +154,9 @@ def _cross_fit(segmenter: Any, X: Any, y: Any, cv: Any, groups: Any) -> tuple[An
     truth: list[Any] = []
     y = y if isinstance(y, Annotations) else follow_index(y, X)
     for train, test in cv.split(X, y, groups):
-        fitted = clone(segmenter).fit(select_rows(X, train), _safe_indexing(y, train))
+        fitted = clone(segmenter).fit(select_rows(X, train), select_rows(y, train, "y"))
         check_completed(fitted)  # Ctrl-C ends all fits
-        of_test = _safe_indexing(y, test)
+        of_test = select_rows(y, test, "y")
         found, probas = _predict(fitted, select_rows(X, test), of_test)
         labels.append(found)
         proba += probas

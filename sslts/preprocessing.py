@@ -66,6 +66,10 @@ class PositiveNumber(Interval):
     def __init__(self) -> None:
         super().__init__(Real, 0, None, closed="neither")
 
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is a positive number; True is none."""
+        return not isinstance(val, bool) and bool(super().is_satisfied_by(val))
+
     def __contains__(self, value: Any) -> bool:
         return super().__contains__(float(value))
 

@@ -1,8 +1,10 @@
 """`Recordings` and `Annotations` are taken wherever arrays of recordings and labels are taken."""
 
+import datetime
 import inspect
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from small import TINY
 
+import sslts
 from sslts import (
     Annotations,
     FixMatchSegmenter,
@@ -20,6 +23,7 @@ from sslts import (
     model_selection,
     plotting,
     preprocessing,
+    report,
 )
 from sslts import WindowFeatureSegmenter as Features
 from sslts.calibration import calibrate_counts
@@ -35,6 +39,7 @@ X = Recordings.from_arrays(VALUES, names=NAMES, channel_names=["force"], samplin
 ROWS = Annotations.from_labels(np.where(Y, "step", "background")).table
 ANNOTATIONS = Annotations.from_table(ROWS.assign(recording=[NAMES[i] for i in ROWS["recording"]]), X, looked_at=NAMES)
 CURVE = {"n_labeled": [2], "cv": 2, "random_state": 0}
+PLAIN, LABELS = Recordings.from_arrays(VALUES), Annotations.from_labels(Y)  # nouns that add nothing to the arrays
 PAIR = {"y_true": ANNOTATIONS, "y_pred": ANNOTATIONS}
 
 
@@ -158,6 +163,182 @@ class TestBoth:
             display.from_estimator(fitted, Recordings.from_arrays(X, sampling_rate=1, starts=starts))
         else:
             display.from_estimator(fitted, X, ANNOTATIONS)
+
+
+FEW = model_selection.mask_labels(Y, n_labeled=4, random_state=0)
+NETWORK = {"network": TINY, "max_steps": 2, "random_state": 0}
+SEGMENTERS = {
+    "FixMatchSegmenter": lambda: FixMatchSegmenter(**NETWORK, guide=None),
+    "MeanTeacherSegmenter": lambda: sslts.MeanTeacherSegmenter(**NETWORK),
+    "PseudoLabelSegmenter": lambda: sslts.PseudoLabelSegmenter(**NETWORK),
+    "SelfTrainingSegmenter": lambda: SelfTrainingSegmenter(Features(random_state=0)),
+    "SupervisedSegmenter": lambda: sslts.SupervisedSegmenter(**NETWORK),
+    "WindowFeatureSegmenter": lambda: Features(random_state=0),
+}
+SCORED = {name: getattr(metrics, name) for name in SCORERS} | {
+    "make_event_f1_scorer": metrics.make_event_f1_scorer(3),
+    "make_event_scorer": metrics.make_event_scorer("f1", 3),
+}
+OF_PROBA = ["expected_calibration_error", "read_confidence", "reliability_curve"]
+OF_NO_LABELS = {"average_gap", "bin_confidence", "find_segments", "match_segments", "tallied"}
+TOOLS = {
+    "compare_decoders": lambda X, y, fitted: model_selection.compare_decoders(fitted, X, y, [Argmax()]),
+    "label_efficiency_curve": lambda X, y, fitted: model_selection.label_efficiency_curve(
+        Features(random_state=0), X, y, **CURVE
+    ).drop(columns="seconds"),
+    "tune_decoder": lambda X, y, fitted: repr(model_selection.tune_decoder(fitted, X, y, decoders=[Argmax()])),
+    "calibrate_counts": lambda X, y, fitted: calibrate_counts(fitted, X, y),
+    "calibrate_counts by cross-fitting": lambda X, y, fitted: calibrate_counts(fitted, X, y, cv=2),
+    "annotator_agreement": lambda X, y, fitted: metrics.annotator_agreement(y, Y),
+    "bootstrap_interval": lambda X, y, fitted: metrics.bootstrap_interval(
+        metrics.segment_f1, y, fitted.predict(X), n_resamples=20
+    ),
+    "bootstrap_difference": lambda X, y, fitted: metrics.bootstrap_difference(
+        metrics.mean_iou, y, fitted.predict(X), y, n_resamples=20
+    ),
+    "labels_to_segments": lambda X, y, fitted: labels_to_segments(y),
+    "cross_val_score": lambda X, y, fitted: cross_val_score(Features(random_state=0), X, y, cv=2),
+    "stream": lambda X, y, fitted: pd.concat([(stream := StreamSegmenter(fitted)).push(X[:1][0]), stream.flush()]),
+}
+REPORTS = {
+    "write_report": lambda X, y, fitted, path: report.write_report(fitted, X, y, path, date=TODAY),
+    "write_cross_validated_report": lambda X, y, fitted, path: report.write_cross_validated_report(
+        Features(random_state=0), X, y, path, cv=2, date=TODAY
+    ),
+    "write_production_report": lambda X, y, fitted, path: report.write_production_report(fitted, X, path, date=TODAY),
+}
+TODAY = datetime.date(2026, 3, 2)
+
+
+def assert_same(found, wanted):
+    """Check that two results hold the same bits."""
+    if isinstance(wanted, (pd.DataFrame, pd.Series)):
+        getattr(pd.testing, f"assert_{'frame' if wanted.ndim > 1 else 'series'}_equal")(found, wanted, check_exact=True)
+    elif isinstance(wanted, tuple):
+        for one, other in zip(found, wanted, strict=True):
+            assert_same(one, other)
+    elif isinstance(wanted, (dict, str, int, float)):
+        assert repr(found) == repr(wanted)
+    else:
+        assert type(found) is type(wanted)
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+class TestTheSameBits:
+    """What `Recordings` without names and `Annotations` without words give is what their arrays give."""
+
+    @pytest.fixture(scope="class")
+    def plain(self):
+        return Features(random_state=0, normalization="local").fit(VALUES, Y)
+
+    def test_every_segmenter_is_tested(self):
+        found = {name for name in sslts.__all__ if name.endswith("Segmenter")}
+        assert found - {"SemiSupervisedSegmenter", "StreamSegmenter"} == set(SEGMENTERS)
+
+    @pytest.mark.parametrize("name", SEGMENTERS)
+    def test_segmenters(self, name):
+        ours, theirs = SEGMENTERS[name](), SEGMENTERS[name]()
+        ours.fit(PLAIN, Annotations.from_labels(FEW))
+        theirs.fit(VALUES, FEW)
+        for method in ("predict_proba", "predict", "predict_segments"):
+            assert_same(getattr(ours, method)(PLAIN), getattr(theirs, method)(VALUES))
+        np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(VALUES))
+        assert ours.score(PLAIN, LABELS) == theirs.score(VALUES, Y)
+
+    @pytest.mark.parametrize("name", SEGMENTERS)
+    def test_names_and_words_change_no_number(self, name):
+        words = np.where(FEW < 0, None, np.where(FEW, "step", "background"))
+        ours, theirs = SEGMENTERS[name]().fit(X, words), SEGMENTERS[name]().fit(VALUES, FEW)
+        np.testing.assert_array_equal(ours.predict_proba(X), theirs.predict_proba(VALUES))
+        found, wanted = ours.predict_segments(X), theirs.predict_segments(VALUES)
+        assert found["recording"].tolist() == [NAMES[i] for i in wanted["recording"]]
+        assert set(found["label"]) <= {"step"}
+        pd.testing.assert_frame_equal(found[["start", "end", "score"]], wanted[["start", "end", "score"]])
+
+    @pytest.mark.parametrize("name", TRANSFORMERS)
+    def test_transformers(self, name):
+        make = getattr(preprocessing, name)
+        ours, theirs = (make(**TRANSFORMERS[name]).fit(x).transform(x) for x in (PLAIN, VALUES))
+        for i in range(len(VALUES)):
+            np.testing.assert_array_equal(ours.get(i), theirs[i])
+
+    @pytest.mark.parametrize("name", [*PAIRED, "event_f1"])
+    def test_metrics(self, name, plain):
+        metric, options = getattr(metrics, name), NEEDED.get(name, {})
+        predicted = plain.predict(VALUES)
+        found = Annotations.from_labels(predicted)
+        for pair in ((LABELS, found), (LABELS, predicted), (Y, found)):
+            assert_same(metric(*pair, **options), metric(Y, predicted, **options))
+
+    @pytest.mark.parametrize("name", OF_PROBA)
+    def test_metrics_of_probabilities(self, name, plain):
+        proba, metric = plain.predict_proba(VALUES), getattr(metrics, name)
+        for found, wanted in zip(np.atleast_1d(metric(LABELS, proba)), np.atleast_1d(metric(Y, proba)), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+    def test_every_metric_is_tested(self):
+        named = {name for name in metrics.__all__ if inspect.isfunction(getattr(metrics, name))}
+        assert named == {*PAIRED, *OF_PROBA, *OF_NO_LABELS, *(set(TOOLS) & named), *(set(SCORED) & named)}
+
+    @pytest.mark.parametrize("name", SCORED)
+    def test_scorers(self, name, plain):
+        assert_same(SCORED[name](plain, PLAIN, LABELS), SCORED[name](plain, VALUES, Y))
+
+    @pytest.mark.parametrize("name", SPLITTERS)
+    def test_splitters(self, name):
+        make, groups = getattr(model_selection, name), [0, 0, 1, 1, 2, 2]
+        options = {"random_state": 0} if "random_state" in inspect.signature(make).parameters else {}
+        both = [list(make(2, **options).split(*pair, groups)) for pair in ((PLAIN, LABELS), (VALUES, Y))]
+        for ours, theirs in zip(*both, strict=True):
+            for found, wanted in zip(ours, theirs, strict=True):
+                np.testing.assert_array_equal(found, wanted)
+
+    @pytest.mark.parametrize("name", TOOLS)
+    def test_tools(self, name, plain):
+        assert_same(TOOLS[name](PLAIN, LABELS, plain), TOOLS[name](VALUES, Y, plain))
+
+    def test_masks(self):
+        for options in ({"n_labeled": 2}, {"fraction": 0.5}):
+            ours, theirs = (model_selection.mask_labels(y, **options, random_state=0) for y in (LABELS, Y))
+            np.testing.assert_array_equal(ours.list_labels(), theirs)
+
+    @pytest.mark.parametrize("name", list_public(plotting, inspect.isclass))
+    def test_displays(self, name, plain):
+        drawn = []
+        for signals, labels in ((PLAIN, LABELS), (VALUES, Y)):
+            drawn.append(self.draw(name, plain, signals, labels))
+        assert drawn[0]
+        for found, wanted in zip(*drawn, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+    def draw(self, name, plain, signals, labels):
+        """Return the points of the lines, areas and bars of a display."""
+        display = getattr(plotting, name)
+        if name == "LabelEfficiencyDisplay":
+            shown = display.from_estimator(Features(random_state=0), signals, labels, **CURVE)
+        elif name == "CountsOverTimeDisplay":
+            starts = pd.date_range("2026-03-02", periods=len(VALUES), freq="1h")
+            shown = display.from_estimator(plain, Recordings.from_arrays(signals, sampling_rate=1, starts=starts))
+        elif name == "TrainingHistoryDisplay":
+            network = SEGMENTERS["SupervisedSegmenter"]().fit(signals, labels)
+            shown = display.from_estimator(network, signals, labels)
+        else:
+            shown = display.from_estimator(plain, signals, labels)
+        axes = shown.figure_.axes
+        plt.close(shown.figure_)
+        points = [line.get_xydata() for ax in axes for line in ax.lines]
+        points += [path.vertices for ax in axes for one in ax.collections for path in one.get_paths()]
+        return [*points, *(patch.get_extents().get_points() for ax in axes for patch in ax.patches)]
+
+    @pytest.mark.parametrize("name", REPORTS)
+    def test_reports(self, name, plain, tmp_path):
+        assert set(REPORTS) == set(report.__all__)
+        pages = [
+            REPORTS[name](signals, labels, plain, tmp_path / f"{k}.html").read_text()
+            for k, (signals, labels) in enumerate(((PLAIN, LABELS), (VALUES, Y)))
+        ]
+        assert pages[0] == pages[1]
 
 
 class TestDetectors:

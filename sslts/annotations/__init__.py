@@ -36,7 +36,7 @@ weights and soft labels, ``details.py`` holds them, ``votes.py`` counts votes, `
 ``columns.py`` finds channels that are no signal, and ``statistics.py`` measures segments.
 """
 
-from sslts.annotations._words import name_labels
+from sslts.annotations._words import name_labels, number_words
 from sslts.annotations.alignment import (
     align_labels,
     check_same_rows,
@@ -79,7 +79,7 @@ from sslts.annotations.pairing import (
 )
 from sslts.annotations.predicting import number_like, predict_annotations, predict_like, predict_table
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
-from sslts.annotations.rows import check_rows, count_touching, number_recordings, read_columns
+from sslts.annotations.rows import check_rows, count_touching, number_recordings, read_columns, read_table
 from sslts.annotations.runs import LabelRuns
 from sslts.annotations.statistics import (
     SegmentStatistics,
@@ -131,6 +131,7 @@ __all__ = [
     "number_columns",
     "number_like",
     "number_recordings",
+    "number_words",
     "order_labels",
     "pair_annotations",
     "pair_labels",
@@ -142,6 +143,7 @@ __all__ = [
     "read_into_memory",
     "read_labels",
     "read_statistics",
+    "read_table",
     "read_weighed_labels",
     "read_words",
     "require_labels",

@@ -14,10 +14,10 @@ from sslts._notices import shorten, warn
 from sslts.annotations._points import spread_points
 from sslts.annotations._words import choose_words, extend_words, name_labels, number_new_words, number_words
 from sslts.annotations.arrays import read_labels
-from sslts.annotations.rows import check_rows, number_recordings, read_columns
+from sslts.annotations.rows import check_rows, number_recordings, read_columns, read_table
 from sslts.annotations.runs import LabelRuns
 from sslts.annotations.wording import read_words
-from sslts.recordings import as_recordings, find_names
+from sslts.recordings import adopt, as_recordings, find_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,13 +75,13 @@ class Annotations:
 
         Parameters
         ----------
-        table : pandas.DataFrame
+        table : pandas.DataFrame, or a table of polars or Arrow
             One row per occurrence, in any order: ``recording`` (name if the recordings have names, or number from 0),
             ``start`` and ``end`` in samples (the end is exclusive), and ``label``, an integer of 0 or more or a word.
             Other columns are ignored, so a table of `predict_segments` can be passed.
         recordings : array-like
             The recordings ``X`` that the table is about, in any container that `fit` takes.
-        looked_at : sequence of recordings, pandas.DataFrame, or None, default=None
+        looked_at : sequence of recordings, table, or None, default=None
             What was looked at: recordings as a whole, by number or name, or stretches in a table with the columns
             ``recording, start, end``. Samples outside the segments are background there, and unlabeled (-1) elsewhere.
             None: the recordings that the table names, as a whole. The samples of a row are always labeled.
@@ -118,6 +118,7 @@ class Annotations:
         seen = as_recordings(recordings, name="recordings")
         found = seen.names or find_names(seen)
         names = None if found is None else tuple(found)
+        table = read_table(table, "table")
         words = choose_words(table, class_names)
         runs = _read_runs(number_words(table, words), looked_at, seen.lengths, names, background)
         return cls(runs, background, names, words)
@@ -228,6 +229,7 @@ class Annotations:
         >>> Annotations.from_labels([[0, 1, 1, 1]]).replace_segments(table).n_touching
         1
         """
+        table = read_table(table, "table")
         words = extend_words(table, self.class_names)
         everything = range(len(self))
         runs = _read_runs(number_words(table, words), everything, self.runs.lengths, self.names, background)
@@ -432,6 +434,7 @@ def _read_stretches(
     looked_at: Any, recording: np.ndarray, lengths: np.ndarray, names: tuple[Any, ...] | None
 ) -> np.ndarray:
     """Return the stretches that were looked at, (m, 3): recording, start, end."""
+    looked_at = adopt(looked_at)
     if isinstance(looked_at, pd.DataFrame):
         numbered = _number(looked_at, names, "looked_at")
         columns = read_columns(numbered, ("recording", "start", "end"), argument="looked_at")

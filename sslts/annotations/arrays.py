@@ -112,7 +112,9 @@ def is_flat(labels: Any) -> bool:
     (True, False, False)
     """
     if isinstance(labels, list | tuple) or (isinstance(labels, np.ndarray) and labels.dtype == object):
-        return getattr(labels, "ndim", 1) == 1 and all(np.ndim(one) == 0 for one in labels)
+        return getattr(labels, "ndim", 1) == 1 and not any(
+            len(getattr(one, "shape", ())) or np.ndim(one) for one in labels
+        )
     return np.ndim(labels) == 1 and not isinstance(getattr(labels, "index", None), pd.MultiIndex)
 
 
@@ -286,7 +288,9 @@ def read_into_memory(y: Any) -> Any:
     if hasattr(y, "list_labels"):
         return y
     y = unpack(y, "y")
-    return read_array(y, "y") if is_lazy(y) and not isinstance(y, np.ndarray) else y
+    if not is_lazy(y) or isinstance(y, np.ndarray):
+        return y
+    return read_array(y if is_data_array(y) else adopt_labels(y, "y"), "y")
 
 
 def return_labels(labels: list[np.ndarray], like: Any) -> Any:

@@ -24,7 +24,7 @@ from sslts.annotations.alignment import (
 from sslts.annotations.annotations import Annotations
 from sslts.annotations.arrays import _hint_epochs, check_labels, is_flat
 from sslts.annotations.wording import find_words, read_words
-from sslts.recordings import adopt_labels
+from sslts.recordings import adopt_labels, unpack
 
 
 def pool_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,7 +108,11 @@ def number_alike(given: Mapping[str, Any]) -> tuple[list[Any], dict[int, str] | 
     ([[array([2, 0])], [array([1, 0])]], {0: 'background', 1: 'turn', 2: 'walk'})
     """
     named = [one.class_names for one in given.values() if isinstance(one, Annotations) and one.class_names is not None]
-    words = [find_words(one) for one in given.values() if not isinstance(one, Annotations)]
+    read = {  # text of a file is read once
+        name: one if isinstance(one, Annotations) else adopt_labels(unpack(one, name), name)
+        for name, one in given.items()
+    }
+    words = [find_words(one, name) for name, one in read.items() if not isinstance(one, Annotations)]
     dense = {word for found in words for word in found or ()}
     if not dense:
         return [
@@ -117,7 +121,7 @@ def number_alike(given: Mapping[str, Any]) -> tuple[list[Any], dict[int, str] | 
     class_names = number_new_words(sorted(dense), named[0] if named else None)
     for other in named[1:]:
         class_names = number_new_words(other.values(), class_names)
-    found = [read_words(one, class_names, name=name, wanted=True)[0] for name, one in given.items()]
+    found = [read_words(one, class_names, name=name, wanted=True)[0] for name, one in read.items()]
     return found, class_names
 
 
@@ -134,7 +138,7 @@ def number_columns(labels: Any, classes: Any, *, name: str, of: str) -> tuple[An
     >>> number_columns([["walk", "run"]], ["run", "walk"], name="y_true", of="y_proba")[:2]
     ([array([2, 1])], [1, 2])
     """
-    if isinstance(labels, Annotations) or find_words(labels) is None:
+    if isinstance(labels, Annotations) or find_words(labels, name) is None:
         return labels, classes, None
     given = [] if classes is None else list(classes)
     if not given or not all(isinstance(word, str) for word in given):

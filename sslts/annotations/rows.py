@@ -9,8 +9,33 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
+from sslts.recordings import adopt, check_kind
 
 _COLUMNS = ("recording", "start", "end", "label")
+
+
+def read_table(table: Any, argument: str = "segments") -> pd.DataFrame:
+    """Return a table of pandas, polars or Arrow as a data frame; ``argument`` is its name in messages.
+
+    Raises
+    ------
+    TypeError
+        If it is no table.
+
+    Examples
+    --------
+    >>> read_table(pd.DataFrame({"recording": [0]})).columns.tolist()
+    ['recording']
+    """
+    if not hasattr(table, "to_dataframe"):  # a Dataset is refused below
+        check_kind(table, argument)
+    found = adopt(table)
+    if not isinstance(found, pd.DataFrame):
+        raise TypeError(
+            f"{argument} is a {type(table).__name__}; give a pandas.DataFrame, or a table of polars or Arrow, with one "
+            "row per segment."
+        )
+    return found
 
 
 def read_columns(
@@ -31,8 +56,7 @@ def read_columns(
     >>> [column.tolist() for column in read_columns(table)]
     [[0], [2], [5], [1]]
     """
-    if not isinstance(segments, pd.DataFrame):
-        raise TypeError(f"{argument} is a {type(segments).__name__}; give a pandas.DataFrame with one row per segment.")
+    segments = read_table(segments, argument)
     missing = [name for name in names if name not in segments.columns]
     if missing:
         wanted = f"{', '.join(names[:-1])} and {names[-1]}"

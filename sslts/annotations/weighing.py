@@ -13,7 +13,7 @@ from sslts.annotations.classes import MAX_CLASSES
 from sslts.annotations.details import LabelDetails, SampleWeights, SoftLabels, _read_rows
 from sslts.annotations.reading import _read_label_parts, as_label_runs, list_labels
 from sslts.annotations.runs import LabelRuns
-from sslts.recordings import Recordings, Rows, as_real, cut_stretches, is_lazy, read_array, unpack
+from sslts.recordings import Recordings, Rows, as_real, cut_stretches, is_data_array, is_lazy, read_array, unpack
 
 _TOLERANCE = 1e-3  # of the sum of the probabilities of a sample: float16 and float32 round
 
@@ -86,18 +86,19 @@ def _find_soft_labels(y: Any, recordings: Recordings, name: str) -> list[Any] | 
     elif isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1):
         candidates = list(y)
     else:
-        candidates = [y[0]] if len(getattr(y, "shape", ())) == 3 and len(y) and not _is_labeled_array(y) else []
+        shape: tuple[int, ...] = getattr(y, "shape", ())
+        if len(shape) == 3 and is_data_array(y) and y.dtype.kind == "f":
+            raise ValueError(
+                f"{name} has the dimensions {y.dims}; pass soft labels as an array, with the classes in the last axis: "
+                f"{name}.transpose('recording', 'time', 'class').values, with your names of the dimensions."
+            )
+        candidates = [y[0]] if len(shape) == 3 and shape[0] and not is_data_array(y) else []
     if not any(_count_axes(unpack(item, f"{name}[{i}] (recording {i})")) == 2 for i, item in enumerate(candidates)):
         return None
-    lazy = is_lazy(y) and len(y.shape) == 3 and len(y) == len(recordings)
+    lazy = is_lazy(y) and len(y.shape) == 3 and y.shape[0] == len(recordings)
     items = list(Rows(y)) if lazy else list_labels(y, recordings, name)
     items = [_read_item(item, int(length)) for item, length in zip(items, recordings.lengths, strict=True)]
     return items if any(_is_soft(*pair) for pair in zip(items, recordings.lengths, strict=True)) else None
-
-
-def _is_labeled_array(y: Any) -> bool:
-    """Return whether this is an array of xarray, whose dimensions have names."""
-    return hasattr(y, "dims")
 
 
 def _count_axes(item: Any) -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sslts._text import spells_number
 from sslts.annotations._words import number_new_words
-from sslts.recordings import adopt_labels, is_lazy, read_array, unpack
+from sslts.recordings import adopt_labels, decode, is_lazy, read_array, unpack
 
 _UNLABELED_TEXT = "-1"  # what NumPy makes of -1 beside words
 _MISSING_TEXTS = ("", "nan", "NaN", "None", "<NA>", "NaT")  # what NumPy and files make of a missing value
@@ -85,8 +85,10 @@ def read_words(
     return _change_labels(y, change, name), names
 
 
-def find_words(y: Any) -> list[str] | None:
+def find_words(y: Any, name: str = "y") -> list[str] | None:
     """Return the different words among labels, sorted; None if there are none, or if each text spells a number.
+
+    ``name`` is the name of the labels in error messages.
 
     Examples
     --------
@@ -96,7 +98,7 @@ def find_words(y: Any) -> list[str] | None:
     if hasattr(type(y), "class_names"):
         return None if y.class_names is None else sorted(y.class_names.values())
     found = set[str]()
-    for values in _iterate_values(y):
+    for values in _iterate_values(adopt_labels(unpack(y, name), name)):
         found.update(label for label in pd.unique(values) if issubclass(type(label), str))
     words = sorted(str(word) for word in found if _is_word(word))
     return words or None
@@ -216,7 +218,7 @@ def _iterate_values(y: Any) -> Iterator[np.ndarray]:
         items = list(y)  # so that the texts of one recording at a time become objects
     else:
         items = list(y) if isinstance(y, (list, tuple)) or _holds_items(y) else [y]
-    yield _make_objects([item for item in items if issubclass(type(item), str)])
+    yield _make_objects([item for item in items if issubclass(type(item), (str, bytes))])
     for item in items:
         values = None if _is_single(item) else _as_values(item)
         if values is not None and values.dtype.kind in "OU":
@@ -232,7 +234,7 @@ def _holds_items(y: Any) -> bool:
 
 def _is_single(item: Any) -> bool:
     """Return whether this is a number, a text or a missing value."""
-    return issubclass(type(item), (str, *_PLAIN))
+    return issubclass(type(item), (str, bytes, *_PLAIN))
 
 
 def _as_values(item: Any) -> np.ndarray | None:
@@ -252,8 +254,12 @@ def _as_values(item: Any) -> np.ndarray | None:
         item[hidden] = None
     if not issubclass(type(item), np.ndarray) or item.dtype.kind not in "biufOU":
         return None
-    if item.dtype == object and not all(issubclass(kind, (str, *_PLAIN)) for kind in set(map(type, item.flat))):
-        return None
+    if item.dtype == object:
+        kinds = set(map(type, item.flat))
+        if not all(issubclass(kind, (str, bytes, *_PLAIN)) for kind in kinds):
+            return None
+        if any(issubclass(kind, bytes) for kind in kinds):
+            return _make_objects(item.ravel()).reshape(item.shape)
     return np.asarray(item)
 
 
@@ -270,8 +276,8 @@ def _is_number(dtype: Any) -> bool:
 
 
 def _make_objects(items: Any) -> np.ndarray:
-    """Return an array of objects, one for each item."""
+    """Return an array of objects, one for each item; bytes become text."""
     found = np.empty(len(items), dtype=object)
     for i, item in enumerate(items):
-        found[i] = item
+        found[i] = decode(item)
     return found

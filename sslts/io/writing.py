@@ -22,7 +22,7 @@ from sslts.io._labels import TABLE_FORMATS, UNITS, Unit
 from sslts.io._places import list_names
 from sslts.io._wfdb_annotations import SUFFIXES as WFDB_SUFFIXES
 from sslts.io._wfdb_annotations import format_wfdb
-from sslts.recordings import Recordings, as_recordings
+from sslts.recordings import Recordings, adopt, as_recordings, check_kind
 
 _FORMATS = ("csv", "tsv", "parquet", "excel", "label_studio", "audacity", "wfdb")
 _BY_SUFFIX = {
@@ -198,12 +198,14 @@ def _name_background(annotations: Annotations) -> Any:
 
 
 def _check_table(table: Any) -> pd.DataFrame:
-    if not isinstance(table, pd.DataFrame):
+    check_kind(table, "table")
+    found = adopt(table)
+    if not isinstance(found, pd.DataFrame):
         raise TypeError(f"table is a {type(table).__name__}; pass a table of segments, or Annotations.")
-    missing = [column for column in ("recording", "start", "end", "label") if column not in table.columns]
+    missing = [column for column in ("recording", "start", "end", "label") if column not in found.columns]
     if missing:
         raise ValueError(f"table has no column {missing[0]!r}; pass recording, start, end and label.")
-    return table.reset_index(drop=True)
+    return found.reset_index(drop=True)
 
 
 def _check_names(given: pd.Series, names: list[str]) -> None:

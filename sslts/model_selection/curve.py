@@ -236,7 +236,7 @@ def _hide_labels(y: Any, train: np.ndarray, groups: np.ndarray | None, n_labeled
     """Return the labels of the training part, hidden in all recordings except the first ``n_labeled``."""
     group_of = None if groups is None else groups[train]
     try:
-        return mask_labels(_safe_indexing(y, train), n_labeled=n_labeled, groups=group_of, random_state=seed)
+        return mask_labels(select_rows(y, train, "y"), n_labeled=n_labeled, groups=group_of, random_state=seed)
     except ValueError as error:
         raise ValueError(f"n_labeled={n_labeled} in the training part of split {split}: {error}") from error
 
@@ -286,5 +286,5 @@ def _fit_once(
     estimator.fit(select_rows(X, rows), labels)
     seconds = time.perf_counter() - started
     check_completed(estimator)  # an interrupted fit must not write its score to the file
-    score = check_scoring(estimator, scoring)(estimator, select_rows(X, test), _safe_indexing(y, test))
+    score = check_scoring(estimator, scoring)(estimator, select_rows(X, test), select_rows(y, test, "y"))
     return {**key, "score": float(score), "seconds": round(seconds, 3)}

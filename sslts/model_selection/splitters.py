@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sslts._notices import warn
 from sslts.annotations import check_same_rows, read_labels
 from sslts.model_selection.groups import check_groups
-from sslts.recordings import unpack
+from sslts.recordings import check_order, unpack
 
 _MAX_DRAWS = 100  # attempts to draw a split in which no class is missing
 
@@ -273,7 +273,9 @@ class LabeledShuffleSplit(_LabeledSplitter):
 def _read_events(y: Any) -> Any:
     """Return the labels of each recording if ``y`` is a list of sktime's event tables, else ``y``."""
     columns = {"ilocs", "labels"}
-    if not isinstance(y, (list, tuple)) or not all(columns <= set(getattr(table, "columns", ())) for table in y):
+    if not isinstance(y, (list, tuple)) or not all(
+        isinstance(table, pd.DataFrame) and columns <= set(table.columns) for table in y
+    ):
         return y
     return [table["labels"].to_numpy() if len(table) else np.array([-1]) for table in y]
 
@@ -287,6 +289,7 @@ def _check_container(X: Any, y: Any) -> Any:
                 "Convert it first, such as with sktime.datatypes.convert_to(X, 'numpy3D') or 'df-list', and pass "
                 "labels as an (n, T) array or a list of (T_i,)."
             )
+        check_order(value, name)
     check_same_rows(y, X)
     return y
 

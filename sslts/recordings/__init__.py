@@ -10,7 +10,15 @@ transformed signals back into the user's kind of container.
 
 from sslts.recordings._clocks import check_sampling_rate, to_samples
 from sslts.recordings._codes import CodeWatch
-from sslts.recordings._foreign import adopt, adopt_labels, find_order, is_clock, is_data_array
+from sslts.recordings._foreign import (
+    adopt,
+    check_kind,
+    check_order,
+    find_order,
+    is_clock,
+    is_data_array,
+)
+from sslts.recordings._labels import adopt_labels, decode
 from sslts.recordings._values import as_real, find_padding, is_real, read_array, unpack
 from sslts.recordings.containers import as_recordings, select_rows
 from sslts.recordings.naming import find_names, name_recordings
@@ -49,9 +57,12 @@ __all__ = [
     "adopt_labels",
     "as_real",
     "as_recordings",
+    "check_kind",
+    "check_order",
     "check_sampling_rate",
     "choose_normalization",
     "cut_stretches",
+    "decode",
     "find_names",
     "find_order",
     "find_padding",

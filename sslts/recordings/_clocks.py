@@ -82,11 +82,14 @@ def _measure_seconds(index: pd.Index | None) -> np.ndarray | None:
 
 
 def warn_of_other_rate(times: Sequence[pd.Index | None] | None, sampling_rate: float | None, name: str) -> None:
-    """Warn about the first recording whose time stamps disagree with ``sampling_rate``.
+    """Warn about the first recording whose time stamps disagree with ``sampling_rate``, or with those of the first.
 
     Only dates, durations and periods are compared, because plain numbers have no unit.
     """
-    if times is None or sampling_rate is None:
+    if times is None:
+        return
+    if sampling_rate is None:
+        _warn_of_different_rates(times, name)
         return
     wanted = float(sampling_rate)
     for i, index in enumerate(times):
@@ -103,6 +106,42 @@ def warn_of_other_rate(times: Sequence[pd.Index | None] | None, sampling_rate: f
                 "sampling rate of the recordings, or resample them."
             )
             return
+
+
+def describe_different_rates(times: Sequence[pd.Index | None]) -> str | None:
+    """Return which recording has times that are not as far apart as those of the first with a clock; None if none has.
+
+    Only dates, durations and periods are compared.
+
+    Examples
+    --------
+    >>> describe_different_rates([pd.date_range("2026", periods=3, freq=freq) for freq in ("1s", "2s")])
+    'recording 1 has times 2 s apart, recording 0 1 s'
+    """
+    first: tuple[int, tuple[float, float]] | None = None
+    for i, index in enumerate(times):
+        seconds = None if i and index is times[i - 1] else _measure_seconds(index)
+        if seconds is None:
+            continue
+        steps = float(np.median(seconds)), float(seconds.mean())
+        if min(steps) <= 0:
+            continue
+        first = first or (i, steps)
+        # A gap distorts the mean, rounding to whole milliseconds distorts the median: one match is enough.
+        pairs = zip(steps, first[1], strict=True)
+        if not any(math.isclose(one, other, rel_tol=RATE_TOLERANCE) for one, other in pairs):
+            return f"recording {i} has times {steps[0]:g} s apart, recording {first[0]} {first[1][0]:g} s"
+    return None
+
+
+def _warn_of_different_rates(times: Sequence[pd.Index | None], name: str) -> None:
+    """Warn about the first recording whose time stamps are not as far apart as those of the recordings before it."""
+    found = describe_different_rates(times)
+    if found is not None:
+        warn(
+            f"{name}: {found}, but recordings have one sampling rate: their samples are taken as equally far apart. "
+            "Resample them first, such as recording.resample('100ms').mean()."
+        )
 
 
 def check_sampling_rate(sampling_rate: float | None) -> float:
@@ -131,7 +170,8 @@ def check_sampling_rate(sampling_rate: float | None) -> float:
     """
     if sampling_rate is None:
         return 1.0
-    if not isinstance(sampling_rate, (Real, np.number)) or not 0 < float(sampling_rate) < np.inf:
+    known = isinstance(sampling_rate, (Real, np.number)) and not isinstance(sampling_rate, bool)
+    if not known or not 0 < float(sampling_rate) < np.inf:
         raise ValueError(
             f"sampling_rate={shorten(sampling_rate)}; give samples per second, a positive number, or None."
         )

@@ -1,4 +1,8 @@
-"""Reading of polars, Arrow and xarray objects as pandas and NumPy objects. The libraries are never imported here."""
+"""Reading of objects of other libraries as pandas and NumPy objects. The libraries are never imported here.
+
+`adopt` reads tables and columns of polars and Arrow, `find_dimensions` tells the dimensions of xarray. `check_kind`
+refuses what can't be read, and says what to pass instead.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 _LIBRARIES = ("polars", "pyarrow", "xarray")
+_OTHERS = ("dask", "dask_expr", "h5py", "zarr")  # arrays are read as they are, other objects are refused
+_ALL = _LIBRARIES + _OTHERS
 _TIME = re.compile(r"t|(.*[ _])?(times?|date_?times?|time_?stamps?|time_?steps?)([ _(\[].*)?")
 _POSITION = re.compile(r"samples?|ticks?|frames?|steps?|points?|index|dates?|seconds?|s|ms")  # time, if nothing else is
 _CHANNEL = re.compile(
@@ -24,9 +30,9 @@ _RECORDING = re.compile(
 
 
 @lru_cache(maxsize=256)
-def _find_library_of_type(kind: Any) -> str:
+def _find_library_of_type(kind: Any, libraries: tuple[str, ...] = _LIBRARIES) -> str:
     names = (base.__module__.partition(".")[0] for base in kind.__mro__)
-    return next((name for name in names if name in _LIBRARIES), "")
+    return next((name for name in names if name in libraries), "")
 
 
 def find_library(item: Any) -> str:
@@ -41,6 +47,66 @@ def find_library(item: Any) -> str:
     return _find_library_of_type(kind)
 
 
+def check_kind(item: Any, name: str) -> None:
+    """Raise TypeError or ValueError for an object of a library whose values have no order, or are not read yet.
+
+    Parameters
+    ----------
+    item : object
+        Recordings, labels, a table, or one of several.
+    name : str
+        Name of the object in error messages.
+
+    Raises
+    ------
+    TypeError
+        If the object is no array or table, such as a group of a file; the message says what to pass instead.
+    ValueError
+        If the object is an array of unknown length.
+
+    Examples
+    --------
+    >>> from sslts.recordings import check_kind
+    >>> check_kind(np.zeros(3), "X")
+    """
+    kind: Any = type(item)
+    library = _find_library_of_type(kind, _ALL)
+    if not library:
+        return
+    if library.startswith("dask") and hasattr(kind, "chunks"):
+        if any(length != length for length in item.shape):
+            raise ValueError(f"{name} has an unknown length; pass {name}.compute_chunk_sizes().")
+        return
+    if library == "xarray" and not (hasattr(kind, "dims") and hasattr(kind, "variable")):
+        fix = (
+            f'one of its variables, or {name}.to_dataarray("channel")' if hasattr(kind, "data_vars") else "a DataArray"
+        )
+    elif library.startswith("dask"):
+        fix = f"{name}.compute()"
+    elif library in ("h5py", "zarr") and not hasattr(kind, "shape"):
+        fix = f"one of its arrays, or a list of them, such as [{name}[key] for key in {name}], all in one order"
+    elif library == "polars" and hasattr(kind, "collect"):
+        fix = f"{name}.collect()"
+    elif library == "pyarrow" and (hasattr(kind, "read_all") or hasattr(kind, "to_table")):
+        fix = f"{name}.{'read_all' if hasattr(kind, 'read_all') else 'to_table'}()"
+    else:
+        return
+    kind_name = f"dask {kind.__name__}" if library.startswith("dask") else kind.__name__  # not that of pandas
+    raise TypeError(f"{name} is a {kind_name}; expected an array or a table: pass {fix}.")
+
+
+def is_foreign(item: Any) -> bool:
+    """Return whether an object belongs to a library that is named here.
+
+    Examples
+    --------
+    >>> is_foreign(np.zeros(3))
+    False
+    """
+    kind: Any = type(item)
+    return bool(_find_library_of_type(kind, _ALL))
+
+
 def adopt(item: Any) -> Any:
     """Return a polars or Arrow object as a pandas table or a NumPy array; other objects unchanged.
 
@@ -48,6 +114,7 @@ def adopt(item: Any) -> Any:
     ----------
     item : object
         Tables become data frames, with the names of their columns; columns become arrays, with NaN for missing values.
+        Columns of lists become arrays of arrays, of whichever library.
 
     Examples
     --------
@@ -57,11 +124,16 @@ def adopt(item: Any) -> Any:
     """
     library = find_library(item)
     if library == "polars" and hasattr(item, "collect_schema") and hasattr(item, "iter_columns"):
-        return pd.DataFrame({column.name: column.to_numpy() for column in item.iter_columns()})
+        columns = {column.name: column.to_numpy() for column in item.iter_columns()}
+        return pd.DataFrame({name: list(values) if values.ndim > 1 else values for name, values in columns.items()})
     if library == "pyarrow" and hasattr(item, "to_pandas") and hasattr(item, "column_names"):
         return item.to_pandas()
+    if library == "pyarrow" and hasattr(item, "as_py") and hasattr(item, "values"):  # a row of a column of lists
+        return np.asarray(item.values)
     if (library == "polars" and hasattr(item, "to_frame")) or (library == "pyarrow" and hasattr(item, "null_count")):
         return np.asarray(item)
+    if isinstance(item, pd.Series) and getattr(item.dtype, "type", None) is list:  # Arrow's lists in pandas
+        return item.astype(object)
     return item
 
 
@@ -206,56 +278,26 @@ def is_data_array(item: Any) -> bool:
     return find_library(item) == "xarray" and hasattr(item, "dims") and hasattr(item, "variable")
 
 
+def check_order(item: Any, name: str) -> None:
+    """Raise ValueError if recordings can't be selected by position: a ``DataArray`` whose first dimension is another.
+
+    Examples
+    --------
+    >>> from sslts.recordings import check_order
+    >>> check_order(np.zeros((2, 3)), "X")
+    """
+    if not is_data_array(item) or item.ndim < 2:
+        return
+    dimensions = find_dimensions(item, name, recordings=True, channels=item.ndim > 2)
+    if dimensions is not None and dimensions.recording != item.dims[0]:
+        order = ", ".join(map(repr, dimensions.order))
+        raise ValueError(
+            f"{name} has the dimensions {item.dims}, but recordings are selected along the first; pass "
+            f"{name}.transpose({order})."
+        )
+
+
 def find_order(labels: Any, name: str = "y") -> tuple[Hashable, ...]:
     """Return the dimensions of a ``DataArray`` of the labels of several recordings, time last."""
     dimensions = find_dimensions(labels, name, recordings=True, channels=False)
     return tuple(labels.dims) if dimensions is None else dimensions.order
-
-
-def adopt_labels(labels: Any, name: str = "y", *, single: bool = False) -> Any:
-    """Return polars, Arrow and xarray labels as pandas or NumPy objects, time last; other labels unchanged.
-
-    An object with a method ``list_labels`` is replaced by what the method returns: one array per recording.
-    Coordinates of a ``DataArray`` become the index of the result, so that labels can be aligned by it.
-
-    Parameters
-    ----------
-    labels : object
-        Labels of all recordings, or of one.
-    name : str, default="y"
-        Name of the labels in error messages.
-    single : bool, default=False
-        Whether the labels belong to one recording.
-
-    Raises
-    ------
-    ValueError
-        If the dimensions of a ``DataArray`` are ambiguous, or the labels are a dictionary.
-
-    Examples
-    --------
-    >>> from sslts.recordings import adopt_labels
-    >>> adopt_labels([[0, 1]])
-    [[0, 1]]
-    """
-    if hasattr(labels, "list_labels"):
-        return labels.list_labels()
-    if isinstance(labels, dict) and not hasattr(labels, "shape"):
-        raise ValueError(f"{name} is a dictionary; pass a list in the order of the recordings: list({name}.values()).")
-    if not single and isinstance(labels, (list, tuple)):
-        return (
-            labels if not any(map(find_library, labels)) else [adopt_labels(one, name, single=True) for one in labels]
-        )
-    if not is_data_array(labels):
-        return adopt(labels)
-    dimensions = find_dimensions(labels, name, recordings=not single, channels=False)
-    values = arrange(labels, dimensions)
-    if dimensions is None or not isinstance(values, np.ndarray):
-        if labels.ndim == 1 and not single and isinstance(values, np.ndarray):
-            index = find_coordinate(labels, labels.dims[0])
-            return values if index is None else pd.Series(values, index)
-        return values
-    rows, times = find_coordinate(labels, dimensions.recording), find_coordinate(labels, dimensions.time)
-    if rows is None and times is None:
-        return values
-    return pd.Series(values, times) if values.ndim == 1 else pd.DataFrame(values, rows, times)

@@ -15,11 +15,14 @@ from sslts.recordings._clocks import warn_of_gaps, warn_of_uneven_times
 from sslts.recordings._foreign import (
     adopt,
     arrange,
+    check_kind,
+    check_order,
     find_coordinate,
     find_dimensions,
     find_library,
     is_clock,
     is_data_array,
+    is_foreign,
 )
 from sslts.recordings._values import as_real, fill_masked, is_real, read_array, unpack
 from sslts.recordings.recordings import Recordings, _Container
@@ -58,10 +61,16 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
     4
     """
     if isinstance(X, Recordings):
+        if not len(X):
+            raise ValueError(f"{name} holds no recording (0 sample(s)); pass at least one.")
         return X
     X = unpack(X, name)
     _check_kind(X, name)
     X = adopt(X)
+    if isinstance(X, pd.DataFrame) and not X.shape[1]:
+        raise ValueError(f"{name} is a table of shape {X.shape}, without columns (0 feature(s)); pass the signals.")
+    if len(getattr(X, "shape", ())) == 1 and is_lazy(X) and _find_dtype(X).kind == "O":
+        X = read_array(X, name)  # an array in each cell, such as HDF5's variable lengths
     for is_kind, read in _KINDS.items():
         if is_kind(X):
             return read(X, name)
@@ -77,17 +86,13 @@ def as_recordings(X: Any, *, name: str = "X") -> Recordings:
 
 
 def _check_kind(X: Any, name: str) -> None:
-    """Raise TypeError with a fix for containers whose parts have names, but no order."""
+    """Raise TypeError with a fix for containers whose parts have names, but no order, or that are not read yet."""
     if isinstance(X, dict) and not hasattr(X, "shape"):  # some sparse matrices are dictionaries
         raise TypeError(
             f"{name} is a dictionary; expected an array (n, T) or (n, C, T), a list of arrays, or a Panel: pass "
             f"list({name}.values()), with the labels in the same order."
         )
-    if find_library(X) == "xarray" and not is_data_array(X):
-        raise TypeError(
-            f"{name} is a {type(X).__name__}; expected an array (n, T) or (n, C, T), a list of arrays, or a Panel: "
-            f'pass one of its variables, or {name}.to_dataarray("channel").'
-        )
+    check_kind(X, name)
 
 
 def _from_data_array(X: Any, name: str) -> Recordings:
@@ -264,7 +269,10 @@ def _from_list(X: Any, name: str) -> Recordings:
     items = list(X)
     if not items:
         raise ValueError(f"{name} holds no recording (0 sample(s)); pass at least one.")
-    items = [adopt(item) for item in items] if any(map(find_library, items)) else items
+    if any(map(is_foreign, items)):
+        for i, item in enumerate(items):
+            check_kind(item, f"{name}[{i}]")
+        items = [adopt(item) for item in items]
     container: _Container = "panel" if isinstance(items[0], pd.DataFrame) else "list"
     described = [_describe_item(item, f"{name}: recording {i}") for i, item in enumerate(items)]
     names = described[0].names
@@ -302,7 +310,7 @@ def _describe_item(item: Any, place: str) -> _Item:
     if isinstance(item, pd.DataFrame):  # sktime's df-list has shape (T, C)
         values = item.to_numpy()
         if values.dtype == object:
-            _check_no_dates(item, place)
+            _check_columns(item, place)
         return _Item(values.T, tuple(item.columns), item.index)
     if isinstance(item, pd.Series):
         return _Item(item, None, item.index)
@@ -316,14 +324,23 @@ def _describe_item(item: Any, place: str) -> _Item:
     return _Item(item)
 
 
-def _check_no_dates(table: pd.DataFrame, place: str) -> None:
-    """Raise TypeError if a table has a column of dates beside its signals."""
+def _check_columns(table: pd.DataFrame, place: str) -> None:
+    """Raise TypeError if a table has a column of dates beside its signals, or of text."""
     clocks = [column for column, dtype in table.dtypes.items() if getattr(dtype, "kind", "") in "mM"]
     if clocks and len(clocks) < table.shape[1]:
         raise TypeError(
             f"{place} has the column {clocks[0]!r} of times; expected real numbers. Make it the index: "
-            f"table.set_index({clocks[0]!r})."
+            f"table.set_index({clocks[0]!r}), of a pandas table."
         )
+    for k, column in enumerate(table.columns):
+        texts = [isinstance(value, str) for value in table.iloc[:, k]] if table.dtypes.iloc[k].kind == "O" else []
+        if any(texts):
+            row = texts.index(True)
+            raise TypeError(
+                f"{place} has the text {shorten(table.iloc[row, k])} in row {table.index[row]} of the column "
+                f"{column!r}; the argument must be free of strings and other objects: real numbers only. Correct the "
+                "value, or drop the column."
+            )
 
 
 def _check_channel_names(names: tuple[Any, ...] | None, wanted: tuple[Any, ...] | None, who: str, other: str) -> None:
@@ -371,8 +388,13 @@ _KINDS: dict[Callable[[Any], bool], Callable[[Any, str], Recordings]] = {
 }
 
 
-def select_rows(X: Any, rows: np.ndarray) -> Any:
-    """Return the recordings of ``X`` at the given positions; a lazy array, such as a zarr array, gives lazy rows.
+def select_rows(X: Any, rows: np.ndarray, name: str = "X") -> Any:
+    """Return the recordings or labels at the given positions; a lazy array, such as a zarr array, gives lazy rows.
+
+    Raises
+    ------
+    ValueError
+        If the first dimension of a ``DataArray`` is not that of the recordings.
 
     Examples
     --------
@@ -381,7 +403,12 @@ def select_rows(X: Any, rows: np.ndarray) -> Any:
     """
     from sklearn.utils import _safe_indexing  # tables and metrics need no scikit-learn
 
-    if isinstance(X, (np.ndarray, Recordings)) or not is_lazy(X):
+    check_order(X, name)
+    if find_library(X) == "pyarrow":
+        return X.take(rows.tolist())
+    if isinstance(X, (np.ndarray, Recordings)) or hasattr(X, "list_labels") or not is_lazy(X):
         return _safe_indexing(X, rows)
+    if len(X.shape) == 1:  # a value for each recording
+        return read_array(X, name)[rows]
     lazy = Rows(X)
     return [lazy[i] for i in rows]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
-from sslts.recordings._clocks import check_sampling_rate
+from sslts.recordings._clocks import check_sampling_rate, describe_different_rates
 from sslts.recordings.recordings import Recordings
 
 
@@ -44,6 +44,7 @@ def name_recordings(
     clocks = [None] * n if recordings.times is None else list(recordings.times)
     known = [None if starts is None else _read_start(start, i) for i, start in enumerate(_check(starts, "starts", n))]
     found = [start if start is not None else _find_start(clock) for start, clock in zip(known, clocks, strict=True)]
+    _check_zones(found, names)
     return replace(
         recordings,
         names=None if names is None else _check_names(names, n),
@@ -100,6 +101,19 @@ def _read_start(start: Any, i: int) -> pd.Timestamp | None:
     return None if found is pd.NaT else found
 
 
+def _check_zones(starts: Sequence[pd.Timestamp | None], names: Sequence[Any] | None) -> None:
+    """Raise ValueError if some recordings begin at times with a time zone, and others at times without one."""
+    known = [(i, start) for i, start in enumerate(starts) if start is not None]
+    zones = [start.tzinfo is not None for _, start in known]
+    if any(zones) and not all(zones):
+        (i, aware), (j, naive) = known[zones.index(True)], known[zones.index(False)]
+        which, other = (k if names is None else repr(names[k]) for k in (i, j))
+        raise ValueError(
+            f"recording {which} begins at {aware}, with a time zone, recording {other} at {naive}, without one; give "
+            f"all recordings a time zone, such as pd.Timestamp(start).tz_localize({str(aware.tzinfo)!r}), or none."
+        )
+
+
 def _find_start(clock: pd.Index | None) -> pd.Timestamp | None:
     if isinstance(clock, pd.PeriodIndex):
         clock = clock.to_timestamp()
@@ -107,7 +121,15 @@ def _find_start(clock: pd.Index | None) -> pd.Timestamp | None:
 
 
 def _find_rate(clocks: Sequence[pd.Index | None]) -> float | None:
-    """Return the samples per second of clocks, if they agree; None if there is no clock."""
+    """Return the samples per second of clocks, if they agree; None if there is no clock.
+
+    Raise ValueError if two clocks clearly differ.
+    """
+    if (found := describe_different_rates(clocks)) is not None:
+        raise ValueError(
+            f"{found}: recordings have one sampling rate. Resample them first, such as "
+            "recording.resample('100ms').mean(), or pass the rate that all of them have as sampling_rate."
+        )
     steps = []
     for i, clock in enumerate(clocks):
         if i and clock is clocks[i - 1]:

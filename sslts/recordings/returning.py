@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.recordings._foreign import find_dimensions, find_library, is_data_array
+from sslts.recordings._foreign import Dimensions, adopt, find_dimensions, find_library, is_data_array
 from sslts.recordings.recordings import Recordings
 
 
@@ -46,8 +46,8 @@ def return_signals(arrays: Sequence[np.ndarray], recordings: Recordings, like: A
     if is_data_array(like):
         dimensions = find_dimensions(like, recordings.name, recordings=True)
         return _return_data_array(np.stack(arrays), like, None if dimensions is None else dimensions.order)
-    if find_library(like) and recordings.container == "array":
-        return _return_table(np.stack(arrays).T, like)
+    if find_library(like):
+        return _return_foreign(arrays, recordings, like)
     if isinstance(like, (list, tuple)) or (isinstance(like, np.ndarray) and like.dtype == object and like.ndim == 1):
         if all(isinstance(item, (list, tuple)) for item in like) and recordings.has_equal_lengths():
             return np.stack(arrays)
@@ -71,8 +71,8 @@ def return_channels(arrays: Sequence[np.ndarray], names: Sequence[str], recordin
     Returns
     -------
     Recordings, DataFrame, Series, ndarray or list
-        A table with one row per recording has no place for several channels: it becomes an array (n, F, T), as do
-        DataArrays and tables of other libraries.
+        A table with one row per recording has no place for several channels: it becomes an array (n, F, T). Columns
+        become tables.
 
     Examples
     --------
@@ -104,12 +104,37 @@ def return_channels(arrays: Sequence[np.ndarray], names: Sequence[str], recordin
         if all(isinstance(item, (list, tuple)) for item in like) and recordings.has_equal_lengths():
             return np.stack(arrays)
         return [_return_table_of(x, item, columns) for x, item in zip(arrays, like, strict=True)]
+    if is_data_array(like):
+        dimensions = find_dimensions(like, recordings.name, recordings=True)
+        return np.stack(arrays) if dimensions is None else _make_channels(np.stack(arrays), columns, like, dimensions)
     return recordings.pack(arrays)
 
 
 def _return_table_of(x: np.ndarray, item: Any, columns: list[str]) -> Any:
-    """Return the channels of a recording as a DataFrame if `item` is an object of pandas, else as an array."""
-    return pd.DataFrame(x.T, item.index, columns) if isinstance(item, (pd.Series, pd.DataFrame)) else x
+    """Return the channels of a recording as a table if `item` is a table or a column, else as an array."""
+    if isinstance(item, (pd.Series, pd.DataFrame)):
+        return pd.DataFrame(x.T, item.index, columns)
+    if is_data_array(item):
+        dimensions = find_dimensions(item, "X", recordings=False)
+        return x if dimensions is None else _make_channels(x, columns, item, dimensions)
+    if find_library(item) == "polars":
+        table = item if hasattr(item, "iter_columns") else item.to_frame()
+        return type(table)(dict(zip(columns, x, strict=True)))
+    if find_library(item) == "pyarrow":
+        import pyarrow
+
+        kind = type(item) if hasattr(item, "column_names") else pyarrow.Table
+        return kind.from_pandas(pd.DataFrame(x.T, columns=columns), preserve_index=False)
+    return x
+
+
+def _make_channels(values: np.ndarray, columns: list[str], like: Any, dimensions: Dimensions) -> Any:
+    """Return new channels (F, T) or (n, F, T) as a ``DataArray`` with the coordinates of `like` that still hold."""
+    name = "channel" if dimensions.channel is None else dimensions.channel
+    order = dimensions._replace(channel=name).order
+    gone = [key for key, coordinate in like.coords.items() if dimensions.channel in coordinate.dims]
+    kept = {key: coordinate for key, coordinate in like.coords.items() if key not in gone}
+    return type(like)(values, {**kept, name: columns}, order, name=like.name, attrs=like.attrs)
 
 
 def _return_frame(arrays: Sequence[np.ndarray], recordings: Recordings, like: pd.DataFrame) -> pd.DataFrame:
@@ -151,6 +176,25 @@ def _return_data_array(values: np.ndarray, like: Any, order: tuple[Any, ...] | N
     if order is None:
         return like.copy(data=values)
     return like.transpose(*order).copy(data=values).transpose(*like.dims)
+
+
+def _return_foreign(arrays: Sequence[np.ndarray], recordings: Recordings, like: Any) -> Any:
+    """Return recordings as a table of polars or Arrow with a row for each, or a column of lists."""
+    given = adopt(like)
+    if isinstance(given, pd.DataFrame) and recordings.container == "array":
+        return _return_table(np.stack(arrays).T, like)
+    if isinstance(given, pd.DataFrame):  # an array in each cell
+        cells = {column: [x[c] for x in arrays] for c, column in enumerate(given.columns)}
+        if find_library(like) == "polars":
+            return type(like)(cells)
+        return type(like).from_pydict(cells)
+    rows = [np.asarray(x).reshape(-1) for x in arrays]
+    if find_library(like) == "polars":
+        return type(like)(like.name, rows)
+    import pyarrow
+
+    column = pyarrow.array(rows)
+    return pyarrow.chunked_array([column]) if isinstance(like, pyarrow.ChunkedArray) else column
 
 
 def _return_table(columns: np.ndarray, like: Any) -> Any:

@@ -65,6 +65,8 @@ def is_table(source: Any) -> bool:
     >>> is_table(np.zeros((2, 3)))
     False
     """
+    if hasattr(source, "dims"):  # an array of xarray hands out Arrow streams, but may lie in a file
+        return False
     return hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sslts.annotations import number_recordings, read_columns
+from sslts.annotations import number_recordings, read_columns, read_table
 from sslts.recordings import Recordings
 
 
@@ -27,10 +27,9 @@ def read_rows(segments: pd.DataFrame) -> list[np.ndarray]:
     >>> [column.tolist() for column in read_rows(table)]
     [[0, 1], [2, 3], [5, 4], [1, 1]]
     """
-    if isinstance(segments, pd.DataFrame):
-        text = [name for name in ("recording", "label") if name in segments and holds_words(segments[name])]
-        segments = segments.assign(**{name: pd.factorize(segments[name])[0] for name in text})
-    return read_columns(segments)
+    segments = read_table(segments)
+    text = [name for name in ("recording", "label") if name in segments and holds_words(segments[name])]
+    return read_columns(segments.assign(**{name: pd.factorize(segments[name])[0] for name in text}))
 
 
 def holds_words(column: pd.Series) -> bool:

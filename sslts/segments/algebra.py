@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sslts._notices import shorten
-from sslts.annotations import check_rows
+from sslts.annotations import check_rows, read_table
 from sslts.recordings import to_samples
 from sslts.segments._keys import add_seconds, holds_words, read_rows, select_keys
 
@@ -17,7 +17,7 @@ def merge_segments(segments: pd.DataFrame, max_gap: float = 0, *, sampling_rate:
 
     Parameters
     ----------
-    segments : pandas.DataFrame
+    segments : pandas.DataFrame, or a table of polars or Arrow
         Table of segments, in the form of `labels_to_segments`.
     max_gap : int, default=0
         Largest number of samples between two segments that are joined. 0: only segments that touch are joined. Segments
@@ -74,7 +74,7 @@ def filter_segments(
 
     Parameters
     ----------
-    segments : pandas.DataFrame
+    segments : pandas.DataFrame, or a table of polars or Arrow
         Table of segments, in the form of `labels_to_segments`.
     min_length, max_length : int, default=None
         Least and largest length, in samples.
@@ -104,6 +104,7 @@ def filter_segments(
     >>> filter_segments(labels_to_segments([0, 1, 1, 0, 2, 0, 1]), min_length=0.2, sampling_rate=10)["start"].tolist()
     [1]
     """
+    segments = read_table(segments)
     recording, start, end, label = read_rows(segments)
     keep = np.ones(len(segments), dtype=bool)
     if min_length is not None:
@@ -130,7 +131,7 @@ def clip_segments(
 
     Parameters
     ----------
-    segments : pandas.DataFrame
+    segments : pandas.DataFrame, or a table of polars or Arrow
         Table of segments, in the form of `labels_to_segments`.
     start, end : int
         The stretch ``[start, end)``, in samples, the same for all recordings.
@@ -159,6 +160,7 @@ def clip_segments(
     if end < start:
         raise ValueError(f"end={shorten(end)} is before start={shorten(start)}; give an end at or after start.")
     start, end = to_samples(start, sampling_rate, "start"), to_samples(end, sampling_rate, "end")
+    segments = read_table(segments)
     _, first, last, _ = read_rows(segments)
     keep = np.maximum(first, start) < np.minimum(last, end)
     clipped = segments[keep].reset_index(drop=True)
@@ -171,7 +173,7 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
 
     Parameters
     ----------
-    segments : pandas.DataFrame
+    segments : pandas.DataFrame, or a table of polars or Arrow
         Table of segments, in the form of `labels_to_segments`.
     offset : int, sequence of int, or dict
         Number of samples to add: one number for all recordings, a sequence with one number per recording, or a
@@ -195,6 +197,7 @@ def shift_segments(segments: pd.DataFrame, offset: int | Sequence[int] | Mapping
     0          0     11   12
     1          1     20   21
     """
+    segments = read_table(segments)
     recording, start, end, _ = read_rows(segments)
     keys = segments["recording"].tolist() if holds_words(segments["recording"]) else recording.tolist()
     step = _list_offsets(keys, offset)
@@ -227,6 +230,7 @@ def _list_offsets(recording: list[Any], offset: int | Sequence[int] | Mapping[An
 
 def _sort_segments(segments: pd.DataFrame) -> pd.DataFrame:
     """Return the rows sorted by recording and start; raise if a row is not a valid segment or overlaps another row."""
+    segments = read_table(segments)
     columns = read_rows(segments)
     recording, start, _, _ = columns
     check_rows(segments, columns)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sslts._notices import warn
 from sslts._runs import expand_ranges
-from sslts.annotations import check_rows, read_columns
+from sslts.annotations import check_rows, read_columns, read_table
 from sslts.recordings import Recordings, check_sampling_rate
 from sslts.segments._clock import Period, Timeline, make_timeline
 from sslts.segments._keys import number_keys
@@ -33,7 +33,7 @@ def summarize(
 
     Parameters
     ----------
-    segments : pandas.DataFrame
+    segments : pandas.DataFrame, or a table of polars or Arrow
         Table of segments, from `labels_to_segments` or from ``predict_segments`` of a segmenter.
     lengths : sequence of int of length n, or Recordings
         Number of samples of each recording, or the recordings themselves, with their names, sampling rate and clock.
@@ -95,6 +95,7 @@ def summarize(
     2          1       0      1      0           0.0          NaN
     3          1       1      1      0           0.0          NaN
     """
+    segments = read_table(segments)
     if isinstance(lengths, Recordings) and sampling_rate is None:
         sampling_rate = lengths.sampling_rate
     rate = check_sampling_rate(sampling_rate)

@@ -18,7 +18,10 @@ from sslts.annotations import (
     name_columns,
     name_labels,
     number_columns,
+    number_recordings,
+    number_words,
     read_columns,
+    read_table,
     read_words,
 )
 from sslts.recordings import Recordings, check_sampling_rate, read_array
@@ -169,6 +172,11 @@ def name_segments(table: pd.DataFrame, recordings: Recordings, class_names: Mapp
 def number_segments(table: pd.DataFrame, recordings: Recordings, class_names: Mapping[int, str] | None) -> pd.DataFrame:
     """Return a table of segments with numbers in place of names and words: the inverse of `name_segments`.
 
+    Raises
+    ------
+    ValueError
+        If a row names an unknown recording or has an unknown word; the message names the row.
+
     Examples
     --------
     >>> from sslts import Recordings
@@ -178,11 +186,10 @@ def number_segments(table: pd.DataFrame, recordings: Recordings, class_names: Ma
     >>> number_segments(table, recordings, {1: "walk"}).values.tolist()
     [[1, 0, 2, 1]]
     """
-    numbers = {word: k for k, word in (class_names or {}).items()}
-    found = table.assign(label=[numbers.get(label, label) for label in table["label"].tolist()]).astype({"label": int})
+    found = number_words(table, class_names or None).astype({"label": int})
     if recordings.names is None or pd.api.types.is_integer_dtype(table["recording"]):
         return found
-    return found.assign(recording=pd.Index(recordings.names).get_indexer(pd.Index(table["recording"])))
+    return number_recordings(found, recordings.names, argument="table")
 
 
 def _pick_probabilities(
@@ -223,7 +230,7 @@ def segments_to_labels(
 
     Parameters
     ----------
-    segments : pandas.DataFrame
+    segments : pandas.DataFrame, or a table of polars or Arrow
         Table with columns ``recording, start, end, label`` of whole numbers, in any order of rows; other columns are
         ignored.
     lengths : sequence of int of length n
@@ -262,6 +269,7 @@ def segments_to_labels(
     sizes = np.asarray(lengths, dtype=np.int64)
     if sizes.ndim != 1 or (sizes < 0).any():
         raise ValueError(f"lengths={shorten(lengths)}; give one number of samples (>= 0) per recording.")
+    segments = read_table(segments)
     columns = read_columns(segments)
     check_rows(segments, columns, sizes, apart=overlap is None, fix="pass overlap=-1")
     if joined := count_touching(columns):
@@ -286,7 +294,7 @@ def count_segments(
 
     Parameters
     ----------
-    segments : pandas.DataFrame
+    segments : pandas.DataFrame, or a table of polars or Arrow
         Table with columns ``recording`` and ``label``, in the form of `labels_to_segments`.
     n_recordings : int, default=None
         Number of recordings; recordings without a segment have a row of zeros. None: only recordings with a segment.
@@ -312,6 +320,7 @@ def count_segments(
     0          2  0
     1          0  0
     """
+    segments = read_table(segments)
     named = holds_words(segments["recording"])
     if named and n_recordings is not None:
         raise ValueError(f"n_recordings={n_recordings}, but segments names its recordings; pass them to summarize.")

@@ -26,6 +26,7 @@ from hostile import (
 )
 from strategies import CONTAINERS, MASKED, ClosedSource
 
+from sslts import Recordings
 from sslts.decoding import Argmax
 from sslts.preprocessing import FillGaps
 from sslts.recordings import as_recordings
@@ -375,6 +376,16 @@ class TestTables:
             UserWarning, match="recording 0 has times 1 s apart, 1 samples per second, but sampling_rate=250"
         ):
             make_segmenter(sampling_rate=250).fit([pd.Series(x, TIMES) for x in X], list(Y))
+
+    def test_several_rates(self):
+        """Row: a list of Series on times of different rates"""
+        clocks = [TIMES, pd.date_range("2026-01-01", periods=40, freq="500ms")]
+        signals = [pd.Series(x, clock) for x, clock in zip(X[:2], clocks, strict=True)]
+        message = ROWS["a list of Series on times of different rates"][1][0]
+        with pytest.warns(UserWarning, match=message):
+            make_segmenter().fit(signals, list(Y[:2]))
+        with pytest.raises(ValueError, match=message):
+            Recordings.from_arrays(signals)
 
     def test_channels_on_the_last_axis(self):
         """Row: an array (n, T, C) of few channels, whose last axis is not time"""

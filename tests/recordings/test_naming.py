@@ -19,6 +19,7 @@ from sslts.segments import (
     count_segments,
     filter_segments,
     merge_segments,
+    number_segments,
     shift_segments,
     summarize,
 )
@@ -67,6 +68,16 @@ class TestFromArrays:
             ({"names": ["a", "b", 3]}, r"names\[2\] is 3; give a text"),
             ({"channel_names": ["x", "y"]}, "channel_names has 2 names, X has 1 channels"),
             ({"sampling_rate": 0}, "sampling_rate"),
+            ({"sampling_rate": True}, "sampling_rate=True; give samples per second"),
+            (
+                {"starts": ["2026-01-31", pd.Timestamp("2026-02-01", tz="Europe/Berlin"), None]},
+                "recording 1 begins at 2026-02-01 .*, with a time zone, recording 0 at 2026-01-31 .*, without one; .*"
+                r"tz_localize\('Europe/Berlin'\), or none",
+            ),
+            (
+                {"starts": [pd.Timestamp("2026-02-01", tz="UTC"), "2026-01-31", None], "names": ["a", "b", "c"]},
+                "recording 'a' begins .*, recording 'b' at",
+            ),
             ({"starts": ["2026", 1.7e9, None]}, r"starts\[1\] is 1700000000.0; give a date with a time, or None"),
             ({"starts": ["2026", "soon", None]}, r"starts\[1\] is 'soon'; give a date with a time, or None"),
         ],
@@ -74,6 +85,24 @@ class TestFromArrays:
     def test_what_is_wrong_is_named(self, options, match):
         with pytest.raises(ValueError, match=match):
             Recordings.from_arrays(X, **options)
+
+
+def test_clocks_of_other_rates_are_refused():
+    clocks = [pd.date_range("2026-01-31", periods=9, freq=freq) for freq in ("100ms", "100ms", "50ms")]
+    signals = [pd.Series(np.zeros(9), clock) for clock in clocks]
+    with pytest.raises(ValueError, match="recording 2 has times 0.05 s apart, recording 0 0.1 s: .*Resample"):
+        Recordings.from_arrays(signals)
+    assert Recordings.from_arrays(signals, sampling_rate=10).sampling_rate == 10
+    assert Recordings.from_arrays(signals[:2]).sampling_rate == pytest.approx(10)
+    with pytest.warns(UserWarning, match="X: recording 2 has times 0.05 s apart, recording 0 0.1 s"):
+        WindowFeatureSegmenter(random_state=0).fit(signals, [np.arange(9) % 2] * 3)
+
+
+def test_clocks_that_are_rounded_have_the_same_rate():
+    start = pd.Timestamp("2026-01-31")
+    exact = [start + pd.to_timedelta((np.arange(400) + shift) / 400, unit="s") for shift in (0, 0.5)]
+    signals = [pd.Series(np.zeros(400), clock.round("ms")) for clock in exact]
+    assert Recordings.from_arrays(signals, sampling_rate=None).names is None
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +144,19 @@ class TestTheWayOfNames:
         whole = segmenter.predict_segments([signal])
         assert set(whole["label"]) == {"stroke"}
         pd.testing.assert_frame_equal(found[["start", "end", "label"]], whole[["start", "end", "label"]])
+
+    def test_numbers_come_back_and_unknown_names_and_words_are_named(self, factory, fitted):
+        recordings, _ = factory
+        found = fitted.predict_segments(recordings)
+        numbers = number_segments(found, recordings, fitted.class_names_)
+        assert [recordings.names[i] for i in numbers["recording"]] == found["recording"].tolist()
+        assert set(numbers["label"]) == {1}
+        for column, wrong, match in (
+            ("recording", "day 99.csv", "table row 0: there is no recording 'day 99.csv'"),
+            ("label", "walk", "table row 0: label is 'walk'; the words are"),
+        ):
+            with pytest.raises(ValueError, match=match):
+                number_segments(found.assign(**{column: wrong}), recordings, fitted.class_names_)
 
     def test_tables_of_names_and_words_can_be_changed(self, factory, fitted):
         recordings, _ = factory
