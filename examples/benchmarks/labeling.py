@@ -10,6 +10,7 @@ Run from the root of the project::
     python examples/benchmarks/labeling.py --data FOLDER
     python examples/benchmarks/labeling.py --data FOLDER --validate
     python examples/benchmarks/labeling.py --table
+    python examples/benchmarks/labeling.py --write-page
 
 ``--validate`` labels two thirds of the units of training and scores the others, and leaves the test units alone: choose
 by it. The electrocardiograms have the leads II, V2 and V5 only.
@@ -21,16 +22,19 @@ import argparse
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from field_data import SETS, Arrays, split_units
-from runs import add_results, describe_machine, has_run, make_segmenter, read_results
+from runs import add_results, describe_machine, has_run, make_segmenter, read_results, write_page
+from scipy import stats
 from sklearn.ensemble import ExtraTreesClassifier
 
 from sslts import Annotations, WindowFeatureSegmenter
 from sslts.annotations import measure_runs, summarize_signal
 from sslts.datasets import load_ludb
 from sslts.labeling import (
+    EVERYTHING,
     RandomStretches,
     RepresentativeStretches,
     Strategy,
@@ -39,7 +43,9 @@ from sslts.labeling import (
     simulate_labeling,
     suggest_stretches,
 )
+from sslts.plotting import LabelingDisplay
 
+LABELING_PAGE = Path(__file__).parents[2] / "docs" / "labeling.md"
 RESULTS = Path(__file__).parent / "results" / "labeling.json"
 STEPS = 300
 LEADS = ["ii", "v2", "v5"]
@@ -189,50 +195,120 @@ def cut_segments(truth: Annotations, stretches: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def find_effort(rows: pd.DataFrame, level: float, effort: str) -> float:
-    """Return the effort at which the score first reaches a level; infinite if it never does.
+def find_effort(rows: pd.DataFrame, level: float, effort: str = "clicks") -> float:
+    """Return the effort at which the mean score over draws first reaches a level; infinite if it never does.
 
     Between two rounds, the score grows linearly with the logarithm of the effort.
     """
-    rows = rows.sort_values("round")
-    score, spent = rows["score"].to_numpy(), np.log(np.maximum(rows[effort].to_numpy(), 1))
-    reached = np.flatnonzero(score >= level)
-    if not len(reached):
-        return float("inf")
-    k = reached[0]
-    if k == 0:
-        return float(np.exp(spent[0]))
+    means = rows.groupby("round")[["score", effort]].mean()
+    score, spent = means["score"].cummax().to_numpy(), np.log(means[effort].to_numpy())
+    k = int(np.searchsorted(score, level))
+    if k in (0, len(score)):
+        return float(np.exp(spent[0])) if k == 0 else float("inf")
     share = (level - score[k - 1]) / (score[k] - score[k - 1])
     return float(np.exp(spent[k - 1] + share * (spent[k] - spent[k - 1])))
 
 
-def write_table(rows: list[dict[str, Any]]) -> str:
-    """Return scores by round, and the share of the effort of all labels that reaches 98 % of their score."""
-    table = pd.DataFrame(rows)
-    lines = []
-    for (subset, name), own in table.groupby(["subset", "set"], sort=False):
-        full = own[own["strategy"] == "all"].set_index("draw")
-        lines.append(f"{subset} {name}: all labels {100 * full['score'].mean():.1f}, {len(full)} draws")
-        for strategy in [one for one in own["strategy"].unique() if one != "all"]:
+def compare(own: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float]:
+    """Return the mean difference of two strategies over rounds, and the half width of its 95 % interval over draws."""
+    each = [rows.pivot_table(index="draw", columns="round", values="score") for rows in (own, other)]
+    difference = (each[0] - each[1]).mean(axis=1).dropna()
+    half = stats.t.ppf(0.975, len(difference) - 1) * difference.std() / np.sqrt(len(difference))
+    return 100 * float(difference.mean()), 100 * float(half)
+
+
+def compare_efforts(own: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Return the share of the clicks of the other strategy that reaches its scores after rounds 2 to 5, a mean.
+
+    A score that is not reached counts as twice the clicks of the other strategy.
+    """
+    means = other.groupby("round")[["score", "clicks"]].mean()
+    shares = []
+    for level, clicks in zip(means["score"].cummax()[1:], means["clicks"][1:], strict=True):
+        shares.append(min(find_effort(own, level) / clicks, 2.0))
+    return float(np.exp(np.mean(np.log(shares))))
+
+
+def write_scores(table: pd.DataFrame) -> str:
+    """Return the scores of each strategy by round, and the effort that reaches 98 % of the score of all labels."""
+    lines = [
+        "| signal | stretches | score after each round | labeled segments | 98 % of all labels | against random |",
+        "|---|---|---|---|---|---|",
+    ]
+    ratios: dict[str, list[float]] = {}
+    for name in [one for one in PLANS if one in set(table["set"])]:
+        own = table[table["set"] == name]
+        full = own[own["strategy"] == "all"]
+        random = own[own["strategy"] == "random"]
+        level, segments = SHARE * full["score"].mean(), full["segments"].mean()
+        n = full["draw"].nunique()
+        head = f"{name}: {100 * full['score'].mean():.1f} with all {segments:,.0f} segments, {n} draws"
+        for strategy, words in NAMES.items():
             played = own[own["strategy"] == strategy]
-            scores = played.groupby("round")["score"].mean() * 100
-            efforts = []
-            for effort in ("samples", "segments", "clicks", "corrections"):
-                shares = [
-                    find_effort(played[played["draw"] == d], SHARE * full["score"][d], effort)
-                    / full[effort.replace("corrections", "clicks")][d]
-                    for d in full.index
-                    if (played["draw"] == d).any()
-                ]
-                efforts.append(f"{effort} {100 * np.median(shares):.1f} %")
-            spent = played.groupby("round")["segments"].mean().round().astype(int).tolist()
-            lines.append(
-                f"    {strategy:<16}{played['draw'].nunique()} "
-                + " ".join(f"{s:5.1f}" for s in scores)
-                + f"   {spent}  "
-                + ", ".join(efforts)
-            )
+            if not len(played):
+                continue
+            scores = " ".join(f"{100 * score:.1f}" for score in played.groupby("round")["score"].mean())
+            spent = " ".join(f"{count:.0f}" for count in played.groupby("round")["segments"].mean())
+            share = find_effort(played, level, "segments") / segments
+            reached = f"at {100 * share:.1f} % of the segments" if np.isfinite(share) else "not reached"
+            against = ""
+            if strategy not in ("random", "recordings"):
+                difference, half = compare(played, random)
+                ratio = compare_efforts(played, random)
+                ratios.setdefault(words, []).append(ratio)
+                against = f"{difference:+.1f} ± {half:.1f} points, {100 * ratio:.0f} % of the clicks"
+            lines.append(f"| {head} | {words} | {scores} | {spent} | {reached} | {against} |")
+            head = ""
+    for words, each in ratios.items():
+        mean = 100 * np.exp(np.mean(np.log(each)))
+        lines.append(f"| **mean over {len(each)} sets** | {words} |  |  |  | {mean:.0f} % of the clicks |")
     return "\n".join(lines)
+
+
+def write_corrections(table: pd.DataFrame) -> str:
+    """Return the clicks of the last round by hand, and those that correct the segments of the round before."""
+    lines = ["| signal | clicks by hand | clicks that correct | share |", "|---|---|---|---|"]
+    own = table[table["strategy"] == "random"]
+    for name in [one for one in PLANS if one in set(own["set"])]:
+        means = own[own["set"] == name].groupby("round")[["clicks", "corrections"]].mean()
+        last = means.iloc[-1] - means.iloc[-2]
+        share = 100 * last["corrections"] / last["clicks"]
+        lines.append(f"| {name} | {last['clicks']:.0f} | {last['corrections']:.0f} | {share:.0f} % |")
+    return "\n".join(lines)
+
+
+def write_points(table: pd.DataFrame) -> str:
+    """Return the scores of labels by intervals and by points at equal clicks."""
+    lines = [
+        "| signal | clicks | intervals | points | points, grown | grown less intervals |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in [one for one in PLANS if one in set(table["set"])]:
+        own = {one: table[(table["set"] == name) & (table["strategy"] == one)] for one in CLICKS}
+        if not all(map(len, own.values())):
+            continue
+        scores = [" ".join(f"{100 * s:.1f}" for s in rows.groupby("round")["score"].mean()) for rows in own.values()]
+        clicks = " ".join(f"{n:.0f}" for n in own["intervals"].groupby("round")["clicks"].mean())
+        difference, half = compare(own["grown"], own["intervals"])
+        lines.append(f"| {name} | {clicks} | {' | '.join(scores)} | {difference:+.1f} ± {half:.1f} |")
+    return "\n".join(lines)
+
+
+def draw_curves(table: pd.DataFrame, path: Path) -> None:
+    """Draw the score of each strategy over the clicks, one axes for each set."""
+    names = [one for one in PLANS if one in set(table["set"])]
+    figure, axes = plt.subplots(-(-len(names) // 2), 2, figsize=(9, 2.9 * -(-len(names) // 2)), layout="constrained")
+    for ax in axes.flat[len(names) :]:
+        ax.set_axis_off()
+    for name, ax in zip(names, axes.flat, strict=False):
+        own = table[(table["set"] == name) & table["strategy"].isin([*NAMES, "all"])]
+        words = {**NAMES, "all": EVERYTHING}
+        LabelingDisplay(own.assign(strategy=own["strategy"].map(words))).plot(ax=ax)
+        ax.set_title(SETS[name].words.split(":")[0] if SETS[name].real else SETS[name].words, loc="left", fontsize=10)
+        if name != names[0]:
+            ax.get_legend().remove()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
 
 
 def main() -> None:
@@ -244,10 +320,20 @@ def main() -> None:
     parser.add_argument("--draws", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--validate", action="store_true", help="score units of training, not the test")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--table", action="store_true", help="print the stored results, and stop")
+    parser.add_argument("--table", action="store_true", help="print the tables, and stop")
+    parser.add_argument("--write-page", action="store_true", help="write docs/labeling.md, and stop")
     options = parser.parse_args()
-    if options.table:
-        print(write_table(read_results(options.results)))
+    if options.table or options.write_page:
+        table = pd.DataFrame(read_results(options.results))
+        parts = {"scores": write_scores, "corrections": write_corrections, "points": write_points}
+        for subset, own in table.groupby("subset"):
+            for name, write in parts.items():
+                if options.table:
+                    print(f"{subset}\n{write(own)}\n")
+                elif subset == "test":
+                    write_page(f"labeling-{name}", write(own), LABELING_PAGE)
+        if options.write_page:
+            draw_curves(table[table["subset"] == "test"], LABELING_PAGE.parent / "images" / "labeling.png")
         return
     for draw in options.draws:
         for name in options.sets:

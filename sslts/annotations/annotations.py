@@ -251,6 +251,34 @@ class Annotations:
         runs = LabelRuns.from_labels(labels).split(self.list_touching())
         return replace(self, runs=runs)
 
+    def keep_stretches(self, stretches: pd.DataFrame) -> Annotations:
+        """Return annotations in which only some stretches are labeled, as if nobody had looked at the rest.
+
+        Parameters
+        ----------
+        stretches : pandas.DataFrame
+            ``recording, start, end``, such as the table of `sslts.labeling.suggest_stretches`.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, or a row lies outside its recording.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sslts import Annotations
+        >>> stretch = pd.DataFrame({"recording": [0], "start": [1], "end": [3]})
+        >>> Annotations.from_labels([[0, 1, 1, 1, 0], [0, 0, 0, 0, 0]]).keep_stretches(stretch).list_labels()
+        [array([-1,  1,  1, -1, -1]), array([-1, -1, -1, -1, -1])]
+        """
+        nowhere = np.empty(0, dtype=np.int64)
+        labels = self.list_labels()
+        hidden = [np.full_like(one, -1) for one in labels]
+        for i, start, end in _read_stretches(stretches, nowhere, self.runs.lengths, self.names).tolist():
+            hidden[i][start:end] = labels[i][start:end]
+        return self.replace_labels(hidden)
+
     def renumber(self, class_names: Mapping[int, str] | None) -> Annotations:
         """Return the annotations with the class numbers that other annotations give to the same words.
 

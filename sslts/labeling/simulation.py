@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -56,14 +56,9 @@ class _Task:
 
     def hide(self, stretches: Sequence[_Stretch]) -> Any:
         """Return the labels of some stretches; all others are -1."""
-        hidden = [np.full(length, -1, dtype=np.int64) for length in self.recordings.lengths.tolist()]
-        for i, start, end in stretches:
-            hidden[i][start:end] = self._labels[i][start:end]
-        return self.truth.replace_labels(hidden) if self.truth.n_touching else hidden
-
-    @property
-    def _labels(self) -> list[np.ndarray]:
-        return self.truth.list_labels()
+        table = pd.DataFrame(stretches, columns=["recording", "start", "end"])
+        hidden = replace(self.truth, names=None).keep_stretches(table)
+        return hidden if hidden.n_touching else hidden.list_labels()
 
 
 def simulate_labeling(
@@ -295,8 +290,9 @@ def _play_round(
     looked_at = [np.full(length, -1) for length in task.recordings.lengths.tolist()]
     for i, start, end in stretches:
         looked_at[i][start:end] = 0
-    for i, labels in enumerate(task._labels):  # what nobody knows can't be bought
-        looked_at[i][labels < 0] = 0
+    for seen, labels in zip(looked_at, task.truth.list_labels(), strict=True):  # what nobody knows can't be bought
+        unknown = labels < 0
+        seen[unknown & (unknown.all() or not strategy.whole)] = 0
     table = suggest_stretches(
         model,
         task.recordings,

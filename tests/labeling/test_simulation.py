@@ -93,7 +93,10 @@ def test_unknown_samples_are_never_bought():
     y[:, :200] = -1
     table = simulate(RandomStretches(), y, budget=10, rounds=2, ceiling=False)
     assert table["samples"].iloc[-1] <= 2000
-    with pytest.raises(ValueError, match="n=25, but there are 20 unlabeled stretches"):
+    y[0] = -1
+    table = simulate(RandomStretches(recordings=True), y, budget=9, rounds=1, ceiling=False)
+    assert table["samples"].tolist() == [9 * 400]
+    with pytest.raises(ValueError, match="n=25, but there are 18 unlabeled stretches"):
         simulate(RandomStretches(), y, budget=25, rounds=1, ceiling=False)
 
 
