@@ -19,6 +19,7 @@ by it. The electrocardiograms have the leads II, V2 and V5 only.
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +51,7 @@ RESULTS = Path(__file__).parent / "results" / "labeling.json"
 STEPS = 300
 LEADS = ["ii", "v2", "v5"]
 CLICKS = ("intervals", "points", "grown")  # stretches at random, labeled by two clicks an occurrence or by one
+RESTARTS = ("anew", "continued", "continued, a third of the steps")
 SHARE = 0.98  # of the score of all labels
 STRATEGIES: dict[str, Strategy] = {
     "recordings": RandomStretches(recordings=True),
@@ -145,6 +147,18 @@ def run(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
     return [{**key, **row, "length": length, **describe_machine()} for row in table[columns].to_dict("records")]
 
 
+def draw_stretches(
+    X: list[np.ndarray], y: list[np.ndarray], unit: np.ndarray, length: int, n: int, seed: int
+) -> pd.DataFrame:
+    """Return at most `n` random stretches whose labels are known."""
+    known = np.array([(labels >= 0).sum() for labels in y])
+    most = int(np.where(2 * known >= length, np.maximum(np.round(known / length), 1), 0).sum())
+    unknown = [np.where(labels < 0, 0, -1) for labels in y]
+    return suggest_stretches(
+        None, X, unknown, n=min(n, most), length=length, groups=unit, strategy=RandomStretches(), random_state=seed
+    )
+
+
 def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
     """Label stretches at random by intervals, or twice as many by points, and return a row for each number of clicks.
 
@@ -161,10 +175,7 @@ def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]
     length = min(choose_length(y, background), int(np.median([len(labels) for labels in y])))
     rng = np.random.default_rng(key["draw"])
     twice = 1 if key["strategy"] == "intervals" else 2
-    n = min(twice * sum(plan.budget), sum(max(round(len(labels) / length), 1) for labels in y))
-    order = suggest_stretches(
-        None, X, n=n, length=length, groups=arrays.unit[train], strategy=RandomStretches(), random_state=key["draw"]
-    )
+    order = draw_stretches(X, y, arrays.unit[train], length, twice * sum(plan.budget), key["draw"])
     rows = []
     for number, total in enumerate(np.cumsum(plan.budget), start=1):
         stretches = order.iloc[: twice * total]
@@ -184,6 +195,41 @@ def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]
         clicks = len(inside) * (1 if twice == 2 else 2)
         rows.append({**key, "round": number, "stretches": len(stretches), "clicks": clicks, "score": score})
     return [{**row, "length": length, **describe_machine()} for row in rows]
+
+
+def run_restart(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
+    """Fit a network on some stretches and then on twice as many: anew, or from the first network."""
+    name, plan = key["set"], PLANS[key["set"]]
+    arrays, background = load(name, folder), SETS[name].background
+    train, scored = choose_units(name, arrays, key["draw"], key["subset"])
+    X = [arrays.X[i] for i in train]
+    truth = Annotations.from_labels([arrays.y[i] for i in train], background=background)
+    length = choose_length(truth.list_labels(), background)
+    n = sum(plan.budget[:3])
+    order = draw_stretches(X, truth.list_labels(), arrays.unit[train], length, n, key["draw"])
+    few = truth.keep_stretches(order.iloc[: n // 2]).list_labels()
+    first = make_model("supervised", key["draw"], background).fit(X, few)
+    model = make_model("supervised", key["draw"], background)
+    if key["strategy"] != "anew":
+        model.set_params(init=first)
+    if key["strategy"] == "continued, a third of the steps":
+        model.set_params(max_steps=STEPS // 3)
+    begun = time.perf_counter()
+    model.fit(X, truth.keep_stretches(order).list_labels())
+    seconds = time.perf_counter() - begun
+    score = model.score([arrays.X[i] for i in scored], [arrays.y[i] for i in scored])
+    return [{**key, "score": score, "seconds": seconds, "length": length, **describe_machine()}]
+
+
+def write_restarts(table: pd.DataFrame) -> str:
+    """Return the scores of networks that are fitted anew on more labels, or from the network before."""
+    lines = [f"| signal | draws | {' | '.join(RESTARTS)} |", "|---|---|---|---|---|"]
+    for name in [one for one in PLANS if one in set(table["set"])]:
+        own = [table[(table["set"] == name) & (table["strategy"] == one)]["score"] for one in RESTARTS]
+        if all(map(len, own)):
+            cells = " | ".join(f"{100 * scores.mean():.1f}" for scores in own)
+            lines.append(f"| {name} | {len(own[0])} | {cells} |")
+    return "\n".join(lines)
 
 
 def cut_segments(truth: Annotations, stretches: pd.DataFrame) -> pd.DataFrame:
@@ -326,6 +372,7 @@ def main() -> None:
     if options.table or options.write_page:
         table = pd.DataFrame(read_results(options.results))
         parts = {"scores": write_scores, "corrections": write_corrections, "points": write_points}
+        parts["restarts"] = write_restarts
         for subset, own in table.groupby("subset"):
             for name, write in parts.items():
                 if options.table:
@@ -341,7 +388,8 @@ def main() -> None:
                 subset = "validation" if options.validate else "test"
                 key = {"set": name, "strategy": strategy, "draw": draw, "subset": subset}
                 if not has_run(options.results, key):
-                    rows = (run_clicks if strategy in CLICKS else run)(key, options.data)
+                    play = run_clicks if strategy in CLICKS else run_restart if strategy in RESTARTS else run
+                    rows = play(key, options.data)
                     add_results(options.results, rows)
                     scores = " ".join(f"{100 * row['score']:.1f}" for row in rows)
                     print(
