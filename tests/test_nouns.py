@@ -39,6 +39,7 @@ X = Recordings.from_arrays(VALUES, names=NAMES, channel_names=["force"], samplin
 ROWS = Annotations.from_labels(np.where(Y, "step", "background")).table
 ANNOTATIONS = Annotations.from_table(ROWS.assign(recording=[NAMES[i] for i in ROWS["recording"]]), X, looked_at=NAMES)
 CURVE = {"n_labeled": [2], "cv": 2, "random_state": 0}
+LABELING = {"rounds": 2, "budget": 1, "random_state": 0}
 PLAIN, LABELS = Recordings.from_arrays(VALUES), Annotations.from_labels(Y)  # nouns that add nothing to the arrays
 PAIR = {"y_true": ANNOTATIONS, "y_pred": ANNOTATIONS}
 
@@ -154,6 +155,8 @@ class TestBoth:
         display = getattr(plotting, name)
         if name == "LabelEfficiencyDisplay":
             display.from_estimator(Features(random_state=0), X, ANNOTATIONS, **CURVE)
+        elif name == "LabelingDisplay":
+            display.from_estimator(Features(random_state=0), X, ANNOTATIONS, test=(X, ANNOTATIONS), **LABELING)
         elif name == "TrainingHistoryDisplay":
             few = model_selection.mask_labels(ANNOTATIONS, n_labeled=3, random_state=0)
             network = FixMatchSegmenter(network=TINY, max_steps=2, random_state=0, guide=None).fit(X, few)
@@ -185,6 +188,12 @@ TOOLS = {
     "compare_decoders": lambda X, y, fitted: model_selection.compare_decoders(fitted, X, y, [Argmax()]),
     "label_efficiency_curve": lambda X, y, fitted: model_selection.label_efficiency_curve(
         Features(random_state=0), X, y, **CURVE
+    ).drop(columns="seconds"),
+    "suggest_stretches": lambda X, y, fitted: suggest_stretches(
+        fitted, X, model_selection.mask_labels(y, n_labeled=2, random_state=0), n=2, random_state=0
+    ),
+    "simulate_labeling": lambda X, y, fitted: simulate_labeling(
+        Features(random_state=0), X, y, test=(X, y), **LABELING
     ).drop(columns="seconds"),
     "tune_decoder": lambda X, y, fitted: repr(model_selection.tune_decoder(fitted, X, y, decoders=[Argmax()])),
     "calibrate_counts": lambda X, y, fitted: calibrate_counts(fitted, X, y),
@@ -317,6 +326,9 @@ class TestTheSameBits:
         display = getattr(plotting, name)
         if name == "LabelEfficiencyDisplay":
             shown = display.from_estimator(Features(random_state=0), signals, labels, **CURVE)
+        elif name == "LabelingDisplay":
+            options = {"test": (signals, labels), **LABELING}
+            shown = display.from_estimator(Features(random_state=0), signals, labels, **options)
         elif name == "CountsOverTimeDisplay":
             starts = pd.date_range("2026-03-02", periods=len(VALUES), freq="1h")
             shown = display.from_estimator(plain, Recordings.from_arrays(signals, sampling_rate=1, starts=starts))

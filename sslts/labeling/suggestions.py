@@ -22,7 +22,7 @@ from sslts.recordings import Recordings, as_recordings
 
 _SEGMENTS_PER_STRETCH = 10  # of typical length: a few occurrences with the background between them
 _STRETCHES_PER_RECORDING = 4  # without any label or model
-_SHORT = 1000  # samples; a shorter recording is one stretch
+_SHORT, _LONG = 1000, 2000  # samples: a shorter recording is one stretch, and no stretch is longer
 
 
 def suggest_stretches(
@@ -54,7 +54,8 @@ def suggest_stretches(
     length : int, default=None
         Length of a stretch in samples, about: ends are moved by up to a quarter of it, to where nothing happens.
         Recordings that are shorter are suggested as a whole. None: ten times the typical length of a labeled segment;
-        without labels a quarter of the median recording, or recordings of up to 1,000 samples as a whole.
+        without labels a quarter of the median recording, at most 2,000 samples, or recordings of up to 1,000 samples as
+        a whole.
     groups : sequence of length n_recordings, default=None
         Group of each recording, such as its patient. Stretches come from all groups in turn. Stretches of one group at
         one time show one moment, as the leads of an electrocardiogram do, and count once. None: each recording is a
@@ -181,7 +182,7 @@ def _choose_length(recordings: Recordings, labels: LabelRuns, segmenter: Any) ->
     if statistics is None and labels.labeled.any():
         statistics = measure_runs(labels)
     if statistics is None:
-        return median if median <= _SHORT else max(median // _STRETCHES_PER_RECORDING, 1)
+        return median if median <= _SHORT else min(median // _STRETCHES_PER_RECORDING, _LONG)
     typical = summarize_signal(statistics, recordings.lengths, n_channels=recordings.n_channels).segment_length
     return min(max(round(_SEGMENTS_PER_STRETCH * typical), 1), median)
 

@@ -5,19 +5,21 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import ExtraTreesClassifier
 
 from sslts import Annotations, Recordings, WindowFeatureSegmenter
 from sslts.datasets import make_recordings
 from sslts.labeling import Clicks, RandomStretches, RepresentativeStretches, UncertainStretches, simulate_labeling
 from sslts.metrics import SegmentationScorer, segment_f1
 
+FOREST = ExtraTreesClassifier(8, min_samples_leaf=5)
 X, Y = make_recordings(16, n_samples=400, random_state=0)
 TEST = X[10:], Y[10:]
 
 
 def simulate(strategy=None, y=Y[:10], **options):
     options = {"rounds": 3, "budget": 2, "length": 100, "random_state": 0, "test": TEST, **options}
-    return simulate_labeling(WindowFeatureSegmenter(random_state=0), X[:10], y, strategy, **options)
+    return simulate_labeling(WindowFeatureSegmenter(FOREST, random_state=0), X[:10], y, strategy, **options)
 
 
 def test_more_labels_score_more_and_cost_more():
@@ -52,7 +54,7 @@ def test_a_right_model_leaves_nothing_to_correct():
             return pd.concat(rows)
 
     table = simulate_labeling(
-        Oracle(random_state=0), X[:10], Y[:10], RandomStretches(), test=TEST, rounds=2, budget=2, random_state=0
+        Oracle(FOREST, random_state=0), X[:10], Y[:10], RandomStretches(), test=TEST, rounds=2, budget=2, random_state=0
     )
     assert table["corrections"][1] == table["corrections"][0] == table["clicks"][0]
 
@@ -77,6 +79,7 @@ def test_a_file_of_another_study_is_refused(tmp_path):
         simulate({"a": RepresentativeStretches()}, file=file, rounds=1)
 
 
+@pytest.mark.slow  # processes take seconds to start
 def test_processes_give_the_same_table():
     one, two = (simulate(RandomStretches(), draws=2, rounds=2, n_jobs=n) for n in (1, 2))
     columns = one.columns.drop("seconds").tolist()
@@ -105,7 +108,7 @@ def test_words_names_annotations_and_a_scorer():
     named = Recordings.from_arrays(X[:10], names=[f"day {i}" for i in range(10)])
     plain = simulate(UncertainStretches(), rounds=2)
     table = simulate_labeling(
-        WindowFeatureSegmenter(random_state=0),
+        WindowFeatureSegmenter(FOREST, random_state=0),
         named,
         words[Y[:10]],
         UncertainStretches(),
