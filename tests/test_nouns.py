@@ -29,6 +29,7 @@ from sslts import WindowFeatureSegmenter as Features
 from sslts.calibration import calibrate_counts
 from sslts.datasets import make_recordings
 from sslts.decoding import Argmax
+from sslts.labeling import simulate_labeling, suggest_stretches
 from sslts.segments import labels_to_segments, summarize
 
 mpl.use("Agg")
