@@ -195,7 +195,7 @@ TOOLS = {
     ),
     "simulate_labeling": lambda X, y, fitted: simulate_labeling(
         Features(random_state=0), X, y, test=(X, y), **LABELING
-    ).drop(columns="seconds"),
+    ).drop(columns="fit_seconds"),
     "tune_decoder": lambda X, y, fitted: repr(model_selection.tune_decoder(fitted, X, y, decoders=[Argmax()])),
     "calibrate_counts": lambda X, y, fitted: calibrate_counts(fitted, X, y),
     "calibrate_counts by cross-fitting": lambda X, y, fitted: calibrate_counts(fitted, X, y, cv=2),

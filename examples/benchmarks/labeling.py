@@ -143,7 +143,7 @@ def run(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
         random_state=key["draw"],
     )
     table = table[(table["round"] == 0) == (key["strategy"] == "all")]
-    columns = ["round", "stretches", "samples", "segments", "clicks", "corrections", "score", "seconds"]
+    columns = ["round", "stretches", "samples", "segments", "clicks", "corrections", "score", "fit_seconds"]
     return [{**key, **row, "length": length, **describe_machine()} for row in table[columns].to_dict("records")]
 
 
@@ -218,7 +218,7 @@ def run_restart(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]
     model.fit(X, truth.keep_stretches(order).list_labels())
     seconds = time.perf_counter() - begun
     score = model.score([arrays.X[i] for i in scored], [arrays.y[i] for i in scored])
-    return [{**key, "score": score, "seconds": seconds, "length": length, **describe_machine()}]
+    return [{**key, "score": score, "fit_seconds": seconds, "length": length, **describe_machine()}]
 
 
 def write_restarts(table: pd.DataFrame) -> str:
@@ -392,10 +392,8 @@ def main() -> None:
                     rows = play(key, options.data)
                     add_results(options.results, rows)
                     scores = " ".join(f"{100 * row['score']:.1f}" for row in rows)
-                    print(
-                        f"{name:<10}{strategy:<16}{draw} {scores}  {sum(row.get('seconds', 0) for row in rows):.0f} s",
-                        flush=True,
-                    )
+                    seconds = sum(row.get("fit_seconds", 0) for row in rows)
+                    print(f"{name:<10}{strategy:<16}{draw} {scores}  {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from sslts.labeling.strategies import (
     Strategy,
     UncertainStretches,
 )
-from sslts.labeling.suggestions import check_strategy, number_groups, suggest_stretches
+from sslts.labeling.suggestions import check_strategy, count_stretches, number_groups, suggest_stretches
 from sslts.labeling.turns import Turns
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Turns",
     "UncertainStretches",
     "check_strategy",
+    "count_stretches",
     "describe_stretches",
     "find_density",
     "grow_points",

@@ -126,6 +126,29 @@ def suggest_stretches(
     )
 
 
+def count_stretches(X: Any, y: Any = None, *, length: int | None, strategy: Strategy) -> tuple[int, int]:
+    """Return how many stretches a strategy could suggest without a model, and their length in samples.
+
+    Parameters
+    ----------
+    X, y, length, strategy
+        See `suggest_stretches`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sslts.labeling import RandomStretches, count_stretches
+    >>> count_stretches(np.zeros((3, 500)), length=100, strategy=RandomStretches())
+    (15, 100)
+    """
+    recordings = as_recordings(X)
+    labels = _read_runs(y, recordings)
+    size = _check_length(length, recordings, labels, None)
+    group = np.arange(len(recordings))
+    pool = Pool.from_labels(recordings, labels, group, length=size, whole=strategy.whole, segmenter=None, seed=0)
+    return len(pool), size
+
+
 def check_strategy(strategy: Any) -> Strategy:
     """Return the strategy, or the default for None; raise TypeError or ValueError if it is none.
 

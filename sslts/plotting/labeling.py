@@ -17,6 +17,7 @@ EFFORTS = {
     "corrections": "clicks of an annotator who corrects",
     "segments": "labeled segments",
     "samples": "labeled samples",
+    "seconds": "labeled seconds",
     "stretches": "labeled stretches",
 }
 
@@ -28,7 +29,7 @@ class LabelingDisplay:
     ----------
     table : pandas.DataFrame
         The table of `sslts.labeling.simulate_labeling`.
-    effort : {"clicks", "corrections", "segments", "samples", "stretches"}, default="clicks"
+    effort : {"clicks", "corrections", "segments", "samples", "seconds", "stretches"}, default="clicks"
         The horizontal axis: the mean over draws after each round.
     confidence : float, default=0.95
         Confidence level of the intervals (Student's t, over draws). One draw has no intervals.
@@ -64,9 +65,9 @@ class LabelingDisplay:
         y: Any,
         strategy: Any = None,
         *,
-        test: tuple[Any, Any],
         rounds: int,
         budget: Any,
+        test: tuple[Any, Any] | None = None,
         length: int | None = None,
         groups: Any = None,
         draws: int = 1,
@@ -79,7 +80,7 @@ class LabelingDisplay:
 
         Parameters
         ----------
-        segmenter, X, y, strategy, test, rounds, budget, length, groups, draws, random_state
+        segmenter, X, y, strategy, rounds, budget, test, length, groups, draws, random_state
             See `sslts.labeling.simulate_labeling`.
         effort, confidence
             See the class.
@@ -95,9 +96,9 @@ class LabelingDisplay:
             X,
             y,
             strategy,
-            test=test,
             rounds=rounds,
             budget=budget,
+            test=test,
             length=length,
             groups=groups,
             draws=draws,

@@ -64,7 +64,7 @@ def test_a_stopped_run_goes_on(tmp_path):
     file = tmp_path / "run.json"
     simulate(UncertainStretches(), file=file, rounds=2)
     resumed = simulate(UncertainStretches(), file=file, draws=2)
-    columns = whole.columns.drop("seconds").tolist()
+    columns = whole.columns.drop("fit_seconds").tolist()
     pd.testing.assert_frame_equal(resumed[columns], whole[columns])
     assert len(json.loads(file.read_text())["rows"]) == 8
 
@@ -82,7 +82,7 @@ def test_a_file_of_another_study_is_refused(tmp_path):
 @pytest.mark.slow  # processes take seconds to start
 def test_processes_give_the_same_table():
     one, two = (simulate(RandomStretches(), draws=2, rounds=2, n_jobs=n) for n in (1, 2))
-    columns = one.columns.drop("seconds").tolist()
+    columns = one.columns.drop("fit_seconds").tolist()
     pd.testing.assert_frame_equal(one[columns], two[columns])
 
 
@@ -99,7 +99,7 @@ def test_unknown_samples_are_never_bought():
     y[0] = -1
     table = simulate(RandomStretches(recordings=True), y, budget=9, rounds=1, ceiling=False)
     assert table["samples"].tolist() == [9 * 400]
-    with pytest.raises(ValueError, match="n=25, but there are 18 unlabeled stretches"):
+    with pytest.raises(ValueError, match="budget of all rounds is 25 stretches, but only 18 unlabeled stretches of"):
         simulate(RandomStretches(), y, budget=25, rounds=1, ceiling=False)
 
 
@@ -118,7 +118,7 @@ def test_words_names_annotations_and_a_scorer():
         length=100,
         random_state=0,
     )
-    columns = plain.columns.drop("seconds").tolist()
+    columns = plain.columns.drop("fit_seconds").tolist()
     pd.testing.assert_frame_equal(table[columns], plain[columns])
     touching = Annotations.from_labels(Y[:10])
     scored = simulate(RandomStretches(), touching, rounds=1, scoring=SegmentationScorer(segment_f1))
@@ -158,3 +158,28 @@ class TestErrors:
 
     def test_costs(self):
         assert simulate(RandomStretches(), rounds=1, cost=Clicks(draw=5))["clicks"][0] % 5 == 0
+
+
+def test_without_a_test_set_a_third_of_the_groups_is_kept():
+    groups = np.repeat(["a", "b", "c", "d", "e"], 2)
+    table = simulate(RandomStretches(), test=None, groups=groups, budget=1, draws=2)
+    everything = table[table["strategy"] == "all labels"]
+    assert (everything["samples"] == 400 * 6).all()
+    with pytest.raises(ValueError, match="X has one group, so none is left to label; pass test="):
+        simulate(test=None, groups=[0] * 10)
+
+
+def test_seconds_are_known_with_a_rate():
+    named = Recordings.from_arrays(X[:10], sampling_rate=50)
+    table = simulate_labeling(
+        WindowFeatureSegmenter(FOREST), named, Y[:10], test=TEST, rounds=1, budget=2, length=100, random_state=0
+    )
+    assert table["seconds"].tolist() == (table["samples"] / 50).tolist()
+    assert simulate(RandomStretches(), rounds=1)["seconds"].isna().all()
+
+
+def test_a_budget_beyond_what_is_unlabeled_is_refused_before_the_first_fit(tmp_path):
+    file = tmp_path / "run.json"
+    with pytest.raises(ValueError, match="is 60 stretches, but only 40 unlabeled stretches of about 100 samples"):
+        simulate(RandomStretches(), budget=20, file=file)
+    assert not file.exists()
