@@ -57,7 +57,7 @@ class FilePart(NamedTuple):
     length: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Recordings:
     """A collection of recordings that are read one stretch at a time.
 
@@ -171,6 +171,16 @@ class Recordings:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def __repr__(self) -> str:
+        n, channels = len(self), self.n_channels
+        facts = [
+            f"{n:,} recording{'s' * (n != 1)} of {channels} channel{'s' * (channels != 1)}",
+            f"{int(self.lengths.sum()):,} samples",
+        ]
+        if self.sampling_rate is not None:
+            facts.append(f"{self.sampling_rate:g} per second")
+        return f"Recordings({', '.join(facts)})"
 
     @property
     def shape(self) -> tuple[int]:

@@ -165,3 +165,9 @@ def test_an_array_without_dtype_is_read_by_stretches():
     recordings.check_finite()
     assert recordings.is_lazy(0)
     assert recordings.read(1, 3, 5).tolist() == [[33.0, 34.0]]
+
+
+def test_the_repr_says_how_much_there_is():
+    assert repr(Recordings.from_arrays([np.zeros(5)])) == "Recordings(1 recording of 1 channel, 5 samples)"
+    X = Recordings.from_arrays(np.zeros((2, 3, 500)), sampling_rate=50)
+    assert repr(X) == "Recordings(2 recordings of 3 channels, 1,000 samples, 50 per second)"
