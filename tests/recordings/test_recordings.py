@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslts.annotations import as_labels
-from sslts.recordings import as_recordings
+from sslts.recordings import Recordings, as_recordings
 
 
 @pytest.fixture
