@@ -149,6 +149,9 @@ class TestBoth:
         display = getattr(plotting, name)
         if name == "LabelEfficiencyDisplay":
             display.from_estimator(Features(random_state=0), X, ANNOTATIONS, **CURVE)
+        elif name == "LabelingDisplay":
+            options = {"test": (X, ANNOTATIONS), "rounds": 2, "budget": 1}
+            display.from_estimator(Features(random_state=0), X, ANNOTATIONS, **options)
         elif name == "TrainingHistoryDisplay":
             few = model_selection.mask_labels(ANNOTATIONS, n_labeled=3, random_state=0)
             network = FixMatchSegmenter(network=TINY, max_steps=2, random_state=0, guide=None).fit(X, few)
