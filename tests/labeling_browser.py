@@ -42,9 +42,11 @@ class Person:
         """Draw a region with the label of a hotkey from one value of the time axis to another."""
         drawn = self._count() + 1
         self.page.keyboard.press(hotkey)
+        self._await_labels(1)
         self._drag(self._find(start), self._find(end))
         self._await_count(drawn)
         self.page.keyboard.press("Escape")
+        self._await_labels(0)
 
     def move(self, region, side, value):
         """Drag the start or the end of a region to a value of the time axis."""
@@ -111,6 +113,12 @@ class Person:
         self.page.wait_for_function("n => Htx.annotationStore.selected.regionStore.regions.length === n", arg=n)
         rows = self.page.locator(".lsf-outliner-item__title")
         rows.nth(n - 1).wait_for() if n else rows.first.wait_for(state="detached")
+
+    def _await_labels(self, n):
+        """Wait until so many labels are selected: a mouse that is faster than a hotkey draws nothing."""
+        self.page.wait_for_function(
+            "n => Htx.annotationStore.selected.names.get('label').selectedLabels.length === n", arg=n
+        )
 
     def _get_times(self):
         return self.page.evaluate("window.Htx.task.dataObj.ts.time")
