@@ -1,7 +1,7 @@
-"""Write the files of the how-to guides on a factory, on Label Studio and on Audacity; the same on each run.
+"""Write the files of the how-to guides on a factory, on Label Studio, on labels and on Audacity; the same on each run.
 
-Run it as ``python examples/make_files.py factory``, ``ward``, ``workshop`` or ``corrections``: the files are written to
-the current folder. Numbers are those of `sslts.datasets.make_recordings`, so that the truth is known.
+Run it as ``python examples/make_files.py factory``, ``ward``, ``workshop``, ``corrections`` or ``answers``: the current
+folder gets the files. Numbers are those of `sslts.datasets.make_recordings`, so that the truth is known.
 """
 
 import json
@@ -83,6 +83,24 @@ def correct_tasks(folder="."):
     (place / "corrected.json").write_text(json.dumps(tasks))
 
 
+def answer_tasks(folder="."):
+    """Write ``answers*.json`` for each ``tasks*.json``: all of its tasks as somebody exports them, with the truth."""
+    place = Path(folder)
+    truth = {
+        Path(task["data"]["csv"]).stem.partition("-")[2]: task["annotations"][0]["result"]
+        for task in json.loads((place / "truth.json").read_text())
+    }
+    for path in place.glob("tasks*.json"):
+        tasks = json.loads(path.read_text())
+        for task in tasks:
+            time = task["data"]["ts"]["time"]
+            values = (region["value"] for region in truth[task["data"]["recording"]])
+            cut = ((max(v["start"], time[0]), min(v["end"], time[-1])) for v in values)
+            regions = [make_region(round(50 * a), round(50 * b) + 1, 50) for a, b in cut if a <= b]
+            task["annotations"] = [{"result": regions, "was_cancelled": False}]
+        (place / path.name.replace("tasks", "answers")).write_text(json.dumps(tasks))
+
+
 def make_workshop(folder="."):
     """Write 12 sound files of half a minute, with label tracks of Audacity for three of them."""
     import soundfile
@@ -104,7 +122,13 @@ def find_stretches(y):
     return np.flatnonzero(np.diff(np.concatenate([[0], y > 0, [0]]))).reshape(-1, 2)
 
 
-MAKERS = {"factory": make_factory, "ward": make_ward, "workshop": make_workshop, "corrections": correct_tasks}
+MAKERS = {
+    "factory": make_factory,
+    "ward": make_ward,
+    "workshop": make_workshop,
+    "corrections": correct_tasks,
+    "answers": answer_tasks,
+}
 
 if __name__ == "__main__":
     MAKERS[sys.argv[1]]()

@@ -20,6 +20,12 @@ class Person:
     def __init__(self, page):
         self.page = page
 
+    def expect(self, **data):
+        """Check which task is shown, by its data."""
+        shown = self.page.evaluate("names => names.map(name => window.Htx.task.dataObj[name])", list(data))
+        if shown != list(data.values()):
+            raise AssertionError(f"the browser shows {dict(zip(data, shown, strict=True))}, not {data}")
+
     def relabel(self, region, hotkey):
         """Give a region the label of a hotkey."""
         self._select(region)
@@ -28,13 +34,19 @@ class Person:
     def delete(self, region):
         """Remove a region."""
         self._select(region)
+        left = self._count() - 1
         self.page.keyboard.press("Backspace")
+        self._await_count(left)
 
     def draw(self, hotkey, start, end):
         """Draw a region with the label of a hotkey from one value of the time axis to another."""
+        drawn = self._count() + 1
         self.page.keyboard.press(hotkey)
+        self._await_labels(1)
         self._drag(self._find(start), self._find(end))
+        self._await_count(drawn)
         self.page.keyboard.press("Escape")
+        self._await_labels(0)
 
     def move(self, region, side, value):
         """Drag the start or the end of a region to a value of the time axis."""
@@ -93,6 +105,21 @@ class Person:
         self.page.keyboard.press("Escape")
         self.page.locator(".lsf-outliner-item__title").nth(region).click()
 
+    def _count(self):
+        return self.page.evaluate("Htx.annotationStore.selected.regionStore.regions.length")
+
+    def _await_count(self, n):
+        """Wait until the list shows as many regions as there are."""
+        self.page.wait_for_function("n => Htx.annotationStore.selected.regionStore.regions.length === n", arg=n)
+        rows = self.page.locator(".lsf-outliner-item__title")
+        rows.nth(n - 1).wait_for() if n else rows.first.wait_for(state="detached")
+
+    def _await_labels(self, n):
+        """Wait until so many labels are selected: a mouse that is faster than a hotkey draws nothing."""
+        self.page.wait_for_function(
+            "n => Htx.annotationStore.selected.names.get('label').selectedLabels.length === n", arg=n
+        )
+
     def _get_times(self):
         return self.page.evaluate("window.Htx.task.dataObj.ts.time")
 
@@ -119,12 +146,16 @@ def _label(page, orders):
     page.fill("input[name=password]", orders["password"])
     page.click("button[type=submit]")
     page.wait_for_url(lambda url: "login" not in url, wait_until="domcontentloaded")
-    page.goto(f"{orders['address']}/projects/{orders['project']}/data?labeling=1")
+    page.goto(f"{orders['address']}/projects/{orders['project']}/data")
+    page.get_by_role("button", name="Label All Tasks").click()  # the address of the stream alone ignores its sampling
     person = Person(page)
     for steps in orders["tasks"]:
         person.wait()
         for name, *arguments in steps:
-            getattr(person, name)(*arguments)
+            if arguments and isinstance(arguments[0], dict):
+                getattr(person, name)(**arguments[0])
+            else:
+                getattr(person, name)(*arguments)
 
 
 def _run(orders):

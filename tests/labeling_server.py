@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -15,11 +16,22 @@ from pathlib import Path
 
 PACKAGES = ("label-studio==1.23.2", "playwright==1.65.2")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_GUIDE = Path(__file__).parents[1] / "docs/howto/folder.md"
 _BROWSER = Path(__file__).with_name("labeling_browser.py")
 _FOLDER = Path(os.environ.get("SSLTS_LABEL_STUDIO") or Path.home() / ".cache/sslts-tests/label-studio-1.23.2")
 _USER, _PASSWORD = "person@example.com", "not-a-secret"
 # ends the server when standard input closes, so also when the tests are killed
 _WATCH = '"$@" & server=$!; read -r _; kill -9 $server'
+
+
+def read_interface(channels, labels=("step", "turn", "unlabeled")):
+    """Return the labeling interface of the guide, with other channels and labels; the first label has hotkey 1."""
+    (view,) = re.findall(r"^<View>$.*?^</View>$", _GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    for tag, attribute, names in (("Channel", "column", channels), ("Label", "value", labels)):
+        tags = re.compile(rf'(<{tag} {attribute}="\w+"/>\s*)+')
+        assert len(tags.findall(view)) == 1
+        view = tags.sub(" ".join(f'<{tag} {attribute}="{name}"/>' for name in names) + "\n", view)
+    return view
 
 
 def make_environment():
@@ -86,9 +98,9 @@ class LabelingServer:
         """Return the version of Label Studio."""
         return json.loads(self._ask("/api/version"))["release"]
 
-    def make_project(self, interface, title="Signals"):
-        """Return the number of a new project with a labeling interface."""
-        body = json.dumps({"title": title, "label_config": interface}).encode()
+    def make_project(self, interface, **settings):
+        """Return the number of a new project with a labeling interface, and settings such as ``sampling``."""
+        body = json.dumps({"title": "Signals", "label_config": interface, **settings}).encode()
         return json.loads(self._ask("/api/projects/", body, "application/json"))["id"]
 
     def import_tasks(self, project, path):

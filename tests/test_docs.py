@@ -217,6 +217,7 @@ def test_quickstart_example(tmp_path):
         ("plot_counts.py", "holds the true count", "counts.png"),
         ("plot_heartbeats.py", "Heart rates", "heartbeats.png"),
         ("plot_decoders.py", "Chosen for counts", "decoders.png"),
+        ("plot_labeling.py", "Round 3: 1 of 4 stretches show faults", "labeling.png"),
         ("plot_report.py", "Report: report.html", "report.html"),
     ],
 )

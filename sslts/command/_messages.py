@@ -40,6 +40,8 @@ _PHRASES = (  # arguments whose options have another form
     (r" to read_(recordings|annotations)\b", ""),
     (r"^paths_or_pattern: ", ""),
     (r"^path: ", "--annotations: "),
+    (r"^n=(\d+), but", r"-n \1, but"),
+    (r"pass a smaller length", "give a smaller --length"),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import click
 import pandas as pd
 
-from sslts._files import check_place, replace_file
+from sslts._files import check_place
 from sslts.command._reading import check_rate, describe_recordings, read_files, reading_options
+from sslts.command._tables import check_suffix, write_table
 from sslts.io import write_annotations
 from sslts.persistence import load
 from sslts.recordings import Recordings
@@ -51,6 +51,8 @@ def predict(
     """
     if per is not None and kind not in (None, "table"):
         raise click.UsageError(f"--per writes a table of counts, so it can't be combined with --format {kind}.")
+    if per is not None:
+        check_suffix(output)
     if kind not in ("audacity", "wfdb") and output.suffix not in (".txt", ".atr"):  # these may be folders
         check_place(output)
     segmenter = load(model).set_params(verbose=int(sys.stderr.isatty()))
@@ -63,7 +65,7 @@ def predict(
         chosen = None if kind is None else kind.replace("-", "_")
         write_annotations(found, output, format=chosen, recordings=recordings)
     else:
-        _write_table(count_per(found, recordings, per, segmenter), output)
+        write_table(count_per(found, recordings, per, segmenter), output)
     counted = found["label"].value_counts(sort=False)
     words = ", ".join(f"{label}: {n:,}" for label, n in counted.items()) or "no segment"
     click.echo(f"{describe_recordings(recordings)}; {words}. Written to {output}.")
@@ -88,21 +90,6 @@ def _read_seconds(per: str) -> float | None:
         return float(per)
     except ValueError:
         return None
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table of counts, in the format of the suffix; the file is complete or absent."""
-    buffer = io.BytesIO()
-    if path.suffix == ".parquet":
-        table.to_parquet(buffer, index=False)
-    elif path.suffix == ".xlsx":
-        naive = {str(name): table[name].dt.tz_localize(None) for name in table.select_dtypes("datetimetz")}
-        table.assign(**naive).to_excel(buffer, index=False)  # Excel has no time zones
-    elif path.suffix in (".csv", ".tsv"):
-        table.to_csv(buffer, index=False, sep="\t" if path.suffix == ".tsv" else ",")
-    else:
-        raise ValueError(f"{path} has the suffix {path.suffix!r}; counts are written as .csv, .tsv, .parquet or .xlsx.")
-    replace_file(check_place(path), buffer.getvalue())
 
 
 def count_per(found: pd.DataFrame, recordings: Recordings, period: str, segmenter: Any) -> pd.DataFrame:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pandas as pd
 
 from sslts._files import check_place
 from sslts.command._reading import check_rate, describe_recordings, label_options, read_labeled
+from sslts.command._tables import check_suffix, write_table
 from sslts.io import write_annotations
 from sslts.labeling import (
+    CoveringStretches,
     RandomStretches,
     RepresentativeStretches,
     UncertainStretches,
@@ -25,6 +26,7 @@ from sslts.recordings import Recordings
 
 _STRATEGIES = {
     "uncertain": UncertainStretches(),
+    "covering": CoveringStretches(),
     "representative": RepresentativeStretches(),
     "random": RandomStretches(),
 }
@@ -36,7 +38,12 @@ _STRATEGIES = {
 @click.option("--no-model", is_flag=True, help="There is no model yet: the first argument is a file of signals.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option("-n", "number", type=click.IntRange(1), default=20, show_default=True, help="Number of stretches.")
-@click.option("--length", metavar="SECONDS", type=float, help="Length of a stretch; several segments if left out.")
+@click.option(
+    "--length",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="Length of a stretch; several segments if left out.",
+)
 @click.option(
     "-a", "--annotations", multiple=True, help="File of the labels so far, which are left out; may be given repeatedly."
 )
@@ -71,6 +78,7 @@ def suggest(
     """
     if model is None or (not no_model and not files):
         raise click.UsageError("give a MODEL and FILES, or --no-model and FILES.")
+    check_suffix(output, ".json")
     check_place(output)
     segmenter = None if no_model else load(model).set_params(verbose=int(sys.stderr.isatty()))
     patterns = (str(model), *files) if no_model else files
@@ -97,6 +105,10 @@ def _count_samples(length: float | None, recordings: Recordings) -> int | None:
         return None
     if recordings.sampling_rate is None:
         raise click.UsageError(f"--length {length:g} is in seconds, and the files have no rate; give --sampling-rate.")
+    longest = int(recordings.lengths.max())
+    if length * recordings.sampling_rate > longest:
+        seconds = longest / recordings.sampling_rate
+        raise click.UsageError(f"--length {length:g}: the longest recording has {seconds:g} s; give at most that.")
     return max(round(length * recordings.sampling_rate), 1)
 
 
@@ -118,10 +130,9 @@ def _group(pattern: str | None, recordings: Recordings) -> list[str] | None:
 def _write(table: pd.DataFrame, output: Path, recordings: Recordings, segmenter: Any) -> None:
     """Write suggestions as a table, or as tasks with what the model finds in them."""
     if output.suffix != ".json":
-        write_annotations(table.assign(label="unlabeled"), output)
+        write_table(table, output)
         return
     names = list(recordings.names or range(len(recordings)))
     which = sorted({names.index(name) for name in table["recording"]})
-    empty = pd.DataFrame({"recording": [], "start": [], "end": [], "label": [], "score": np.array([], dtype=float)})
-    found = empty if segmenter is None else segmenter.predict_segments(recordings.select(which))
+    found = None if segmenter is None else segmenter.predict_segments(recordings.select(which))
     write_annotations(found, output, format="label_studio", recordings=recordings, stretches=table)

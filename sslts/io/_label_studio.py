@@ -250,13 +250,14 @@ def format_tasks(
     model_version : str
         Name of the model, which Label Studio shows.
     stretches : sequence of (recording, start, end) or None
-        What the tasks show, the most useful first; None is all recordings. The score of a task is its rank, so that
-        the tool's "uncertainty sampling", which shows the lowest score first, keeps this order.
+        What the tasks show, the most useful first; None is all recordings. The score of a task grows with its rank from
+        0 to below 1, so that the tool's "uncertainty sampling", which shows the lowest score first, keeps this order.
     """
     tasks = []
     rows = dict(iter(table.groupby("recording", sort=False)))
     shown = [(i, 0, length) for i, length in enumerate(lengths)] if stretches is None else stretches
-    for rank, (i, begin, stop) in enumerate(_cut_stretches(shown)):
+    parts = list(_cut_stretches(shown))
+    for rank, (i, begin, stop) in enumerate(parts):
         own = rows.get(names[i], table.iloc[:0])
         data: dict[str, Any] = {
             "recording": names[i],
@@ -269,7 +270,7 @@ def format_tasks(
             data["ts"] = _make_series(read(i, begin, stop), begin, stop, rate)
         regions = list(_make_regions(own, begin, stop, rate, read is not None, i))
         seen = looked_at is None or names[i] in looked_at
-        score = None if stretches is None else rank
+        score = None if stretches is None else rank / len(parts)  # the tool's checks refuse scores above 1
         tasks.append({"data": data, **_make_answer(regions, predicted, seen, model_version, score)})
     return json.dumps(tasks, ensure_ascii=False, allow_nan=False).encode()
 
@@ -319,12 +320,12 @@ def _make_regions(
 
 
 def _make_answer(
-    regions: list[dict[str, Any]], predicted: bool, seen: bool, model_version: str, rank: int | None
+    regions: list[dict[str, Any]], predicted: bool, seen: bool, model_version: str, score: float | None
 ) -> dict[str, Any]:
     if not predicted:
         return {"annotations": [{"result": regions, "was_cancelled": False}] if seen else []}
     scores = [region["score"] for region in regions if "score" in region]
-    mean = float(np.mean(scores)) if scores else None
-    found = mean if rank is None else float(rank)
-    score = {} if found is None else {"score": found}
-    return {"predictions": [{"model_version": model_version, **score, "result": regions}]}
+    if score is None and scores:
+        score = float(np.mean(scores))
+    given = {} if score is None else {"score": score}
+    return {"predictions": [{"model_version": model_version, **given, "result": regions}]}

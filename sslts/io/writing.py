@@ -32,11 +32,12 @@ _BY_SUFFIX = {
     ".txt": "audacity",
     **dict.fromkeys(WFDB_SUFFIXES, "wfdb"),
 }
+_EMPTY = pd.DataFrame({"recording": [], "start": [], "end": [], "label": [], "score": np.array([], dtype=float)})
 _BOUNDS = {"samples": ("start", "end"), "seconds": ("start_time", "end_time"), "clock": ("start_clock", "end_clock")}
 
 
 def write_annotations(
-    table: pd.DataFrame | Annotations,
+    table: pd.DataFrame | Annotations | None,
     path: str | os.PathLike[str],
     *,
     format: str | None = None,
@@ -55,9 +56,10 @@ def write_annotations(
 
     Parameters
     ----------
-    table : pandas.DataFrame or Annotations
+    table : pandas.DataFrame, Annotations or None
         Segments: ``recording``, ``start`` and ``end`` in samples, ``label``, and perhaps ``score``. With
-        `Annotations`, stretches that were not looked at become segments with the label ``unlabeled``.
+        `Annotations`, stretches that were not looked at become segments with the label ``unlabeled``. None: there is no
+        segment yet, as in tasks for the first labels.
     path : path
         The file. For several recordings in Audacity's or WFDB's format, a folder that gets a file for each recording.
     format : {"csv", "tsv", "parquet", "excel", "label_studio", "audacity", "wfdb"} or None, default=None
@@ -96,6 +98,10 @@ def write_annotations(
     '0.500000\t1.250000\tstep\n'
     """
     chosen = _choose_format(Path(path), format)
+    if table is None:
+        if recordings is None:
+            raise ValueError("table is None; pass recordings, so that they become tasks or tracks without segments.")
+        table = _EMPTY
     if unit is not None and unit not in UNITS:
         raise ValueError(f"unit={shorten(unit)}; give 'samples', 'seconds' or 'clock'.")
     if stretches is not None and (chosen != "label_studio" or recordings is None):
@@ -268,6 +274,9 @@ def _number_stretches(stretches: pd.DataFrame | None, content: _Content) -> list
     if stretches is None:
         return None
     known = {name: i for i, name in enumerate(content.names)}
+    missing = [column for column in ("recording", "start", "end") if column not in stretches]
+    if missing:
+        raise ValueError(f"stretches has no column {missing[0]!r}; pass recording, start and end.")
     rows = []
     for k, (key, start, end) in enumerate(stretches[["recording", "start", "end"]].itertuples(index=False, name=None)):
         i = known.get(key, -1) if isinstance(key, str) else int(key)

@@ -11,6 +11,7 @@ from sslts.labeling.pool import Pool, Stretches, find_density
 from sslts.labeling.simulation import EVERYTHING, simulate_labeling
 from sslts.labeling.strategies import (
     Choice,
+    CoveringStretches,
     RandomStretches,
     RepresentativeStretches,
     Strategy,
@@ -23,6 +24,7 @@ __all__ = [
     "EVERYTHING",
     "Choice",
     "Clicks",
+    "CoveringStretches",
     "Pool",
     "RandomStretches",
     "RepresentativeStretches",

@@ -45,6 +45,27 @@ class Stretches:
         """Return some of the stretches, by number or as a mask."""
         return Stretches(self.recording[kept], self.start[kept], self.end[kept])
 
+    def join(self, other: Stretches) -> Stretches:
+        """Return these stretches, followed by others."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Stretches(*(np.concatenate(pair) for pair in pairs))
+
+    def cut(self, pieces: int) -> Stretches:
+        """Return each stretch as pieces of about equal length, at least a sample long.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sslts.labeling import Stretches
+        >>> Stretches(np.array([3]), np.array([0]), np.array([5])).cut(2).end.tolist()
+        [2, 5]
+        """
+        number = np.tile(np.arange(pieces), len(self))
+        recording, start, end = (np.repeat(one, pieces) for one in vars(self).values())
+        size = end - start
+        begin = start + size * number // pieces
+        return Stretches(recording, begin, np.maximum(start + size * (number + 1) // pieces, begin + 1))
+
 
 @dataclass(frozen=True, eq=False)
 class Pool:
@@ -112,20 +133,18 @@ class Pool:
     @cached_property
     def _descriptions(self) -> np.ndarray:
         """Descriptions of candidates and labeled stretches, one after the other."""
-        both = (np.concatenate(pair) for pair in zip(*(vars(one).values() for one in self._parts), strict=True))
-        stretches = Stretches(*both)
+        return self.describe(self.candidates.join(self.labeled))
+
+    def describe(self, stretches: Stretches) -> np.ndarray:
+        """Return a description of each stretch, (m, D): features of the model's network, or statistics without one."""
         place = stretches.recording, stretches.start, stretches.end
         embed = getattr(self.segmenter, "embed", None)
         found = None if embed is None else embed(self.recordings, *place)
         return scale_descriptions(describe_stretches(self.recordings, *place) if found is None else found)
 
     @property
-    def _parts(self) -> tuple[Stretches, Stretches]:
-        return self.candidates, self.labeled
-
-    @property
     def features(self) -> np.ndarray:
-        """Description of each candidate, (m, D): features of the model's network, or statistics without one."""
+        """Description of each candidate, (m, D)."""
         return self._descriptions[: len(self.candidates)]
 
     @property
@@ -136,13 +155,17 @@ class Pool:
     @cached_property
     def doubt(self) -> np.ndarray:
         """Mean doubt of the model in each candidate, (m,): 1 - the probability of its answer."""
-        of, found = self.candidates, np.zeros(len(self.candidates))
-        rows = np.split(np.arange(len(found)), np.flatnonzero(np.diff(of.recording)) + 1)
-        row_of = {int(of.recording[one[0]]): one for one in rows if len(one)}
+        return self.measure_doubt(self.candidates)
+
+    def measure_doubt(self, stretches: Stretches) -> np.ndarray:
+        """Return the mean doubt of the model in each stretch, (m,); stretches are sorted by recording."""
+        found = np.zeros(len(stretches))
+        rows = np.split(np.arange(len(found)), np.flatnonzero(np.diff(stretches.recording)) + 1)
+        row_of = {int(stretches.recording[one[0]]): one for one in rows if len(one)}
         for chosen in _group_recordings(list(row_of), self.recordings.lengths):
             for i, proba in zip(chosen, self.predict(chosen), strict=True):
                 total = np.concatenate([[0.0], np.cumsum(1 - proba.max(-1), dtype=np.float64)])
-                start, end = of.start[row_of[i]], of.end[row_of[i]]
+                start, end = stretches.start[row_of[i]], stretches.end[row_of[i]]
                 found[row_of[i]] = (total[end] - total[start]) / (end - start)
         return found
 

@@ -194,6 +194,72 @@ class UncertainStretches(Strategy):
         return chosen
 
 
+@dataclass(frozen=True)
+class CoveringStretches(Strategy):
+    """Choose stretches that together show every pattern, also the rare ones.
+
+    Each stretch is cut into pieces, and the pieces are clustered into patterns. The next stretch is the one that adds
+    most to ``sum over patterns of weight * sqrt(number of labeled pieces)``: a pattern counts less the more of it is
+    labeled. The weight of a pattern is its share of all pieces to the power `rarity`, times the mean doubt of the model
+    in its pieces, if there is a model.
+
+    Parameters
+    ----------
+    pieces : int, default=8
+        Pieces of a stretch.
+    patterns : int, default=64
+        Number of patterns.
+    rarity : float, default=0.25
+        With 0.5, patterns are labeled in proportion to their frequency; with less, rare ones more often.
+    doubt : float, default=1.0
+        Power of the doubt in the weight; 0 ignores the model.
+
+    References
+    ----------
+    K. Wei, R. Iyer, J. Bilmes, "Submodularity in Data Subset Selection and Active Learning", ICML 2015.
+
+    Examples
+    --------
+    >>> from sslts.datasets import make_recordings
+    >>> from sslts.labeling import CoveringStretches, suggest_stretches
+    >>> X, _ = make_recordings(4, n_samples=400, random_state=0)
+    >>> len(suggest_stretches(None, X, n=2, length=100, strategy=CoveringStretches(), random_state=0))
+    2
+    """
+
+    pieces: int = bounded(8, 1, whole=True)
+    patterns: int = bounded(64, 1, whole=True)
+    rarity: float = bounded(0.25, most=1)
+    doubt: float = bounded(1.0)
+
+    def choose(self, pool: Pool, turns: Turns, n: int, rng: np.random.Generator) -> list[Choice]:
+        """Return `n` candidates, each the one that adds most to those before."""
+        amount, covered, weight = self._count_patterns(pool, rng)
+        chosen: list[Choice] = []
+        while len(chosen) < n:
+            allowed = np.flatnonzero(turns.allowed)
+            gain = (weight * (np.sqrt(covered + amount[allowed]) - np.sqrt(covered))).sum(1)
+            k = int(allowed[gain.argmax()])
+            chosen.append(Choice(k, float(gain.max()), _explain_patterns(amount[k], covered)))
+            covered = covered + amount[k]
+            turns.take(k)
+        return chosen
+
+    def _count_patterns(self, pool: Pool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the pieces of each pattern in each candidate, (m, P), in the labels, (P,), and the weights, (P,)."""
+        own, known = pool.candidates.cut(self.pieces), pool.labeled.cut(self.pieces)
+        pattern = _cluster(pool.describe(own.join(known)), self.patterns, rng)
+        n = int(pattern.max()) + 1
+        amount = np.zeros((len(pool), n))
+        np.add.at(amount, (np.repeat(np.arange(len(pool)), self.pieces), pattern[: len(own)]), 1.0)
+        covered = np.bincount(pattern[len(own) :], minlength=n).astype(float)
+        weight = ((amount.sum(0) + covered) / len(pattern)) ** self.rarity
+        if pool.segmenter is not None and self.doubt:
+            doubt = np.bincount(pattern[: len(own)], pool.measure_doubt(own), minlength=n)
+            weight = weight * (doubt / np.maximum(amount.sum(0), 1)) ** self.doubt
+        return amount, covered, weight
+
+
 def _cluster(features: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Return the number of the cluster of each row, in at most `n` clusters."""
     n_clusters = min(n, _MOST_CLUSTERS, len(np.unique(features, axis=0)))
@@ -216,3 +282,8 @@ def _explain_cluster(share: float, known: int) -> str:
 
 def _explain_doubt(doubt: float) -> str:
     return f"the model is unsure (mean probability of its answer {1 - doubt:.2f}), and it differs from what is labeled"
+
+
+def _explain_patterns(amount: np.ndarray, covered: np.ndarray) -> str:
+    shown, new = amount > 0, (amount > 0) & (covered == 0)
+    return f"it shows {int(shown.sum())} patterns, and {int(new.sum())} of them are not labeled yet"

@@ -141,8 +141,9 @@ class LabelingDisplay:
         if self.ceiling_ is not None:
             lines.append(self.ax_.axhline(self.ceiling_, color="#333333", lw=1, ls="--"))
             labels.append(EVERYTHING)
-        add_legend(self.ax_, lines, labels)
-        self.ax_.set_xscale("log")
+        add_legend(self.ax_, lines, labels, loc="lower right")
+        if played[self.effort].clip(lower=1).max() >= 10 * played[self.effort].clip(lower=1).min():
+            self.ax_.set_xscale("log")
         self.ax_.set_xlabel(EFFORTS[self.effort])
         self.ax_.set_ylabel("score")
         self.ax_.spines[["top", "right"]].set_visible(False)

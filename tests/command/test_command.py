@@ -13,7 +13,8 @@ from click.testing import CliRunner
 import sslts
 from sslts.command import main
 from sslts.datasets import make_recordings
-from sslts.io import read_annotations, read_recordings
+from sslts.io import read_annotations, read_recordings, read_segments
+from sslts.labeling import CoveringStretches, suggest_stretches
 from sslts.segments import summarize
 
 
@@ -108,6 +109,105 @@ class TestPredict:
         assert len(list((tmp_path / "tracks").iterdir())) == 8
 
 
+class TestSuggest:
+    NAMES = ["recording", "start", "end", "score", "reason"]
+
+    def suggest(self, folder, output, *options, code=0, head=None):
+        head = [model(folder)] if head is None else head
+        return run("suggest", *head, folder / "press*.csv", *options, "-o", output, code=code)
+
+    @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".xlsx"])
+    def test_the_table_is_that_of_the_functions(self, folder, tmp_path, suffix):
+        path, labels = tmp_path / f"next{suffix}", folder / "labels.csv"
+        done = self.suggest(folder, path, "-a", labels, "-n", 5, "--length", 100, "--strategy", "covering")
+        assert "; 5 stretches to label. Written to" in done.output
+        readers = {".csv": pd.read_csv, ".tsv": pd.read_table, ".parquet": pd.read_parquet, ".xlsx": pd.read_excel}
+        table, recordings = readers[suffix](path), read(folder)
+        segmenter, y = sslts.load(model(folder)), read_annotations(labels, recordings)
+        options = {"n": 5, "length": 100, "strategy": CoveringStretches(), "random_state": 0}
+        expected = suggest_stretches(segmenter, recordings, y, **options)
+        assert table.columns.tolist() == self.NAMES
+        pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+        assert not set(table["recording"]) & set(y.looked_at["recording"])
+
+    def test_tasks_are_the_stretches_with_what_the_model_finds(self, folder, tmp_path):
+        for name in ("next.csv", "tasks.json"):
+            self.suggest(folder, tmp_path / name, "-a", folder / "labels.csv", "-n", 4, "--length", 100, "--seed", 3)
+        table, tasks = pd.read_csv(tmp_path / "next.csv"), json.loads((tmp_path / "tasks.json").read_text())
+        stretches = [[task["data"][key] for key in ("recording", "offset", "stop")] for task in tasks]
+        assert stretches == table[self.NAMES[:3]].values.tolist()
+        assert [len(task["data"]["ts"]["force"]) for task in tasks] == (table["end"] - table["start"]).tolist()
+        assert [task["predictions"][0]["score"] for task in tasks] == [0, 0.25, 0.5, 0.75]
+        recordings = read(folder)
+        found = sslts.load(model(folder)).predict_segments(recordings)
+        expected = set()
+        for name, start, end in stretches:
+            own = found[(found["recording"] == name) & (found["start"] < end) & (found["end"] > start)]
+            cut = zip(own["start"].clip(lower=start), own["end"].clip(upper=end), own["label"], strict=True)
+            expected |= {(name, *row) for row in cut}
+        read_back = read_segments(tmp_path / "tasks.json", recordings)
+        rows = read_back[["recording", "start", "end", "label"]]
+        assert set(rows.itertuples(index=False, name=None)) == expected
+
+    def test_a_cold_start(self, folder, tmp_path):
+        table, tasks = tmp_path / "next.csv", tmp_path / "tasks.json"
+        for path in (table, tasks):
+            self.suggest(folder, path, "-n", 3, head=["--no-model"])
+        found = pd.read_csv(table)
+        assert found[self.NAMES].equals(suggest_stretches(None, read(folder), n=3, random_state=0))
+        read_tasks = json.loads(tasks.read_text())
+        assert [task["data"]["recording"] for task in read_tasks] == found["recording"].tolist()
+        assert all(task["predictions"][0]["result"] == [] for task in read_tasks)
+
+    def test_a_pattern_groups_files(self, folder, tmp_path):
+        path = tmp_path / "next.csv"
+        self.suggest(folder, path, "-n", 4, "--length", 100, "--groups", "[0-3]|[4-7]", head=["--no-model"])
+        assert pd.read_csv(path)["recording"].nunique() == 4
+        self.suggest(folder, path, "-n", 2, "--length", 100, "--groups", "press", head=["--no-model"])
+        recordings = read(folder)
+        expected = suggest_stretches(None, recordings, n=2, length=100, groups=["press"] * 8, random_state=0)
+        assert pd.read_csv(path)[self.NAMES].equals(expected)
+
+    @pytest.mark.parametrize(
+        ("options", "words", "code"),
+        [
+            (["-n", "5000"], r"-n 5000, but there are \d+ unlabeled stretches .* or give a smaller --length", 1),
+            (["-n", "0"], "Invalid value for '-n'", 2),
+            (["--length", "0"], "Invalid value for '--length'", 2),
+            (["--length", "801"], "--length 801: the longest recording has 800 s; give at most that", 2),
+            (["--length", "10", "--no-time"], "--length 10 is in seconds, .* give --sampling-rate", 2),
+            (["--groups", "machine"], r"--groups machine is not in the name 'press 0'", 2),
+            (["--groups", "("], r"--groups \(: .*give a regular expression", 2),
+            (["--strategy", "clever"], "Invalid value for '--strategy'", 2),
+            (["--channels", "force,force2"], "--channels", 1),
+            (["-a", "no.csv"], r"no\.csv", 1),
+        ],
+    )
+    def test_what_is_wrong_names_the_option_and_no_file_is_written(self, folder, tmp_path, options, words, code):
+        for name in ("next.csv", "tasks.json"):
+            done = self.suggest(folder, tmp_path / name, *options, code=code)
+            assert re.search(words, " ".join(done.output.split())), done.output
+            assert "Traceback" not in done.output
+        assert not list(tmp_path.iterdir())
+
+    def test_a_model_of_other_channels(self, folder, tmp_path):
+        table = pd.read_csv(folder / "press 0.csv")
+        (tmp_path / "two").mkdir()
+        table.assign(flow=0.0).to_csv(tmp_path / "two" / "press 0.csv", index=False)
+        done = run("suggest", model(folder), tmp_path / "two", "-n", 1, "-o", tmp_path / "x.csv", code=1)
+        assert "was fitted with 1; pass recordings with the same channels" in done.output
+        assert not (tmp_path / "x.csv").exists()
+
+    @pytest.mark.parametrize("arguments", [[], ["cycles.sslts"], ["--no-model"]])
+    def test_files_are_missing(self, tmp_path, arguments):
+        done = run("suggest", *arguments, "-o", tmp_path / "x.csv", code=2)
+        assert "give a MODEL and FILES, or --no-model and FILES" in done.output
+
+    def test_other_suffixes_are_refused_before_the_files_are_read(self, tmp_path):
+        done = run("suggest", tmp_path / "no.sslts", "no.csv", "-o", tmp_path / "next.pdf", code=2)
+        assert "the suffix is '.pdf'; give .json, .csv, .tsv, .parquet or .xlsx" in done.output
+
+
 class TestOthers:
     def test_a_report_with_and_without_annotations(self, folder, tmp_path):
         run("report", model(folder), folder / "press*.csv", "-a", folder / "labels.csv", "-o", tmp_path / "a.html")
@@ -130,7 +230,9 @@ class TestOthers:
 
 
 class TestMessages:
-    @pytest.mark.parametrize("command", [(), ("fit",), ("predict",), ("report",), ("info",), ("convert",)])
+    @pytest.mark.parametrize(
+        "command", [(), ("fit",), ("predict",), ("suggest",), ("report",), ("info",), ("convert",)]
+    )
     def test_help_shows_an_example(self, command):
         assert re.search(r"Example:\s+sslts ", run(*command, "--help").output)
 
@@ -151,6 +253,9 @@ class TestMessages:
             "predict", model(folder), folder / "press*.csv", "--per", "1h", "--format", "audacity", "-o", path, code=2
         )
         assert "--per writes a table of counts" in done.output
+        options = ("--per", "1h", "-o", tmp_path / "counts.json")
+        done = run("predict", model(folder), folder / "press*.csv", *options, code=2)
+        assert "the suffix is '.json'; give .csv, .tsv, .parquet or .xlsx" in done.output
         assert not path.exists()
 
     def test_a_broken_file_may_be_left_out(self, folder, tmp_path):

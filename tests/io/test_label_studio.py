@@ -190,6 +190,88 @@ class TestWriting:
         ]
         assert list_rows(read_annotations(export(tmp_path, *tasks), recordings)) == [("monday", 90, 120, "step")]
 
+    def test_stretches_are_the_tasks(self, recordings, tmp_path):
+        rows = [("tuesday", 0, 60, "turn", 0.5), ("monday", 90, 120, "step", 0.9), ("monday", 140, 190, "step", 0.75)]
+        found = pd.DataFrame(rows, columns=["recording", "start", "end", "label", "score"])
+        stretches = pd.DataFrame({"recording": ["tuesday", "monday", "monday"], "start": [50, 100, 500]})
+        stretches["end"] = [250, 150, 600]
+        write_annotations(found, tmp_path / "tasks.json", recordings=recordings, stretches=stretches)
+        tasks = json.loads((tmp_path / "tasks.json").read_text())
+        keys = ("recording", "offset", "stop", "unit")
+        assert [[t["data"][key] for key in keys] for t in tasks] == [[*row, "seconds"] for row in stretches.values]
+        for t in tasks:
+            begin, end = t["data"]["offset"], t["data"]["stop"]
+            assert t["data"]["ts"]["time"] == (np.arange(begin, end) / 100).tolist()
+        assert tasks[1]["data"]["ts"]["hip_x"][7] == recordings.read(0)[0, 107]
+        scores = [t["predictions"][0]["score"] for t in tasks]
+        assert scores == sorted(scores)
+        assert 0 <= scores[0] < scores[2] < 1
+        assert [r["value"]["end"] for r in tasks[1]["predictions"][0]["result"]] == [1.19, 1.49]
+        assert [r["score"] for r in tasks[1]["predictions"][0]["result"]] == [0.9, 0.75]
+        assert tasks[2]["predictions"][0]["result"] == []
+
+        submitted = [{**t, "annotations": [{"result": t["predictions"][0]["result"]}]} for t in (tasks[1], tasks[2])]
+        left = {**tasks[0], "annotations": []}
+        annotations = read_annotations(export(tmp_path, *submitted, left), recordings)
+        assert list_rows(annotations) == [("monday", 100, 120, "step"), ("monday", 140, 150, "step")]
+        assert annotations.looked_at.values.tolist() == [["monday", 100, 150], ["monday", 500, 600]]
+        assert (annotations.list_labels()[1] == -1).all()
+
+    def test_stretches_next_to_each_other_are_joined(self, recordings, tmp_path):
+        found = pd.DataFrame({"recording": [0], "start": [90], "end": [120], "label": ["step"], "score": [0.9]})
+        stretches = pd.DataFrame({"recording": [0, 0], "start": [100, 0], "end": [200, 100]})
+        write_annotations(found, tmp_path / "tasks.json", recordings=recordings, stretches=stretches)
+        table = read_segments(tmp_path / "tasks.json", recordings)
+        assert table[["recording", "start", "end"]].values.tolist() == [["monday", 90, 120]]
+
+    def test_tasks_without_segments(self, recordings, tmp_path):
+        write_annotations(None, tmp_path / "tasks.json", recordings=recordings)
+        tasks = json.loads((tmp_path / "tasks.json").read_text())
+        assert [t["predictions"][0]["result"] for t in tasks] == [[], []]
+        with pytest.raises(ValueError, match="table is None; pass recordings"):
+            write_annotations(None, tmp_path / "tasks.json")
+
+    def test_a_long_stretch_is_cut(self, tmp_path):
+        X = Recordings.from_arrays([np.arange(250_000.0)], names=["day"], sampling_rate=50)
+        found = pd.DataFrame({"recording": "day", "start": [110_000], "end": [110_020], "label": ["a"], "score": [0.5]})
+        stretches = pd.DataFrame({"recording": ["day", "day"], "start": [10_000, 240_000], "end": [230_000, 240_100]})
+        write_annotations(found, tmp_path / "tasks.json", recordings=X, stretches=stretches)
+        tasks = json.loads((tmp_path / "tasks.json").read_text())
+        cuts = [(10_000, 110_000), (110_000, 210_000), (210_000, 230_000), (240_000, 240_100)]
+        assert [(t["data"]["offset"], t["data"]["stop"]) for t in tasks] == cuts
+        assert [t["predictions"][0]["score"] for t in tasks] == [0, 0.25, 0.5, 0.75]
+        assert [len(t["predictions"][0]["result"]) for t in tasks] == [0, 1, 0, 0]
+
+    @pytest.mark.parametrize(
+        ("row", "words"),
+        [
+            (("sunday", 0, 10), r"stretches row 1 \(recording 'sunday', \[0, 10\)\) lies in no recording"),
+            ((2, 0, 10), "stretches row 1 .* lies in no recording"),
+            ((-1, 0, 10), "stretches row 1 .* lies in no recording"),
+            (("monday", -1, 10), "stretches row 1 .* lies in no recording"),
+            (("monday", 990, 1001), "stretches row 1 .* lies in no recording"),
+            (("monday", 10, 10), "stretches row 1 .* lies in no recording"),
+        ],
+    )
+    def test_wrong_stretches(self, recordings, tmp_path, row, words):
+        table = pd.DataFrame({"recording": ["monday"], "start": [3], "end": [9], "label": ["step"]})
+        stretches = pd.DataFrame([("monday", 0, 10), row], columns=["recording", "start", "end"])
+        with pytest.raises(ValueError, match=words):
+            write_annotations(table, tmp_path / "a.json", recordings=recordings, stretches=stretches)
+        assert not list(tmp_path.iterdir())
+
+    def test_stretches_need_their_columns_recordings_and_label_studio(self, recordings, tmp_path):
+        table = pd.DataFrame({"recording": ["monday"], "start": [3], "end": [9], "label": ["step"]})
+        stretches = table[["recording", "start", "end"]]
+        with pytest.raises(ValueError, match="stretches has no column 'end'; pass recording, start and end"):
+            write_annotations(
+                table, tmp_path / "a.json", recordings=recordings, stretches=stretches.drop(columns="end")
+            )
+        for name, options in {"a.json": {}, "a.csv": {"recordings": recordings}}.items():
+            with pytest.raises(ValueError, match="stretches makes tasks of Label Studio; pass recordings"):
+                write_annotations(table, tmp_path / name, stretches=stretches, **options)
+        assert not list(tmp_path.iterdir())
+
     def test_clock_times_are_refused(self, recordings, tmp_path):
         table = pd.DataFrame({"recording": ["monday"], "start": [3], "end": [9], "label": ["step"]})
         with pytest.raises(ValueError, match="Label Studio takes numbers"):

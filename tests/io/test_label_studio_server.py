@@ -1,20 +1,18 @@
 """A real Label Studio: tasks that are imported, corrected in a browser and exported come back exactly as corrected."""
 
 import os
-import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from labeling_server import CHROMIUM
+from labeling_server import CHROMIUM, read_interface
 
 from sslts import Annotations, Recordings
 from sslts.io import read_annotations, read_segments, write_annotations
 
 pytestmark = [pytest.mark.server, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
 
-GUIDE = Path(__file__).parents[2] / "docs/howto/folder.md"
 NAMES = ["corrected", "agreed", "skipped", "draft", "untouched"]
 FOUND = [(50, 125, "step", 0.9), (150, 200, "turn", 0.8), (300, 375, "step", 0.7)]
 
@@ -22,9 +20,7 @@ FOUND = [(50, 125, "step", 0.9), (150, 200, "turn", 0.8), (300, 375, "step", 0.7
 @pytest.fixture(scope="module")
 def interface():
     """Return the labeling interface of the guide, with the channels of these recordings."""
-    (view,) = re.findall(r"^<View>$.*?^</View>$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
-    assert '<Channel column="hip"/>' in view
-    return view.replace('<Channel column="hip"/>', '<Channel column="hip_x"/> <Channel column="knee"/>')
+    return read_interface(["hip_x", "knee"])
 
 
 def draw(n_samples, seed=0):

@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sslts import Annotations, Recordings, SupervisedSegmenter, WindowFeatureSegmenter
 from sslts.datasets import make_recordings
 from sslts.labeling import (
+    CoveringStretches,
     RandomStretches,
     RepresentativeStretches,
     UncertainStretches,
@@ -18,6 +19,7 @@ from sslts.labeling import (
 from sslts.networks import UNet
 
 EVERY = [
+    CoveringStretches(),
     RandomStretches(),
     RandomStretches(recordings=True),
     RepresentativeStretches(),

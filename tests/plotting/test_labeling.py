@@ -11,7 +11,7 @@ from sslts.plotting import LabelingDisplay
 def make_table(n_draws=3, ceiling=True):
     rows = [
         (name, d, r, 40.0 * r, 20.0 * r, 0.9 - gain / r + 0.01 * d)
-        for name, gain in (("random", 0.4), ("uncertain", 0.2))
+        for name, gain in (("random", 0.4), ("_uncertain$", 0.2))
         for d in range(n_draws)
         for r in (1, 2, 3)
     ]
@@ -27,7 +27,7 @@ def test_each_strategy_is_a_line_and_all_labels_a_dashed_one(draw):
     assert [line.get_xdata().tolist() for line in curves] == [[40, 80, 120]] * 2
     assert curves[1].get_ydata().tolist() == pytest.approx([0.71, 0.81, 0.9 - 0.2 / 3 + 0.01])
     assert level.get_linestyle() == "--"
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["random", "uncertain", "all labels"]
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["random", "_uncertain$", "all labels"]
 
 
 def test_the_effort_is_chosen_and_named(draw):
@@ -44,6 +44,14 @@ def test_intervals_follow_students_t(draw):
 
 def test_without_all_labels_or_with_one_draw(draw):
     assert draw(LabelingDisplay(make_table(1, ceiling=False)).plot()).ceiling_ is None
+
+
+@pytest.mark.parametrize(("most", "scale"), [(3.0, "linear"), (40.0, "log")])
+def test_the_axis_is_logarithmic_if_it_holds_a_decade(draw, most, scale):
+    """Labels of a part of a decade would overlap."""
+    table = make_table(ceiling=False)
+    shown = draw(LabelingDisplay(table.assign(clicks=table["round"].map({1: 1.0, 2: 2.0, 3: most}))).plot())
+    assert shown.ax_.get_xscale() == scale
 
 
 def test_from_an_estimator(draw):
