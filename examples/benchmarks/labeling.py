@@ -36,6 +36,7 @@ from sslts.annotations import measure_runs, summarize_signal
 from sslts.datasets import load_ludb
 from sslts.labeling import (
     EVERYTHING,
+    CoveringStretches,
     RandomStretches,
     RepresentativeStretches,
     Strategy,
@@ -58,12 +59,14 @@ STRATEGIES: dict[str, Strategy] = {
     "random": RandomStretches(),
     "representative": RepresentativeStretches(),
     "uncertain": UncertainStretches(),
+    "covering": CoveringStretches(),
 }
 NAMES = {
     "recordings": "whole recordings at random",
     "random": "stretches at random",
     "representative": "representative stretches",
     "uncertain": "uncertain and far stretches",
+    "covering": "covering stretches",
 }
 
 
@@ -380,7 +383,7 @@ def main() -> None:
                 elif subset == "test":
                     write_page(f"labeling-{name}", write(own), LABELING_PAGE)
         if options.write_page:
-            draw_curves(table[table["subset"] == "test"], LABELING_PAGE.parent / "images" / "labeling.png")
+            draw_curves(table[table["subset"] == "test"], LABELING_PAGE.parent / "images" / "labeling_curves.png")
         return
     for draw in options.draws:
         for name in options.sets:
