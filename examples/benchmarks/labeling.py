@@ -147,7 +147,12 @@ def run(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
     )
     table = table[(table["round"] == 0) == (key["strategy"] == "all")]
     columns = ["round", "stretches", "samples", "segments", "clicks", "corrections", "score", "fit_seconds"]
-    return [{**key, **row, "length": length, **describe_machine()} for row in table[columns].to_dict("records")]
+    return describe([{**key, **row, "length": length} for row in table[columns].to_dict("records")])
+
+
+def describe(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of one run, the first one with the versions and the machine."""
+    return [{**row, **(describe_machine() if k == 0 else {})} for k, row in enumerate(rows)]
 
 
 def draw_stretches(
@@ -197,7 +202,7 @@ def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]
         score = model.score([arrays.X[i] for i in scored], [arrays.y[i] for i in scored])
         clicks = len(inside) * (1 if twice == 2 else 2)
         rows.append({**key, "round": number, "stretches": len(stretches), "clicks": clicks, "score": score})
-    return [{**row, "length": length, **describe_machine()} for row in rows]
+    return describe([{**row, "length": length} for row in rows])
 
 
 def run_restart(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
@@ -353,7 +358,8 @@ def draw_curves(table: pd.DataFrame, path: Path) -> None:
         own = table[(table["set"] == name) & table["strategy"].isin([*NAMES, "all"])]
         words = {**NAMES, "all": EVERYTHING}
         LabelingDisplay(own.assign(strategy=own["strategy"].map(words))).plot(ax=ax)
-        ax.set_title(SETS[name].words.split(":")[0] if SETS[name].real else SETS[name].words, loc="left", fontsize=10)
+        kind = SETS[name].words.split(":")[0] if SETS[name].real else f"synthetic: {name}"
+        ax.set_title(kind, loc="left", fontsize=10)
         if name != names[0]:
             ax.get_legend().remove()
     figure.savefig(path, dpi=110)
