@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 import pandas as pd
-from matplotlib.ticker import NullFormatter
 
 from sslts._text import clean_text
 from sslts.labeling import EVERYTHING, simulate_labeling
@@ -144,6 +143,8 @@ class LabelingDisplay:
             labels.append(EVERYTHING)
         add_legend(self.ax_, lines, labels, loc="lower right")
         if played[self.effort].clip(lower=1).max() >= 10 * played[self.effort].clip(lower=1).min():
+            from matplotlib.ticker import NullFormatter
+
             self.ax_.set_xscale("log")
             self.ax_.xaxis.set_minor_formatter(NullFormatter())  # labels of a part of a decade would overlap
         self.ax_.set_xlabel(EFFORTS[self.effort])
