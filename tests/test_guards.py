@@ -286,7 +286,9 @@ GUARDS = {
     "text in a signal": Guard(
         lambda: (spoil(X, "x"), Y),
         Raises(TypeError, r"X.* holds a str at \(0, 17\)"),
-        SIGNAL | {"stream": Raises(TypeError, r"chunk holds a str at \(17,\)")},
+        SIGNAL
+        | {"stream": Raises(TypeError, r"chunk holds a str at \(17,\)")}
+        | at(("detector's fit", "detector's predict"), Raises(TypeError, "X: recording 0 has the text 'x' in row 17")),
     ),
     "a number beyond float32": Guard(
         lambda: (spoil(X, 1e300), Y),

@@ -290,7 +290,8 @@ class TestValues:
 
         def visit(cls):
             for one in cls.__subclasses__():
-                if one.__module__.startswith("sslts.") and not getattr(one, "__abstractmethods__", None):
+                ours = one.__module__.startswith("sslts.") and not one.__module__.startswith("sslts.labeling.")
+                if ours and not getattr(one, "__abstractmethods__", None):  # no model holds a strategy of labeling
                     assert one in known, one
                 visit(one)
 

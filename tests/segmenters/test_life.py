@@ -148,7 +148,7 @@ class TestASecondInterruption:
             from sslts.networks import UNet
             X, y = make_recordings(4, n_samples=200, random_state=0)
             rng = random.Random(int(sys.argv[1]))
-            for _ in range(6):
+            for _ in range(3):
                 model = SupervisedSegmenter(network=UNet(width=4, depth=1), max_steps=2, batch_size=2, random_state=0)
                 model.fit(X[:, ::-1].copy(), y).set_params(max_steps=3000)
                 first, gap = rng.uniform(0.02, 0.6), rng.choice([0, 0.0003, 0.001, 0.003, 0.01])
