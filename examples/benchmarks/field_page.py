@@ -45,13 +45,28 @@ def make_tables(results: list[dict[str, Any]]) -> dict[str, str]:
     steps, is_real = frame["steps"], frame["set"].map(lambda name: SETS[name].real)
     full = frame[(steps == 0) | (steps == np.where(is_real, steps.max(), REDUCED_STEPS))]
     usual = full[full["decoder"] == "default"]
+    long = frame[~is_real & ~frame["is_earlier"] & ((steps == 0) | (steps == steps.max()))]
+    long = _keep_common(long[(long["decoder"] == "default") & (long["labeled"] == "few")])
     return {
         "field": make_main_table(usual),
         "field-synthetic": make_main_table(usual, real=False),
+        "field-synthetic-long": make_main_table(long, real=False),
         "field-changes": make_change_table(everything[everything["decoder"] == "default"]),
         "field-decoders": make_decoder_table(full),
         "field-details": make_detail_table(usual),
     }
+
+
+def _keep_common(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the draws of each set that all methods have."""
+    n = frame.groupby(["set", "split"])["method"].transform("nunique")
+    return frame[n == len(METHODS)]
+
+
+def _keep_shared(part: pd.DataFrame) -> pd.DataFrame:
+    """Return the draws of a row that all of its methods have: means over different draws can't be compared."""
+    n = part.groupby("split")["method"].transform("nunique")
+    return part[n == part["method"].nunique()]
 
 
 def _prefer_later(frame: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +102,7 @@ def make_change_table(frame: pd.DataFrame) -> str:
     """Return a Markdown table of the networks with earlier and with present defaults, on the draws that both have."""
     lines = ["| signal | method | draws | earlier | now |", "|---|---|---|---|---|"]
     few, means = frame[(frame["labeled"] == "few") & (frame["steps"] == frame["steps"].max())], []
-    for name in SETS:
+    for name in [name for name, kind in SETS.items() if kind.real]:
         for method in ("supervised", "fixmatch"):
             mine = few[(few["set"] == name) & (few["method"] == method)]
             earlier, now = (mine[mine["is_earlier"] == is_earlier] for is_earlier in (True, False))
@@ -112,7 +127,7 @@ def make_main_table(frame: pd.DataFrame, *, real: bool = True) -> str:
         if kind.real != real or mine.empty:
             continue
         for size in SIZES:
-            part = mine[mine["labeled"] == size]
+            part = _keep_shared(mine[mine["labeled"] == size])
             cells = [_show_marked(part[part["method"] == method]) for method in METHODS]
             if not any(cells):
                 continue
@@ -170,10 +185,11 @@ def make_detail_table(frame: pd.DataFrame) -> str:
                     continue
                 draws = ", ".join(f"{100 * value:.1f}" for value in part.sort_values("split")["mean_iou"])
                 figures = " | ".join(f"{100 * part[figure].mean():.1f}" for figure in MORE[1:])
+                seconds = part["fit_seconds"].mean()  # of runs on a quiet machine
                 speed = 1e6 * part["predict_seconds"].sum() / part["predict_samples"].sum()
                 lines.append(
                     f"| {name} | {SIZES.get(size, 'all')} | {words} | {draws} | {figures} "
-                    f"| {part['fit_seconds'].mean():.0f} | {speed:.1f} |"
+                    f"| {'' if np.isnan(seconds) else f'{seconds:.0f}'} | {speed:.1f} |"
                 )
     return "\n".join(lines)
 
