@@ -381,6 +381,7 @@ class TestForks:
         assert torch.get_num_threads() == 2
 
 
+@pytest.mark.slow  # a process of its own
 def test_texts_are_read_with_an_encoding_that_is_named():
     code = """
         from sslts import SupervisedSegmenter

@@ -80,6 +80,7 @@ def test_the_page_needs_no_internet(written):
     assert "<script" not in html
 
 
+@pytest.mark.slow  # two processes of their own
 def test_ids_do_not_depend_on_the_process():
     run = [sys.executable, "-c", "from sslts.report import _svg; print(_svg.make_ids_unique('<g id=\"a\"/>'))"]
     pages = {

@@ -5,12 +5,13 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 from small import ODD_CHECKS, TINY, as_ragged
 
-from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter
+from sslts import FixMatchSegmenter, SelfTrainingSegmenter, SupervisedSegmenter, WindowFeatureSegmenter
 from sslts.datasets import make_recordings
 from sslts.decoding import Argmax
 from sslts.metrics import mean_iou_scorer
@@ -135,14 +136,16 @@ class TestAsAnEstimator:
     @pytest.mark.parametrize(
         "params",
         [
-            {"threshold": 0.5},
+            {"threshold": 0.5, "segmenter": WindowFeatureSegmenter(ExtraTreesClassifier(2))},
+            pytest.param({"threshold": 0.5}, marks=pytest.mark.slow),
             pytest.param({"shares": (0.5, 1.0)}, marks=pytest.mark.slow),
             pytest.param({"shares": (1.0,), "rank": "agreement"}, marks=pytest.mark.slow),
         ],
     )
     def test_check_estimator(self, params):
+        network = clone(FAST).set_params(max_steps=1, batch_size=2, network=TINY)
         check_estimator(
-            SelfTrainingSegmenter(clone(FAST).set_params(max_steps=1, batch_size=2, network=TINY), **params),
+            SelfTrainingSegmenter(**{"segmenter": network, **params}),
             expected_failed_checks=ODD_CHECKS,
             on_skip=None,
         )
