@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -73,3 +75,27 @@ def expand_ranges(starts: ArrayLike, lengths: ArrayLike) -> np.ndarray:
     starts, lengths = np.asarray(starts, dtype=np.int64), np.asarray(lengths, dtype=np.int64)
     before = np.cumsum(lengths) - lengths
     return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+
+
+def group_by_length(lengths: np.ndarray, among: np.ndarray, most: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield each length with the indices of signals that have at most ``most`` samples together, one signal at least.
+
+    Parameters
+    ----------
+    lengths : ndarray of int, shape (n,)
+        Number of samples of each signal.
+    among : ndarray of int, shape (m,)
+        Indices of the signals to group.
+    most : int
+
+    Examples
+    --------
+    >>> from sslts._runs import group_by_length
+    >>> list(group_by_length(np.array([5, 2, 5, 5]), np.arange(4), 10))
+    [(2, [1]), (5, [0, 2]), (5, [3])]
+    """
+    order = among[np.argsort(lengths[among], kind="stable")]
+    for length, first, n in zip(*np.unique(lengths[order], return_index=True, return_counts=True), strict=True):
+        size = max(most // int(length), 1)
+        for start in range(first, first + n, size):
+            yield int(length), order[start : min(start + size, first + n)].tolist()

@@ -123,31 +123,47 @@ def choose_length(y: list[np.ndarray], background: int | None) -> int:
     return round(10 * summarize_signal(statistics, runs.lengths, n_channels=1).segment_length)
 
 
+class Draw(NamedTuple):
+    """The recordings to label and their units, the recordings to score, and the length of a stretch."""
+
+    X: list[np.ndarray]
+    y: list[np.ndarray]
+    unit: np.ndarray
+    test: tuple[list[np.ndarray], list[np.ndarray]]
+    length: int
+
+
+def prepare(key: dict[str, Any], folder: Path | None) -> Draw:
+    """Return the recordings of one set in one draw."""
+    arrays = load(key["set"], folder)
+    train, scored = choose_units(key["set"], arrays, key["draw"], key["subset"])
+    X, y = [arrays.X[i] for i in train], [arrays.y[i] for i in train]
+    length = min(choose_length(y, SETS[key["set"]].background), int(np.median([len(labels) for labels in y])))
+    return Draw(X, y, arrays.unit[train], ([arrays.X[i] for i in scored], [arrays.y[i] for i in scored]), length)
+
+
 def run(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
     """Simulate the labeling of one set in one draw by one strategy, and return a row for each round."""
-    name, plan = key["set"], PLANS[key["set"]]
-    arrays, background = load(name, folder), SETS[name].background
-    train, scored = choose_units(name, arrays, key["draw"], key["subset"])
-    X, y = [arrays.X[i] for i in train], [arrays.y[i] for i in train]
+    plan, background = PLANS[key["set"]], SETS[key["set"]].background
+    draw = prepare(key, folder)
     whole = key["strategy"] == "recordings"
     budget = plan.recordings if whole else plan.budget
-    length = min(choose_length(y, background), int(np.median([len(labels) for labels in y])))
     table = simulate_labeling(
         make_model(plan.method, key["draw"], background),
-        X,
-        y,
+        draw.X,
+        draw.y,
         STRATEGIES.get(key["strategy"], RandomStretches()),
-        test=([arrays.X[i] for i in scored], [arrays.y[i] for i in scored]),
+        test=draw.test,
         rounds=1 if key["strategy"] == "all" else len(budget),
         budget=1 if key["strategy"] == "all" else budget,
-        length=length,
-        groups=arrays.unit[train],
+        length=draw.length,
+        groups=draw.unit,
         ceiling=key["strategy"] == "all",
         random_state=key["draw"],
     )
     table = table[(table["round"] == 0) == (key["strategy"] == "all")]
     columns = ["round", "stretches", "samples", "segments", "clicks", "corrections", "score", "fit_seconds"]
-    return describe([{**key, **row, "length": length} for row in table[columns].to_dict("records")])
+    return describe([{**key, **row, "length": draw.length} for row in table[columns].to_dict("records")])
 
 
 def describe(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -155,16 +171,13 @@ def describe(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, **(describe_machine() if k == 0 else {})} for k, row in enumerate(rows)]
 
 
-def draw_stretches(
-    X: list[np.ndarray], y: list[np.ndarray], unit: np.ndarray, length: int, n: int, seed: int
-) -> pd.DataFrame:
+def draw_stretches(draw: Draw, n: int, seed: int) -> pd.DataFrame:
     """Return at most `n` random stretches whose labels are known."""
-    known = np.array([(labels >= 0).sum() for labels in y])
-    most = int(np.where(2 * known >= length, np.maximum(np.round(known / length), 1), 0).sum())
-    unknown = [np.where(labels < 0, 0, -1) for labels in y]
-    return suggest_stretches(
-        None, X, unknown, n=min(n, most), length=length, groups=unit, strategy=RandomStretches(), random_state=seed
-    )
+    known = np.array([(labels >= 0).sum() for labels in draw.y])
+    most = int(np.where(2 * known >= draw.length, np.maximum(np.round(known / draw.length), 1), 0).sum())
+    unknown = [np.where(labels < 0, 0, -1) for labels in draw.y]
+    options = {"length": draw.length, "groups": draw.unit, "strategy": RandomStretches(), "random_state": seed}
+    return suggest_stretches(None, draw.X, unknown, n=min(n, most), **options)
 
 
 def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
@@ -173,17 +186,14 @@ def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]
     An interval takes two clicks, a point one. Points lie in the middle half of an occurrence. "grown" fits on the
     points first, lets this model grow them to segments, and fits again.
     """
-    name, plan = key["set"], PLANS[key["set"]]
-    arrays, background = load(name, folder), SETS[name].background
-    train, scored = choose_units(name, arrays, key["draw"], key["subset"])
-    X, y = [arrays.X[i] for i in train], [arrays.y[i] for i in train]
-    truth = Annotations.from_labels(y, background=background)
+    plan, background = PLANS[key["set"]], SETS[key["set"]].background
+    draw = prepare(key, folder)
+    X, truth = draw.X, Annotations.from_labels(draw.y, background=background)
     statistics = measure_runs(truth.runs, background=background)
     typical = {k: float(np.median(own)) for k, own in zip(statistics.classes, statistics.lengths, strict=True) if own}
-    length = min(choose_length(y, background), int(np.median([len(labels) for labels in y])))
     rng = np.random.default_rng(key["draw"])
     twice = 1 if key["strategy"] == "intervals" else 2
-    order = draw_stretches(X, y, arrays.unit[train], length, twice * sum(plan.budget), key["draw"])
+    order = draw_stretches(draw, twice * sum(plan.budget), key["draw"])
     rows = []
     for number, total in enumerate(np.cumsum(plan.budget), start=1):
         stretches = order.iloc[: twice * total]
@@ -199,22 +209,19 @@ def run_clicks(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]
         if key["strategy"] == "grown":
             grown = grow_points(model, points, X, looked_at=stretches)
             model = make_model(plan.method, key["draw"], background).fit(X, grown.list_labels())
-        score = model.score([arrays.X[i] for i in scored], [arrays.y[i] for i in scored])
+        score = model.score(*draw.test)
         clicks = len(inside) * (1 if twice == 2 else 2)
         rows.append({**key, "round": number, "stretches": len(stretches), "clicks": clicks, "score": score})
-    return describe([{**row, "length": length} for row in rows])
+    return describe([{**row, "length": draw.length} for row in rows])
 
 
 def run_restart(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
     """Fit a network on some stretches and then on twice as many: anew, or from the first network."""
-    name, plan = key["set"], PLANS[key["set"]]
-    arrays, background = load(name, folder), SETS[name].background
-    train, scored = choose_units(name, arrays, key["draw"], key["subset"])
-    X = [arrays.X[i] for i in train]
-    truth = Annotations.from_labels([arrays.y[i] for i in train], background=background)
-    length = choose_length(truth.list_labels(), background)
-    n = sum(plan.budget[:3])
-    order = draw_stretches(X, truth.list_labels(), arrays.unit[train], length, n, key["draw"])
+    background = SETS[key["set"]].background
+    draw = prepare(key, folder)
+    X, truth = draw.X, Annotations.from_labels(draw.y, background=background)
+    n = sum(PLANS[key["set"]].budget[:3])
+    order = draw_stretches(draw, n, key["draw"])
     few = truth.keep_stretches(order.iloc[: n // 2]).list_labels()
     first = make_model("supervised", key["draw"], background).fit(X, few)
     model = make_model("supervised", key["draw"], background)
@@ -225,8 +232,8 @@ def run_restart(key: dict[str, Any], folder: Path | None) -> list[dict[str, Any]
     begun = time.perf_counter()
     model.fit(X, truth.keep_stretches(order).list_labels())
     seconds = time.perf_counter() - begun
-    score = model.score([arrays.X[i] for i in scored], [arrays.y[i] for i in scored])
-    return [{**key, "score": score, "fit_seconds": seconds, "length": length, **describe_machine()}]
+    score = model.score(*draw.test)
+    return [{**key, "score": score, "fit_seconds": seconds, "length": draw.length, **describe_machine()}]
 
 
 def write_restarts(table: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.metrics import check_scoring
 
 from sslts._wrapping import check_completed, find_attribute
-from sslts.annotations import Annotations, find_words, read_words
+from sslts.annotations import Annotations, read_words
 from sslts.labeling.effort import Clicks
 from sslts.labeling.strategies import Strategy
 from sslts.labeling.suggestions import count_stretches, number_groups, suggest_stretches
@@ -72,10 +72,7 @@ class Draw:
     ) -> Self:
         """Return a draw; without `test`, a third of the groups is kept for the test."""
         recordings = as_recordings(X)
-        words = None if isinstance(y, Annotations) else find_words(y)
-        given, class_names = (y, None) if isinstance(y, Annotations) else read_words(y)
-        background = find_attribute(segmenter, "background", 0)
-        truth = given if isinstance(given, Annotations) else Annotations.from_labels(given, background=background)
+        truth = Annotations.from_labels(y, background=find_attribute(segmenter, "background", 0))
         if len(truth) != len(recordings) or (truth.runs.lengths != recordings.lengths).any():
             raise ValueError(f"y has {len(truth)} recordings or other lengths than X, which has {len(recordings)}.")
         group = number_groups(groups, len(recordings))
@@ -83,8 +80,8 @@ class Draw:
             kept, tested = _split_groups(group, seed)
             test = recordings.select(tested), _list_labels(truth[tested])
             recordings, truth, group = recordings.select(kept), truth[kept], group[kept]
-        elif words is not None or truth.class_names is not None:
-            test = test[0], _number_words(test[1], truth.class_names or class_names)
+        elif truth.class_names is not None:
+            test = test[0], _number_words(test[1], truth.class_names)
         return cls(segmenter, recordings, truth, test, scoring, cost, length, group, seed)
 
     def hide(self, stretches: Sequence[Stretch]) -> Any:
@@ -128,10 +125,10 @@ class Draw:
         """
         stretches: list[Stretch] = [] if before is None else [tuple(one) for one in before["labeled"]]
         if before is not None and model is None:
-            model = self._fit(key, stretches)[1]
+            model, _ = self._train(stretches)
         table = suggest_stretches(
             model,
-            self.recordings,
+            replace(self.recordings, names=None),
             self.mark_bought(stretches, whole=strategy.whole),
             n=budget,
             length=self.length,
@@ -139,8 +136,7 @@ class Draw:
             strategy=strategy,
             random_state=np.random.default_rng([self.seed, key["round"]]),
         )
-        number = {name: i for i, name in enumerate(self.recordings.names or range(len(self.recordings)))}
-        new = [(number[i], start, end) for i, start, end in table[["recording", "start", "end"]].values.tolist()]
+        new = [(i, start, end) for i, start, end in table[["recording", "start", "end"]].values.tolist()]
         effort = self._measure_effort(new, model)
         if before is not None:
             effort = {name: before[name] + value for name, value in effort.items()}
@@ -149,6 +145,12 @@ class Draw:
 
     def _fit(self, key: Row, stretches: Sequence[Stretch]) -> tuple[Row, Any]:
         """Return the key, score and seconds of a fit, and the segmenter."""
+        segmenter, seconds = self._train(stretches)
+        score = check_scoring(segmenter, self.scoring)(segmenter, *self.test)
+        return {**key, "score": float(score), "fit_seconds": round(seconds, 3)}, segmenter
+
+    def _train(self, stretches: Sequence[Stretch]) -> tuple[Any, float]:
+        """Return a segmenter that is fitted on the labels of some stretches, and the seconds of the fit."""
         segmenter = clone(self.segmenter)
         seeded = {name: self.seed for name in segmenter.get_params() if name.rpartition("__")[2] == "random_state"}
         segmenter.set_params(**seeded)
@@ -157,8 +159,7 @@ class Draw:
         segmenter.fit(self.recordings, labels)
         seconds = time.perf_counter() - started
         check_completed(segmenter)  # an interrupted fit must not write its score to the file
-        score = check_scoring(segmenter, self.scoring)(segmenter, *self.test)
-        return {**key, "score": float(score), "fit_seconds": round(seconds, 3)}, segmenter
+        return segmenter, seconds
 
     def _measure_effort(self, stretches: Sequence[Stretch], model: Any) -> dict[str, float]:
         """Return the effort of labeling stretches; without a model, corrections are drawn by hand too."""
@@ -211,16 +212,11 @@ def _number_words(y: Any, class_names: Any) -> Any:
 
 def _find_segments(annotations: Annotations, stretches: Sequence[Stretch]) -> list[pd.DataFrame]:
     """Return the segments in each stretch, cut at its ends."""
-    runs = annotations.runs
-    kept = runs.value >= 0
-    if annotations.background is not None:
-        kept &= runs.value != annotations.background
-    recording, start, label = runs.recording[kept], runs.start[kept], runs.value[kept]
-    end = start + runs.size[kept]
+    table = replace(annotations, names=None, class_names=None).table
+    rows_of = dict(iter(table.groupby("recording")))
     found = []
     for i, low, high in stretches:
-        rows = (recording == i) & (start < high) & (end > low)
-        found.append(
-            pd.DataFrame({"start": start[rows].clip(low), "end": end[rows].clip(max=high), "label": label[rows]})
-        )
+        rows = rows_of.get(i, table.iloc[:0])
+        rows = rows[(rows["start"] < high) & (rows["end"] > low)]
+        found.append(rows.assign(start=rows["start"].clip(lower=low), end=rows["end"].clip(upper=high)))
     return found

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.decomposition import PCA
 
+from sslts._runs import group_by_length
 from sslts.recordings import Recordings
 
 _BANDS = 8  # of the spectrum, equally wide on a logarithmic axis
@@ -75,14 +76,10 @@ def _read_together(
     recordings: Recordings, recording: np.ndarray, start: np.ndarray, end: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield stretches of equal length as one array (B, C, L), with their positions (B,)."""
-    size = end - start
-    order = np.lexsort((start, recording, size))
-    for rows in np.split(order, np.flatnonzero(np.diff(size[order])) + 1):
-        most = max(_SAMPLES_TOGETHER // max(int(size[rows[0]]) * recordings.n_channels, 1), 1)
-        for first in range(0, len(rows), most):
-            chosen = rows[first : first + most]
-            read = (recordings.read(int(recording[k]), int(start[k]), int(end[k]), missing=True) for k in chosen)
-            yield chosen, np.nan_to_num(np.stack(list(read)), nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
+    most = _SAMPLES_TOGETHER // recordings.n_channels
+    for _, rows in group_by_length(end - start, np.arange(len(start)), most):
+        read = [recordings.read(int(recording[k]), int(start[k]), int(end[k]), missing=True) for k in rows]
+        yield np.array(rows), np.nan_to_num(np.stack(read), nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
 
 
 def _count_numbers() -> int:

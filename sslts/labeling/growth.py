@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def grow_points(segmenter: Any, points: pd.DataFrame, X: Any, *, looked_at: Any 
     options = {"length": 1, "core": 0, "reach": 0, "looked_at": looked_at, "background": background}
     clicks = Annotations.from_points(points, recordings, **options).renumber(find_attribute(segmenter, "class_names_"))
     seen = Annotations.from_points(points, recordings, length=1, core=0, reach=0, looked_at=looked_at)
+    stretches = replace(seen, names=None).looked_at.to_numpy()
     classes = np.asarray(find_attribute(segmenter, "classes_"))
     runs = clicks.runs
     is_point = runs.value >= 0
@@ -77,7 +79,7 @@ def grow_points(segmenter: Any, points: pd.DataFrame, X: Any, *, looked_at: Any 
         logs = np.cumsum(np.log(np.maximum(proba, _LEAST)), axis=0, dtype=np.float64)
         rows = np.flatnonzero(owner == i)
         sums = _Sums(np.concatenate([np.zeros((1, logs.shape[1])), logs]), column[0] if len(column) else None)
-        ends = sums.find_ends(code[rows], position[rows], *_find_stretches(seen, i, position[rows]))
+        ends = sums.find_ends(code[rows], position[rows], *_find_stretches(stretches, i, position[rows]))
         start[rows], end[rows] = ends
     table = clicks.table.assign(start=start, end=end)
     return Annotations.from_table(
@@ -116,12 +118,8 @@ class _Sums:
         return low + int(before[: start + 1].argmax()), low + start
 
 
-def _find_stretches(seen: Annotations, i: int, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _find_stretches(looked_at: np.ndarray, i: int, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the stretch that was looked at around each point of a recording."""
-    runs = seen.runs
-    own = slice(runs.first[i], runs.first[i + 1])
-    start, known = runs.start[own], runs.value[own] >= 0
-    begins = start[known & ~np.r_[False, known[:-1]]]
-    ends = np.r_[start[1:], runs.lengths[i]][known & ~np.r_[known[1:], False]]
-    k = np.searchsorted(begins, position, side="right") - 1
-    return begins[k], ends[k]
+    own = looked_at[looked_at[:, 0] == i]
+    k = np.searchsorted(own[:, 1], position, side="right") - 1
+    return own[k, 1], own[k, 2]

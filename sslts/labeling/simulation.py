@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from numbers import Integral
 from typing import Any
 
@@ -15,7 +16,7 @@ from sklearn.metrics import check_scoring
 from sslts._fingerprints import describe_estimator, describe_scoring, fingerprint
 from sslts._studies import StudyFile
 from sslts._text import clean_text
-from sslts.labeling._drawing import Draw
+from sslts.labeling._drawing import Draw, Row
 from sslts.labeling.effort import Clicks
 from sslts.labeling.strategies import Strategy
 from sslts.labeling.suggestions import check_strategy
@@ -158,37 +159,44 @@ def simulate_labeling(
     members = {**{name: repr(one) for name, one in named.items()}, EVERYTHING: EVERYTHING}
     study_file = _LabelingFile(file, study, members)
     models: dict[tuple[str, int], Any] = {}
-
-    def run(calls: Iterator[Any]) -> None:
+    stages = _list_stages(named, draws, rounds, ceiling)
+    for stage in stages:
+        calls = (
+            delayed(_finish)(
+                played[key["draw"]],
+                key,
+                named.get(key["strategy"]),
+                each[key["round"] - 1],
+                study_file.find({**key, "round": key["round"] - 1}),
+                models.get((key["strategy"], key["draw"])),
+            )
+            for key in stage
+            if study_file.find(key) is None
+        )
         for row, model in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls):
             models[row["strategy"], row["draw"]] = model
             study_file.add(row)
             if verbose:
                 done = ", ".join(f"{name} {clean_text(row[name])}" for name in study_file.key)
                 print(done, f"{row['score']:.4f}", flush=True)  # noqa: T201
-
-    keys: list[dict[str, Any]] = []
-    if ceiling:
-        wanted: list[dict[str, Any]] = [{"strategy": EVERYTHING, "draw": draw, "round": 0} for draw in range(draws)]
-        run(delayed(played[key["draw"]].fit_everything)(key) for key in wanted if study_file.find(key) is None)
-        keys += wanted
-    for number in range(1, rounds + 1):
-        wanted = [{"strategy": name, "draw": draw, "round": number} for name in named for draw in range(draws)]
-        missing = [key for key in wanted if study_file.find(key) is None]
-        run(
-            delayed(played[key["draw"]].play)(
-                named[key["strategy"]],
-                each[number - 1],
-                key,
-                study_file.find({**key, "round": number - 1}),
-                models.get((key["strategy"], key["draw"])),
-            )
-            for key in missing
-        )
-        keys += wanted
     order = {name: k for k, name in enumerate([*named, EVERYTHING])}
-    keys.sort(key=lambda key: (order[key["strategy"]], key["draw"], key["round"]))
+    keys = sorted(chain(*stages), key=lambda key: (order[key["strategy"]], key["draw"], key["round"]))
     return pd.DataFrame([study_file.find(key) for key in keys], columns=list(study_file.columns[:-1]))
+
+
+def _list_stages(named: Iterable[str], draws: int, rounds: int, ceiling: bool) -> list[list[Row]]:
+    """Return the keys of the fits that do not need each other: those on all labels, then those of each round."""
+    stages = [[{"strategy": EVERYTHING, "draw": draw, "round": 0} for draw in range(draws)]] if ceiling else []
+    for number in range(1, rounds + 1):
+        stages.append([{"strategy": name, "draw": draw, "round": number} for name in named for draw in range(draws)])
+    return stages
+
+
+def _finish(
+    draw: Draw, key: Row, strategy: Strategy | None, budget: int, before: Row | None, model: Any
+) -> tuple[Row, Any]:
+    """Return the row of a fit, and its segmenter; without a strategy, the fit is on all labels."""
+    return draw.fit_everything(key) if strategy is None else draw.play(strategy, budget, key, before, model)
 
 
 def _check_count(value: Any, name: str) -> None:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sslts._runs import find_runs
 from sslts._wrapping import find_attribute
@@ -190,3 +191,10 @@ def make_axes(ax: Any, width: float, height: float) -> tuple[Any, Any]:
         return ax.figure, ax
     figure = _make_figure(width, height)
     return figure, figure.subplots()
+
+
+def draw_curve(ax: Any, table: pd.DataFrame, column: str, color: str) -> Any:
+    """Draw a curve over ``labels`` with an interval ``low, high`` at each point, and return it; NaN is invisible."""
+    (line,) = ax.plot(table["labels"], table[column], color=color, marker="o", ms=4, lw=1.5)
+    ax.vlines(table["labels"], table["low"], table["high"], color=color, lw=1.2, alpha=0.6)
+    return line

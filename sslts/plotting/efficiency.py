@@ -11,7 +11,7 @@ import pandas as pd
 
 from sslts._text import clean_text
 from sslts.model_selection import check_confidence, choose_scores, gap_closed, label_efficiency_curve, summarize_scores
-from sslts.plotting._style import PALETTE, add_legend, split_axes
+from sslts.plotting._style import PALETTE, add_legend, draw_curve, split_axes
 
 _LONGEST_NAME = 50
 
@@ -154,7 +154,7 @@ class LabelEfficiencyDisplay:
         lines = []
         for i, (name, table) in enumerate(tables.items()):
             table = table.assign(labels=_shift_positions(table["labels"], i, len(tables)))
-            lines.append(_draw_curve(self.axes_[0], table, "score", colors[name]))
+            lines.append(draw_curve(self.axes_[0], table, "score", colors[name]))
         labels = [clean_text(name, _LONGEST_NAME) for name in tables]
         if self.ceiling_ is not None:
             most = int(tables[self.baseline]["labels"].iloc[-1])
@@ -182,7 +182,7 @@ class LabelEfficiencyDisplay:
         assert self.gap_ is not None
         for i, (name, rows) in enumerate(self.gap_.groupby("estimator", sort=False)):
             shown = rows.assign(labels=_shift_positions(rows["labels"], i, self.gap_["estimator"].nunique()))
-            _draw_curve(ax, shown, "gap", colors[name])
+            draw_curve(ax, shown, "gap", colors[name])
         ax.axhline(0, color="#333333", lw=0.8)
         ax.set_ylim(*np.clip(ax.get_ylim(), -1.0, 1.5))
         ax.set_ylabel("gap closed")
@@ -200,10 +200,3 @@ class LabelEfficiencyDisplay:
 def _shift_positions(labels: pd.Series, i: int, n: int) -> pd.Series:
     """Return positions shifted for estimator ``i`` of ``n``, so that the intervals of estimators do not overlap."""
     return labels * 1.03 ** (i - (n - 1) / 2)
-
-
-def _draw_curve(ax: Any, table: pd.DataFrame, column: str, color: str) -> Any:
-    """Draw a curve with an interval at each number of labels, and return it; NaN intervals are invisible."""
-    (line,) = ax.plot(table["labels"], table[column], color=color, marker="o", ms=4, lw=1.5)
-    ax.vlines(table["labels"], table["low"], table["high"], color=color, lw=1.2, alpha=0.6)
-    return line

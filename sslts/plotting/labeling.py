@@ -9,7 +9,7 @@ import pandas as pd
 from sslts._text import clean_text
 from sslts.labeling import EVERYTHING, simulate_labeling
 from sslts.model_selection import check_confidence, summarize_scores
-from sslts.plotting._style import PALETTE, add_legend, make_axes
+from sslts.plotting._style import PALETTE, add_legend, draw_curve, make_axes
 
 _LONGEST_NAME = 50
 EFFORTS = {
@@ -157,6 +157,4 @@ class LabelingDisplay:
         scores = rows.pivot_table(index="draw", columns="round", values="score")
         table = summarize_scores(scores.dropna(), self.confidence)
         spent = rows.groupby("round")[self.effort].mean().reindex(scores.columns).clip(lower=1).to_numpy()
-        (line,) = self.ax_.plot(spent, table["score"], color=color, marker="o", ms=4, lw=1.5)
-        self.ax_.vlines(spent, table["low"], table["high"], color=color, lw=1.2, alpha=0.6)
-        return line
+        return draw_curve(self.ax_, table.assign(labels=spent), "score", color)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sslts._runs import group_by_length
 from sslts.decoding import decode_recordings
 from sslts.prediction._pieces import cut_pieces
 from sslts.prediction.predictors import Predictor, as_predictor
@@ -98,7 +99,7 @@ def predict_parts(predictor: Predictor | SegmentationNet, recordings: Normalized
         core = max(most // stride * stride, stride)
     is_long = lengths > core + 2 * halo
     differ = predictor.takes_lengths and bool((lengths != lengths[0]).any())
-    grouped = _group_by_length(_round_up(lengths) if differ else lengths, np.flatnonzero(~is_long), most)
+    grouped = group_by_length(_round_up(lengths) if differ else lengths, np.flatnonzero(~is_long), most)
     for length, group in grouped:
         found = _predict_batch(predictor, [recordings.read(i) for i in group], length)
         yield from (Part(i, 0, proba, True) for i, proba in zip(group, found, strict=True))
@@ -123,15 +124,6 @@ def _round_up(lengths: np.ndarray) -> np.ndarray:
 def _find_halo(stride: int, reach: int) -> int:
     """Return the overlap of pieces: the reach of a predictor, rounded up to a multiple of the stride."""
     return -(-reach // stride) * stride
-
-
-def _group_by_length(lengths: np.ndarray, among: np.ndarray, most: int) -> Iterator[tuple[int, list[int]]]:
-    """Yield each length with the indices of recordings that fit into one pass of ``most`` samples together."""
-    order = among[np.argsort(lengths[among], kind="stable")]
-    for length, first, n in zip(*np.unique(lengths[order], return_index=True, return_counts=True), strict=True):
-        size = max(most // int(length), 1)
-        for start in range(first, first + n, size):
-            yield int(length), order[start : min(start + size, first + n)].tolist()
 
 
 def _predict_long(

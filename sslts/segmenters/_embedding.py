@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sslts._runs import group_by_length
 from sslts.recordings import NormalizedRecordings, Recordings
 from sslts.training import SegmentationNet
 
@@ -52,16 +53,11 @@ class EmbedsStretches:
         lengths = recordings.lengths[recording]
         size = np.minimum(int(np.median(end - start)) if len(start) else 1, lengths)
         begin = np.clip((start + end - size) // 2, 0, lengths - size)
-        found: list[np.ndarray] = []
-        order = np.lexsort((begin, recording, size))
-        for rows in np.split(order, np.flatnonzero(np.diff(size[order])) + 1) if len(order) else ():
-            most = max(_SAMPLES_TOGETHER // int(size[rows[0]]), 1)
-            for first in range(0, len(rows), most):
-                chosen = rows[first : first + most]
-                x = np.stack([seen.read(int(recording[k]), int(begin[k]), int(begin[k] + size[k])) for k in chosen])
-                features = self.net_.embed(torch.as_tensor(x, device=self.net_.device))
-                if features is None:
-                    return None
-                found.append(features.cpu().numpy())
-        out = np.concatenate(found) if found else np.empty((0, 0), dtype=np.float32)
-        return out[np.argsort(order)]
+        found: dict[int, np.ndarray] = {}
+        for length, rows in group_by_length(size, np.arange(len(size)), _SAMPLES_TOGETHER):
+            x = np.stack([seen.read(int(recording[k]), int(begin[k]), int(begin[k]) + length) for k in rows])
+            features = self.net_.embed(torch.as_tensor(x, device=self.net_.device))
+            if features is None:
+                return None
+            found.update(zip(rows, features.cpu().numpy(), strict=True))
+        return np.stack([found[k] for k in range(len(size))]) if found else np.empty((0, 0), dtype=np.float32)
