@@ -77,6 +77,7 @@ from sslts.annotations.pairing import (
     pool_labels,
     spread_labels,
 )
+from sslts.annotations.pools import Pool, choose_taught, read_known_pool, read_source
 from sslts.annotations.predicting import number_like, predict_annotations, predict_like, predict_table
 from sslts.annotations.reading import as_label_runs, as_labels, follow_index, list_labels, require_labels
 from sslts.annotations.rows import check_rows, count_touching, number_recordings, read_columns, read_table
@@ -98,6 +99,7 @@ __all__ = [
     "LabelDetails",
     "LabelRuns",
     "Occurrences",
+    "Pool",
     "SampleWeights",
     "SegmentStatistics",
     "SignalSummary",
@@ -110,6 +112,7 @@ __all__ = [
     "check_names",
     "check_rows",
     "check_same_rows",
+    "choose_taught",
     "count_touching",
     "count_votes",
     "find_classes",
@@ -141,7 +144,9 @@ __all__ = [
     "predict_table",
     "read_columns",
     "read_into_memory",
+    "read_known_pool",
     "read_labels",
+    "read_source",
     "read_statistics",
     "read_table",
     "read_weighed_labels",

@@ -279,6 +279,36 @@ class Annotations:
             hidden[i][start:end] = labels[i][start:end]
         return self.replace_labels(hidden)
 
+    def ignore(self, classes: Sequence[Any]) -> Annotations:
+        """Return annotations in which the segments of some classes are unlabeled, as if nobody had looked at them.
+
+        Parameters
+        ----------
+        classes : sequence of int or str
+            Classes, or their words.
+
+        Raises
+        ------
+        ValueError
+            If there is no such class.
+
+        Examples
+        --------
+        >>> from sslts import Annotations
+        >>> Annotations.from_labels([[0, 1, 2, 0]]).ignore([2]).list_labels()
+        [array([ 0,  1, -1,  0])]
+        """
+        number = {word: k for k, word in (self.class_names or {}).items()}
+        wanted = [number.get(given, given) for given in classes]
+        unknown = [given for given, k in zip(classes, wanted, strict=True) if k not in self.classes.tolist()]
+        if unknown:
+            known = [(self.class_names or {}).get(k, k) for k in self.classes.tolist()]
+            raise ValueError(
+                f"classes has {unknown[0]!r}, but the annotations have {shorten(known)}; choose one of these."
+            )
+        hidden = [np.where(np.isin(labels, wanted), -1, labels) for labels in self.list_labels()]
+        return self.replace_labels(hidden)
+
     def renumber(self, class_names: Mapping[int, str] | None) -> Annotations:
         """Return the annotations with the class numbers that other annotations give to the same words.
 

@@ -6,6 +6,7 @@ import functools
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
+from os import PathLike
 from typing import Any
 
 from sslts._files import escape
@@ -92,8 +93,12 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
     given = dict(sorted(inner.get_params(deep=False).items()))
     init = given.pop("init", None)  # the model of another customer: do not show its parameters
     card["parameters"] = {name: repr(value) for name, value in given.items()}
-    card["parameters"]["init"] = None if init is None else f"a fitted {type(init).__name__}"
+    card["parameters"]["init"] = str(init) if isinstance(init, (str, PathLike)) else _name_model(init)
     return card
+
+
+def _name_model(init: Any) -> str | None:
+    return None if init is None else f"a fitted {type(init).__name__}"
 
 
 def _round(value: Any) -> Any:

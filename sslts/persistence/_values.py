@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from importlib import import_module
 from numbers import Integral
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,7 @@ _ENCODERS: list[tuple[Any, Callable[[Encoder, Any, str], Any]]] = [
     (np.random.RandomState, Encoder._encode_random_state),
     ((Recipe, SegmentStatistics, Occurrences, *FORESTS), Encoder._encode_recipe),
     (functools.partial, Encoder._encode_partial),
+    (PurePath, lambda _self, x, _path: str(x)),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from sslts.recordings._foreign import adopt
 from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit, read_array, unpack
 from sslts.recordings.containers import _check_channel_names, _describe_item, as_recordings
 from sslts.recordings.recordings import Recordings
+from sslts.recordings.sources import PickedChannels
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,29 @@ class Channels:
         """Raise ValueError if the channels of recordings have other names, or the same names in another order."""
         _check_channel_names(recordings.channel_names, self.names, recordings.name, f"{self.who} was fitted on")
 
+    def find_order(self, names: tuple[Any, ...] | None) -> list[int] | None:
+        """Return the position of each channel among channels that have ``names``; None to keep all as they are.
+
+        Examples
+        --------
+        >>> Channels(2, ("x", "y"), "X").find_order(("y", "z", "x"))
+        [2, 0]
+        """
+        if self.names is None or names is None or names == self.names or len(set(names)) < len(names):
+            return None
+        return [names.index(name) for name in self.names] if set(self.names) <= set(names) else None
+
+    def pick_from(self, recordings: Recordings) -> Recordings:
+        """Return recordings with these channels in this order, found by name.
+
+        Recordings whose channels have no names, or whose names are not these, are returned as they are.
+        """
+        order = self.find_order(recordings.channel_names)
+        if order is None:
+            return recordings
+        sources = [PickedChannels(source, order) for source in recordings.sources]
+        return replace(recordings, sources=sources, n_channels=len(order), channel_names=self.names)
+
 
 def read_signals(
     X: Any,
@@ -53,6 +77,7 @@ def read_signals(
     missing: bool = False,
     plain: bool = False,
     name: str = "X",
+    by_name: bool = False,
 ) -> Recordings:
     """Return checked recordings; warn if their clock disagrees with the sampling rate.
 
@@ -72,6 +97,8 @@ def read_signals(
         Whether the network sees the values without normalization, so that their squares must fit into float32.
     name : str
         Name of the argument in error messages.
+    by_name : bool
+        Whether the fitted channels are picked by name from channels in another order, or from more channels.
 
     Returns
     -------
@@ -92,6 +119,8 @@ def read_signals(
     ValueError: X has 2 channels, FixMatchSegmenter was fitted with 1; pass recordings with the same channels ...
     """
     recordings = as_recordings(X, name=name)
+    if fitted is not None and by_name:
+        recordings = fitted.pick_from(recordings)
     if fitted is not None:
         recordings.check_channels(fitted.number, fitted.who)
         fitted.check_names(recordings)

@@ -43,7 +43,7 @@ def is_lazy(source: Any) -> bool:
     >>> is_lazy(np.zeros(3))
     False
     """
-    if isinstance(source, (_Row, Rows)):
+    if isinstance(source, (_Row, Rows, PickedChannels)):
         return is_lazy(source.array)
     if isinstance(source, np.ndarray):
         return _maps_a_file(source)
@@ -165,3 +165,34 @@ class _Row:
         key = key if isinstance(key, tuple) else (key,)
         full = (slice(None),) * (len(self.shape) - len(key))
         return self.array[(self.i, *key[:-1], *full, key[-1])]
+
+
+class PickedChannels:
+    """Some channels of one recording, in an order of choice; the recording is sliced only when it is read.
+
+    Parameters
+    ----------
+    array : array-like of shape (C, T)
+    picked : sequence of int
+        Positions of the channels.
+
+    Examples
+    --------
+    >>> picked = PickedChannels(np.arange(6).reshape(3, 2), [2, 0])
+    >>> picked.shape, picked[:, 1:].tolist()
+    ((2, 2), [[5], [1]])
+    """
+
+    def __init__(self, array: Any, picked: Sequence[int]) -> None:
+        self.array, self.picked = array, list(picked)
+        self.shape = (len(self.picked), int(array.shape[1]))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the recording."""
+        return _find_dtype(self.array)
+
+    def __getitem__(self, key: Any) -> Any:
+        channels, time = key if isinstance(key, tuple) else (key, slice(None))
+        start, stop, step = time.indices(self.shape[1])
+        return read_source(self.array, start, max(start, stop))[self.picked][channels][..., :: step or 1]

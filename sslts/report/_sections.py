@@ -134,7 +134,24 @@ def show_training(segmenter: Any, names: dict[int, str]) -> str:
     caption = "Losses; share (mask rate) and classes of unlabeled samples whose pseudo-labels were accepted"
     known = {k: name for k, name in names.items() if k in segmenter.classes_}
     figure = make_figure(TrainingHistoryDisplay.from_estimator(segmenter, names=known).figure_, caption)
-    return describe_trust(find_fitted(segmenter)) + figure
+    return describe_transfer(find_fitted(segmenter)) + describe_trust(find_fitted(segmenter)) + figure
+
+
+def describe_transfer(fitted: Any) -> str:
+    """Return an HTML paragraph that says what was made of an earlier customer's model; empty without one."""
+    transfer = getattr(fitted, "transfer_", None)
+    if transfer is None:
+        return ""
+    words = f"Of an earlier customer's model and labels, the fit made this: {transfer['words']}."
+    scores = transfer["scores"]
+    if scores:
+        held = ", ".join(f"{name} {score['mean_iou']:.2f}" for name, score in scores.items())
+        words += f" Mean IoU of short fits on half of the labels, judged on the other half: {held}."
+        if transfer["margin"] > 0:
+            words += f" The choice is {transfer['margin']:.2f} better than the first way."
+    else:
+        words += " There were too few labels to compare it with other ways."
+    return f"<p>{escape(words)}</p>"
 
 
 def describe_trust(fitted: Any) -> str:

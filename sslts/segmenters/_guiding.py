@@ -15,10 +15,10 @@ from sslts.annotations import LabelRuns
 from sslts.metrics import class_iou
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._problem import Problem
-from sslts.segmenters._scoring import UNKNOWN, Score
+from sslts.segmenters._scoring import UNKNOWN, Score, score_held_out
 from sslts.segmenters._start import Start
 from sslts.segmenters._understanding import take_end
-from sslts.segmenters.base import NetworkSegmenter
+from sslts.segmenters.base import TRIAL, NetworkSegmenter
 from sslts.segmenters.supervised import SupervisedSegmenter
 from sslts.segmenters.window_features import WindowFeatureSegmenter
 
@@ -40,8 +40,8 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
     """
 
     def fit_network(seen: Problem) -> PredictsRecordings:
-        network = _make_baseline(segmenter)
-        network._fit_problem(seen, start, seed)
+        network = segmenter._make_trial(min(segmenter.max_steps, _STEPS))
+        network._fit_net(seen, start, seed)
         check_completed(network)  # Ctrl-C ends the whole fit
         return network
 
@@ -88,21 +88,12 @@ def _needs_guide(problem: Problem) -> bool:
     return True
 
 
-def _make_baseline(segmenter: NetworkSegmenter) -> SupervisedSegmenter:
-    """Return a segmenter with the same parameters that learns from labels alone, in few steps."""
+def make_baseline(segmenter: NetworkSegmenter, max_steps: int) -> SupervisedSegmenter:
+    """Return an unfitted segmenter with the same parameters that learns from labels alone."""
     shared = {name: getattr(segmenter, name) for name in SupervisedSegmenter._get_param_names()}
     views = segmenter.strong
-    return SupervisedSegmenter(
-        **shared
-        | {
-            "strong": views[0] if isinstance(views, (list, tuple)) else views,
-            "max_steps": min(segmenter.max_steps, _STEPS),
-            "class_weight": None,  # it may name a class that a half lacks
-            "callbacks": None,
-            "compile": False,
-            "verbose": 0,
-        }
-    )
+    strong = views[0] if isinstance(views, (list, tuple)) else views
+    return SupervisedSegmenter(**{**shared, **TRIAL, "strong": strong, "max_steps": max_steps})
 
 
 def warn_of_distrust(segmenter: NetworkSegmenter) -> None:
@@ -130,20 +121,11 @@ def compare(problem: Problem, seed: int, *fits: Fit) -> list[Score]:
     scores = []
     for fit in fits:
         both = [fit(half) for half in halves]
-        held = Score(*np.mean([_score(*pair) for pair in zip(both, halves[::-1], strict=True)], axis=0).tolist())
+        held = Score(
+            *np.mean([score_held_out(*pair) for pair in zip(both, halves[::-1], strict=True)], axis=0).tolist()
+        )
         scores.append(held._replace(agreement=_measure_agreement(both, problem, seed)))
     return scores
-
-
-def _score(segmenter: PredictsRecordings, hidden: Problem) -> Score:
-    """Return the score of a fitted segmenter on the labels of a problem; a class that it does not know has no loss."""
-    probas, decode = list(segmenter.predict_proba(hidden.recordings)), segmenter.decoder_
-    truth = hidden.labels.to_labels()
-    label = np.concatenate(truth)
-    known = np.isin(label, segmenter.classes_)
-    row = np.concatenate(probas)[known]
-    right = row[np.arange(len(row)), np.searchsorted(segmenter.classes_, label[known])]
-    return Score.measure(truth, [segmenter.classes_[decode(proba)] for proba in probas], right)
 
 
 def _measure_agreement(both: Sequence[PredictsRecordings], problem: Problem, seed: int) -> float:

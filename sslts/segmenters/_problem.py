@@ -10,17 +10,20 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _get_feature_names
 
-from sslts._notices import shorten, warn
+from sslts._notices import warn
 from sslts.annotations import (
     LabelDetails,
     LabelRuns,
     Occurrences,
+    Pool,
     SegmentStatistics,
     SignalSummary,
-    as_label_runs,
+    choose_taught,
     find_classes,
     measure_occurrences,
     measure_runs,
+    read_known_pool,
+    read_source,
     read_weighed_labels,
     read_words,
     require_labels,
@@ -31,21 +34,9 @@ from sslts.annotations import (
     warn_of_zeros,
     weigh_classes,
 )
-from sslts.recordings import Channels, Recordings, read_signals
+from sslts.recordings import Recordings, read_signals
 
 _DRAWS = 20  # attempts to hold recordings out without losing a class
-
-
-@dataclass(frozen=True)
-class Pool:
-    """An additional pool of labeled recordings, with the same channels and classes as its problem.
-
-    ``labels`` holds classes, ``-1`` where unlabeled; ``details`` their weights and soft labels, where given.
-    """
-
-    recordings: Recordings
-    labels: LabelRuns
-    details: LabelDetails = field(default_factory=LabelDetails)
 
 
 @dataclass(frozen=True)
@@ -85,6 +76,8 @@ class Problem:
         the network labels these windows itself.
     details : LabelDetails
         Weights and soft labels of the labeled samples, where given.
+    source : Pool or None
+        Labeled recordings of an earlier customer.
     """
 
     recordings: Recordings
@@ -104,6 +97,7 @@ class Problem:
     trust: dict[str, Any] | None = None
     guesses: LabelRuns | None = None
     details: LabelDetails = field(default_factory=LabelDetails)
+    source: Pool | None = None
 
     @cached_property
     def targets(self) -> LabelRuns:
@@ -127,8 +121,15 @@ class Problem:
 
     @cached_property
     def shares(self) -> np.ndarray:
-        """The share of each code among the labeled samples, by their weights, shape (C,)."""
-        return share_classes(self.targets, self.n_codes, self.details.weights)
+        """The share of each code among the labeled samples, by their weights, shape (C,).
+
+        With few labels, those of the source count too. Without any label, the shares are equal.
+        """
+        taught = choose_taught(self.labels, self.source, self.background)
+        if not taught.labeled.any():
+            return np.full(self.n_codes, 1 / self.n_codes)
+        weights = self.details.weights if taught is self.labels else None
+        return share_classes(self.encode(taught), self.n_codes, weights)
 
     def weigh(self, class_weight: Any) -> np.ndarray | None:
         """Return the weight of each code in the labeled loss, shape (C,); both halves of a class have its weight."""
@@ -163,13 +164,18 @@ class Problem:
             if len(classes) < 2:
                 return None
             pool = Pool(self.recordings.select(kept.tolist()), labels, self.details.select(kept))
-            part = self._replace_pool(pool, classes)
+            part = self._replace_pool(pool, classes if self.source is None else self.classes)
             parts.append(replace(part, pools={}, validation=None))
         return parts[0], parts[1]
 
+    def swap_pool(self, pool: Pool) -> Problem:
+        """Return the problem with other recordings and labels."""
+        return self._replace_pool(pool, self.classes)
+
     def _replace_pool(self, pool: Pool, classes: np.ndarray) -> Problem:
         """Return the problem with other recordings and labels of some of the classes."""
-        measured = measure_labels(pool.recordings, pool.labels, classes, self.background)
+        taught = choose_taught(pool.labels, self.source, self.background)
+        measured = measure_labels(pool.recordings, taught, classes, self.background)
         return replace(
             self, recordings=pool.recordings, labels=pool.labels, details=pool.details, classes=classes, **measured
         )
@@ -287,6 +293,8 @@ def read_problem(
     pools: Mapping[str, tuple[Any, Any]] | None = None,
     validation: tuple[Any, Any] | None = None,
     sample_weight: Any = None,
+    source: tuple[Any, Any] | None = None,
+    model_classes: np.ndarray | None = None,
 ) -> Problem:
     """Return the problem of a fit: ``X`` and ``y``, read, checked and measured without torch.
 
@@ -310,6 +318,10 @@ def read_problem(
         Labeled recordings that do not take part in the training.
     sample_weight : array-like or None
         Weights of the labeled samples, by sample or by recording.
+    source : (X_old, y_old), or None
+        Labeled recordings of an earlier customer, whose classes count too.
+    model_classes : ndarray of int, or None
+        Classes of the model that the fit starts from. They are the classes of a fit without any label.
 
     Raises
     ------
@@ -326,14 +338,24 @@ def read_problem(
     y, class_names = read_words(y, class_names)
     recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
     labels, details = read_weighed_labels(y, recordings, sample_weight)
-    found = find_classes(labels.value, touching=bool(labels.touches.any()))
-    classes = found if details.n_classes is None else np.arange(details.n_classes)
-    warn_of_lost_background(labels, found, background)
+    earlier = None
+    if source is not None:
+        rate = recordings.sampling_rate if sampling_rate is None else sampling_rate
+        earlier, class_names = read_source(
+            source, labels, recordings, class_names, background=background, rate=rate, who=who, plain=plain
+        )
+    taught = labels if earlier is None else LabelRuns.concatenate([labels, earlier.labels])
+    if model_classes is not None and not (taught.value >= 0).any():
+        classes = model_classes
+    else:
+        found = find_classes(taught.value, touching=bool(taught.touches.any()))
+        classes = found if details.n_classes is None else np.arange(details.n_classes)
+        warn_of_lost_background(taught, found, background)
     warn_of_zeros(labels, background)
     warn_of_columns(recordings, labels)
     _warn_of_single_samples(labels, background)
     read_pool = partial(
-        _read_pool,
+        read_known_pool,
         class_names=class_names,
         recordings=recordings,
         classes=classes,
@@ -346,7 +368,8 @@ def read_problem(
         labels=labels,
         details=details,
         classes=classes,
-        **measure_labels(recordings, labels, classes, background),
+        **measure_labels(recordings, choose_taught(labels, earlier, background), classes, background),
+        source=earlier,
         n_features=_count_features(recordings),
         feature_names=_get_feature_names(X) if recordings.container == "array" else None,
         background=background,
@@ -365,43 +388,6 @@ def _warn_of_single_samples(labels: LabelRuns, background: int | None) -> None:
             f"y: {lost} segments touch a segment of one sample before them, and are learnt as one with it. Raise the "
             "sampling rate, or give such segments two samples."
         )
-
-
-def _read_pool(
-    given: Any,
-    name: str,
-    *,
-    class_names: Mapping[int, str] | None,
-    recordings: Recordings,
-    classes: np.ndarray,
-    who: str,
-    sampling_rate: float | None,
-    plain: bool,
-) -> Pool:
-    if not isinstance(given, (list, tuple)) or len(given) != 2:
-        raise ValueError(f"{name} is not a pair; pass {name}=(X, y): recordings and their labels.")
-    X, y = given
-    channels = Channels(recordings.n_channels, recordings.channel_names, f"the X of {who}")
-    own = read_signals(X, fitted=channels, name=f"{name}[0]", sampling_rate=sampling_rate, plain=plain)
-    y, words = read_words(y, class_names, name=f"{name}[1]")
-    labels = as_label_runs(y, own, name=f"{name}[1]")
-    unknown = sorted(set(labels.value.tolist()) - {-1, *classes.tolist()})
-    if unknown:
-        spell = partial(_spell_class, words)
-        raise ValueError(
-            f"{name}[1] has class {spell(unknown[0])!r}, which y does not have "
-            f"({shorten([spell(k) for k in classes.tolist()])}); set its samples "
-            "to -1, or label an occurrence in y."
-        )
-    warn_of_columns(own, labels)
-    if not labels.labeled.any():
-        raise ValueError(f"{name}[1] has no labeled sample; label a recording, or leave {name} out.")
-    return Pool(own, labels)
-
-
-def _spell_class(class_names: Mapping[int, str] | None, k: int) -> Any:
-    """Return the word of a class, or its number."""
-    return (class_names or {}).get(k, k)
 
 
 def _count_features(recordings: Recordings) -> int:

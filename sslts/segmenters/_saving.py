@@ -189,6 +189,7 @@ def check_common(fitted: Mapping[str, Any], kind: str, needed: set[str]) -> dict
         "statistics_": _are_statistics(fitted["statistics_"], classes.tolist()),
         "class_names_": _are_class_names(fitted.get("class_names_")),
         "occurrences_": _are_occurrences(fitted.get("occurrences_"), len(classes)),
+        "transfer_": _is_transfer(fitted.get("transfer_")),
         "trust_": _is_trust(fitted.get("trust_")),
         "training_set_": is_summary(fitted["training_set_"]),
     }
@@ -215,6 +216,17 @@ def _is_trust(value: Any) -> bool:
     shaped = all(isinstance(score, dict) and set(score) in (names, {*names, "agreement"}) for score in scores)
     right = shaped and all(isinstance(number, float) for score in scores for number in score.values())
     return right and isinstance(value["guided"], bool)
+
+
+def _is_transfer(value: Any) -> bool:
+    """Return whether a decoded value describes the choice of a fit with an earlier customer; None: a fit without."""
+    if value is None:
+        return True
+    if not isinstance(value, dict) or not {"chosen", "words", "margin", "scores"} <= set(value):
+        return False
+    named = isinstance(value["chosen"], str) and isinstance(value["words"], str)
+    scores = value["scores"]
+    return named and isinstance(scores, dict) and all(isinstance(score, dict) for score in scores.values())
 
 
 def raise_unless(right: Mapping[str, bool], kind: str) -> None:

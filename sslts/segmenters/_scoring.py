@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sslts.metrics import mean_iou
+from sslts.segmenters._predicting import PredictsRecordings
+from sslts.segmenters._problem import Problem
 
 CLEARLY_BETTER = 0.05  # of a mean IoU
 _LEAST_PROBABILITY = 0.01  # of the true class
@@ -48,3 +50,14 @@ class Score(NamedTuple):
 
 
 UNKNOWN = Score(np.nan, np.nan)
+
+
+def score_held_out(segmenter: PredictsRecordings, hidden: Problem) -> Score:
+    """Return the score of a fitted segmenter on the labels of a problem; a class that it does not know has no loss."""
+    probas, decode = list(segmenter.predict_proba(hidden.recordings)), segmenter.decoder_
+    truth = hidden.labels.to_labels()
+    label = np.concatenate(truth)
+    known = np.isin(label, segmenter.classes_)
+    row = np.concatenate(probas)[known]
+    right = row[np.arange(len(row)), np.searchsorted(segmenter.classes_, label[known])]
+    return Score.measure(truth, [segmenter.classes_[decode(proba)] for proba in probas], right)

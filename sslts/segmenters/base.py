@@ -39,7 +39,9 @@ from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
 from sslts.segmenters._problem import Problem, read_problem
 from sslts.segmenters._saving import Blueprint, SavableNetwork
-from sslts.segmenters._start import Start, read_start
+from sslts.segmenters._source import SOURCE, SourceLoss
+from sslts.segmenters._start import ModelStart, Start, read_model, read_start
+from sslts.segmenters._transfer import fit_next, start_from_source
 from sslts.segmenters._understanding import (
     FEWEST_STEPS,
     count_weights,
@@ -66,6 +68,14 @@ from sslts.training import (
 )
 
 _HISTORY_ROWS = 60
+TRIAL: Mapping[str, Any] = {  # parameters of a fit that is only compared
+    "callbacks": None,
+    "class_weight": None,  # it may name a class that a half lacks
+    "compile": False,
+    "init": None,
+    "verbose": 0,
+    "warm_start": False,
+}
 _VALIDATION = "sslts_validation"
 _COLUMNS = ("step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds")
 
@@ -124,8 +134,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         Name of a torch device; "auto" takes CUDA if available, then MPS, then the CPU.
     callbacks : list of skorch callbacks or None, default=None
         Callbacks of the training; an epoch of skorch is one logging interval.
-    init : fitted segmenter or None, default=None
-        A fitted model to start from, such as an earlier customer's. None starts from random weights.
+    init : fitted segmenter, path-like or None, default=None
+        A fitted model to start from, or the file of one, such as an earlier customer's. None starts from random
+        weights.
     warm_start : bool, default=False
         Whether `fit` starts from the weights of the previous `fit`.
     random_state : int, RandomState or None, default=None
@@ -161,6 +172,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         How occurrences that touch are told apart; only if `y` holds such occurrences.
     training_set_ : dict
         Number of recordings and samples, and how many of them are labeled.
+    transfer_ : dict
+        How a fit with ``init`` or ``source`` came to its weights: ``chosen`` (a key of ``scores``), ``words``,
+        ``margin`` (by how much its mean IoU is above that of the first way), ``scores`` (``mean_iou`` and ``log_loss``
+        of each way on held-out labels), and, for a fit without labels, ``guard``.
     recipe_, network_ : callable
         The network recipe as it was passed, and adapted to the signal.
     net_ : SegmentationNet
@@ -214,7 +229,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
     compile: bool = parameter("boolean", default=False)
     device: str = parameter(str, default="auto")
     callbacks: list[Any] | None = parameter(list, None, default=None)
-    init: Any = parameter(HasMethods("predict_proba"), None, default=None)
+    init: Any = parameter(HasMethods("predict_proba"), str, PathLike, None, default=None)
     warm_start: bool = parameter("boolean", default=False)
     random_state: Any = parameter("random_state", default=None)
     verbose: int = parameter("verbose", default=0)
@@ -274,8 +289,12 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         sample_weight: Any = None,
         validation: Any = None,
         checkpoint: str | PathLike[str] | None = None,
+        source: Any = None,
     ) -> Self:
         """Train on labeled and unlabeled samples.
+
+        With ``init`` or `source`, several ways to a model for the new recordings are tried on halves of the labels, and
+        the best one is taken; see ``transfer_``. Trials take at most 200 steps each, six in all.
 
         Parameters
         ----------
@@ -300,6 +319,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         checkpoint : path-like or None, default=None
             File to which the run is saved every 50 steps, without pickle. If the file exists, training continues from
             it and ends, bit for bit, like an uninterrupted run; a finished run is loaded without training.
+        source : (X_old, y_old) or None, default=None
+            Labeled recordings of an earlier customer, in the same containers as `X` and `y`. Their labels take part in
+            the labeled loss. Channels are matched by name if they have names. Without ``init``, a model is first fitted
+            on them. With `source` or ``init``, `y` may be unlabeled throughout.
 
         Returns
         -------
@@ -320,7 +343,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
             If the loss is not finite. The weights of the previous step are kept, and `predict` works; before the first
             step, the earlier fit is kept.
         """
-        return self._fit(X, y, sample_weight=sample_weight, validation=validation, checkpoint=checkpoint)
+        return self._fit(X, y, sample_weight=sample_weight, validation=validation, checkpoint=checkpoint, source=source)
 
     def _fit(
         self,
@@ -331,6 +354,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         validation: Any = None,
         checkpoint: str | PathLike[str] | None = None,
         pools: Mapping[str, tuple[Any, Any]] | None = None,
+        source: Any = None,
     ) -> Self:
         """Fit like `fit`, with additional pools of labeled recordings: ``(X, y)`` by the name of their argument.
 
@@ -339,7 +363,13 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         """
         with neutral_torch(gradients=True):
             return self._fit_neutrally(
-                X, y, sample_weight=sample_weight, validation=validation, checkpoint=checkpoint, pools=pools
+                X,
+                y,
+                sample_weight=sample_weight,
+                validation=validation,
+                checkpoint=checkpoint,
+                pools=pools,
+                source=source,
             )
 
     def _fit_neutrally(
@@ -351,16 +381,20 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         validation: Any,
         checkpoint: str | PathLike[str] | None,
         pools: Mapping[str, tuple[Any, Any]] | None,
+        source: Any,
     ) -> Self:
         self._validate_params()
         self._check_instances()
         share = read_share(validation)
         again = self.warm_start and hasattr(self, "net_")
+        model = self if again else read_model(self.init)
         problem = read_problem(
             X,
             y,
             who=type(self).__name__,
-            class_names=find_attribute(self if again else self.init, "class_names_"),
+            class_names=find_attribute(model, "class_names_"),
+            source=source,
+            model_classes=find_attribute(model, "classes_"),
             background=self.background,
             sampling_rate=self.sampling_rate,
             plain=self.normalization is None,
@@ -368,8 +402,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
             validation=validation if share is None else None,
             sample_weight=sample_weight,
         )
-        start = self._find_start(problem)
-        held = {} if problem.validation is None else {"validation": problem.validation}
+        start = self._find_start(problem, model, again=again)
+        problem = start.complete(problem)
+        others = {"validation": problem.validation, "source": problem.source}
+        held = {name: pool for name, pool in others.items() if pool is not None}
         saver = open_checkpoint(
             checkpoint,
             self,
@@ -386,6 +422,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         check_monitors(check_callbacks(self.callbacks or []), validated=validation is not None)
         if share is not None:
             problem = problem.hold_out(share, seed)
+        if problem.source is not None and start.weights is None:
+            start = start_from_source(self, problem, seed)
         self._fit_problem(self._choose_normalization(problem, start, seed), start, seed, saver)
         return self
 
@@ -393,19 +431,39 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         """Fit on a problem whose normalization is chosen."""
         if self.verbose:
             self._print_understanding(problem, start, seed)
-        problem = self._guide(problem, start, seed)
+        if isinstance(start, ModelStart) and start.name != "warm_start":
+            fit_next(self, problem, start, seed, saver)
+        else:
+            self._fit_alone(problem, start, seed, saver)
+
+    def _fit_alone(self, problem: Problem, start: Start, seed: int, saver: Checkpoint | None = None) -> None:
+        """Fit without an earlier customer."""
+        self._fit_net(self._guide(problem, start, seed), start, seed, saver)
+
+    def _fit_net(
+        self, problem: Problem, start: Start, seed: int, saver: Checkpoint | None = None, *, trains: bool = True
+    ) -> None:
+        """Build the net and train it; without ``trains``, keep it with its first weights."""
         network = start.adapt(self.network, problem.summary)
         blueprint = self._make_blueprint(network, problem.recordings.n_channels, problem.codes, seed)
-        watcher = self._make_watcher(problem)
+        watcher = self._make_watcher(problem) if trains else None
         net = self._make_net(blueprint, problem, start, saver, watcher)
         window_length = self._choose_window_length(net.module_, problem)
+        fitted = self._list_fitted(problem, blueprint, window_length, net)
+        if not trains:
+            self._keep(fitted)
+            return
         if watcher is not None:
             self._let_watch(watcher, problem, window_length)
         dataset = self._make_dataset(problem, window_length, device=torch.device(net.device), seed=seed + 1)
         self._check_network(net, dataset)
-        fitted = self._list_fitted(problem, blueprint, window_length, net)
         self._train(net, dataset, lambda: self._keep(fitted))
         self._warn_of_vanished_classes(problem)
+
+    def _make_trial(self, max_steps: int) -> NetworkSegmenter:
+        """Return an unfitted segmenter for a comparison: the same parameters, other steps, no callbacks."""
+        given = self.get_params(deep=False)
+        return type(self)(**{**given, **TRIAL, "max_steps": max_steps})
 
     def _print_understanding(self, problem: Problem, start: Start, seed: int) -> None:
         """Print what the fit understood, before its first step."""
@@ -468,7 +526,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
 
     def _keep(self, fitted: dict[str, Any]) -> None:
         """Replace all fitted attributes at once: an interruption finds the earlier model or this model, never half."""
-        gone = {"class_names_", "feature_names_in_", "history_", "occurrences_", "trust_"}
+        gone = {"class_names_", "feature_names_in_", "history_", "occurrences_", "transfer_", "trust_"}
         init = None if self.init is None else forget_start(self.init)
         kept = {name: value for name, value in vars(self).items() if name not in gone}
         self.__dict__ = {**kept, "init": init, **fitted}
@@ -488,14 +546,14 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         for name in ("decoder", "threshold", "labeled_loss"):
             check_no_class(getattr(self, name, None), name)
 
-    def _find_start(self, problem: Problem) -> Start:
+    def _find_start(self, problem: Problem, model: Any, *, again: bool) -> Start:
         """Return the start of training: the weights of the previous fit, the weights of ``init``, or random weights."""
-        if self.warm_start and hasattr(self, "net_"):
-            start: Start = read_start(self, problem.recordings, "warm_start")
-        else:
-            start = Start() if self.init is None else read_start(self.init, problem.recordings)
+        start: Start = Start()
+        if model is not None:
+            start = read_start(model, problem.recordings, "warm_start" if again else "init")
         wanted = start.prefer_normalization(self.normalization)
-        start.warn_of_changes(sampling_rate=self.sampling_rate, normalization=wanted, classes=problem.classes)
+        rate = problem.recordings.sampling_rate if self.sampling_rate is None else self.sampling_rate
+        start.warn_of_changes(sampling_rate=rate, normalization=wanted, classes=problem.classes)
         return start
 
     def _choose_normalization(self, problem: Problem, start: Start, seed: int) -> Problem:
@@ -522,13 +580,19 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         n_channels = blueprint.n_channels
         with float32_default():
             known = self._list_known(problem, blueprint)
-            criterion = self._copy_for_criterion(known)._make_criterion(
-                self._weigh_classes(problem), torch.from_numpy(problem.shares).float()
-            )
+            copied, weights = self._copy_for_criterion(known), self._weigh_classes(problem)
+            criterion = copied._make_criterion(weights, torch.from_numpy(problem.shares).float())
+            if problem.source is not None:
+                criterion = self._add_source(criterion, copied.labeled_loss, weights)
         module = build_module(blueprint.network, n_channels, problem.n_codes, blueprint.seed)
         # The weights of a new class start at random; the average has to forget them.
         started = start.load_into(module, blueprint.network, n_channels, problem.codes)
         return self._build_net(blueprint, module, criterion, saver, watcher, started=started)
+
+    def _add_source(self, criterion: nn.Module, labeled_loss: LabeledLoss, class_weight: Tensor | None) -> nn.Module:
+        strong = self.strong[0] if isinstance(self.strong, (list, tuple)) else self.strong
+        options: dict[str, Any] = {"class_weight": class_weight, "labeled_loss": labeled_loss}
+        return SourceLoss(criterion, weak=self.weak, strong=strong, **options)
 
     def _weigh_classes(self, problem: Problem) -> Tensor | None:
         weights = problem.weigh(self.class_weight)
@@ -637,6 +701,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
             "device": device,
             "seed": seed,
         }
+        pools = problem.pools if problem.source is None else {**problem.pools, SOURCE: problem.source}
         others = {
             name: WindowDataset(
                 NormalizedRecordings(pool.recordings, normalization),
@@ -644,7 +709,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
                 n_unlabeled=0,
                 **sizes,
             )
-            for name, pool in problem.pools.items()
+            for name, pool in pools.items()
         }
         seen = NormalizedRecordings(problem.recordings, normalization)
         return WindowDataset(
@@ -678,7 +743,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Para
         with net.isolate(), torch.enable_grad():  # a criterion may need gradients, such as an adversarial one
             check_labeled_loss(self.labeled_loss, batch, dataset.n_classes, getattr(criterion, "class_weight", None))
             batch = watch_details(batch)
-            losses = criterion(batch, Step(net.ask_student, net.ask_teacher, generator, progress=1.0))
+            step = Step(net.ask_student, net.ask_teacher, generator, progress=1.0, apart=net.ask_apart)
+            losses = criterion(batch, step)
             if not isinstance(losses, Losses):
                 raise ValueError(
                     f"{type(criterion).__name__} returned a {type(losses).__name__}; return sslts.training.Losses."

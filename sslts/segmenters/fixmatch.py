@@ -17,7 +17,7 @@ from sslts.augment import RandAugment, apply_view
 from sslts.losses import LabeledLoss
 from sslts.objectives import describe_pseudo_labels, labeled_cross_entropy, pseudo_label_cross_entropy, rise
 from sslts.persistence import Checkpoint
-from sslts.segmenters._guiding import find_guesses, warn_of_distrust
+from sslts.segmenters._guiding import find_guesses, make_baseline, warn_of_distrust
 from sslts.segmenters._problem import Problem
 from sslts.segmenters._start import Start
 from sslts.segmenters.base import NetworkSegmenter
@@ -212,6 +212,10 @@ class FixMatchSegmenter(NetworkSegmenter):
         super()._fit_problem(problem, start, seed, saver)
         if self.lambda_u > 0:
             warn_of_distrust(self)
+
+    def _make_trial(self, max_steps: int) -> NetworkSegmenter:
+        """Return a segmenter with the same parameters that learns from labels alone."""
+        return make_baseline(self, max_steps)
 
     def _make_criterion(self, class_weight: Tensor | None, shares: Tensor) -> nn.Module:
         return FixMatchLoss(

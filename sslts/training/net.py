@@ -111,6 +111,29 @@ def _make_contiguous(module: nn.Module, state: dict[str, Any], prefix: str, meta
         state[name] = value.contiguous()
 
 
+@contextlib.contextmanager
+def forget_statistics(module: nn.Module) -> Iterator[None]:
+    """Return a context in which BatchNorm layers do not update their running statistics.
+
+    Examples
+    --------
+    >>> norm = nn.BatchNorm1d(1)
+    >>> with forget_statistics(norm):
+    ...     out = norm(torch.tensor([[[1.0, 3.0]]]))
+    >>> norm.running_mean.item(), out.flatten().round().tolist()
+    (0.0, [-1.0, 1.0])
+    """
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    known = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(norms, known, strict=True):
+            layer.momentum = momentum
+
+
 def _is_early_stop(error: KeyboardInterrupt) -> bool:
     """Return whether a callback raised the error in ``on_epoch_end`` to stop training, as skorch's callbacks do.
 
@@ -279,6 +302,16 @@ class SegmentationNet(NeuralNet):
             logits = self.module_(torch.cat(views) if len(views) > 1 else views[0])
         return logits.float().split([len(view) for view in views])
 
+    def ask_apart(self, x: Tensor) -> Tensor:
+        """Return the student's logits for signals of another domain.
+
+        BatchNorm normalizes them by their own statistics, and does not remember these: predictions use the statistics
+        of the other passes only.
+        """
+        with forget_statistics(self.module_), self.autocast():
+            logits: Tensor = self.module_(x)
+        return logits.float()
+
     def isolate(self) -> Any:
         """Return a context that seeds the global random states if the step runs foreign code."""
         if not self.foreign:
@@ -368,7 +401,8 @@ class SegmentationNet(NeuralNet):
             self._set_training(True)
         progress = self.step_ / self.max_steps
         with self.isolate():
-            losses = self.criterion_(batch, Step(self.ask_student, self.ask_teacher, self.generator_, progress))
+            step = Step(self.ask_student, self.ask_teacher, self.generator_, progress, apart=self.ask_apart)
+            losses = self.criterion_(batch, step)
         losses.loss.backward()
         norm = nn.utils.clip_grad_norm_(self.optimizer_.param_groups[0]["params"], _MAX_GRADIENT_NORM)
         loss = losses.loss.detach().cpu()  # the one place where a step waits for the device

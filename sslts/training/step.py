@@ -63,6 +63,10 @@ def _keep(tracks: Tracks) -> Tracks:
     return tracks
 
 
+def _refuse_apart(x: Tensor) -> Tensor:
+    raise ValueError(f"this step can't ask apart for {len(x)} windows; build it with Step(apart=...).")
+
+
 def _measure_loss(logits: Tensor, labeled: Tracks | Tensor) -> Tensor:
     if isinstance(labeled, Tracks):
         return labeled.measure_loss(labeled_cross_entropy, logits)
@@ -90,6 +94,9 @@ class Step:
         ``labeled_loss(logits, labeled)`` returns the loss of labeled windows, with their weights and soft labels if
         they have any; it also takes the labels (B, T) alone. In a `SemiSupervisedSegmenter` it is the estimator's loss
         with its class weights; by default it is the mean cross-entropy.
+    apart : callable
+        ``apart(x)`` returns the student's logits (B, K, T) for signals of another domain: BatchNorm normalizes them by
+        their own statistics, and does not remember these for predictions.
 
     Examples
     --------
@@ -111,6 +118,7 @@ class Step:
     weak: Callable[[Tracks], Tracks] = _keep
     strong: Callable[[Tracks], Tracks] = _keep
     labeled_loss: Callable[[Tensor, Tracks | Tensor], Tensor] = _measure_loss
+    apart: Callable[[Tensor], Tensor] = _refuse_apart
 
 
 @dataclass(frozen=True)

@@ -524,7 +524,8 @@ class TestKilling:
 
 def test_the_signature_is_that_of_scikit_learn():
     assert FixMatchSegmenter().get_metadata_routing() is not None
-    assert SupervisedSegmenter.fit.__kwdefaults__ == {"sample_weight": None, "validation": None, "checkpoint": None}
+    names = ("sample_weight", "validation", "checkpoint", "source")
+    assert SupervisedSegmenter.fit.__kwdefaults__ == dict.fromkeys(names)
 
 
 def test_a_finished_run_is_fitted_at_once_with_callbacks_that_look_at_its_last_batch(tmp_path):

@@ -104,15 +104,13 @@ def test_wrong_losses_are_refused_before_training(parts, words):
         SemiSupervisedSegmenter(objective=give(**parts), **TWO).fit(X, Y)
 
 
-@pytest.mark.parametrize("name", ["init", "warm_start"])
-def test_a_start_needs_the_same_channels_in_the_same_order(name):
+def test_a_warm_start_needs_the_same_channels_in_the_same_order():
     frames = [pd.DataFrame(np.stack([x, -x], axis=1), columns=["chest", "wrist"]) for x in X]
     swapped = [frame[["wrist", "chest"]] for frame in frames]
-    fitted = SupervisedSegmenter(**TWO).fit(frames, list(Y))
-    again = SupervisedSegmenter(**TWO, init=fitted) if name == "init" else fitted.set_params(warm_start=True)
-    again.fit(frames, list(Y))
-    with pytest.raises(ValueError, match=f"{name}: the model to start from was fitted on .*same order"):
-        again.fit(swapped, list(Y))
+    fitted = SupervisedSegmenter(**TWO, warm_start=True).fit(frames, list(Y))
+    fitted.fit(frames, list(Y))
+    with pytest.raises(ValueError, match="warm_start: the model to start from was fitted on .*same order"):
+        fitted.fit(swapped, list(Y))
 
 
 def test_a_constructor_of_a_mixin_is_kept():

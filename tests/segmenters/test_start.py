@@ -92,17 +92,15 @@ class TestStart:
         with pytest.raises(ValueError, match="init: the model to start from has"):
             make_segmenter(init=fitted, network=TINY.replace(width=12)).fit(X, y)
 
-    @pytest.mark.parametrize(
-        ("later", "message"),
-        [
-            ({"sampling_rate": 100}, "sampling_rate=250, this fit has 100, so the patterns differ in length"),
-            ({"sampling_rate": 250, "normalization": None}, "normalization='recording', this fit has None"),
-        ],
-    )
-    def test_init_with_another_rate_or_normalization_warns(self, make_segmenter, partly, later, message):
+    def test_init_with_another_rate_is_refused(self, make_segmenter, partly):
         first = make_segmenter(max_steps=1, sampling_rate=250).fit(*partly)
-        with pytest.warns(UserWarning, match=message) as caught:
-            make_segmenter(max_steps=1, init=first, **later).fit(*partly)
+        with pytest.raises(ValueError, match="init: .*sampling_rate=250, this fit has 100, so the patterns differ"):
+            make_segmenter(max_steps=1, init=first, sampling_rate=100).fit(*partly)
+
+    def test_init_with_another_normalization_warns(self, make_segmenter, partly):
+        first = make_segmenter(max_steps=1).fit(*partly)
+        with pytest.warns(UserWarning, match="normalization='recording', this fit has None") as caught:
+            make_segmenter(max_steps=1, init=first, normalization=None).fit(*partly)
         assert [warning.filename for warning in caught] == [__file__]
 
     def test_warm_start_with_another_normalization_warns(self, make_segmenter, partly):
@@ -269,7 +267,6 @@ class TestModelStart:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            ({"sampling_rate": 100.0}, "sampling_rate=250, this fit has 100.* start from a model fitted with .*=100"),
             ({"normalization": None}, "normalization='recording', this fit has None.* Pass the same `normalization`"),
             ({"classes": np.array([1])}, r"the classes \[0, 1\], y has \[1\]: 0 will no longer be predicted"),
         ],
@@ -284,6 +281,12 @@ class TestModelStart:
         with pytest.warns(UserWarning, match=f"init: the model to start from .*{message}") as caught:
             start.warn_of_changes(**{**same, **change})
         assert len(caught) == 1
+
+    def test_another_sampling_rate_is_refused(self):
+        start = self.make(sampling_rate=250.0, normalization="recording")
+        message = r"sampling_rate=250, this fit has 100.*resample=True.* start from a model fitted with .*=100"
+        with pytest.raises(ValueError, match=message):
+            start.warn_of_changes(sampling_rate=100.0, normalization="recording", classes=TWO)
 
 
 class TestReadStart:

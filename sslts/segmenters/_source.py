@@ -1,0 +1,66 @@
+"""The labels of an earlier customer, the source, in the loss of a fit on the recordings of a new one, the target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from sslts.augment import apply_view
+from sslts.losses import LabeledLoss
+from sslts.training import Batch, Losses, Step
+
+SOURCE = "source"  # name of the pool in `Batch.others`
+NAME = "source_loss"  # column of the history
+# The source's labels count most at the beginning, and fade. On a foreign sensor, they would keep teaching its shapes.
+FADE = 0.25  # of the training
+
+
+class SourceLoss(nn.Module):
+    """The loss of a method, plus the labeled loss of the source's windows.
+
+    The weight of the source falls from 1 to 0 in the first quarter of the training. By then the network has learned
+    what both domains share, and the target's labels and pseudo-labels teach the rest.
+
+    The network sees the source's windows in a pass of their own, in which BatchNorm normalizes them by their own
+    statistics. So the two domains share all weights, and the statistics for predictions are those of the target
+    (Zajac et al. 2019, "Split batch normalization", arXiv:1904.03515).
+
+    Parameters
+    ----------
+    criterion : torch.nn.Module
+        The method's criterion, for the windows of the target.
+    weak, strong : augmenter, callable or None
+        Views of the source's windows.
+    class_weight : Tensor of shape (K,), or None
+    labeled_loss : callable
+        ``(logits, labels, class_weight) -> scalar``.
+    """
+
+    class_weight: Tensor | None
+
+    def __init__(
+        self,
+        criterion: nn.Module,
+        *,
+        weak: Any,
+        strong: Any,
+        class_weight: Tensor | None,
+        labeled_loss: LabeledLoss,
+    ) -> None:
+        super().__init__()
+        self.criterion, self.weak, self.strong = criterion, weak, strong
+        self.labeled_loss = labeled_loss
+        self.register_buffer("class_weight", class_weight)
+
+    def forward(self, batch: Batch, step: Step) -> Losses:
+        """Return the loss of the method's windows and of ``B`` windows of the source."""
+        losses: Losses = self.criterion(batch, step)
+        weight = 1 - step.progress / FADE
+        if weight <= 0:
+            return losses
+        seen = apply_view(self.weak, batch.others[SOURCE], step.generator)
+        seen = apply_view(self.strong, seen, step.generator)
+        source_loss = seen.measure_loss(self.labeled_loss, step.apart(seen.x), self.class_weight)
+        return replace(losses, loss=losses.loss + weight * source_loss, others={**losses.others, NAME: source_loss})

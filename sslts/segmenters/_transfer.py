@@ -1,0 +1,280 @@
+"""A fit for the next customer: candidates from an earlier customer's model and labels, and the choice between them.
+
+The earlier customer is the source, the new one the target. `CANDIDATES` lists the ways to a model. Each way is tried
+with half of the target's labels and judged on the other half. Without any label, a guard decides between the old model
+and the old model with the target's BatchNorm statistics.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sslts._notices import warn
+from sslts._wrapping import check_completed
+from sslts.recordings import NormalizedRecordings, choose_normalization
+from sslts.segmenters._problem import Problem
+from sslts.segmenters._scoring import Score, score_held_out
+from sslts.segmenters._start import ModelStart, Start
+from sslts.training import WindowDataset
+
+if TYPE_CHECKING:
+    from sslts.persistence import Checkpoint
+    from sslts.segmenters.base import NetworkSegmenter
+
+_TRIAL_STEPS = 200  # at most, of a fit that is only judged
+_FEWEST_STEPS = 100  # after fewer steps, a trial says nothing
+_MARGIN = 0.02  # of mean IoU, by which a way has to beat the first one
+_BATCHES, _BATCH_SIZE = 40, 16  # windows from which BatchNorm statistics are measured
+_FALLEN = 0.02  # of the mean confidence, at which new statistics are refused
+
+
+class Way(NamedTuple):
+    """A way to a model: what is trained, and what is made of the weights.
+
+    ``trains`` says whether weights are trained, ``starts`` whether they start from the old model and learn from the
+    source too, ``averages`` whether the result is the mean of old and trained weights, ``renews`` whether BatchNorm
+    statistics are measured anew on the target.
+    """
+
+    words: str
+    trains: bool = True
+    starts: bool = True
+    averages: bool = False
+    renews: bool = False
+
+
+CANDIDATES = {
+    "averaged": Way("the mean of the old weights and the adapted weights", averages=True, renews=True),
+    "adapted": Way("the old weights, adapted to the new recordings"),
+    "renewed": Way("the old model with the statistics of the new recordings", trains=False, renews=True),
+    "old": Way("the old model as it is", trains=False),
+    "new": Way("a fit from nothing on the new labels", starts=False),
+}
+
+
+def start_from_source(segmenter: NetworkSegmenter, problem: Problem, seed: int) -> ModelStart:
+    """Return the start from a model fitted on the labels of the source alone."""
+    assert problem.source is not None
+    own = replace(problem.swap_pool(problem.source), source=None, validation=None, pools={})
+    model = segmenter._make_trial(segmenter.max_steps)
+    model._fit_problem(model._choose_normalization(own, Start(), seed), Start(), seed)
+    check_completed(model)
+    return ModelStart.from_fitted(model, "source")
+
+
+def fit_next(
+    segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, saver: Checkpoint | None
+) -> None:
+    """Fit by the best way, and say in ``transfer_`` which way it was and why."""
+    ways = _list_ways(problem, start)
+    if not problem.labels.labeled.any():
+        chosen, told = _guard(segmenter, problem, start, seed)
+    else:
+        scores = _judge(segmenter, problem, start, seed, ways)
+        chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, ways), np.nan)
+        told = {"margin": margin, "scores": {name: score._asdict() for name, score in scores.items()}}
+    _finish(segmenter, problem, start, seed, saver, CANDIDATES[chosen])
+    segmenter.transfer_ = {"chosen": chosen, "words": CANDIDATES[chosen].words, **told}
+
+
+def _list_ways(problem: Problem, start: ModelStart) -> dict[str, Way]:
+    """Return the ways that are open: with other classes, the old model can't predict and its weights have no mean."""
+    same = start.has_codes(problem.codes)
+    return {name: way for name, way in CANDIDATES.items() if same or (way.trains and not way.averages)}
+
+
+def _find_default(segmenter: NetworkSegmenter, ways: dict[str, Way]) -> str:
+    """Return the way of a fit that is too short, or has too few labels, for a comparison."""
+    return next(iter(ways)) if segmenter.max_steps >= _FEWEST_STEPS else "adapted"
+
+
+def choose_way(scores: dict[str, Score]) -> tuple[str, float]:
+    """Return the chosen way, and by how much its mean IoU is above that of the first way.
+
+    The first way is kept unless another way is clearly better.
+
+    Examples
+    --------
+    >>> choose_way({"averaged": Score(0.7, 0.3), "old": Score(0.71, 0.3), "new": Score(0.6, 0.3)})
+    ('averaged', 0.0)
+    """
+    first = next(iter(scores))
+    best = max(scores, key=lambda name: scores[name].mean_iou)
+    margin = scores[best].mean_iou - scores[first].mean_iou
+    return (best, float(margin)) if margin > _MARGIN else (first, 0.0)
+
+
+def _judge(
+    segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, ways: dict[str, Way]
+) -> dict[str, Score]:
+    """Return the score of each way on the half of the labels that it did not see, mean of both halves."""
+    halves = problem.split_labeled() if segmenter.max_steps >= _FEWEST_STEPS else None
+    if halves is None:
+        return {}
+    found: dict[str, list[Score]] = {name: [] for name in ways}
+    for seen, hidden in (halves, halves[::-1]):
+        for name, fitted in _try_ways(segmenter, replace(problem, guesses=None), seen, start, seed, ways):
+            found[name].append(score_held_out(fitted, hidden))
+    return {name: _average_scores(scores) for name, scores in found.items()}
+
+
+def _average_scores(scores: list[Score]) -> Score:
+    return Score(*(float(np.mean([score[i] for score in scores])) for i in (0, 1)))
+
+
+def _try_ways(
+    segmenter: NetworkSegmenter,
+    problem: Problem,
+    seen: Problem,
+    start: ModelStart,
+    seed: int,
+    ways: dict[str, Way],
+) -> Iterator[tuple[str, NetworkSegmenter]]:
+    """Yield a fitted segmenter for each way; ways that differ only after the training share one fit."""
+    trained: dict[tuple[bool, bool], NetworkSegmenter] = {}
+    for name, way in ways.items():
+        kind = way.trains, way.starts
+        if kind not in trained:
+            trial = segmenter._make_trial(min(segmenter.max_steps, _TRIAL_STEPS))
+            _train(trial, seen, start, seed, None, way)
+            check_completed(trial)  # Ctrl-C ends the whole fit
+            trained[kind] = trial
+        fitted = copy.copy(trained[kind])
+        fitted.net_ = copy.deepcopy(fitted.net_)
+        _change_weights(fitted, problem, start, seed, way)
+        yield name, fitted
+
+
+def _finish(
+    segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, saver: Checkpoint | None, way: Way
+) -> None:
+    _train(segmenter, problem, start, seed, saver, way)
+    if not segmenter.net_.interrupted_:
+        _change_weights(segmenter, problem, start, seed, way)
+
+
+def _train(
+    segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, saver: Checkpoint | None, way: Way
+) -> None:
+    """Fit the segmenter on a problem by a way, up to `_change_weights`."""
+    if way.starts:
+        segmenter._fit_net(problem, start, seed, saver, trains=way.trains)
+    else:
+        segmenter._fit_alone(replace(problem, source=None), Start(), seed, saver)
+
+
+def _change_weights(segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, way: Way) -> None:
+    """Average the weights of a fitted segmenter with those of the old model, and renew its BatchNorm statistics."""
+    module = segmenter.net_.teacher_.module
+    if way.averages:
+        own, old = module.state_dict(), start.weights or {}
+        module.load_state_dict({name: _average(own[name], old[name]) for name in own})
+    if way.renews:
+        renew_statistics(module, _draw_windows(segmenter, problem, seed))
+
+
+def _average(own: Tensor, old: Tensor) -> Tensor:
+    """Return the mean of two tensors of floats; of other tensors, such as counts, the first."""
+    return (own + old.to(own)) / 2 if own.is_floating_point() else own
+
+
+@torch.no_grad()
+def renew_statistics(module: nn.Module, batches: Iterator[Tensor]) -> None:
+    """Replace the running statistics of BatchNorm layers by those of some signals (B, C, T).
+
+    Source: Li et al. 2017, "Revisiting batch normalization for practical domain adaptation", arXiv:1603.04779.
+
+    Examples
+    --------
+    >>> norm = nn.BatchNorm1d(1)
+    >>> renew_statistics(norm.eval(), iter([torch.ones(2, 1, 4), 3 * torch.ones(2, 1, 4)]))
+    >>> norm.running_mean.item(), norm.training
+    (2.0, False)
+    """
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    known = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.reset_running_stats()
+        layer.momentum = None  # the mean over all batches
+        layer.train()
+    try:
+        for x in batches:
+            module(x)
+    finally:
+        for layer, momentum in zip(norms, known, strict=True):
+            layer.momentum = momentum
+            layer.eval()
+
+
+def _draw_windows(segmenter: NetworkSegmenter, problem: Problem, seed: int) -> Iterator[Tensor]:
+    """Yield batches (B, C, T) of windows of the target's recordings."""
+    length = segmenter.window_length_
+    normalization = choose_normalization(segmenter.normalization_, length, segmenter.moments_)
+    dataset = WindowDataset(
+        NormalizedRecordings(problem.recordings, normalization),
+        problem.targets,
+        window_length=length,
+        batch_size=0,
+        n_unlabeled=_BATCH_SIZE,
+        n_classes=problem.n_codes,
+        device=torch.device(segmenter.device_),
+        seed=seed + 3,
+    )
+    for step in range(_BATCHES):
+        recording, start = dataset.sampler.draw_unlabeled(_BATCH_SIZE, np.random.default_rng((seed + 3, step)))
+        yield dataset.gather(recording, start, labels=False).x.to(segmenter.device_)
+
+
+def _guard(segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int) -> tuple[str, dict[str, Any]]:
+    """Choose without labels: the new recordings' statistics, unless they make the predictions less credible.
+
+    They are refused if the shares of the predicted classes move away from those of the source's labels, or, without a
+    source, if the mean confidence falls.
+    """
+    facts = {}
+    for name in ("old", "renewed"):
+        trial = segmenter._make_trial(1)
+        _finish(trial, problem, start, seed, None, CANDIDATES[name])
+        facts[name] = _describe_predictions(trial, problem)
+    fallen = facts["renewed"]["confidence"] < facts["old"]["confidence"] - _FALLEN
+    moved = False
+    if problem.source is not None:
+        given = _share_labels(problem)
+        away = {name: float(np.abs(fact["shares"] - given).sum() / 2) for name, fact in facts.items()}
+        moved = away["renewed"] > away["old"]
+    chosen = "old" if (moved if problem.source is not None else fallen) else "renewed"
+    why = "shares of the predicted classes" if problem.source is not None else "confidence of the predictions"
+    warn(
+        f"{type(segmenter).__name__}: y has no labeled sample, so nothing could be trained or judged. By the {why}, "
+        f"the fit keeps {CANDIDATES[chosen].words}. Label two recordings to let the fit adapt and choose."
+    )
+    guard = {
+        name: {"confidence": fact["confidence"], "shares": fact["shares"].tolist()} for name, fact in facts.items()
+    }
+    return chosen, {"margin": np.nan, "scores": {}, "guard": guard}
+
+
+def _share_labels(problem: Problem) -> np.ndarray:
+    """Return the share of each class among the labels of the source, shape (K,)."""
+    assert problem.source is not None
+    labels = problem.source.labels
+    counts = [int(labels.size[labels.value == k].sum()) for k in problem.classes]
+    return np.array(counts) / sum(counts)
+
+
+def _describe_predictions(fitted: NetworkSegmenter, problem: Problem) -> dict[str, Any]:
+    """Return the mean confidence, and the share of each class, of predictions on at most about 2**20 samples."""
+    total, confidence, counts = 0, 0.0, np.zeros(len(problem.classes))
+    for part in fitted._iterate_parts(problem.recordings):
+        counts += np.bincount(part.proba.argmax(1), minlength=len(counts))
+        confidence, total = confidence + float(part.proba.max(1).sum()), total + len(part.proba)
+        if total >= 1 << 20:
+            break
+    return {"confidence": confidence / total, "shares": counts / total}

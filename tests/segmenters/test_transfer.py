@@ -1,0 +1,215 @@
+"""A fit for the next customer: an earlier customer's labels and model take part, and held-out labels choose the way."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small import TINY
+
+from sslts import Annotations, FixMatchSegmenter, Recordings, SupervisedSegmenter, load
+from sslts.datasets import make_recordings
+from sslts.persistence import PersistenceError
+from sslts.segmenters._scoring import Score
+from sslts.segmenters._transfer import CANDIDATES, choose_way, renew_statistics
+
+FAST = {"network": TINY, "max_steps": 3, "batch_size": 4, "random_state": 0, "precision": "float32"}
+KINDS = [FixMatchSegmenter, SupervisedSegmenter]
+
+
+@pytest.fixture(scope="module")
+def target():
+    X, y = make_recordings(6, n_samples=300, random_state=0)
+    y[2:] = -1
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def source():
+    """Return recordings of another sensor: another gain and offset, and longer."""
+    X, y = make_recordings(5, n_samples=400, random_state=1)
+    return 3 * X + 1, y
+
+
+@pytest.fixture(scope="module")
+def old(source):
+    return SupervisedSegmenter(**FAST | {"max_steps": 30}).fit(*source)
+
+
+@pytest.fixture(scope="module")
+def chosen(target, source, old):
+    """Return a fit that is long enough for trials."""
+    return FixMatchSegmenter(**FAST | {"max_steps": 100}, init=old).fit(*target, source=source)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestSource:
+    def test_its_labels_take_part_in_the_loss(self, kind, target, source):
+        fitted = kind(**FAST).fit(*target, source=source)
+        other = kind(**FAST).fit(*target, source=(source[0], 1 - source[1]))
+        assert fitted.history_["source_loss"].iloc[0] > 0
+        assert not np.array_equal(fitted.predict_proba(target[0]), other.predict_proba(target[0]))
+
+    def test_the_same_seed_gives_the_same_bits(self, kind, target, source):
+        one, two = (kind(**FAST).fit(*target, source=source).predict_proba(target[0]) for _ in range(2))
+        np.testing.assert_array_equal(one, two)
+
+    def test_without_labels_the_old_model_stays_or_takes_new_statistics(self, kind, target, source, old, tmp_path):
+        nothing = np.full(len(target[0]), -1)
+        with pytest.warns(UserWarning, match="y has no labeled sample, so nothing could be trained"):
+            fitted = kind(**FAST, init=old).fit(target[0], nothing, source=source)
+        assert fitted.transfer_["chosen"] in ("old", "renewed")
+        assert set(fitted.transfer_["guard"]) == {"old", "renewed"}
+        assert len(fitted.history_) == 0
+        fitted.save(tmp_path / "model.sslts")
+        again = load(tmp_path / "model.sslts")
+        np.testing.assert_array_equal(again.predict(target[0]), fitted.predict(target[0]))
+        assert again.transfer_["chosen"] == fitted.transfer_["chosen"]
+
+
+class TestChoice:
+    def test_every_way_is_scored_on_held_out_labels(self, chosen):
+        assert set(chosen.transfer_["scores"]) == set(CANDIDATES)
+        assert all(0 <= score["mean_iou"] <= 1 for score in chosen.transfer_["scores"].values())
+        assert chosen.transfer_["words"] == CANDIDATES[chosen.transfer_["chosen"]].words
+
+    def test_the_way_of_the_first_score_is_kept_unless_another_is_clearly_better(self):
+        scores = {"averaged": Score(0.70, 0.2), "old": Score(0.71, 0.2), "new": Score(0.60, 0.2)}
+        assert choose_way(scores) == ("averaged", 0.0)
+        name, margin = choose_way(scores | {"new": Score(0.80, 0.2)})
+        assert name == "new"
+        assert margin == pytest.approx(0.1)
+
+    def test_the_old_model_as_it_is_predicts_the_same_bits(self, target, source, old, monkeypatch):
+        monkeypatch.setattr("sslts.segmenters._transfer.choose_way", lambda scores: ("old", 0.1))
+        fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}, init=old).fit(*target, source=source)
+        np.testing.assert_array_equal(fitted.predict_proba(target[0]), old.predict_proba(target[0]))
+
+    @pytest.mark.parametrize("name", ["averaged", "adapted", "renewed", "new"])
+    def test_every_way_predicts_and_is_saved(self, name, target, source, old, tmp_path, monkeypatch):
+        monkeypatch.setattr("sslts.segmenters._transfer._judge", lambda *_: {name: Score(0.5, 0.5)})
+        fitted = SupervisedSegmenter(**FAST, init=old).fit(*target, source=source)
+        fitted.save(tmp_path / "model.sslts")
+        again = load(tmp_path / "model.sslts").predict_proba(target[0])
+        np.testing.assert_array_equal(again, fitted.predict_proba(target[0]))
+
+    def test_with_a_class_that_the_old_model_lacks_its_weights_start_but_do_not_predict(self, target, source, old):
+        y = np.where((target[1] == 1) & (np.arange(300) > 150), 2, target[1])
+        fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}, init=old).fit(target[0], y, source=source)
+        assert set(fitted.transfer_["scores"]) == {"adapted", "new"}
+        assert fitted.classes_.tolist() == [0, 1, 2]
+
+    def test_the_statistics_for_predictions_are_those_of_the_target(self, target, source):
+        """BatchNorm of the first layer sees the raw values, because nothing is normalized."""
+        options = FAST | {
+            "normalization": None,
+            "ema_decay": 0.0,
+            "max_steps": 20,
+            "network": TINY.replace(front_end=False),
+        }
+        alone = SupervisedSegmenter(**options).fit(*target)
+        shifted = SupervisedSegmenter(**options, init=alone).fit(*target, source=(source[0] + 50, source[1]))
+        mean = shifted.net_.module_.stem[1].running_mean
+        assert mean.abs().max() < 10
+
+    def test_new_statistics_are_the_means_over_the_batches(self):
+        norm = torch.nn.BatchNorm1d(1).eval()
+        renew_statistics(norm, iter([torch.full((2, 1, 4), 1.0), torch.full((2, 1, 4), 3.0)]))
+        assert norm.running_mean.item() == 2
+        assert norm.momentum == 0.1
+
+
+class TestMatching:
+    def test_channels_of_the_source_are_found_by_name(self, target, source):
+        X = np.stack([target[0], -target[0]], 1)
+        Z = np.stack([source[0], -source[0], np.zeros_like(source[0])], 1)
+        named = Recordings.from_arrays(X, channel_names=["a", "b"])
+        same = Recordings.from_arrays(Z[:, :2], channel_names=["a", "b"])
+        moved = Recordings.from_arrays(Z[:, [2, 1, 0]], channel_names=["c", "b", "a"])
+        one, two = (SupervisedSegmenter(**FAST).fit(named, target[1], source=(Z, source[1])) for Z in (same, moved))
+        np.testing.assert_array_equal(one.predict_proba(named), two.predict_proba(named))
+
+    @pytest.mark.parametrize("front_end", [False, True])
+    def test_channels_of_the_model_are_found_by_name(self, target, front_end):
+        X = np.stack([target[0], np.abs(target[0])], 1)
+        options = FAST | {"network": TINY.replace(front_end=front_end)}
+        old = SupervisedSegmenter(**options).fit(Recordings.from_arrays(X, channel_names=["a", "b"]), target[1])
+        moved = Recordings.from_arrays(X[:, ::-1], channel_names=["b", "a"])
+        with pytest.warns(UserWarning, match="no labeled sample"):
+            fitted = SupervisedSegmenter(**options, init=old).fit(moved, np.full(6, -1))
+        if fitted.transfer_["chosen"] == "old":
+            np.testing.assert_allclose(fitted.predict_proba(moved), old.predict_proba(X), atol=1e-5)
+        assert fitted.channel_names_ == ("b", "a")
+
+    def test_words_are_matched(self, target, source):
+        words = np.array([-1, "background", "cycle"], dtype=object)
+        y, y_old = words[target[1] + 1], words[source[1] + 1]
+        fitted = SupervisedSegmenter(**FAST).fit(target[0], y, source=(source[0], y_old))
+        assert set(fitted.class_names_.values()) == {"background", "cycle"}
+        with pytest.raises(ValueError, match=r"source\[1\] holds words, y holds numbers"):
+            SupervisedSegmenter(**FAST).fit(*target, source=(source[0], y_old))
+
+    def test_a_class_of_the_source_alone_is_learned_with_a_warning_and_can_be_ignored(self, target, source):
+        more = np.where((source[1] == 1) & (np.arange(400) > 200), 7, source[1])
+        with pytest.warns(UserWarning, match=r"classes 7, which y does not have .* Annotations.ignore\(\[7\]\)"):
+            fitted = SupervisedSegmenter(**FAST).fit(*target, source=(source[0], more))
+        assert fitted.classes_.tolist() == [0, 1, 7]
+        ignored = Annotations.from_labels(more).ignore([7])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fitted = SupervisedSegmenter(**FAST).fit(*target, source=(source[0], ignored))
+        assert fitted.classes_.tolist() == [0, 1]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda X, y: X, r"source is not a pair; pass source=\(X, y\)"),
+            (lambda X, y: (X, None), r"source\[1\] is None"),
+            (lambda X, y: (X, np.full_like(y, -1)), r"source\[1\] has no labeled sample"),
+            (lambda X, y: (np.stack([X, X], 1), y), r"source\[0\] has 2 channels"),
+            (lambda X, y: (X, np.where(y == 1, 5, y)), r"source\[1\] has the classes \[0, 5\], y has \[0, 1\]"),
+            (lambda X, y: (Recordings.from_arrays(X, sampling_rate=50), y), r"source\[0\] has 50 .* X has 100"),
+        ],
+    )
+    def test_a_source_that_does_not_fit_is_refused_before_the_training(self, target, source, change, message):
+        segmenter = SupervisedSegmenter(**FAST, sampling_rate=100)
+        with pytest.raises(ValueError, match=message):
+            segmenter.fit(*target, source=change(*source))
+        assert not hasattr(segmenter, "classes_")
+
+    def test_a_path_that_is_no_model_is_refused(self, target, tmp_path):
+        path = tmp_path / "old.sslts"
+        with pytest.raises(FileNotFoundError, match="init: there is no file"):
+            SupervisedSegmenter(**FAST, init=path).fit(*target)
+        path.write_text("no model")
+        with pytest.raises(ValueError, match=r"init: .*old.sslts.* Pass a file that `save` wrote"):
+            SupervisedSegmenter(**FAST, init=str(path)).fit(*target)
+
+    def test_an_unknown_class_can_not_be_ignored(self):
+        annotations = Annotations.from_table(
+            pd.DataFrame({"recording": [0], "start": [1], "end": [2], "label": ["walk"]}), [np.zeros(5)]
+        )
+        assert (annotations.ignore(["walk"]).list_labels()[0] == [0, -1, 0, 0, 0]).all()
+        with pytest.raises(ValueError, match=r"classes has 'run', but the annotations have \['background', 'walk'\]"):
+            annotations.ignore(["run"])
+
+
+class TestFiles:
+    def test_a_path_starts_like_the_model(self, target, old, tmp_path):
+        path = tmp_path / "old.sslts"
+        old.save(path)
+        one, two = (SupervisedSegmenter(**FAST, init=init).fit(*target) for init in (old, path))
+        np.testing.assert_array_equal(one.predict_proba(target[0]), two.predict_proba(target[0]))
+        two.save(tmp_path / "new.sslts")
+        assert load(tmp_path / "new.sslts").init == str(path)
+
+    def test_a_checkpoint_of_another_source_is_refused(self, target, source, tmp_path):
+        path = tmp_path / "run.sslts"
+        one = SupervisedSegmenter(**FAST).fit(*target, source=source, checkpoint=path)
+        again = SupervisedSegmenter(**FAST).fit(*target, source=source, checkpoint=path)
+        np.testing.assert_array_equal(one.predict_proba(target[0]), again.predict_proba(target[0]))
+        with pytest.raises(PersistenceError, match="source"):
+            SupervisedSegmenter(**FAST).fit(*target, source=(-source[0], source[1]), checkpoint=path)
