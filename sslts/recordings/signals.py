@@ -15,7 +15,7 @@ from sslts.recordings._foreign import adopt
 from sslts.recordings._values import LARGEST, LARGEST_PLAIN, as_float, as_real, describe_unfit, read_array, unpack
 from sslts.recordings.containers import _check_channel_names, _describe_item, as_recordings
 from sslts.recordings.recordings import Recordings
-from sslts.recordings.sources import PickedChannels
+from sslts.recordings.sources import _PickedChannels
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Channels:
         order = self.find_order(recordings.channel_names)
         if order is None:
             return recordings
-        sources = [PickedChannels(source, order) for source in recordings.sources]
+        sources = [_PickedChannels(source, order) for source in recordings.sources]
         return replace(recordings, sources=sources, n_channels=len(order), channel_names=self.names)
 
 

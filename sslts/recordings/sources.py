@@ -43,7 +43,7 @@ def is_lazy(source: Any) -> bool:
     >>> is_lazy(np.zeros(3))
     False
     """
-    if isinstance(source, (_Row, Rows, PickedChannels)):
+    if isinstance(source, (_Row, Rows, _PickedChannels)):
         return is_lazy(source.array)
     if isinstance(source, np.ndarray):
         return _maps_a_file(source)
@@ -167,7 +167,7 @@ class _Row:
         return self.array[(self.i, *key[:-1], *full, key[-1])]
 
 
-class PickedChannels:
+class _PickedChannels:
     """Some channels of one recording, in an order of choice; the recording is sliced only when it is read.
 
     Parameters
@@ -178,7 +178,7 @@ class PickedChannels:
 
     Examples
     --------
-    >>> picked = PickedChannels(np.arange(6).reshape(3, 2), [2, 0])
+    >>> picked = _PickedChannels(np.arange(6).reshape(3, 2), [2, 0])
     >>> picked.shape, picked[:, 1:].tolist()
     ((2, 2), [[5], [1]])
     """

@@ -112,13 +112,13 @@ def _make_contiguous(module: nn.Module, state: dict[str, Any], prefix: str, meta
 
 
 @contextlib.contextmanager
-def forget_statistics(module: nn.Module) -> Iterator[None]:
+def _forget_statistics(module: nn.Module) -> Iterator[None]:
     """Return a context in which BatchNorm layers do not update their running statistics.
 
     Examples
     --------
     >>> norm = nn.BatchNorm1d(1)
-    >>> with forget_statistics(norm):
+    >>> with _forget_statistics(norm):
     ...     out = norm(torch.tensor([[[1.0, 3.0]]]))
     >>> norm.running_mean.item(), out.flatten().round().tolist()
     (0.0, [-1.0, 1.0])
@@ -308,7 +308,7 @@ class SegmentationNet(NeuralNet):
         BatchNorm normalizes them by their own statistics, and does not remember these: predictions use the statistics
         of the other passes only.
         """
-        with forget_statistics(self.module_), self.autocast():
+        with _forget_statistics(self.module_), self.autocast():
             logits: Tensor = self.module_(x)
         return logits.float()
 
