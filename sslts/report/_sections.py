@@ -150,7 +150,7 @@ def describe_transfer(fitted: Any) -> str:
         if transfer["margin"] > 0:
             words += f" The choice is {transfer['margin']:.2f} better than the first way."
     else:
-        words += " There were too few labels to compare it with other ways."
+        words += " It was compared with no other way."
     return f"<p>{escape(words)}</p>"
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _TRIAL_STEPS = 200  # at most, of a fit that is only judged
 _FEWEST_STEPS = 100  # after fewer steps, a trial says nothing
+_MOST_LABELED = 1 << 22  # labeled samples; with more labels, the adapted weights need no comparison
 _MARGIN = 0.02  # of mean IoU, by which a way has to beat the first one
 _BATCHES, _BATCH_SIZE = 40, 16  # windows from which BatchNorm statistics are measured
 _FALLEN = 0.02  # of the mean confidence, at which new statistics are refused
@@ -62,7 +63,7 @@ CANDIDATES = {
 def start_from_source(segmenter: NetworkSegmenter, problem: Problem, seed: int) -> ModelStart:
     """Return the start from a model fitted on the labels of the source alone."""
     assert problem.source is not None
-    own = replace(problem.swap_pool(problem.source), source=None, validation=None, pools={})
+    own = replace(problem.swap_pool(problem.source), source=None, validation=None)
     model = segmenter._make_trial(segmenter.max_steps)
     model._fit_problem(model._choose_normalization(own, Start(), seed), Start(), seed)
     check_completed(model)
@@ -78,7 +79,7 @@ def fit_next(
         chosen, told = _guard(segmenter, problem, start, seed)
     else:
         scores = _judge(segmenter, problem, start, seed, ways)
-        chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, ways), np.nan)
+        chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, problem, ways), np.nan)
         told = {"margin": margin, "scores": {name: score._asdict() for name, score in scores.items()}}
     _finish(segmenter, problem, start, seed, saver, CANDIDATES[chosen])
     segmenter.transfer_ = {"chosen": chosen, "words": CANDIDATES[chosen].words, **told}
@@ -90,9 +91,10 @@ def _list_ways(problem: Problem, start: ModelStart) -> dict[str, Way]:
     return {name: way for name, way in CANDIDATES.items() if same or (way.trains and not way.averages)}
 
 
-def _find_default(segmenter: NetworkSegmenter, ways: dict[str, Way]) -> str:
-    """Return the way of a fit that is too short, or has too few labels, for a comparison."""
-    return next(iter(ways)) if segmenter.max_steps >= _FEWEST_STEPS else "adapted"
+def _find_default(segmenter: NetworkSegmenter, problem: Problem, ways: dict[str, Way]) -> str:
+    """Return the way of a fit that is too short, or has too few or enough labels, for a comparison."""
+    few = problem.labels.count_samples().sum() <= _MOST_LABELED
+    return next(iter(ways)) if few and segmenter.max_steps >= _FEWEST_STEPS else "adapted"
 
 
 def choose_way(scores: dict[str, Score]) -> tuple[str, float]:
@@ -115,12 +117,13 @@ def _judge(
     segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, ways: dict[str, Way]
 ) -> dict[str, Score]:
     """Return the score of each way on the half of the labels that it did not see, mean of both halves."""
-    halves = problem.split_labeled() if segmenter.max_steps >= _FEWEST_STEPS else None
+    few = problem.labels.count_samples().sum() <= _MOST_LABELED
+    halves = problem.split_labeled() if few and segmenter.max_steps >= _FEWEST_STEPS else None
     if halves is None:
         return {}
     found: dict[str, list[Score]] = {name: [] for name in ways}
     for seen, hidden in (halves, halves[::-1]):
-        for name, fitted in _try_ways(segmenter, replace(problem, guesses=None), seen, start, seed, ways):
+        for name, fitted in _try_ways(segmenter, problem, replace(seen, pools=problem.pools), start, seed, ways):
             found[name].append(score_held_out(fitted, hidden))
     return {name: _average_scores(scores) for name, scores in found.items()}
 
