@@ -21,6 +21,11 @@ _METHODS = ("fixmatch", "supervised", "mean-teacher", "pseudo-label", "window-fe
     "--method", type=click.Choice(_METHODS), default="fixmatch", show_default=True, help="How the segmenter learns."
 )
 @click.option("--steps", type=click.IntRange(1), help="Training steps of a network; its default if left out.")
+@click.option(
+    "--init",
+    type=click.Path(exists=True, path_type=Path),
+    help="Model of an earlier customer that a network starts from.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model.")
 @click.option("--device", default="auto", show_default=True, help="Where a network trains: auto, cpu, cuda.")
 @label_options
@@ -30,6 +35,7 @@ def fit(
     output: Path,
     method: str,
     steps: int | None,
+    init: Path | None,
     seed: int,
     device: str,
     **reading: Any,
@@ -44,19 +50,22 @@ def fit(
     """
     check_place(output)
     recordings, labels = read_labeled(files, annotations, **reading)
-    segmenter = _make_segmenter(method, steps, seed, device, recordings.sampling_rate)
+    segmenter = _make_segmenter(method, steps, init, seed, device, recordings.sampling_rate)
     segmenter.fit(recordings, labels).set_params(verbose=0).save(output)
     click.echo(f"{output}: {type(segmenter).__name__}, classes {_list_classes(segmenter)}")
 
 
-def _make_segmenter(method: str, steps: int | None, seed: int, device: str, sampling_rate: float | None) -> Any:
+def _make_segmenter(
+    method: str, steps: int | None, init: Path | None, seed: int, device: str, sampling_rate: float | None
+) -> Any:
     """Return the segmenter of a method."""
     from sslts import segmenters
 
     shared: dict[str, Any] = {"sampling_rate": sampling_rate, "random_state": seed, "verbose": 1}
     if method == "window-features":
-        if steps is not None:
-            raise click.UsageError("--steps is for networks; --method window-features takes no steps.")
+        for name, value in {"steps": steps, "init": init}.items():
+            if value is not None:
+                raise click.UsageError(f"--{name} is for networks; --method window-features takes no {name}.")
         return segmenters.WindowFeatureSegmenter(**shared)
     kinds = {
         "fixmatch": segmenters.FixMatchSegmenter,
@@ -65,7 +74,7 @@ def _make_segmenter(method: str, steps: int | None, seed: int, device: str, samp
         "pseudo-label": segmenters.PseudoLabelSegmenter,
     }
     given: dict[str, Any] = {} if steps is None else {"max_steps": steps}
-    return kinds[method](**shared, **given, device=device)
+    return kinds[method](**shared, **given, device=device, init=None if init is None else str(init))
 
 
 def _list_classes(segmenter: Any) -> str:

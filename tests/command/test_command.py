@@ -68,7 +68,11 @@ class TestFit:
     def test_a_network_takes_steps(self, folder, tmp_path):
         options = ("--method", "supervised", "--steps", 2, "-o", tmp_path / "net.sslts")
         run("fit", folder / "press*.csv", "-a", folder / "labels.csv", *options)
-        assert sslts.load(tmp_path / "net.sslts").net_.step_ == 2
+        first = sslts.load(tmp_path / "net.sslts")
+        assert first.net_.step_ == 2
+        options = ("--init", tmp_path / "net.sslts", "--method", "supervised", "--steps", 2)
+        run("fit", folder / "press*.csv", "-a", folder / "labels.csv", *options, "-o", tmp_path / "next.sslts")
+        assert sslts.load(tmp_path / "next.sslts").transfer_["chosen"] == "adapted"
 
     def test_steps_are_refused_without_a_network(self, folder, tmp_path):
         options = ("--method", "window-features", "--steps", 2, "-o", tmp_path / "x.sslts")
