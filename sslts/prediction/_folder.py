@@ -68,7 +68,7 @@ def digest_names(names: Sequence[str]) -> str:
 def read_run(folder: Path) -> Run | None:
     """Return what the parts of a folder belong to; None if the folder holds no run yet.
 
-    Raise ValueError if the file is of another kind.
+    Raise ValueError if the file is of another kind, and NotADirectoryError if ``folder`` is a file.
     """
     path = folder / "run.json"
     try:
@@ -78,6 +78,8 @@ def read_run(folder: Path) -> Run | None:
         return Run(**content)
     except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        raise NotADirectoryError(f"folder={clean_text(folder)!r} is a file; pass another path.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"folder={clean_text(folder)!r}: run.json is no description of segments of files ({clean_text(error)}); "
@@ -90,8 +92,6 @@ def enter_folder(folder: Path, run: Run, names: Sequence[str], model: bytes, *, 
 
     A run with the same model and options may have more files at the end of its list than the run of the folder.
     """
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"folder={clean_text(folder)!r} is a file; pass another path.")
     folder.mkdir(parents=True, exist_ok=True)
     if not (replaced or _claim(folder, run)):
         found = read_run(folder)

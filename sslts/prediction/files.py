@@ -20,8 +20,8 @@ from sslts._fingerprints import describe_estimator
 from sslts._notices import shorten, warn
 from sslts._text import clean_text
 from sslts.io import list_recordings
-from sslts.persistence import Savable
-from sslts.prediction._batches import Batch, Work, digest_bytes, read_model
+from sslts.persistence import Savable, load
+from sslts.prediction._batches import Batch, Work, digest_bytes
 from sslts.prediction._executing import run_here, run_in_processes, run_on
 from sslts.prediction._folder import Run, digest_names, enter_folder, read_run, tidy_folder
 from sslts.prediction._parts import RECORDINGS, SEGMENTS, Outcome, import_arrow, read_parts
@@ -212,31 +212,31 @@ def segment_files(
     import_arrow()
     inputs, names = _list_inputs(paths, reading)
     place = Path(os.path.abspath(os.path.expanduser(os.fsdecode(folder))))
-    content = _read_content(model)
+    content = _read_content(model, objects, device)
     options = {"reading": repr(_check_reading(reading)), "transformer": _describe_transformer(transformer)}
-    size = _choose_size(batch_size, None if replace else read_run(place), len(names))
+    before = read_run(place)
+    size = _choose_size(batch_size, None if replace else before, len(names))
     run = Run(digest_bytes(content), options, size, len(names), digest_names(names))
     first, step = _check_share(share)
+    numbers = range(first, run.n_parts, step)
+    n_workers = min(_count_workers(workers), max(len(numbers), 1))
     enter_folder(place, run, names, content, replaced=replace)
     work = Work(
         *(str(place), run.model, run.digest, os.getcwd(), dict(reading or {}), transformer, objects, device, retry),
         token=secrets.token_hex(8),
     )
-    read_model(work)  # raises here, not in each worker
-
     def list_batches() -> Iterator[Batch]:
-        for number in range(first, run.n_parts, step):
+        for number in numbers:
             yield Batch(number, _cut(inputs, number * size, (number + 1) * size))
 
-    n_batches = len(range(first, run.n_parts, step))
-    n = min(_count_workers(workers), max(n_batches, 1))
     pending = _PENDING_ARRAYS if isinstance(inputs, Recordings) else _PENDING
     outcomes: Iterable[Outcome]
     if executor is not None:
         outcomes = run_on(executor, work, list_batches(), pending)
     else:
-        outcomes = run_here(work, list_batches()) if n == 1 else run_in_processes(work, list_batches, n)
-    return _gather(outcomes, place, min(len(names), n_batches * size), progress)
+        one = n_workers == 1
+        outcomes = run_here(work, list_batches()) if one else run_in_processes(work, list_batches, n_workers)
+    return _gather(outcomes, place, min(len(names), len(numbers) * size), progress)
 
 
 def _gather(outcomes: Iterable[Outcome], folder: Path, total: int, progress: bool | None) -> SegmentedFiles:
@@ -285,9 +285,10 @@ def _cut(inputs: list[str] | Recordings, start: int, stop: int) -> tuple[str, ..
     return tuple(inputs[start:stop])
 
 
-def _read_content(model: Any) -> bytes:
-    """Return the bytes of a model file."""
+def _read_content(model: Any, objects: Any, device: str | None) -> bytes:
+    """Return the bytes of a model file that can be loaded."""
     if isinstance(model, (str, os.PathLike)):
+        load(model, objects=objects, device=device)  # raises here, not in each worker
         return Path(model).read_bytes()
     if not isinstance(model, Savable):
         raise TypeError(
