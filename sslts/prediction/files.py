@@ -225,6 +225,7 @@ def segment_files(
         *(str(place), run.model, run.digest, os.getcwd(), dict(reading or {}), transformer, objects, device, retry),
         token=secrets.token_hex(8),
     )
+
     def list_batches() -> Iterator[Batch]:
         for number in numbers:
             yield Batch(number, _cut(inputs, number * size, (number + 1) * size))
