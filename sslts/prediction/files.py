@@ -13,6 +13,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import cpu_count
 
@@ -282,8 +283,16 @@ def _name(recordings: Recordings, names: list[str]) -> Recordings:
 def _cut(inputs: list[str] | Recordings, start: int, stop: int) -> tuple[str, ...] | Recordings:
     """Return the inputs of a batch."""
     if isinstance(inputs, Recordings):
-        return inputs.select(range(start, min(stop, len(inputs))))
+        kept = range(start, min(stop, len(inputs)))
+        return dataclasses.replace(inputs.select(kept), sources=[_detach(inputs, i) for i in kept])
     return tuple(inputs[start:stop])
+
+
+def _detach(recordings: Recordings, i: int) -> Any:
+    """Return a source that is pickled by itself: rows and memory-maps would take their whole array along."""
+    source = recordings.sources[i]
+    by_itself = recordings.container != "array" and not isinstance(source, np.ndarray)
+    return source if by_itself and recordings.is_lazy(i) else recordings.get(i)
 
 
 def _read_content(model: Any, objects: Any, device: str | None) -> bytes:
