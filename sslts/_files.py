@@ -57,14 +57,15 @@ def shorten_name(name: str) -> str:
     return name if len(encoded) < LONGEST_NAME else hashlib.sha256(encoded).hexdigest()
 
 
-def replace_file(path: Path, *parts: bytes | memoryview) -> None:
+def replace_file(path: Path, *parts: bytes | memoryview, tidy: bool = True) -> None:
     """Write ``parts``, one after another, to a file that `check_place` returned, completely or not at all.
 
     An existing file keeps its permissions, and its owner and group where the process may set them; the new file never
-    has more permissions than that. Temporary files of killed processes are removed first. Raise OSError if the file
-    can't be written; an existing file is then unchanged.
+    has more permissions than that. With ``tidy``, temporary files of killed processes are removed first, which reads
+    the whole folder. Raise OSError if the file can't be written; an existing file is then unchanged.
     """
-    remove_leftovers(path)
+    if tidy:
+        remove_leftovers(path)
     before = path.stat() if path.exists() else None
     temporary = None
     try:
@@ -131,8 +132,18 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     A temporary file that a living process is writing has a lock and is kept.
     """
     place = Path(os.path.realpath(os.fsdecode(path)))
-    pattern = re.compile(rf"\.{re.escape(shorten_name(place.name))}\.[0-9a-f]{{8}}\.tmp")
-    with contextlib.suppress(OSError), os.scandir(place.parent) as entries:
+    _remove_matches(place.parent, re.escape(shorten_name(place.name)))
+
+
+def remove_all_leftovers(folder: Path) -> None:
+    """Remove the temporary files of killed processes that were writing any file of a folder."""
+    _remove_matches(folder, ".+")
+
+
+def _remove_matches(folder: Path, name: str) -> None:
+    """Remove the unlocked temporary files of the files whose name matches a regular expression."""
+    pattern = re.compile(rf"\.{name}\.[0-9a-f]{{8}}\.tmp", re.DOTALL)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError):

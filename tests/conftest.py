@@ -5,6 +5,7 @@ import torch
 from hypothesis import settings
 from labeling_server import serve_label_studio
 from small import SEGMENTERS, TINY, Models
+from worker_processes import start_workers
 
 from sslts.augment import Tracks
 from sslts.datasets import make_recordings
@@ -81,3 +82,11 @@ def label_studio(tmp_path_factory):
     """Start Label Studio; tests that ask for it are marked ``server``."""
     with serve_label_studio(tmp_path_factory.mktemp("label_studio")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def workers():
+    """Start two worker processes of dask, and return a client; tests that ask for it are marked ``cluster``."""
+    pytest.importorskip("distributed")
+    with start_workers(2) as client:
+        yield client

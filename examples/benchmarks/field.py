@@ -12,7 +12,8 @@ Run from the root of the project::
     python examples/benchmarks/field.py --table
 
 ``--validate`` scores the unlabeled units of training, whose labels the fit never saw, in place of the test units:
-choose defaults by it. ``--reduced`` runs one short draw of each set. ``--write-page`` writes ``docs/field.md``.
+choose defaults by it. ``--reduced`` runs one short draw of each set. ``--jobs 4`` makes four fits at a time,
+``--scheduler tcp://...`` makes them on a cluster of dask. ``--write-page`` writes ``docs/field.md``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import time
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,18 @@ import numpy as np
 from field_data import SETS, Arrays, find_missing, split_units
 from field_figures import measure
 from field_page import REDUCED_STEPS, write_field_page, write_pictures
-from runs import add_results, describe_machine, has_run, make_segmenter, parse_params, read_results, split_params
+from joblib import delayed
+from runs import (
+    add_job_options,
+    describe_machine,
+    has_run,
+    make_segmenter,
+    open_scheduler,
+    parse_params,
+    read_results,
+    run_jobs,
+    split_params,
+)
 
 import sslts
 from sslts.decoding import Argmax
@@ -110,6 +123,16 @@ def run(key: dict[str, Any], folder: Path | None, keep: Path | None) -> dict[str
     }
 
 
+def run_keys(keys: list[dict[str, Any]], folder: Path | None, keep: Path | None) -> list[dict[str, Any]]:
+    """Return the rows of keys that share a fit."""
+    return [run(key, folder, keep) for key in keys]
+
+
+def group_by_fit(keys: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the keys in groups that differ in the decoder alone."""
+    return [list(group) for _, group in groupby(keys, lambda key: {**key, "decoder": None})]
+
+
 def measure_agreement(name: str, folder: Path | None, split: int) -> dict[str, float] | None:
     """Return the figures of a second annotator against the first on the test units; None if there is no second."""
     kind, arrays = SETS[name], load(name, folder)
@@ -171,6 +194,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the stored results, and stop")
     parser.add_argument("--write-page", action="store_true", help="write docs/field.md, and stop")
     parser.add_argument("--write-pictures", action="store_true", help="draw recordings with the kept models, and stop")
+    add_job_options(parser)
     options = parser.parse_args()
     if options.reduced:
         options.splits, options.labeled, options.steps = [0], ["few"], REDUCED_STEPS
@@ -184,10 +208,10 @@ def main() -> None:
         for row in read_results(options.results):
             print(describe(row))
         return
-    for key in plan(options):
-        if not has_run(options.results, key):
-            row = run(key, options.data, options.keep)
-            add_results(options.results, [row])
+    missing = [key for key in plan(options) if not has_run(options.results, key)]
+    calls = (delayed(run_keys)(keys, options.data, options.keep) for keys in group_by_fit(missing))
+    with open_scheduler(options.scheduler):
+        for row in run_jobs(calls, options.results, None if options.scheduler else options.jobs):
             print(describe(row), flush=True)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import os
 import platform
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from joblib import Parallel, parallel_config
 
 import sslts
 from sslts import augment, networks, segmenters, thresholds
@@ -110,6 +114,35 @@ def has_run(path: Path, key: dict[str, Any]) -> bool:
 def add_results(path: Path, results: list[dict[str, Any]]) -> None:
     """Add runs to the file."""
     write_results(path, [*read_results(path), *results])
+
+
+def add_job_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how many fits run at a time, and where."""
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="fits at a time, each in its own process")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="scheduler of dask for the fits, whose workers have this folder in PYTHONPATH and one thread each",
+    )
+
+
+@contextmanager
+def open_scheduler(address: str | None) -> Iterator[None]:
+    """Run the jobs inside on the cluster of a scheduler; None: in processes of this machine."""
+    if address is None:
+        yield
+        return
+    from distributed import Client
+
+    with Client(address), parallel_config(backend="dask"):
+        yield
+
+
+def run_jobs(calls: Iterable[Any], path: Path, jobs: int | None = 1) -> Iterator[dict[str, Any]]:
+    """Run calls of joblib's `delayed` that return runs; store the runs of each call when it is finished."""
+    for rows in Parallel(n_jobs=jobs, return_as="generator_unordered")(calls):
+        add_results(path, rows)
+        yield from rows
 
 
 def write_page(name: str, tables: str, page: Path = PAGE) -> None:

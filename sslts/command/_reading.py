@@ -43,6 +43,15 @@ _NEAR = 0.02  # relative; rates of clocks differ a little
 _SHARED = ("timezone", "time_format", "decimal", "encoding")  # of signals and annotations
 
 
+class FillFound(FillGaps):
+    """Fill gaps by straight lines where a recording in memory has some; return other recordings as they are."""
+
+    def fit_transform(self, X: Recordings, y: Any = None) -> Recordings:
+        """Return the recordings without gaps."""
+        filled: Recordings = super().fit_transform(X, y) if _has_gaps(X) else X
+        return filled
+
+
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Return the command with the options that `read_files` takes."""
     for option in reversed(_SIGNALS):
@@ -57,29 +66,26 @@ def label_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return reading_options(command)
 
 
-def read_files(
-    patterns: Sequence[str],
+def name_options(
     *,
     channels: str | None = None,
     no_time: bool = False,
     time: str | None = None,
-    apart: bool = False,
-    skip_broken: bool = False,
+    apart: bool = False,  # noqa: ARG001
     **options: Any,
+) -> dict[str, Any]:
+    """Return the options of a command as arguments of `read_recordings`, for each file by itself."""
+    named = None if channels is None else [name.strip() for name in channels.split(",")]
+    return {"time": False if no_time else time, "channels": named, **options}
+
+
+def read_files(
+    patterns: Sequence[str], *, apart: bool = False, skip_broken: bool = False, **options: Any
 ) -> Recordings:
     """Return the recordings of files; gaps inside a recording are filled by straight lines."""
-    recordings = io.read_recordings(
-        list(patterns),
-        time=False if no_time else time,
-        channels=None if channels is None else [name.strip() for name in channels.split(",")],
-        join=not apart,
-        on_error="warn" if skip_broken else "raise",
-        **options,
-    )
-    if not _has_gaps(recordings):
-        return recordings
-    filled: Recordings = FillGaps().fit_transform(recordings)
-    return filled
+    on_error: Any = "warn" if skip_broken else "raise"
+    recordings = io.read_recordings(list(patterns), join=not apart, on_error=on_error, **name_options(**options))
+    return FillFound().fit_transform(recordings)
 
 
 def read_labeled(

@@ -143,6 +143,37 @@ def read_recordings(
     return _gather(signals, rate)
 
 
+def list_recordings(paths_or_pattern: Any) -> list[str]:
+    """Return the paths of the files that `read_recordings` would read, in its order.
+
+    Parameters
+    ----------
+    paths_or_pattern : path or sequence of paths
+        A file, a folder, a pattern such as ``"data/*.csv"``, or a list of them.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    FileNotFoundError
+        If a path or pattern names no file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sslts.io import list_recordings
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("day 10.npy", "day 9.npy", "notes.md"):
+    ...         Path(folder, name).touch()
+    ...     [Path(path).name for path in list_recordings(folder)]
+    ['day 9.npy', 'day 10.npy']
+    """
+    return [str(path) for path in list_files(paths_or_pattern, _READERS, "paths_or_pattern")]
+
+
 def _read_files(given: Any, options: SignalOptions, failures: Failures, progress: bool | None) -> list[Signal]:
     paths = list_files(given, _READERS, "paths_or_pattern")
     names = name_files(paths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -55,6 +56,10 @@ class Draw:
     length: int | None
     group: np.ndarray
     seed: int
+
+    def __sizeof__(self) -> int:
+        """Return the size in memory, by which joblib and dask decide what is sent to workers once."""
+        return object.__sizeof__(self) + sys.getsizeof(self.recordings) + sys.getsizeof(self.test[0])
 
     @classmethod
     def from_arrays(

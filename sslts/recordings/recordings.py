@@ -172,6 +172,12 @@ class Recordings:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def __sizeof__(self) -> int:
+        """Return the size in memory, by which joblib and dask decide what is sent to workers once."""
+        sources = [self.sources.array] if isinstance(self.sources, Rows) else self.sources
+        held = (source for source in sources if not is_lazy(source))
+        return object.__sizeof__(self) + sum(int(getattr(source, "nbytes", 0)) for source in held)
+
     def __repr__(self) -> str:
         n, channels = len(self), self.n_channels
         facts = [

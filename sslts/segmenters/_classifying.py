@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -74,12 +74,13 @@ class FeaturePredictor(Predictor):
         """Return the probabilities (n, K), float32, of rows of features, in threads that each take some rows."""
         if self.classifier is None:
             return np.ones((len(rows), 1), dtype=np.float32)
-        n_threads = max(min(effective_n_jobs(self.n_jobs), len(rows) // _ROWS_PER_THREAD), 1)
-        if n_threads == 1:
-            return _ask(self.classifier, rows, self.n_classes)
-        found = Parallel(n_jobs=n_threads, prefer="threads")(
-            delayed(_ask)(self.classifier, part, self.n_classes) for part in np.array_split(rows, n_threads)
-        )
+        with stay_in_process():
+            n_threads = max(min(effective_n_jobs(self.n_jobs), len(rows) // _ROWS_PER_THREAD), 1)
+            if n_threads == 1:
+                return _ask(self.classifier, rows, self.n_classes)
+            found = Parallel(n_jobs=n_threads, prefer="threads")(
+                delayed(_ask)(self.classifier, part, self.n_classes) for part in np.array_split(rows, n_threads)
+            )
         return np.concatenate(found)
 
     def _spread(self, proba: np.ndarray, length: int) -> np.ndarray:
@@ -102,6 +103,14 @@ class FeaturePredictor(Predictor):
             f"classifier={type(self.classifier).__name__} returns probabilities that are NaN; pass a classifier that "
             "accepts large and constant features, such as a forest, or a pipeline that scales them first."
         )
+
+
+def stay_in_process() -> parallel_config:
+    """Return a context in which joblib uses threads, one unless a number is given.
+
+    A fit on a worker of a cluster would otherwise send its features to other workers, a tree at a time.
+    """
+    return parallel_config(require="sharedmem")
 
 
 def _ask(classifier: Any, rows: np.ndarray, n_classes: int) -> np.ndarray:
@@ -230,7 +239,8 @@ def _compare_normalizations(
         proba = np.zeros((len(rows), n_classes))
         for held in (fold == k for k in range(_FOLDS)):
             if held.any() and not held.all():
-                classifier.fit(rows[~held], label[~held])
-                proba[np.ix_(held, classifier.classes_)] = classifier.predict_proba(rows[held])
+                with stay_in_process():
+                    classifier.fit(rows[~held], label[~held])
+                    proba[np.ix_(held, classifier.classes_)] = classifier.predict_proba(rows[held])
         scores.append(Score.measure([label], [proba.argmax(1)], proba[np.arange(len(label)), label]))
     return scores

@@ -24,6 +24,7 @@ from sslts.segmenters._classifying import (
     choose_stride,
     draw_samples,
     read_features,
+    stay_in_process,
 )
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._problem import Problem, name_codes, read_problem
@@ -297,7 +298,8 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
         threads = {} if "n_jobs" not in known or self.n_jobs is None else {"n_jobs": self.n_jobs}
         classifier.set_params(**dict.fromkeys(seeds, seed), **threads)
         weights = {} if weight is None else {name_weights(classifier): weight}
-        classifier.fit(rows, _number_outputs(problem.classes, n_codes)[label], **weights)
+        with stay_in_process():
+            classifier.fit(rows, _number_outputs(problem.classes, n_codes)[label], **weights)
         # In predictions, threads take rows; threads that add up trees in any order would change the last bits.
         return classifier.set_params(n_jobs=None) if "n_jobs" in known else classifier
 
