@@ -226,7 +226,7 @@ class _Reader:
         given = np.ma.asanyarray(self.signal[..., start:stop])
         if given.dtype.kind not in "fiub":
             raise TypeError(f"signal has the type {given.dtype}; pass real numbers.")
-        x = given.astype(np.float64).filled(np.nan).reshape(self.n_channels, -1)
+        x = np.ma.filled(given.astype(np.float64), np.nan).reshape(self.n_channels, -1)
         if not (np.abs(x) <= self.largest).all():  # NaN too
             channel, at = np.argwhere(~(np.abs(x) <= self.largest))[0].tolist()
             raise ValueError(
@@ -332,17 +332,23 @@ def _make_scaling(told: Mapping[str, Any]) -> _AsGiven:
     return _AsGiven() if kind is None else _Whole()
 
 
-# --- decoding: probabilities (t, K) go in, labels come out as soon as they are final -----------------------------------
+# --- decoding: probabilities (t, K) go in, labels come out as soon as they are final ---------------------------------
 
 
 class _Decoding(Protocol):
+    def __init__(self, told: Mapping[str, Any]) -> None: ...
     def push(self, proba: np.ndarray) -> np.ndarray: ...
     def flush(self) -> np.ndarray: ...
 
 
 def _make_decoding(told: Mapping[str, Any]) -> _Decoding:
     """Return a new decoding of one recording."""
-    known = {"Argmax": _Argmax, "Hysteresis": _Hysteresis, "DurationViterbi": _Viterbi, "OccurrenceDecoder": _Halves}
+    known: dict[str, type[_Decoding]] = {
+        "Argmax": _Argmax,
+        "Hysteresis": _Hysteresis,
+        "DurationViterbi": _Viterbi,
+        "OccurrenceDecoder": _Halves,
+    }
     if told["kind"] not in known:
         raise ValueError(f"decoder {told['kind']!r} is unknown, this reader knows {', '.join(known)}; {_OTHER_READER}")
     return known[told["kind"]](told)

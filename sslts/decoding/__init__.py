@@ -2,8 +2,8 @@
 
 ``decoder.py`` defines the interface of a decoder; ``hysteresis.py`` and ``viterbi.py`` hold the two decoders that use
 neighboring samples; ``occurrences.py`` finds where occurrences that touch begin; ``durations.py`` learns how long
-segments last; ``answers.py`` returns the labels and the probabilities of a segmenter from one prediction; ``description.py`` describes
-a decoder in plain values.
+segments last; ``answers.py`` returns the labels and the probabilities of a segmenter from one prediction;
+``description.py`` describes a decoder in plain values.
 """
 
 from typing import Any

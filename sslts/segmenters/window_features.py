@@ -311,7 +311,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             Always. `save` writes window features and their classifier.
         """
         raise TypeError(
-            f"{type(self).__name__} has no network to export to ONNX; export a segmenter that trains a network, such as "
+            f"{type(self).__name__} has no network to export to ONNX; export a segmenter that trains one, such as "
             "FixMatchSegmenter, or use save and sslts.load."
         )
 
