@@ -26,7 +26,7 @@ from sslts.networks import UNet
 from sslts.onnx_runner import OnnxSegmenter
 from sslts.recordings import choose_normalization
 
-PAGE = Path(__file__).parents[1] / "docs/examples/browser"
+PAGE = Path(__file__).parents[1] / "examples/browser"
 CACHE = Path(os.environ.get("SSLTS_BROWSER") or Path.home() / ".cache/sslts-tests/browser")
 VISITOR = Path(__file__).with_name("page_visitor.py")
 PLAYWRIGHT = ("playwright==1.65.2",)

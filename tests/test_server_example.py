@@ -62,9 +62,7 @@ def test_each_connection_gets_the_segments_of_its_own_stream(client, segmenter):
     for signal, segments in zip(signals, found, strict=True):
         wanted = segmenter.predict_segments([signal])
         assert len(wanted) > 5
-        pd.testing.assert_frame_equal(
-            pd.DataFrame(segments), wanted, check_dtype=False, atol=1e-4
-        )
+        pd.testing.assert_frame_equal(pd.DataFrame(segments), wanted, check_dtype=False, atol=1e-4)
 
 
 def test_refused_samples_do_not_end_the_stream(client):
