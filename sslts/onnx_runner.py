@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-__all__ = ["FORMAT", "OnnxSegmenter", "Segment"]
+__all__ = ["OnnxSegmenter", "Segment"]
 
 FORMAT = 1  # of the metadata; a reader refuses files of a later format
 _PIECE = 1 << 17  # samples of a long signal that a pass of the network keeps
