@@ -51,6 +51,7 @@ _MODULES = (
     "model_selection",
     "networks",
     "objectives",
+    "onnx_runner",
     "persistence",
     "plotting",
     "preprocessing",

@@ -34,13 +34,13 @@ def read_interface(channels, labels=("step", "turn", "unlabeled")):
     return view
 
 
-def make_environment():
-    """Return the Python of an environment with Label Studio; make it if there is none."""
-    python, done = _FOLDER / "bin/python", _FOLDER / "installed.txt"
-    if not done.exists() or done.read_text().split() != list(PACKAGES):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", _FOLDER], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-        done.write_text("\n".join(PACKAGES))
+def make_environment(folder=_FOLDER, packages=PACKAGES):
+    """Return the Python of an environment with packages, such as Label Studio; make it if there is none."""
+    python, done = folder / "bin/python", folder / "installed.txt"
+    if not done.exists() or done.read_text().split() != list(packages):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+        done.write_text("\n".join(packages))
     return python
 
 

@@ -313,6 +313,34 @@ class TestBenchmarks:
         a, b = (np.square(np.asarray(seen) - x.numpy()).mean() for seen in (theirs, ours))
         assert a == pytest.approx(b, rel=0.2)
 
+    @pytest.mark.slow
+    def test_the_benchmark_of_a_gpu_runs_on_a_cpu_too(self, load_benchmark, monkeypatch, tmp_path):
+        speed, gpu = load_benchmark("speed"), load_benchmark("gpu")
+        for module in (speed, gpu):
+            monkeypatch.setattr(module, "NETWORK", UNet(width=2, depth=1, stem_stride=4))
+            monkeypatch.setattr(module, "WINDOW", 64)
+            monkeypatch.setattr(module, "make_data", lambda: (X[:, :400], y[:, :400]))
+        X, y = make_recordings(10, n_samples=400, random_state=0)
+        monkeypatch.setattr(speed.base, "_HISTORY_ROWS", speed.base._HISTORY_ROWS)
+        path = tmp_path / "gpu.json"
+        gpu.main(f"--device cpu --steps 3 --rounds 1 --samples 3000 --results {path}".split())
+        step, waiting, predict, batch, accuracy = speed.read_results(path)
+        assert set(step["bfloat16"]["milliseconds"]) == {"fit", "bare loop"}
+        assert waiting["skipped"].startswith("only CUDA")
+        assert predict["float32"]["million_samples_per_second"]["predict"] > 0
+        assert batch["largest"] == 64
+        assert accuracy["skipped"] == "no --data"
+
+    def test_the_benchmark_of_a_gpu_compares_fits_over_seeds(self, load_benchmark):
+        scores = {"cpu float32": [0.8, 0.9], "cuda float32": [0.81, 0.93]}
+        found = load_benchmark("gpu").compare_scores(scores)["cuda float32"]
+        assert found == {"difference": 0.02, "standard_error": 0.01}
+
+    @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+    def test_the_benchmark_of_a_gpu_is_refused_without_one(self, load_benchmark):
+        with pytest.raises(SystemExit, match="finds no CUDA device here.*pass --device cpu"):
+            load_benchmark("gpu").main([])
+
     def test_every_condition_of_the_study_is_run_once(self, load_benchmark):
         conditions = load_benchmark("study_conditions")
         listed = conditions.list_conditions([1, 2, 3, 4, 5, 6])

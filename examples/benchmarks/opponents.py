@@ -33,26 +33,32 @@ def make_optimizer(module: nn.Module, steps: int, **options: Any) -> tuple[Any, 
 def run_bare_loop(
     module: nn.Module, x: Tensor, y: Tensor, n_labeled: int, *, steps: int, batch: int, window: int, bfloat16: bool
 ) -> float:
-    """Return the seconds of a FixMatch training in plain torch, with the views and the network of sslts."""
+    """Return the seconds of a FixMatch training in plain torch, with the views and the network of sslts.
+
+    The network, the recordings and their labels are on one device.
+    """
+    device = x.device
     teacher = copy.deepcopy(module).eval().requires_grad_(False)
     optimizer, schedule = make_optimizer(module, steps, fused=True)
-    weak, strong, generator = Rescale(), RandAugment(), torch.Generator().manual_seed(0)
-    offset = torch.arange(window)
-    valid = torch.ones(batch, window, dtype=torch.bool)
+    weak, strong, generator = Rescale(), RandAugment(), torch.Generator(device).manual_seed(0)
+    offset = torch.arange(window, device=device)
+    valid = torch.ones(batch, window, dtype=torch.bool, device=device)
     averaged = [*teacher.parameters(), *(b for b in teacher.buffers() if b.is_floating_point())]
     current = [*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())]
 
     def cut(n: int) -> Tracks:
-        row = torch.randint(n, (batch, 1), generator=generator)
-        at = torch.randint(max(x.shape[-1] - window, 0) + 1, (batch, 1), generator=generator) + offset
+        row = torch.randint(n, (batch, 1), generator=generator, device=device)
+        most = max(x.shape[-1] - window, 0) + 1
+        at = torch.randint(most, (batch, 1), generator=generator, device=device) + offset
         return Tracks(x[row, at][:, None], y[row, at], valid)
 
+    await_device(device)
     begin = CLOCK()
     module.train()
     for step in range(steps):
         progress = step / steps
         labeled = strong(weak(cut(n_labeled), generator), generator)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             if progress < _RAMP[0]:
                 loss = F.cross_entropy(module(labeled.x).float(), labeled.target, ignore_index=-1)
             else:
@@ -72,7 +78,14 @@ def run_bare_loop(
         optimizer.step()
         schedule.step()
         torch._foreach_lerp_(averaged, current, 1 - min(DECAY, (1 + step) / (10 + step)))
+    await_device(device)
     return CLOCK() - begin
+
+
+def await_device(device: torch.device) -> None:
+    """Wait until a GPU has done everything; nothing on a CPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 class _Items(Dataset):
@@ -186,10 +199,12 @@ class _PlainBlock(nn.Module):
 @torch.no_grad()
 def run_bare_forward(module: nn.Module, x: Tensor, *, bfloat16: bool) -> float:
     """Return the seconds of a pass of windows (N, B, C, T) through a network, batch by batch."""
+    await_device(x.device)
     begin = CLOCK()
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
         for batch in x:
             module(batch)
+    await_device(x.device)
     return CLOCK() - begin
 
 

@@ -2,7 +2,8 @@
 
 ``decoder.py`` defines the interface of a decoder; ``hysteresis.py`` and ``viterbi.py`` hold the two decoders that use
 neighboring samples; ``occurrences.py`` finds where occurrences that touch begin; ``durations.py`` learns how long
-segments last; ``answers.py`` returns the labels and the probabilities of a segmenter from one prediction.
+segments last; ``answers.py`` returns the labels and the probabilities of a segmenter from one prediction;
+``description.py`` describes a decoder in plain values.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from sslts._moved import find_moved
 from sslts.annotations import SegmentStatistics, measure_segments, read_statistics
 from sslts.decoding.answers import decode_as, predict_both
 from sslts.decoding.decoder import Argmax, Decoder, Decoding, decode, decode_recordings, prepare_decoder
+from sslts.decoding.description import describe_decoder
 from sslts.decoding.durations import DurationModel, fit_durations
 from sslts.decoding.hysteresis import Hysteresis
 from sslts.decoding.occurrences import OccurrenceDecoder
@@ -28,6 +30,7 @@ __all__ = [
     "decode",
     "decode_as",
     "decode_recordings",
+    "describe_decoder",
     "fit_durations",
     "measure_segments",
     "predict_both",

@@ -34,6 +34,7 @@ from sslts.recipes import check_no_class, is_ours, is_shipped, replace_nested, s
 from sslts.recordings import NormalizedRecordings, choose_normalization, measure_training_set
 from sslts.segmenters._classifying import choose_normalization_by_forest
 from sslts.segmenters._embedding import EmbedsStretches
+from sslts.segmenters._exporting import ExportsOnnx
 from sslts.segmenters._losses import check_details_count, check_labeled_loss, watch_details
 from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
@@ -80,7 +81,7 @@ _VALIDATION = "sslts_validation"
 _COLUMNS = ("step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds")
 
 
-class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, ParameterizedEstimator, ABC):
+class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, ExportsOnnx, ParameterizedEstimator, ABC):
     """Base class of estimators that train one network.
 
     A subclass declares its own parameters as fields and defines `_make_criterion`. A subclass that uses unlabeled

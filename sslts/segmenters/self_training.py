@@ -305,6 +305,21 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         """Return the mean IoU over the classes present, computed on labeled samples only."""
         return self._get_segmenter().score(X, y)
 
+    def export_onnx(self, path: str | PathLike[str]) -> None:
+        """Write the network of the last segmenter to a file of ONNX; see ``export_onnx`` of the segmenter.
+
+        Raises
+        ------
+        TypeError
+            If the segmenter has no network.
+        """
+        segmenter = self._get_segmenter()
+        if not hasattr(segmenter, "export_onnx"):
+            raise TypeError(
+                f"segmenter: {type(segmenter).__name__} has no network to export; pass one that trains one."
+            )
+        segmenter.export_onnx(path)
+
     @property
     def background(self) -> int | None:
         """The class that makes no segments, from the segmenter."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from os import PathLike
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -302,6 +303,19 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             classifier.fit(rows, _number_outputs(problem.classes, n_codes)[label], **weights)
         # In predictions, threads take rows; threads that add up trees in any order would change the last bits.
         return classifier.set_params(n_jobs=None) if "n_jobs" in known else classifier
+
+    def export_onnx(self, path: str | PathLike[str]) -> NoReturn:  # noqa: ARG002
+        """Raise TypeError: there is no network to export.
+
+        Raises
+        ------
+        TypeError
+            Always. `save` writes window features and their classifier.
+        """
+        raise TypeError(
+            f"{type(self).__name__} has no network to export to ONNX; export a segmenter that trains one, such as "
+            "FixMatchSegmenter, or use save and sslts.load."
+        )
 
     def _get_predictor(self) -> FeaturePredictor:
         return FeaturePredictor(
