@@ -20,6 +20,11 @@ BLOCK = re.compile(
     r"^(?P<mark><!-- (not run|file|end of file): [^>]*-->\s*)?```(?P<language>\S*)\n(?P<code>.*?)^```\n",
     re.DOTALL | re.MULTILINE,
 )
+LONG_FIT = re.compile(r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter\((?![^()]*max_steps)")
+NOTE = (
+    "\n\n*When this site is built, networks with the default `max_steps` train for 30 steps instead of 1,200. So the "
+    "outputs below show what is printed, not how good a fit becomes.*\n"
+)
 HIDDEN = {"tags": ["remove-cell"]}
 SILENT = {"tags": ["remove-input"]}
 
@@ -39,10 +44,15 @@ def read_page(text: str) -> NotebookNode:
         at = block.end()
     cells.append(new_markdown_cell(text[at:]))
     sources.append(text.count("\n", 0, at))
+    tools, first = Path(__file__).parent, ["prepare.py"]
+    if any(cell.cell_type == "code" and LONG_FIT.search(cell.source) for cell in cells):
+        title, rest = cells[0].source.split("\n", 1)
+        cells[0].source = f"{title}{NOTE}{rest}"
+        first.append("brief.py")
     if len(cells) == 1:
         return new_notebook(cells=cells, metadata={"source_map": sources})
-    prepare = new_code_cell((Path(__file__).parent / "prepare.py").read_text(), metadata=HIDDEN)
-    return new_notebook(cells=[prepare, *cells], metadata={**KERNEL, "source_map": [0, *sources]})
+    hidden = [new_code_cell((tools / name).read_text(), metadata=HIDDEN) for name in first]
+    return new_notebook(cells=[*hidden, *cells], metadata={**KERNEL, "source_map": [0] * len(hidden) + sources})
 
 
 def _make_cell(language: str, code: str) -> NotebookNode:

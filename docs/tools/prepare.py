@@ -8,14 +8,20 @@ import warnings
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import sklearn
 from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+with warnings.catch_warnings():  # tqdm misses widgets, which a page can't show
+    warnings.simplefilter("ignore")
+    import tqdm.auto  # noqa: F401
 
 import sslts.plotting
 from sslts.datasets import make_heartbeats
-
 mpl.rcParams.update({"font.size": 12, "savefig.dpi": 100, "figure.dpi": 100})
 set_matplotlib_formats("png")
 pd.set_option("display.max_rows", 8, "display.precision", 3, "display.width", 100)
+sklearn.set_config(display="text")
+warnings.filterwarnings("ignore", message=".*mask_rate|.*pseudo-label")  # short fits
 np.set_printoptions(precision=3, threshold=20, suppress=True)
 for name in sslts.plotting.__all__:  # a display shows its figure, not its name
     if name.endswith("Display"):
