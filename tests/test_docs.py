@@ -205,7 +205,12 @@ def run_example(name, folder):
 
 @pytest.mark.slow
 def test_quickstart_example(tmp_path):
-    assert "990 unlabeled" in run_example("plot_quickstart.py", tmp_path)
+    printed = run_example("plot_quickstart.py", tmp_path)
+    assert "Waves in the first five of 40 test patients" in printed
+    table = printed.partition("All test patients")[2].splitlines()[2:5]
+    exact = {line.split("  ")[0]: int(line.split("%")[0].split()[-1]) for line in table}
+    assert exact["network, FixMatch"] > exact["network, labels alone"]
+    assert min(exact.values()) > 60
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000
 
 
@@ -214,6 +219,7 @@ def test_quickstart_example(tmp_path):
     ("name", "words", "written"),
     [
         ("plot_follow_file.py", "the same as in the whole: True", "follow_file.png"),
+        ("plot_lookalikes.py", "990 unlabeled", "lookalikes.png"),
         ("plot_counts.py", "holds the true count", "counts.png"),
         ("plot_heartbeats.py", "Heart rates", "heartbeats.png"),
         ("plot_decoders.py", "Chosen for counts", "decoders.png"),

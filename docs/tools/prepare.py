@@ -44,5 +44,5 @@ y = np.where(np.arange(24)[:, None] < 8, y_true, -1)
 patients = np.arange(24) // 2
 X_new, y_new = make_heartbeats(6, random_state=1)
 X_test, y_test = make_heartbeats(12, random_state=2)
-X_validation, y_validation = make_heartbeats(6, random_state=3)
+X_validation, y_validation = make_heartbeats(12, random_state=3)
 lengths = [len(x) for x in X_new]
