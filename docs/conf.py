@@ -38,7 +38,9 @@ nb_execution_raise_on_error = True
 nb_execution_excludepatterns = list_quiet_pages()
 nb_merge_streams = True
 copybutton_exclude = ".linenos, .gp, .go"
-copybutton_selector = ":not(.cell_output) > div.highlight > pre, :not(.cell_output) div.highlight-sh pre"
+copybutton_selector = (
+    ":not(.cell_output) > div.highlight > pre, :not(.cell_output) div.highlight-sh pre"
+)
 
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the numpydoc sections state the types

@@ -2,10 +2,10 @@
 A hard synthetic task
 =====================
 
-A pattern recurs in a thousand recordings among look-alikes, drift and noise; every recording has its own tempo, shape and
-noise. Ten recordings are labeled, 990 are not. A person would need practice to find the pattern, so errors are many. Four
-fits compare a forest of window features and a network on the ten labels alone, the network with the unlabeled
-recordings, and the network with all thousand labels.
+A pattern recurs in a thousand recordings among look-alikes, drift and noise. Every recording has its own tempo, shape
+and noise. Ten recordings are labeled, 990 are not. A person would need practice to find the pattern, and all fits make
+many errors. Four fits are compared: a forest of window features and a network on the ten labels alone, the network with
+the unlabeled recordings, and the network with all thousand labels.
 
 .. image:: /images/lookalikes.png
    :alt: A test recording with the segments of each fit, the lengths of all occurrences, and segment F1 of four fits

@@ -72,7 +72,9 @@ for name, segmenter in fits.items():
 
 def count(labels: np.ndarray) -> pd.DataFrame:
     """Return the number of waves of each kind, a row for each patient."""
-    return count_segments(labels_to_segments(labels), n_recordings=len(labels), labels=list(WAVES)).rename(columns=WAVES)
+    return count_segments(labels_to_segments(labels), n_recordings=len(labels), labels=list(WAVES)).rename(
+        columns=WAVES
+    )
 
 
 table = pd.concat({"truth": count(y_test), **{name: count(labels) for name, labels in found.items()}}, axis=1)
@@ -90,7 +92,9 @@ figure, (signal_ax, rows_ax, score_ax) = plt.subplots(
 )
 signal_ax.plot(np.arange(seconds * RATE) / RATE, X_test[shown, : seconds * RATE], color=INK, linewidth=1)
 signal_ax.set(ylabel="millivolts", xlim=(0, seconds), xticklabels=[])
-signal_ax.set_title("A test patient: the signal, the true waves, and the waves that each fit finds", loc="left", fontsize=11)
+signal_ax.set_title(
+    "A test patient: the signal, the true waves, and the waves that each fit finds", loc="left", fontsize=11
+)
 bands = {"truth": y_test, **found}
 for row, labels in enumerate(bands.values()):
     for segment in labels_to_segments(labels[shown, : seconds * RATE]).itertuples():

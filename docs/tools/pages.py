@@ -1,4 +1,4 @@
-"""Reader of the pages: the Python blocks of a page become cells, which run when the site is built and show their output.
+"""Reader of the pages: Python blocks become cells, which run when the site is built and show their output.
 
 The pages stay plain Markdown, which GitHub shows as it is. MyST-NB calls `read_page` and runs the cells of a page one
 after another in a new folder. A block behind ``<!-- not run: the reason -->`` is shown only. On a page with files of
@@ -20,7 +20,9 @@ BLOCK = re.compile(
     r"^(?P<mark><!-- (not run|file|end of file): [^>]*-->\s*)?```(?P<language>\S*)\n(?P<code>.*?)^```\n",
     re.DOTALL | re.MULTILINE,
 )
-LONG_FIT = re.compile(r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter\((?![^()]*max_steps)")
+LONG_FIT = re.compile(
+    r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter\((?![^()]*max_steps)"
+)
 NOTE = (
     "\n\n*When this site is built, networks with the default `max_steps` train for 30 steps instead of 1,200. So the "
     "outputs below show what is printed, not how good a fit becomes.*\n"
@@ -59,7 +61,9 @@ def _make_cell(language: str, code: str) -> NotebookNode:
     """Return a cell of Python, or a cell that runs the commands of a block and shows what they print."""
     if language == "python":
         return new_code_cell(code.rstrip("\n"))
-    lines = [line.replace(MAKE_FILES, str(ROOT / MAKE_FILES)) for line in code.replace("\\\n", " ").splitlines() if line]
+    lines = [
+        line.replace(MAKE_FILES, str(ROOT / MAKE_FILES)) for line in code.replace("\\\n", " ").splitlines() if line
+    ]
     return new_code_cell("\n".join(f"run_command({line!r})" for line in lines), metadata=SILENT)
 
 

@@ -17,6 +17,7 @@ with warnings.catch_warnings():  # tqdm misses widgets, which a page can't show
 
 import sslts.plotting
 from sslts.datasets import make_heartbeats
+
 mpl.rcParams.update({"font.size": 12, "savefig.dpi": 100, "figure.dpi": 100})
 set_matplotlib_formats("png")
 pd.set_option("display.max_rows", 8, "display.precision", 3, "display.width", 100)
@@ -25,7 +26,7 @@ warnings.filterwarnings("ignore", message=".*mask_rate|.*pseudo-label")  # short
 np.set_printoptions(precision=3, threshold=20, suppress=True)
 for name in sslts.plotting.__all__:  # a display shows its figure, not its name
     if name.endswith("Display"):
-        getattr(sslts.plotting, name)._ipython_display_ = lambda self: None
+        getattr(sslts.plotting, name)._ipython_display_ = str  # shows nothing more
 
 
 def run_command(line):

@@ -234,7 +234,9 @@ class TestTraining:
         out, err = capfd.readouterr()
         assert out == err == ""
 
-    def test_progress_in_a_terminal_is_a_bar_with_the_name_of_the_class(self, make_segmenter, partly, capfd, monkeypatch):
+    def test_progress_in_a_terminal_is_a_bar_with_the_name_of_the_class(
+        self, make_segmenter, partly, capfd, monkeypatch
+    ):
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
         segmenter = make_segmenter(verbose=1, max_steps=20).fit(*partly)
         segmenter.predict(partly[0])
