@@ -24,7 +24,7 @@ LONG_FIT = re.compile(
     r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter\((?![^()]*max_steps)"
 )
 NOTE = (
-    "\n\n*When this site is built, networks with the default `max_steps` train for 30 steps instead of 1,200. So the "
+    "\n\n*When this site is built, networks with the default `max_steps` train for 10 steps instead of 1,200. So the "
     "outputs below show what is printed, not how good a fit becomes.*\n"
 )
 HIDDEN = {"tags": ["remove-cell"]}
