@@ -15,7 +15,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).parents[2]
 MAKE_FILES = "examples/make_files.py"
-KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+KERNEL = {
+    "kernelspec": {"name": "python3", "display_name": "Python 3"},
+    "language_info": {"name": "python", "pygments_lexer": "python"},
+}
 BLOCK = re.compile(
     r"^(?P<mark><!-- (not run|file|end of file): [^>]*-->\s*)?```(?P<language>\S*)\n(?P<code>.*?)^```\n",
     re.DOTALL | re.MULTILINE,
