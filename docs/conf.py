@@ -9,6 +9,7 @@ sys.path[:0] = [str(DOCS / "tools"), str(DOCS.parent)]
 
 import matplotlib as mpl  # noqa: E402
 import sslts  # noqa: E402
+from pages import list_quiet_pages  # noqa: E402
 from reference import write_pages  # noqa: E402
 
 project = "sslts"
@@ -17,15 +18,29 @@ copyright = "2026, the sslts developers"
 release = version = sslts.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "links",
 ]
 exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.md5"]
 default_role = "literal"  # `links.py` links public names in code type
 myst_heading_anchors = 3
+
+# The Python blocks of the pages run, and their output is shown: see `tools/pages.py`.
+nb_custom_formats = {".md": ["pages.read_page", {}, False]}
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_timeout = 240
+nb_execution_raise_on_error = True
+nb_execution_excludepatterns = list_quiet_pages()
+nb_merge_streams = True
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_selector = (
+    ":not(.cell_output) > div.highlight > pre, :not(.cell_output) div.highlight-sh pre"
+)
 
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the numpydoc sections state the types

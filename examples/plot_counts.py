@@ -51,10 +51,10 @@ print("\nThe first recording, in periods of ten seconds:")
 print(summarize(found, lengths, period=10, **options).query("recording == 0").round(2).to_string(index=False))
 
 figure, axes = plt.subplot_mosaic(
-    [["signal", "signal"], ["counts", "durations"]], figsize=(11, 8), layout="constrained", height_ratios=[1, 1.2]
+    [["signal", "signal"], ["counts", "durations"]], figsize=(8, 7.5), layout="constrained", height_ratios=[1, 1.2]
 )
 SegmentationDisplay.from_estimator(segmenter, X_new, y_new, names={0: "rest", 1: "pattern"}, ax=axes["signal"])
 CountDisplay.from_estimator(segmenter, X_new, y_new, names={1: "pattern"}, ax=axes["counts"])
 DurationDisplay.from_estimator(segmenter, X_new, y_new, names={1: "pattern"}, ax=axes["durations"])
-figure.savefig("counts.png", dpi=110)
+figure.savefig("counts.png", dpi=140)
 print("\nPicture: counts.png")

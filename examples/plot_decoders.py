@@ -49,9 +49,9 @@ for name, decoder in chosen.items():
     )
 
 differ = np.mean(predicted["most probable class"] != predicted["learnt durations"], axis=1).argmax()
-figure, axes = plt.subplots(len(chosen), 1, figsize=(10, 9), layout="constrained")
+figure, axes = plt.subplots(len(chosen), 1, figsize=(8, 8), layout="constrained")
 for ax, (name, labels) in zip(axes, predicted.items(), strict=True):
     SegmentationDisplay.from_predictions(X_test[differ], y_true=y_test[differ], y_pred=labels[differ], ax=ax)
     figure.axes[-2].set_title(name, loc="right")
-figure.savefig("decoders.png", dpi=110)
+figure.savefig("decoders.png", dpi=140)
 print("\nPicture: decoders.png")

@@ -3,8 +3,8 @@ Count and measure heartbeats
 ============================
 
 The numbers of P, QRS and T waves, the heart rate and its spread, and the length of each wave. The electrocardiograms
-are synthetic: bell-shaped waves, with breathing, noise and beats without a P wave. (`sslts.datasets.load_ludb` loads
-recordings of real patients, and ``examples/benchmarks/`` uses them.) Eight labeled and 92 unlabeled recordings train
+are synthetic (`make_heartbeats`): bell-shaped waves, with breathing, noise and beats without a P wave. (`load_ludb`
+loads recordings of real patients, and ``examples/benchmarks/`` uses them.) Eight labeled and 92 unlabeled recordings train
 a segmenter.
 
 .. image:: /images/heartbeats.png
@@ -21,6 +21,7 @@ import numpy as np
 
 from sslts import FixMatchSegmenter
 from sslts.calibration import calibrate_counts
+from sslts.datasets import make_heartbeats
 from sslts.decoding import DurationViterbi
 from sslts.plotting import CountDisplay, SegmentationDisplay
 from sslts.segments import labels_to_segments, summarize
@@ -28,34 +29,10 @@ from sslts.segments import labels_to_segments, summarize
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-RATE, SECONDS = 100, 15
+RATE = 100  # samples per second
 NAMES = {0: "background", 1: "P", 2: "QRS", 3: "T"}
 
-
-def make_electrocardiogram(rng):
-    """Return a signal and its labels, with a random rate, amplitudes, lengths and offsets for each patient."""
-    n = RATE * SECONDS
-    period = rng.uniform(0.6, 1.2)
-    height = {1: rng.uniform(0.08, 0.3), 2: rng.uniform(0.6, 1.5), 3: rng.uniform(0.1, 0.5) * rng.choice([1, 1, 1, -1])}
-    width = {1: rng.uniform(0.08, 0.11), 2: rng.uniform(0.07, 0.13), 3: rng.uniform(0.14, 0.22)}
-    place = {1: -rng.uniform(0.13, 0.18), 2: 0.0, 3: rng.uniform(0.24, 0.32)}
-    t = np.arange(n) / RATE
-    x = 0.3 * np.sin(2 * np.pi * rng.uniform(0.15, 0.35) * t) + rng.normal(0, rng.uniform(0.02, 0.08), n)
-    y = np.zeros(n, dtype=int)
-    beat = rng.uniform(0, period)
-    while beat < SECONDS:
-        for k in NAMES:
-            if k and (k != 1 or rng.random() > 0.1):
-                center, length = beat + place[k], width[k] * rng.uniform(0.9, 1.1)
-                u = (t - center) / length
-                x += height[k] * np.exp(-0.5 * (5 * u) ** 2) * (1 if k != 2 else 1 - 60 * u**2 * (u > 0))
-                y[np.abs(u) <= 0.5] = k
-        beat += period * rng.normal(1, 0.05)
-    return x.astype(np.float32), y
-
-
-rng = np.random.default_rng(0)
-X, y = map(np.stack, zip(*[make_electrocardiogram(rng) for _ in range(160)], strict=True))
+X, y = make_heartbeats(160, random_state=0)
 few = np.where(np.arange(100)[:, None] < 8, y[:100], -1)
 segmenter = FixMatchSegmenter(decoder=DurationViterbi(), max_steps=300, sampling_rate=RATE, random_state=0, verbose=1)
 segmenter.fit(X[:100], few)
@@ -80,8 +57,8 @@ print(
     summarize(segments, lengths, period=5, **options).query("recording == 0")[columns].round(3).to_string(index=False)
 )
 
-figure, axes = plt.subplots(1, 2, figsize=(13, 4.5), layout="constrained", width_ratios=[2, 1])
+figure, axes = plt.subplots(2, 1, figsize=(8, 8), layout="constrained", height_ratios=[1, 1.1])
 SegmentationDisplay.from_estimator(segmenter, X_new, y_new, stop=6 * RATE, names=NAMES, ax=axes[0])
 CountDisplay.from_estimator(segmenter, X_new, y_new, names=NAMES, ax=axes[1])
-figure.savefig("heartbeats.png", dpi=110)
+figure.savefig("heartbeats.png", dpi=140)
 print("\nPicture: heartbeats.png")

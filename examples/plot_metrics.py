@@ -71,7 +71,7 @@ print(scores.round(2).to_string())
 # %%
 # A dark cell is a large error by this metric.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.2), layout="constrained", width_ratios=[3, 2])
+figure, (left, right) = plt.subplots(2, 1, figsize=(8, 7), layout="constrained")
 for row, found in enumerate(answers.values()):
     spans = labels_to_segments(found)[["start", "length"]].to_numpy()
     left.broken_barh([tuple(span) for span in spans], (row - 0.3, 0.6), color="#888888" if row == 0 else "#7570b3")
@@ -85,11 +85,11 @@ grave[:, 3:] = np.minimum(np.abs(grave[:, 3:]) / [4, 10], 1)
 right.imshow(grave, cmap="Purples", vmin=0, vmax=1.2, aspect="auto")
 for (row, column), value in np.ndenumerate(scores.to_numpy()):
     shown = f"{value:.2f}" if column < 3 else "none" if np.isnan(value) else f"{value:+.0f}" if value else "0"
-    color = "white" if grave[row, column] > 0.8 else "#333333"
+    color = "white" if grave[row, column] > 0.6 else "#333333"
     right.text(column, row, shown, ha="center", va="center", color=color)
 right.set_xticks(range(scores.shape[1]), [name.replace(" ", "\n", 1) for name in scores.columns])
 right.xaxis.tick_top()
-right.set_yticks([])
+right.set_yticks(range(len(answers)), answers)
 target = Path("metrics.png")
-figure.savefig(target, dpi=100)
+figure.savefig(target, dpi=140)
 print(f"\nThe picture is in {target.resolve()}")

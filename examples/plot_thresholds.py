@@ -65,7 +65,7 @@ for _ in range(300):
 
 COLORS = ("#888888", "#1b9e77", "#d95f02")
 figure, axes = plt.subplots(
-    len(modules) + 1, 1, figsize=(11, 7), layout="constrained", sharex=True, height_ratios=[3] + [1] * len(modules)
+    len(modules) + 1, 1, figsize=(8, 8), layout="constrained", sharex=True, height_ratios=[3] + [1] * len(modules)
 )
 for k, color in enumerate(COLORS):
     axes[0].plot(proba[0, k], color=color, label=f"class {k}")
@@ -83,5 +83,5 @@ for ax in axes:
     ax.margins(x=0)
 axes[-1].set_xlabel("sample")
 target = Path("thresholds.png")
-figure.savefig(target, dpi=100)
+figure.savefig(target, dpi=140)
 print(f"The picture is in {target.resolve()}")

@@ -61,7 +61,7 @@ views = {
 # %%
 # ``transform`` takes and returns arrays, so views work with any other library too.
 
-figure, axes = plt.subplots(len(views) // 4, 4, figsize=(13, 11), layout="constrained", sharex=True)
+figure, axes = plt.subplots(len(views) // 4, 4, figsize=(8, 10), layout="constrained", sharex=True)
 for ax, (name, view) in zip(axes.flat, views.items(), strict=True):
     signals = with_slope if name == "ChannelDropout" else X
     seen, labels = view.transform(signals, y, random_state=229)
@@ -76,5 +76,5 @@ for ax, (name, view) in zip(axes.flat, views.items(), strict=True):
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.margins(x=0)
 target = Path("views.png")
-figure.savefig(target, dpi=100)
+figure.savefig(target, dpi=140)
 print(f"The picture is in {target.resolve()}")

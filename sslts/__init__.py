@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sslts.segmenters import SupervisedSegmenter as SupervisedSegmenter
     from sslts.segmenters import WindowFeatureSegmenter as WindowFeatureSegmenter
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 install()
 
 _NAMES = {

@@ -136,7 +136,8 @@ class Recipe:
         names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
         for name in [*changes, *nested]:
             if name not in names:
-                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(names)}.")
+                has = ", ".join(names) or "no parameters"
+                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {has}.")
         for name, inner in nested.items():
             changes[name] = replace_nested(changes.get(name, getattr(self, name)), name, inner)
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]

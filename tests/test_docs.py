@@ -181,6 +181,46 @@ class TestReference:
         assert not (tmp_path / "sslts.gone.rst").exists()
 
 
+class TestPages:
+    """The site shows what the blocks of a page print: they become the cells of a notebook."""
+
+    TEXT = (
+        "# Title\n\nWords.\n\n```python\n1 + 1\n```\n\n<!-- not run: it takes an hour -->\n```python\nwait()\n```\n\n"
+        "```text\nshown\n```\nThe end.\n"
+    )
+
+    @pytest.fixture
+    def read(self, monkeypatch):
+        pytest.importorskip("nbformat", reason="the extra `docs` is not installed")
+        monkeypatch.syspath_prepend(ROOT / "docs" / "tools")
+        return importlib.import_module("pages").read_page
+
+    def test_python_runs_and_the_rest_is_text(self, read):
+        kinds = [(cell.cell_type, cell.source) for cell in read(self.TEXT).cells[1:]]
+        assert [kind for kind, _ in kinds] == ["markdown", "code", "markdown"]
+        assert kinds[1][1] == "1 + 1"
+        assert "wait()" in kinds[2][1]
+        assert "shown" in kinds[2][1]
+
+    def test_a_page_without_code_that_runs_needs_no_kernel(self, read):
+        page = read("# Title\n\n```sh\nls\n```\n")
+        assert [cell.cell_type for cell in page.cells] == ["markdown"]
+        assert "kernelspec" not in page.metadata
+
+    def test_commands_on_made_files_run_and_stay_visible(self, read):
+        page = read(f"# Title\n\n```sh\npython {MAKE_FILES} ward\nsslts info \\\n  m.sslts\n```\n")
+        assert "sslts info" in page.cells[1].source
+        assert page.cells[2].source.splitlines()[1] == "run_command('sslts info   m.sslts')"
+        assert page.cells[2].metadata["tags"] == ["remove-input"]
+
+    def test_a_page_says_that_its_networks_train_briefly(self, read):
+        long = self.TEXT.replace("1 + 1", "FixMatchSegmenter(random_state=0).fit(X, y)")
+        short = self.TEXT.replace("1 + 1", "FixMatchSegmenter(max_steps=20).fit(X, y)")
+        first = [read(text).cells for text in (long, short)]
+        assert "train for 10 steps" in first[0][2].source
+        assert not any("train for 10 steps" in cell.source for cell in first[1])
+
+
 @pytest.mark.parametrize("picture", ["way", "layers"])
 def test_pictures_are_drawn_from_what_is_enforced(picture, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "docs" / "tools")
@@ -205,7 +245,12 @@ def run_example(name, folder):
 
 @pytest.mark.slow
 def test_quickstart_example(tmp_path):
-    assert "990 unlabeled" in run_example("plot_quickstart.py", tmp_path)
+    printed = run_example("plot_quickstart.py", tmp_path)
+    assert "Waves in the first five of 40 test patients" in printed
+    table = printed.partition("All test patients")[2].splitlines()[2:5]
+    exact = {line.split("  ")[0]: int(line.split("%")[0].split()[-1]) for line in table}
+    assert exact["network, FixMatch"] > exact["network, labels alone"]
+    assert min(exact.values()) > 60
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000
 
 
@@ -214,6 +259,7 @@ def test_quickstart_example(tmp_path):
     ("name", "words", "written"),
     [
         ("plot_follow_file.py", "the same as in the whole: True", "follow_file.png"),
+        ("plot_lookalikes.py", "990 unlabeled", "lookalikes.png"),
         ("plot_counts.py", "holds the true count", "counts.png"),
         ("plot_heartbeats.py", "Heart rates", "heartbeats.png"),
         ("plot_decoders.py", "Chosen for counts", "decoders.png"),

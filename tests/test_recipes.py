@@ -28,7 +28,7 @@ from sslts.augment import (
     TimeWarp,
     WindowWarp,
 )
-from sslts.decoding import Hysteresis
+from sslts.decoding import Argmax, Hysteresis
 from sslts.networks import UNet
 from sslts.recipes import bounded, replace_nested, split_nested
 from sslts.thresholds import CurriculumThreshold, FixedThreshold, RelativeThreshold, SelfAdaptiveThreshold
@@ -68,6 +68,8 @@ def test_replace_reaches_nested_fields_and_leaves_the_original():
 def test_replace_names_an_unknown_parameter():
     with pytest.raises(ValueError, match="UNet has no parameter 'wdith'"):
         UNet().replace(wdith=3)
+    with pytest.raises(ValueError, match="Argmax has no parameter 'tau'; it has no parameters"):
+        Argmax().replace(tau=0.5)
 
 
 def test_replace_nested_asks_for_a_parameter_object():

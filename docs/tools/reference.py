@@ -24,6 +24,12 @@ FOR_EXTENSIONS = (
     "sslts.recordings",
     "sslts.training",
 )
+# The modules that most readers look for, in the order of their work; others follow by name.
+_FIRST = [
+    *("sslts", "sslts.segmenters", "sslts.io", "sslts.segments", "sslts.metrics", "sslts.plotting", "sslts.report"),
+    *("sslts.labeling", "sslts.datasets", "sslts.model_selection", "sslts.calibration", "sslts.preprocessing"),
+    *("sslts.decoding", "sslts.augment", "sslts.networks", "sslts.thresholds", "sslts.losses", "sslts.objectives"),
+]
 
 
 class Name(NamedTuple):
@@ -113,14 +119,29 @@ def write_module(path: str, names: list[Name]) -> str:
     return "\n".join(lines)
 
 
+def write_index(paths: list[str]) -> str:
+    """Return the first page of the reference: a line on each module, those of most users first."""
+    lines = ["Reference", "=========", "", "Every public name, by module. The search finds names, too.", ""]
+    tables = {
+        "For your own recordings": [path for path in paths if path not in FOR_EXTENSIONS],
+        "For extensions of the package": [path for path in paths if path in FOR_EXTENSIONS],
+    }
+    for title, listed in tables.items():
+        lines += [title, "-" * len(title), "", ".. list-table::", "   :widths: 30 70", ""]
+        order = sorted(listed, key=lambda path: _FIRST.index(path) if path in _FIRST else len(_FIRST))
+        for path in order:
+            lines += [f"   * - :doc:`{path} <module-{path}>`", f"     - {summarize(importlib.import_module(path))}"]
+        lines += ["", ".. toctree::", "   :hidden:", "", *(f"   module-{path}" for path in order), ""]
+    return "\n".join(lines)
+
+
 def write_pages(folder: Path) -> None:
     """Write the reference into a folder. Unchanged pages keep their date; pages of removed names are deleted."""
     names = collect_names()
     modules = [path for path in list_modules() if any(name.module == path for name in names)]
     pages = {name.path: write_page(name) for name in names}
     pages |= {f"module-{path}": write_module(path, [n for n in names if n.module == path]) for path in modules}
-    head = ["Reference", "=========", "", "Every public name, by module.", "", ".. toctree::", "   :maxdepth: 1", ""]
-    pages["index"] = "\n".join([*head, *(f"   module-{path}" for path in modules), ""])
+    pages["index"] = write_index(modules)
     folder.mkdir(exist_ok=True)
     for stale in {page.stem for page in folder.glob("*.rst")} - set(pages):
         (folder / f"{stale}.rst").unlink()

@@ -55,7 +55,10 @@ def require_labels(y: Any, who: str) -> None:
     >>> require_labels([0, -1], "FixMatchSegmenter")
     """
     if y is None:
-        raise ValueError(f"{who} requires y to be passed, but the target y is None. Mark unlabeled samples with -1.")
+        raise ValueError(
+            f"{who} requires y to be passed, but the target y is None. Pass a label for each sample, "
+            "-1 where it is unlabeled."
+        )
 
 
 def as_labels(y: Any, recordings: Recordings, *, name: str = "y") -> list[np.ndarray]:

@@ -63,6 +63,11 @@ def read_columns(
         raise ValueError(f"{argument} has no column {missing[0]!r}; give the columns {wanted}.")
     columns = []
     for name in names:
+        if pd.api.types.is_datetime64_any_dtype(segments[name]) or pd.api.types.is_timedelta64_dtype(segments[name]):
+            raise ValueError(
+                f"{argument}: column {name!r} holds clock times, such as {segments[name].iloc[0]}; give samples: "
+                "round((time - start of the recording) * sampling_rate). sslts.io.read_annotations reads clock times."
+            )
         values = pd.to_numeric(segments[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         broken = np.flatnonzero(~np.isfinite(values) | (values != np.round(values)))
         if broken.size:

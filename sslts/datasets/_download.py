@@ -89,6 +89,6 @@ def _import_pooch() -> Any:
         import pooch
     except ImportError as error:
         raise ImportError(
-            'Downloading LUDB needs pooch: run pip install "sslts[datasets]", or pass path= the folder of LUDB.'
+            "Downloading LUDB needs pooch: run pip install pooch, or pass path= the folder of LUDB."
         ) from error
     return pooch

@@ -98,7 +98,7 @@ def load_ludb(
     FileNotFoundError
         If `path` contains no WFDB records, or an annotation file is missing.
     ImportError
-        If wfdb, or pooch for a download, is not installed: ``pip install "sslts[datasets]"``.
+        If wfdb, or pooch for a download, is not installed: ``pip install wfdb pooch``.
     OSError
         If the download fails.
 
@@ -284,5 +284,5 @@ def _import_wfdb() -> Any:
     try:
         import wfdb
     except ImportError as error:
-        raise ImportError('load_ludb needs wfdb: run pip install "sslts[datasets]".') from error
+        raise ImportError("load_ludb needs wfdb: run pip install wfdb.") from error
     return wfdb

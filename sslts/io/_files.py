@@ -23,7 +23,9 @@ _MANY = 20  # files from which on a progress bar is shown
 
 
 def require(module: str, extra: str, what: str) -> Any:
-    """Import a library; if it is missing, raise ImportError that names the extra of this package.
+    """Import a library; if it is missing, raise ImportError that names the command which installs it.
+
+    ``extra`` is the extra of this package that holds the library.
 
     Examples
     --------
@@ -34,7 +36,7 @@ def require(module: str, extra: str, what: str) -> Any:
         return import_module(module)
     except ImportError as error:
         name = module.split(".")[0]
-        raise ImportError(f"{what} needs {name}; install it with: pip install 'sslts[{extra}]'") from error
+        raise ImportError(f"{what} needs {name}; install it with: pip install {name} (extra {extra!r})") from error
 
 
 def find_suffix(path: Path) -> str:

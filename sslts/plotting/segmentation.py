@@ -184,7 +184,7 @@ class SegmentationDisplay:
             start=start,
             stop=stop,
             names=choose_names(segmenter, names),
-            channel_names=recordings.channel_names,
+            channel_names=_choose_channel_names(recordings, segmenter),
             ax=ax,
         )
 
@@ -209,8 +209,9 @@ class SegmentationDisplay:
 
         Parameters
         ----------
-        x : array-like of shape (T,) or (C, T), or pandas.DataFrame
-            The signal. A data frame with a channel in each column, or in each row, names the channels.
+        x : array-like of shape (T,) or (C, T), pandas.DataFrame, or Recordings of one recording
+            The signal. Recordings may name the channels, and so does a data frame with a channel in each column, or in
+            each row.
         y_true, y_pred, proba, classes, background, sampling_rate, names, channel_names
             See `SegmentationDisplay`. Labels may be the `Annotations` of one recording: a tick marks where segments of
             one class touch.
@@ -236,6 +237,8 @@ class SegmentationDisplay:
         y_true, y_pred = (one.list_labels()[0] if isinstance(one, Annotations) else one for one in (y_true, y_pred))
         _check_names_of_labels(names, classes, y_true)
         given = {"y_true": y_true, "y_pred": y_pred, "proba": proba}
+        if isinstance(x, Recordings):
+            x, channel_names = _read_single(x), x.channel_names if channel_names is None else channel_names
         if isinstance(x, pd.DataFrame):
             x, found = _read_frame(x, next((len(value) for value in given.values() if value is not None), None))
             channel_names = found if channel_names is None else channel_names
@@ -388,6 +391,18 @@ def _check_names_of_labels(names: Any, classes: Any, y_true: Any) -> None:
         known = np.union1d(np.asarray(classes), np.asarray(y_true))
         known = known[known >= 0]
     check_names(names, known)
+
+
+def _choose_channel_names(recordings: Recordings, segmenter: Any) -> Any:
+    """Return the names that the recordings have, or else the names of the channels of the fit."""
+    return recordings.channel_names or find_attribute(segmenter, "channel_names_")
+
+
+def _read_single(x: Recordings) -> np.ndarray:
+    """Return the signal of the only recording."""
+    if len(x) != 1:
+        raise ValueError(f"x has {len(x)} recordings; pass one, such as x[[0]].")
+    return np.asarray(x.get(0))
 
 
 def _read_frame(x: pd.DataFrame, length: int | None) -> tuple[np.ndarray, list[Any]]:

@@ -142,7 +142,7 @@ def _warn_of_swapped_axes(X: Any, recordings: Recordings) -> None:
     if timed or (flat and length < _FEW_COLUMNS and n >= _FEW_COLUMNS * length):
         name = recordings.name
         what = "is a DataFrame with an index of times" if timed else f"has shape {(n, length)}"
-        single = f"[{name}]" if isinstance(X, pd.DataFrame) else f"[{name}.T]"
+        single = f"[{name}]" if isinstance(X, pd.DataFrame) else f"{name}.T" if length == 1 else f"[{name}.T]"
         warn(
             f"{name} {what}: its {n} rows are taken as {n} recordings of {length} sample{'s' * (length > 1)}. If the "
             f"rows are the samples of one recording, pass {single}, with its labels in a list too."

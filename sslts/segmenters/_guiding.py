@@ -55,12 +55,16 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
         return guide._fit_problem(seen, seed)
 
     enough = segmenter.max_steps >= _FEWEST_STEPS and _needs_guide(problem)
+    if enough and segmenter.verbose:
+        print(f"{type(segmenter).__name__}: the network and window features are compared on held-out labels")  # noqa: T201
     network, features = compare(problem, seed, fit_network, fit_features) if enough else (UNKNOWN, UNKNOWN)
     guided = _is_better_teacher(features, network)
     guesses = None
     if guided:
         most = segmenter.max_steps * segmenter._count_unlabeled() * problem.summary.choose_window_length(1, 1)
         guesses = guess_labels(fit_features(problem), problem, most, seed)
+    if enough and segmenter.verbose:
+        print(f"{type(segmenter).__name__}: {'window features' if guided else 'the network'} will label")  # noqa: T201
     trust = {"network": network._asdict(), "window_features": features._asdict(), "guided": guided}
     return replace(problem, trust=trust, guesses=guesses)
 

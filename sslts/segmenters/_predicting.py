@@ -217,7 +217,9 @@ class PredictsRecordings:
             return
         from tqdm.auto import tqdm  # installed with skorch
 
-        with tqdm(total=int(recordings.lengths.sum()), desc="predict", unit="sample", unit_scale=True) as bar:
+        with tqdm(
+            total=int(recordings.lengths.sum()), desc=f"{type(self).__name__}: predict", unit="sample", unit_scale=True
+        ) as bar:
             for part in parts:
                 yield part
                 bar.update(len(part.proba))

@@ -285,7 +285,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,  # None is refused, in the name of the class
         *,
         sample_weight: Any = None,
         validation: Any = None,
@@ -683,7 +683,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         if saver is not None:
             found.append(("sslts_checkpoint", saver))  # after the callbacks whose state it saves
         if self.verbose:
-            found.append(("sslts_bar", StepBar()))
+            found.append(("sslts_bar", StepBar(type(self).__name__)))
         return found
 
     def _choose_window_length(self, module: nn.Module, problem: Problem) -> int:

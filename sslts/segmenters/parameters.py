@@ -21,6 +21,15 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError
 T = TypeVar("T")
 _SECTION = re.compile(r"^(?P<title>[A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
 _SHARED = ("Parameters", "Attributes")  # sections whose entries a subclass inherits
+# What to pass, in place of scikit-learn's words for a constraint.
+_WORDS = {
+    "an object implementing 'start'": "a decoder, such as sslts.decoding.DurationViterbi()",
+    "an object implementing 'build'": "a threshold, such as sslts.thresholds.FixedThreshold(0.95)",
+    "an object implementing 'fit_transform'": "a transformer with fit_transform",
+    "an object implementing 'fit' and 'predict_proba'": "an estimator with fit and predict_proba",
+    "an object implementing 'predict_proba'": "a fitted segmenter",
+    "an object implementing 'fit'": "an estimator with fit",
+}
 
 
 def parameter(*constraints: Any, default: T, kw_only: bool = True) -> T:
@@ -103,13 +112,29 @@ class ParameterizedEstimator(BaseEstimator):
 
     def _validate_params(self) -> None:
         """Raise if a parameter is invalid; True and False are no numbers."""
-        super()._validate_params()
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            raise InvalidParameterError(_say_what_to_pass(str(error))) from None
         for name, constraints in self._parameter_constraints.items():
             value = getattr(self, name)
             if isinstance(value, bool) and all(isinstance(one, Interval) or one is None for one in constraints):
                 raise InvalidParameterError(
                     f"The {name!r} parameter of {type(self).__name__} must be a number. Got {value!r} instead."
                 )
+
+
+def _say_what_to_pass(message: str) -> str:
+    """Return a message of scikit-learn with the objects of this package in place of their methods.
+
+    Examples
+    --------
+    >>> _say_what_to_pass("The 'init' parameter must be an object implementing 'predict_proba' or None.")
+    "The 'init' parameter must be a fitted segmenter or None."
+    """
+    for words, plain in _WORDS.items():
+        message = message.replace(words, plain)
+    return message
 
 
 def _list_new_bases(cls: type) -> list[type]:

@@ -123,7 +123,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,  # None is refused, in the name of the class
         *,
         sample_weight: Any = None,
         validation: Any = None,

@@ -183,7 +183,7 @@ class WindowFeatureSegmenter(Savable, PredictsRecordings, ParameterizedEstimator
             params = kept | {"decoder": replace_nested(kept.get("decoder", self.decoder), "decoder", nested["decoder"])}
         return super().set_params(**params)
 
-    def fit(self, X: Any, y: Any, *, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, sample_weight: Any = None) -> Self:
         """Fit the classifier on the labeled samples.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -95,7 +96,13 @@ class LossRecorder(Callback):
 class StepBar(Callback):
     """Callback that shows one progress bar for the whole fit, with loss and mask rate.
 
-    ``verbose=1`` adds it to the callbacks of a segmenter.
+    ``verbose=1`` adds it to the callbacks of a segmenter. Where stderr is no terminal, such as in a log file, it prints
+    one line when the training begins and one when it ends.
+
+    Parameters
+    ----------
+    title : str, default="fit"
+        What is trained, such as the name of the estimator.
 
     Examples
     --------
@@ -108,10 +115,16 @@ class StepBar(Callback):
     True
     """
 
+    def __init__(self, title: str = "fit") -> None:
+        self.title = title
+
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
         from tqdm.auto import tqdm  # installed with skorch
 
-        self.bar_ = tqdm(total=net.max_steps, desc="fit", unit="step", initial=net.step_)
+        lines = not sys.stderr.isatty() and "ipykernel" not in sys.modules  # a notebook shows a bar
+        if lines:
+            print(f"{self.title}: step {net.step_} of {net.max_steps}", file=sys.stderr, flush=True)  # noqa: T201
+        self.bar_ = tqdm(total=net.max_steps, desc=self.title, unit="step", initial=net.step_, disable=lines)
 
     def on_batch_end(self, net: Any, losses: Losses | None = None, **kwargs: Any) -> None:  # noqa: ARG002, D102
         self.bar_.update(1)
@@ -122,6 +135,8 @@ class StepBar(Callback):
             self.bar_.set_postfix(shown, refresh=False)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:  # noqa: ARG002, D102
+        if self.bar_.disable:
+            print(f"{self.title}: {net.step_} steps done", file=sys.stderr, flush=True)  # noqa: T201
         self.bar_.close()
         self.bar_ = None
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from small import TINY
 
-from sslts import Annotations, FixMatchSegmenter, WindowFeatureSegmenter
+from sslts import Annotations, FixMatchSegmenter, Recordings, WindowFeatureSegmenter
 from sslts.annotations import predict_annotations
 from sslts.datasets import make_recordings
 from sslts.plotting import CountDisplay, DurationDisplay, SegmentationDisplay
@@ -31,6 +31,20 @@ class TestSegmentationDisplay:
         SegmentationDisplay.from_predictions(X[0], y_true=y[0] * 0, names={0: "rest", 7: "cycle"})
         with pytest.raises(ValueError, match="names has the key 'cycle', which is not an integer; give {class: "):
             SegmentationDisplay.from_predictions(X[0], y_true=y[0], names={"cycle": 1})
+
+    def test_channels_have_the_names_of_the_recordings_or_of_the_fit(self, draw):
+        signals, y = make_recordings(3, n_samples=200, n_channels=2, random_state=0)
+        recordings = Recordings.from_arrays(signals, channel_names=["force", "position"])
+        segmenter = WindowFeatureSegmenter(random_state=0).fit(recordings, y)
+        displays = [
+            SegmentationDisplay.from_estimator(segmenter, recordings),
+            SegmentationDisplay.from_estimator(segmenter, signals),
+            SegmentationDisplay.from_predictions(recordings[[1]], y_true=y[1]),
+        ]
+        for display in displays:
+            assert [label.get_text() for label in draw(display).ax_.get_yticklabels()] == ["force", "position"]
+        with pytest.raises(ValueError, match=r"x has 3 recordings; pass one, such as x\[\[0\]\]"):
+            SegmentationDisplay.from_predictions(recordings, y_true=y[0])
 
     def test_channels_have_the_names_of_the_frame(self, draw):
         x = np.random.default_rng(0).normal(size=(2, 50))

@@ -1,6 +1,7 @@
 """Behavior that all estimators share: parameters, training, history."""
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -233,12 +234,21 @@ class TestTraining:
         out, err = capfd.readouterr()
         assert out == err == ""
 
-    def test_progress(self, make_segmenter, partly, capfd):
-        make_segmenter(verbose=1, max_steps=20).fit(*partly).predict(partly[0])
-        shown = capfd.readouterr().err
+    def test_progress_in_a_terminal_is_a_bar_with_the_name_of_the_class(
+        self, make_segmenter, partly, capfd, monkeypatch
+    ):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        segmenter = make_segmenter(verbose=1, max_steps=20).fit(*partly)
+        segmenter.predict(partly[0])
+        shown, name = capfd.readouterr().err, type(segmenter).__name__
         assert "20/20" in shown
         assert "loss=" in shown
-        assert "predict" in shown
+        assert f"{name}: 100%" in shown
+        assert f"{name}: predict" in shown
+
+    def test_progress_in_a_file_is_a_line_for_each_stage(self, make_segmenter, partly, capfd):
+        name = type(make_segmenter(verbose=1, max_steps=20).fit(*partly)).__name__
+        assert capfd.readouterr().err.splitlines() == [f"{name}: step 0 of 20", f"{name}: 20 steps done"]
 
     def test_callbacks_fire_as_skorch_documents_them(self, make_segmenter, partly):
         from skorch.callbacks import Callback, EarlyStopping

@@ -51,6 +51,13 @@ def test_a_bad_network_learns_from_window_features(partly):
     assert fitted.history_["mask_rate"].iloc[-1] > 0.9  # the guide labels every sample
 
 
+def test_a_fit_says_that_it_compares(partly, capsys):
+    make(**UNTAUGHT, verbose=1).fit(*partly)
+    shown = capsys.readouterr().out
+    assert "FixMatchSegmenter: the network and window features are compared on held-out labels" in shown
+    assert "FixMatchSegmenter: window features will label" in shown
+
+
 def test_pseudo_labels_of_a_guide_teach_what_it_knows(labeled, partly, monkeypatch):
     X, y = partly
     truth = LabelRuns.from_table(labeled[1])

@@ -316,3 +316,23 @@ def test_a_subclass_adds_its_parameters_of_later_versions_to_those_of_its_base()
     assert (old.first, old.second) == (1, 3)
     assert Older._before == {"first": 1}
     assert describe_estimator(Newer(first=1, second=3)) == "Newer()"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"decoder": "best"}, r"must be a decoder, such as sslts.decoding.DurationViterbi\(\)\. Got 'best'"),
+        ({"threshold": "high"}, r"or a threshold, such as sslts.thresholds.FixedThreshold\(0.95\)"),
+        ({"init": "model.sslts"}, "must be a fitted segmenter or None"),
+        ({"weak": "noise"}, "a callable, a transformer with fit_transform or None"),
+    ],
+)
+def test_a_wrong_object_is_answered_by_one_to_pass(wrong, message):
+    with pytest.raises(InvalidParameterError, match=message):
+        FixMatchSegmenter(**wrong).fit([[0.0, 1.0]], [[0, 1]])
+
+
+@pytest.mark.parametrize("estimator", ALL)
+def test_a_fit_without_labels_names_the_class(estimator):
+    with pytest.raises(ValueError, match=f"{estimator.__name__} requires y to be passed.*-1 where it is unlabeled"):
+        estimator().fit([[0.0, 1.0]])
