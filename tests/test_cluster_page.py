@@ -1,4 +1,4 @@
-"""The recipes of the guide to clusters run as scripts: on workers, as shares of a job array, and as two processes."""
+"""The recipes of the guide to clusters run as scripts: on workers, as shares of an array, as two tuning processes."""
 
 import json
 import os
