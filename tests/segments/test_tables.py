@@ -244,7 +244,5 @@ def test_segments_and_metrics_import_neither_torch_nor_scikit_learn():
 def test_clock_times_are_refused_by_name(column):
     table = pd.DataFrame({"recording": [0], "start": [0], "end": [5], "label": [1]})
     table[column] = pd.Timestamp("2026-02-27 12:00")
-    with pytest.raises(
-        ValueError, match=f"column '{column}' holds clock times, such as 2026-02-27 12:00:00"
-    ):
+    with pytest.raises(ValueError, match=f"column '{column}' holds clock times, such as 2026-02-27 12:00:00"):
         segments_to_labels(table, [1000])
