@@ -3,9 +3,9 @@ Count and measure heartbeats
 ============================
 
 The numbers of P, QRS and T waves, the heart rate and its spread, and the length of each wave. The electrocardiograms
-are synthetic (`make_heartbeats`): bell-shaped waves, with breathing, noise and beats without a P wave. (`load_ludb`
-loads recordings of real patients, and ``examples/benchmarks/`` uses them.) Eight labeled and 92 unlabeled recordings
-train a segmenter.
+are synthetic (`make_heartbeats`): bell-shaped waves, with breathing, noise and beats without a P wave. The function
+`load_ludb` loads recordings of real patients, and ``examples/benchmarks/`` uses them. Eight labeled and 92 unlabeled
+recordings train a segmenter.
 
 .. image:: /images/heartbeats.png
    :alt: An electrocardiogram with its waves, and counts against true counts of waves
