@@ -32,6 +32,8 @@ _TRIAL_STEPS = 200  # at most, of a fit that is only judged
 _FEWEST_STEPS = 100  # after fewer steps, a trial says nothing
 _MOST_LABELED = 1 << 22  # labeled samples; with more labels, the adapted weights need no comparison
 _MARGIN = 0.02  # of mean IoU, by which a way has to beat the first one
+# A trial has half of the labels, few steps and no pseudo-labels, so it shows less than a way with training will reach.
+_MARGIN_UNTRAINED = 0.05
 _BATCHES, _BATCH_SIZE = 40, 16  # windows from which BatchNorm statistics are measured
 _FALLEN = 0.02  # of the mean confidence, at which new statistics are refused
 
@@ -100,7 +102,7 @@ def _find_default(segmenter: NetworkSegmenter, problem: Problem, ways: dict[str,
 def choose_way(scores: dict[str, Score]) -> tuple[str, float]:
     """Return the chosen way, and by how much its mean IoU is above that of the first way.
 
-    The first way is kept unless another way is clearly better.
+    The first way is kept unless another way is clearly better. A way without training has to be better by more.
 
     Examples
     --------
@@ -108,9 +110,10 @@ def choose_way(scores: dict[str, Score]) -> tuple[str, float]:
     ('averaged', 0.0)
     """
     first = next(iter(scores))
-    best = max(scores, key=lambda name: scores[name].mean_iou)
-    margin = scores[best].mean_iou - scores[first].mean_iou
-    return (best, float(margin)) if margin > _MARGIN else (first, 0.0)
+    above = {name: score.mean_iou - scores[first].mean_iou for name, score in scores.items()}
+    better = [name for name in above if above[name] > (_MARGIN if CANDIDATES[name].trains else _MARGIN_UNTRAINED)]
+    chosen = max(better, key=above.__getitem__, default=first)
+    return chosen, float(above[chosen])
 
 
 def _judge(

@@ -295,7 +295,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         """Train on labeled and unlabeled samples.
 
         With ``init`` or `source`, several ways to a model for the new recordings are tried on halves of the labels, and
-        the best one is taken; see ``transfer_``. Trials take at most 200 steps each, six in all.
+        the best one is taken; see ``transfer_``. Trials take at most 200 steps each, four in all.
 
         Parameters
         ----------

@@ -81,6 +81,10 @@ class TestChoice:
         assert name == "new"
         assert margin == pytest.approx(0.1)
 
+    @pytest.mark.parametrize(("score", "chosen"), [(0.74, "averaged"), (0.76, "old")])
+    def test_a_way_without_training_has_to_be_better_by_more(self, score, chosen):
+        assert choose_way({"averaged": Score(0.70, 0.2), "old": Score(score, 0.2)})[0] == chosen
+
     def test_the_old_model_as_it_is_predicts_the_same_bits(self, target, source, old, monkeypatch):
         monkeypatch.setattr("sslts.segmenters._transfer.choose_way", lambda scores: ("old", 0.1))
         fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}, init=old).fit(*target, source=source)
