@@ -439,3 +439,8 @@ class TestBenchmarks:
         assert decoders.make_table(decoders.read_results(decoders.RESULTS)) in page
         speed = load_benchmark("speed")
         assert speed.make_tables(speed.read_results(speed.RESULTS)) in (ROOT / "docs" / "speed.md").read_text()
+
+    def test_the_speed_page_shows_the_committed_results_of_onnxruntime(self, load_benchmark):
+        pytest.importorskip("onnxruntime")
+        bench = load_benchmark("onnx_speed")
+        assert bench.make_table(bench.read_results(bench.RESULTS)) in (ROOT / "docs" / "speed.md").read_text()

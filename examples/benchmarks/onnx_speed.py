@@ -48,9 +48,7 @@ def run(clock: Any, rounds: int) -> dict[str, Any]:
     half = copy.deepcopy(segmenter)
     half.net_.precision = "bfloat16"
     with tempfile.TemporaryDirectory() as folder:
-        begin = time.perf_counter()
         segmenter.export_onnx(Path(folder) / "model.onnx")
-        exported = round(time.perf_counter() - begin, 1)
         model = OnnxSegmenter(Path(folder) / "model.onnx", threads=1)
         size = (Path(folder) / "model.onnx").stat().st_size
     passes = {}
@@ -76,7 +74,7 @@ def run(clock: Any, rounds: int) -> dict[str, Any]:
         rounds,
     )
     passes[f"segments of a recording of {SAMPLES:,} samples"] = whole
-    return {"runs": passes, "export_seconds": exported, "bytes": size, "network": repr(NETWORK)}
+    return {"runs": passes, "bytes": size, "network": repr(NETWORK)}
 
 
 def compare(runs: dict[str, Any], clock: Any, rounds: int) -> dict[str, Any]:
