@@ -6,9 +6,9 @@ Electrocardiograms of a hundred patients, fifteen seconds each. Four are labeled
 Ninety-six are not. How many waves are there in forty further patients, and where?
 
 .. image:: /images/quickstart.png
-   :alt: An electrocardiogram with the true waves and those of three fits, and how many counts are exact
+   :alt: An electrocardiogram with its true and its predicted waves
 
-Run it as ``python examples/plot_quickstart.py``: about a minute and a half on two cores. It prints two tables and
+Run it as ``python examples/plot_quickstart.py``: one to two minutes on two cores. It prints two tables and
 writes ``quickstart.png``. Another machine may give slightly other figures, because it rounds in another order.
 """
 
