@@ -9,7 +9,7 @@ sys.path[:0] = [str(DOCS / "tools"), str(DOCS.parent)]
 
 import matplotlib as mpl  # noqa: E402
 import sslts  # noqa: E402
-from pages import list_quiet_pages  # noqa: E402
+from notebooks import list_quiet_pages  # noqa: E402
 from reference import write_pages  # noqa: E402
 
 project = "sslts"
@@ -29,8 +29,8 @@ exclude_patterns = ["_build", "auto_examples/*.ipynb", "auto_examples/*.md5"]
 default_role = "literal"  # `links.py` links public names in code type
 myst_heading_anchors = 3
 
-# The Python blocks of the pages run, and their output is shown: see `tools/pages.py`.
-nb_custom_formats = {".md": ["pages.read_page", {}, False]}
+# The Python blocks of the pages run, and their output is shown: `tools/notebooks.py`.
+nb_custom_formats = {".md": ["notebooks.read_page", {}, False]}
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_timeout = 240

@@ -193,7 +193,7 @@ class TestPages:
     def read(self, monkeypatch):
         pytest.importorskip("nbformat", reason="the extra `docs` is not installed")
         monkeypatch.syspath_prepend(ROOT / "docs" / "tools")
-        return importlib.import_module("pages").read_page
+        return importlib.import_module("notebooks").read_page
 
     def test_python_runs_and_the_rest_is_text(self, read):
         kinds = [(cell.cell_type, cell.source) for cell in read(self.TEXT).cells[1:]]

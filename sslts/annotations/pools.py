@@ -64,6 +64,7 @@ def read_source(
     labels: LabelRuns,
     recordings: Recordings,
     class_names: Mapping[int, str] | None,
+    known_names: Mapping[int, str] | None,
     *,
     background: int | None,
     rate: float | None,
@@ -77,8 +78,8 @@ def read_source(
     source : (X_old, y_old)
     labels, recordings
         The new customer's labels and recordings.
-    class_names : mapping of int to str, or None
-        Words of the classes of ``y``.
+    class_names, known_names : mapping of int to str, or None
+        Words of the classes of ``y``, and of a model that the fit starts from.
     background : int or None
     rate : float or None
         Samples per second of the new customer's recordings.
@@ -92,15 +93,17 @@ def read_source(
     ValueError
         If the source has other channels, another sampling rate, no label, or none of the classes of ``y``.
     """
+    known = known_names if class_names is None else class_names
     pool, words = _read_pair(
-        source, "source", class_names, recordings, who=who, sampling_rate=None, plain=plain, by_name=True
+        source, "source", known, recordings, who=who, sampling_rate=None, plain=plain, by_name=True
     )
     _check_rate(pool.recordings.sampling_rate, rate)
     own = np.unique(labels.value[labels.value >= 0])
     if not len(own):
         return pool, words
-    if class_names is None and words is not None:
-        raise ValueError("source[1] holds words, y holds numbers; pass words in both, or numbers in both.")
+    if (class_names is None) != (words is None):
+        kinds = ("words", "numbers") if class_names is None else ("numbers", "words")
+        raise ValueError(f"source[1] holds {kinds[0]}, y holds {kinds[1]}; pass words in both, or numbers in both.")
     theirs = np.unique(pool.labels.value[pool.labels.value >= 0])
     spell = partial(_spell_class, words)
     named = shorten([spell(k) for k in own.tolist()])

@@ -145,11 +145,12 @@ class Problem:
         rest = Pool(self.recordings.select(kept.tolist()), self.labels.select(kept), self.details.select(kept))
         return replace(self._replace_pool(rest, self.classes), validation=validation)
 
-    def split_labeled(self) -> tuple[Problem, Problem] | None:
+    def split_labeled(self, *, alike: bool = False) -> tuple[Problem, Problem] | None:
         """Return two problems, each with half of the labeled recordings; one recording is halved in time.
 
         Neighbors often come from one person or machine, so they stay together. Pools and validation are left out. The
-        result is None if a half would have fewer than two classes.
+        result is None if a half would have fewer than two classes. With ``alike``, both halves have the classes,
+        lengths and occurrences of the whole problem, so that they train networks with the same outputs.
 
         Examples
         --------
@@ -164,13 +165,18 @@ class Problem:
             if len(classes) < 2:
                 return None
             pool = Pool(self.recordings.select(kept.tolist()), labels, self.details.select(kept))
-            part = self._replace_pool(pool, classes if self.source is None else self.classes)
+            part = self._replace_pool(pool, self.classes if alike else classes)
+            if alike:
+                part = replace(part, classes=self.classes, statistics=self.statistics, occurrences=self.occurrences)
             parts.append(replace(part, pools={}, validation=None))
         return parts[0], parts[1]
 
-    def swap_pool(self, pool: Pool) -> Problem:
-        """Return the problem with other recordings and labels."""
-        return self._replace_pool(pool, self.classes)
+    def turn_to_source(self) -> Problem:
+        """Return the problem of the source's recordings, labels and classes alone."""
+        assert self.source is not None
+        labels = self.source.labels
+        own = replace(self, source=None, validation=None)
+        return own._replace_pool(self.source, np.unique(labels.value[labels.value >= 0]))
 
     def _replace_pool(self, pool: Pool, classes: np.ndarray) -> Problem:
         """Return the problem with other recordings and labels of some of the classes."""
@@ -226,6 +232,8 @@ def choose_held_out(labels: LabelRuns, share: float, seed: int) -> tuple[np.ndar
     (3, 2, True)
     """
     labeled = np.flatnonzero(labels.labeled)
+    if not len(labeled):
+        raise ValueError(f"validation={share} holds out labeled recordings, but y has none; pass (X_val, y_val).")
     count = max(1, round(share * len(labeled)))
     known = labels.value >= 0
     classes, index = np.unique(labels.value[known], return_inverse=True)
@@ -335,21 +343,28 @@ def read_problem(
     ([0, 1], [0.4, 0.6], 1)
     """
     require_labels(y, who)
-    y, class_names = read_words(y, class_names)
+    known = class_names
+    y, class_names = read_words(y, known)
     recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
     labels, details = read_weighed_labels(y, recordings, sample_weight)
     earlier = None
     if source is not None:
         rate = recordings.sampling_rate if sampling_rate is None else sampling_rate
         earlier, class_names = read_source(
-            source, labels, recordings, class_names, background=background, rate=rate, who=who, plain=plain
+            source, labels, recordings, class_names, known, background=background, rate=rate, who=who, plain=plain
         )
     taught = labels if earlier is None else LabelRuns.concatenate([labels, earlier.labels])
     if model_classes is not None and not (taught.value >= 0).any():
-        classes = model_classes
+        classes, class_names = model_classes, known
     else:
         found = find_classes(taught.value, touching=bool(taught.touches.any()))
         classes = found if details.n_classes is None else np.arange(details.n_classes)
+        extra = [] if details.soft is None else np.setdiff1d(found, details.soft.columns)
+        if len(extra):
+            raise ValueError(
+                f"source[1] has class {extra[0]}, for which the soft labels in y have no column; set its samples to -1, "
+                "or give y a column for it."
+            )
         warn_of_lost_background(taught, found, background)
     warn_of_zeros(labels, background)
     warn_of_columns(recordings, labels)

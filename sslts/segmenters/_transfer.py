@@ -64,9 +64,11 @@ CANDIDATES = {
 
 def start_from_source(segmenter: NetworkSegmenter, problem: Problem, seed: int) -> ModelStart:
     """Return the start from a model fitted on the labels of the source alone."""
-    assert problem.source is not None
-    own = replace(problem.swap_pool(problem.source), source=None, validation=None)
+    own = problem.turn_to_source()
     model = segmenter._make_trial(segmenter.max_steps)
+    weights = segmenter.class_weight
+    if not isinstance(weights, dict) or set(weights) <= set(own.classes.tolist()):
+        model.class_weight = weights
     model._fit_problem(model._choose_normalization(own, Start(), seed), Start(), seed)
     check_completed(model)
     return ModelStart.from_fitted(model, "source")
@@ -78,13 +80,19 @@ def fit_next(
     """Fit by the best way, and say in ``transfer_`` which way it was and why."""
     ways = _list_ways(problem, start)
     if not problem.labels.labeled.any():
+        if not start.has_codes(problem.codes):
+            raise ValueError(
+                f"y has no labeled sample, and the model in init has the classes {start.classes.tolist()}, source[1] "
+                f"has {problem.classes.tolist()} (or other segments that touch). Label recordings, or leave init out."
+            )
         chosen, told = _guard(segmenter, problem, start, seed)
     else:
         scores = _judge(segmenter, problem, start, seed, ways)
         chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, problem, ways), np.nan)
         told = {"margin": margin, "scores": {name: score._asdict() for name, score in scores.items()}}
     _finish(segmenter, problem, start, seed, saver, CANDIDATES[chosen])
-    segmenter.transfer_ = {"chosen": chosen, "words": CANDIDATES[chosen].words, **told}
+    words = "the weights of an interrupted fit" if segmenter.net_.interrupted_ else CANDIDATES[chosen].words
+    segmenter.transfer_ = {"chosen": chosen, "words": words, **told}
 
 
 def _list_ways(problem: Problem, start: ModelStart) -> dict[str, Way]:
@@ -121,7 +129,7 @@ def _judge(
 ) -> dict[str, Score]:
     """Return the score of each way on the half of the labels that it did not see, mean of both halves."""
     few = problem.labels.count_samples().sum() <= _MOST_LABELED
-    halves = problem.split_labeled() if few and segmenter.max_steps >= _FEWEST_STEPS else None
+    halves = problem.split_labeled(alike=True) if few and segmenter.max_steps >= _FEWEST_STEPS else None
     if halves is None:
         return {}
     found: dict[str, list[Score]] = {name: [] for name in ways}
@@ -173,17 +181,19 @@ def _train(
     if way.starts:
         segmenter._fit_net(problem, start, seed, saver, trains=way.trains)
     else:
-        segmenter._fit_alone(replace(problem, source=None), Start(), seed, saver)
+        own = segmenter._choose_normalization(replace(problem, source=None), Start(), seed)
+        segmenter._fit_alone(own, Start(), seed, saver)
 
 
 def _change_weights(segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, way: Way) -> None:
     """Average the weights of a fitted segmenter with those of the old model, and renew its BatchNorm statistics."""
-    module = segmenter.net_.teacher_.module
+    module = copy.deepcopy(segmenter.net_.teacher_.module)  # an interruption leaves the model as it is
     if way.averages:
         own, old = module.state_dict(), start.weights or {}
         module.load_state_dict({name: _average(own[name], old[name]) for name in own})
     if way.renews:
         renew_statistics(module, _draw_windows(segmenter, problem, seed))
+    segmenter.net_.teacher_.module.load_state_dict(module.state_dict())
 
 
 def _average(own: Tensor, old: Tensor) -> Tensor:
@@ -279,8 +289,9 @@ def _describe_predictions(fitted: NetworkSegmenter, problem: Problem) -> dict[st
     """Return the mean confidence, and the share of each class, of predictions on at most about 2**20 samples."""
     total, confidence, counts = 0, 0.0, np.zeros(len(problem.classes))
     for part in fitted._iterate_parts(problem.recordings):
-        counts += np.bincount(part.proba.argmax(1), minlength=len(counts))
-        confidence, total = confidence + float(part.proba.max(1).sum()), total + len(part.proba)
+        proba = fitted._merge(part.proba)
+        counts += np.bincount(proba.argmax(1), minlength=len(counts))
+        confidence, total = confidence + float(proba.max(1).sum()), total + len(proba)
         if total >= 1 << 20:
             break
     return {"confidence": confidence / total, "shares": counts / total}

@@ -319,11 +319,13 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             network on them is recorded at the end of each logging interval, as ``valid_loss``.
         checkpoint : path-like or None, default=None
             File to which the run is saved every 50 steps, without pickle. If the file exists, training continues from
-            it and ends, bit for bit, like an uninterrupted run; a finished run is loaded without training.
+            it and ends, bit for bit, like an uninterrupted run; a finished run is loaded without training. Trials with
+            `source` or ``init`` are repeated.
         source : (X_old, y_old) or None, default=None
             Labeled recordings of an earlier customer, in the same containers as `X` and `y`. Their labels take part in
             the labeled loss. Channels are matched by name if they have names. Without ``init``, a model is first fitted
-            on them. With `source` or ``init``, `y` may be unlabeled throughout.
+            on them. With `source` or ``init``, `y` may be unlabeled throughout; then nothing is trained, so callbacks,
+            `validation` and `checkpoint` have no effect.
 
         Returns
         -------
@@ -395,7 +397,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             who=type(self).__name__,
             class_names=find_attribute(model, "class_names_"),
             source=source,
-            model_classes=find_attribute(model, "classes_"),
+            model_classes=None if again else find_attribute(model, "classes_"),
             background=self.background,
             sampling_rate=self.sampling_rate,
             plain=self.normalization is None,
@@ -403,6 +405,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             validation=validation if share is None else None,
             sample_weight=sample_weight,
         )
+        if again and not problem.labels.labeled.any():
+            raise ValueError("y has no labeled sample, which warm_start=True needs; pass the earlier model as init.")
         start = self._find_start(problem, model, again=again)
         problem = start.complete(problem)
         others = {"validation": problem.validation, "source": problem.source}
@@ -662,7 +666,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         """
         shared = set(NetworkSegmenter._parameter_constraints) - {"weak", "strong", "labeled_loss"}
         own = [getattr(self, name) for name in self._get_param_names() if name not in shared]
-        return not (is_ours(type(criterion)) and is_shipped([network, *own]))
+        inner = criterion.criterion if isinstance(criterion, SourceLoss) else criterion
+        return not (is_ours(type(inner)) and is_shipped([network, *own]))
 
     def _make_callbacks(self, codes: np.ndarray, saver: Checkpoint | None, watcher: ValidationLoss | None) -> list[Any]:
         pseudo = bool(self._count_unlabeled())

@@ -27,6 +27,9 @@ _WORDS = {
     "an object implementing 'build'": "a threshold, such as sslts.thresholds.FixedThreshold(0.95)",
     "an object implementing 'fit_transform'": "a transformer with fit_transform",
     "an object implementing 'fit' and 'predict_proba'": "an estimator with fit and predict_proba",
+    "an object implementing 'predict_proba', an instance of 'str', an instance of 'os.PathLike'": (
+        "a fitted segmenter, the path of a saved model"
+    ),
     "an object implementing 'predict_proba'": "a fitted segmenter",
     "an object implementing 'fit'": "an estimator with fit",
 }

@@ -113,7 +113,7 @@ def _make_contiguous(module: nn.Module, state: dict[str, Any], prefix: str, meta
 
 @contextlib.contextmanager
 def _forget_statistics(module: nn.Module) -> Iterator[None]:
-    """Return a context in which BatchNorm layers do not update their running statistics.
+    """Return a context in which normalization layers do not update their running statistics.
 
     Examples
     --------
@@ -123,15 +123,21 @@ def _forget_statistics(module: nn.Module) -> Iterator[None]:
     >>> norm.running_mean.item(), out.flatten().round().tolist()
     (0.0, [-1.0, 1.0])
     """
-    norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
-    known = [layer.momentum for layer in norms]
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._NormBase)]
+    known = [(layer.momentum, _copy(layer.num_batches_tracked)) for layer in norms]
     for layer in norms:
         layer.momentum = 0.0
     try:
         yield
     finally:
-        for layer, momentum in zip(norms, known, strict=True):
+        for layer, (momentum, n_batches) in zip(norms, known, strict=True):
             layer.momentum = momentum
+            if layer.num_batches_tracked is not None and n_batches is not None:
+                layer.num_batches_tracked.copy_(n_batches)
+
+
+def _copy(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.clone()
 
 
 def _is_early_stop(error: KeyboardInterrupt) -> bool:

@@ -323,7 +323,7 @@ def test_a_subclass_adds_its_parameters_of_later_versions_to_those_of_its_base()
     [
         ({"decoder": "best"}, r"must be a decoder, such as sslts.decoding.DurationViterbi\(\)\. Got 'best'"),
         ({"threshold": "high"}, r"or a threshold, such as sslts.thresholds.FixedThreshold\(0.95\)"),
-        ({"init": "model.sslts"}, "must be a fitted segmenter or None"),
+        ({"init": 3}, "must be a fitted segmenter, the path of a saved model or None"),
         ({"weak": "noise"}, "a callable, a transformer with fit_transform or None"),
     ],
 )

@@ -13,6 +13,7 @@ from sslts.datasets import make_recordings
 from sslts.persistence import PersistenceError
 from sslts.segmenters._scoring import Score
 from sslts.segmenters._transfer import CANDIDATES, choose_way, renew_statistics
+from sslts.training import Losses
 
 FAST = {"network": TINY, "max_steps": 3, "batch_size": 4, "random_state": 0, "precision": "float32"}
 KINDS = [FixMatchSegmenter, SupervisedSegmenter]
@@ -104,6 +105,32 @@ class TestChoice:
         assert set(fitted.transfer_["scores"]) == {"adapted", "new"}
         assert fitted.classes_.tolist() == [0, 1, 2]
 
+    def test_a_half_of_the_labels_may_lack_a_class_of_the_old_model(self, target, source):
+        three = np.where((source[1] == 1) & (np.arange(400) > 200), 2, source[1])
+        y = np.where((target[1] == 1) & (np.arange(300) > 150) & (np.arange(6) == 1)[:, None], 2, target[1])
+        old = SupervisedSegmenter(**FAST).fit(source[0], three)
+        fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}, init=old).fit(target[0], y)
+        assert set(fitted.transfer_["scores"]) == set(CANDIDATES)
+
+    def test_a_class_of_the_new_customer_alone_keeps_the_old_model_from_predicting(self, target, source):
+        y = np.where(target[1] == 1, 1 + (np.arange(300) > 150), target[1])
+        fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}).fit(target[0], y, source=source)
+        assert set(fitted.transfer_["scores"]) == {"adapted", "new"}
+
+    def test_foreign_code_draws_the_same_random_numbers(self, target, source):
+        class Loss(torch.nn.Module):
+            def forward(self, batch, step):
+                logits = step.student(batch.labeled.x)[0]
+                loss = torch.nn.functional.cross_entropy(logits, batch.labeled.target, ignore_index=-1)
+                return Losses(loss * (1 + torch.rand(())), loss)
+
+        class Own(SupervisedSegmenter):
+            def _make_criterion(self, class_weight, shares):
+                return Loss()
+
+        one, two = (Own(**FAST).fit(*target, source=source).predict_proba(target[0]) for _ in range(2))
+        np.testing.assert_array_equal(one, two)
+
     def test_the_statistics_for_predictions_are_those_of_the_target(self, target, source):
         """BatchNorm of the first layer sees the raw values, because nothing is normalized."""
         options = FAST | {
@@ -153,6 +180,16 @@ class TestMatching:
         assert set(fitted.class_names_.values()) == {"background", "cycle"}
         with pytest.raises(ValueError, match=r"source\[1\] holds words, y holds numbers"):
             SupervisedSegmenter(**FAST).fit(*target, source=(source[0], y_old))
+        with pytest.raises(ValueError, match=r"source\[1\] holds numbers, y holds words"):
+            SupervisedSegmenter(**FAST).fit(target[0], y, source=source)
+
+    def test_without_labels_the_words_are_those_of_the_model(self, target, source):
+        words = np.array(["background", "cycle"], dtype=object)
+        old = SupervisedSegmenter(**FAST).fit(source[0], words[source[1]])
+        for more in ({}, {"source": (source[0], words[source[1]])}):
+            with pytest.warns(UserWarning, match="no labeled sample"):
+                fitted = SupervisedSegmenter(**FAST, init=old).fit(target[0], np.full(6, -1), **more)
+            assert fitted.class_names_ == {0: "background", 1: "cycle"}
 
     def test_a_class_of_the_source_alone_is_learned_with_a_warning_and_can_be_ignored(self, target, source):
         more = np.where((source[1] == 1) & (np.arange(400) > 200), 7, source[1])
@@ -183,6 +220,26 @@ class TestRefusals:
         with pytest.raises(ValueError, match=message):
             segmenter.fit(*target, source=change(*source))
         assert not hasattr(segmenter, "classes_")
+
+    def test_without_labels_the_old_model_has_to_know_the_classes(self, target, source, old):
+        three = np.where((source[1] == 1) & (np.arange(400) > 200), 2, source[1])
+        with pytest.raises(ValueError, match=r"init has the classes \[0, 1\], source\[1\] has \[0, 1, 2\]"):
+            SupervisedSegmenter(**FAST, init=old).fit(target[0], np.full(6, -1), source=(source[0], three))
+
+    def test_without_labels_a_warm_start_and_a_share_for_validation_are_refused(self, target, source, old):
+        again = SupervisedSegmenter(**FAST, warm_start=True).fit(*target)
+        with pytest.raises(ValueError, match="y has no labeled sample"):
+            again.fit(target[0], np.full(6, -1))
+        with pytest.raises(ValueError, match="which warm_start=True needs"):
+            again.fit(target[0], np.full(6, -1), source=source)
+        with pytest.raises(ValueError, match="validation=0.5 holds out labeled recordings, but y has none"):
+            SupervisedSegmenter(**FAST, init=old).fit(target[0], np.full(6, -1), validation=0.5)
+
+    def test_soft_labels_need_a_column_for_each_class_of_the_source(self, target, source):
+        soft = [0.8 * np.eye(2)[np.maximum(labels, 0)] + 0.1 for labels in target[1]]
+        three = np.where((source[1] == 1) & (np.arange(400) > 200), 2, source[1])
+        with pytest.raises(ValueError, match=r"source\[1\] has class 2, for which the soft labels in y have no"):
+            SupervisedSegmenter(**FAST).fit(target[0], soft, source=(source[0], three))
 
     def test_a_path_that_is_no_model_is_refused(self, target, tmp_path):
         path = tmp_path / "old.sslts"

@@ -51,7 +51,9 @@ class TestLine:
 
         monkeypatch.setattr(_guiding, "_FEWEST_STEPS", 1)
         FixMatchSegmenter(network=TINY, max_steps=2, random_state=0, verbose=1).fit(*partly)
-        assert "UNet with" in read_line(capfd)
+        line, *stages = capfd.readouterr().out.splitlines()
+        assert "UNet with" in line
+        assert not any("UNet with" in stage for stage in stages)
 
     def test_window_features(self, partly, capfd):
         fitted = WindowFeatureSegmenter(verbose=1, random_state=0).fit(*partly)
