@@ -359,11 +359,11 @@ def read_problem(
     else:
         found = find_classes(taught.value, touching=bool(taught.touches.any()))
         classes = found if details.n_classes is None else np.arange(details.n_classes)
-        extra = [] if details.soft is None else np.setdiff1d(found, details.soft.columns)
-        if len(extra):
+        lacking = np.setdiff1d(found, found if details.soft is None else details.soft.columns)
+        if len(lacking):
             raise ValueError(
-                f"source[1] has class {extra[0]}, for which the soft labels in y have no column; set its samples to -1, "
-                "or give y a column for it."
+                f"source[1] has class {lacking[0]}, for which the soft labels in y have no column; set its samples to "
+                "-1, or give y a column for it."
             )
         warn_of_lost_background(taught, found, background)
     warn_of_zeros(labels, background)
