@@ -106,6 +106,7 @@ def test_the_runner_of_the_benchmarks(workers, monkeypatch, tmp_path):
     workers.run(lambda place: sys.path.insert(0, place), str(ROOT / "examples" / "benchmarks"))
     field = importlib.import_module("field")
     base = ["field.py", "--sets", "short", "--labeled", "few", "--splits", "0", "1", "--methods", "forest"]
+    base += ["--params", "scales=(1, 4)", "max_samples=500"]
     figures = []
     for name, options in [("here", []), ("there", ["--scheduler", workers.scheduler.address])]:
         path = tmp_path / f"{name}.json"
