@@ -106,6 +106,7 @@ def test_the_runner_of_the_benchmarks(workers, monkeypatch, tmp_path):
     workers.run(lambda place: sys.path.insert(0, place), str(ROOT / "examples" / "benchmarks"))
     field = importlib.import_module("field")
     base = ["field.py", "--sets", "short", "--labeled", "few", "--splits", "0", "1", "--methods", "forest"]
+    base += ["--params", "scales=(1, 4)", "max_samples=500"]
     figures = []
     for name, options in [("here", []), ("there", ["--scheduler", workers.scheduler.address])]:
         path = tmp_path / f"{name}.json"
@@ -154,9 +155,20 @@ def test_data_is_sent_once(labeled, on_workers, options):
     with on_workers(**{name: [recordings, y] for name in options}):
         assert len(label_efficiency_curve(forest, recordings, y, n_labeled=[2], cv=4, random_state=0)) == 4
     assert Counted.times == 1
-    with on_workers():
-        simulate_labeling(forest, recordings, y, RandomStretches(), rounds=1, budget=1, draws=1, random_state=0)
-    assert Counted.times <= 4  # once a stage: all labels, then each round
+
+
+def test_a_simulation_sends_its_data_once_a_round(labeled, on_workers):
+    X, y = labeled
+    forest = WindowFeatureSegmenter(ExtraTreesClassifier(2), scales=(1, 4), random_state=0)
+    options = {"test": (X[8:], y[8:]), "rounds": 1, "budget": 1, "length": 200, "ceiling": False, "random_state": 0}
+    times = []
+    for n in (1, 4):
+        recordings = Counted(**vars(Recordings.from_arrays(X[:8])))
+        Counted.times = 0
+        with on_workers():
+            simulate_labeling(forest, recordings, y[:8], {str(i): RandomStretches() for i in range(n)}, **options)
+        times.append(Counted.times)
+    assert times[0] == times[1] > 0
 
 
 def test_recordings_may_be_opened_from_a_path(labeled, on_workers, tmp_path):
