@@ -35,7 +35,8 @@ nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_timeout = 240
 nb_execution_raise_on_error = True
-nb_execution_excludepatterns = list_quiet_pages()
+# The blocks of one page are files of a checkout; tests/test_contributing.py runs them.
+nb_execution_excludepatterns = [*list_quiet_pages(), "contributing.md"]
 nb_merge_streams = True
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_selector = (
