@@ -29,26 +29,31 @@ FEW = (1, 2)  # labeled units at which a gain is wanted
 def write_customers(results: list[dict[str, Any]]) -> None:
     """Replace the tables and the picture of ``docs/customers.md`` by those of the stored results on test units."""
     frame = pd.DataFrame([row for row in results if row["subset"] == "test"])
-    scores = average(frame, "mean_iou")
-    write_page("customers", make_table(scores, frame), PAGE)
+    table = tabulate(frame, "mean_iou")
+    scores = average(table)
+    write_page("customers", make_table(scores, table), PAGE)
     write_page("customers-goals", describe_goals(scores), PAGE)
     write_page("customers-choices", make_choice_table(frame), PAGE)
     write_page("customers-counts", make_count_table(frame), PAGE)
     draw_scores(scores).savefig(IMAGE, dpi=110)
 
 
-def average(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the mean over draws in percent, by pair and number of labeled units; only draws that all ways have."""
+def tabulate(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the figures of each way, by pair, number of labeled units and draw; only draws that all ways have."""
     table = frame.pivot_table(index=["pair", "labeled", "draw"], columns="way", values=column).reindex(columns=WAYS)
     is_open = [[way in ("old", "pooled", "source") or labeled > 0 for way in WAYS] for _, labeled, _ in table.index]
-    whole = table[(table.notna() | ~np.array(is_open)).all(axis=1)]
-    means = 100 * whole.groupby(["pair", "labeled"]).mean()
+    return table[(table.notna() | ~np.array(is_open)).all(axis=1)]
+
+
+def average(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean over draws in percent, by pair and number of labeled units."""
+    means = 100 * table.groupby(["pair", "labeled"]).mean()
     return means.reindex([key for pair in PAIRS for key in means.index if key[0] == pair])
 
 
-def make_table(scores: pd.DataFrame, frame: pd.DataFrame) -> str:
-    """Return the mean IoU of each way, with the best simple way and the call in bold where the call is not behind."""
-    draws = frame.groupby(["pair", "labeled"])["draw"].nunique()
+def make_table(scores: pd.DataFrame, table: pd.DataFrame) -> str:
+    """Return the mean IoU of each way, with the call in bold where it is not behind the best simple way."""
+    draws = table.groupby(["pair", "labeled"]).size()
     lines = [
         "| customers | labeled | draws | " + " | ".join(WORDS[way] for way in WAYS) + " |",
         "|---|---|---|" + "---|" * len(WAYS),
