@@ -151,7 +151,7 @@ def make_machines(folder: Path | None, draw: int) -> Pair:
 PAIRS = {
     "leads": Customers("electrocardiograms: lead II, then V2 and V5", lambda f, d: make_ludb(f, d, (1, 2)), "patients"),
     "device": Customers(
-        "electrocardiograms: another device, narrow band and drift",
+        "electrocardiograms: another device, narrow band",
         lambda f, d: make_ludb(f, d, (0,), change_device),
         "patients",
     ),

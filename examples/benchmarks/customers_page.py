@@ -125,7 +125,7 @@ def draw_scores(scores: pd.DataFrame) -> Any:
             label = WORDS[way].replace("`", "")
             ax.plot(range(len(own)), own[way], marker="o", color=COLORS[way], linewidth=wide, label=label)
         ax.set_xticks(range(len(own)), [str(n) for n in own.index])
-        ax.set_title(PAIRS[pair].words, fontsize=10)
+        ax.set_title(PAIRS[pair].words, fontsize=9.5)
         ax.set_xlabel(f"labeled {PAIRS[pair].units}")
         ax.set_ylabel("mean IoU, %")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
