@@ -10,7 +10,7 @@ from sslts.model_selection import label_efficiency_curve
 from sslts.networks import UNet
 
 
-def make_curve(file, steps=20):
+def make_curve(file, steps=150):
     X, y = make_recordings(12, n_samples=600, segment_length=24, random_state=0)
     segmenter = SupervisedSegmenter(network=UNet(width=4, depth=1), max_steps=steps, batch_size=2, random_state=0)
     return label_efficiency_curve(segmenter, X, y, n_labeled=[1, 2, 3, 4], cv=4, random_state=0, file=file)

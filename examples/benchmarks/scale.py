@@ -83,7 +83,7 @@ def save_forest(path: Path) -> None:
 def write_files(folder: Path, n: int, length: int, stack: int = 1) -> list[str]:
     """Write ``n`` files of one recording, or of ``stack`` recordings each, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    X, _ = make_recordings(max(stack, 20), n_samples=length, segment_length=max(length // 8, 4), random_state=1)
+    X, _ = make_recordings(max(stack, 20), n_samples=length, segment_length=max(length // 4, 8), random_state=1)
     X = X.astype(np.float32)
     paths = []
     for i in range(n):
@@ -169,7 +169,7 @@ def measure_efficiency(place: Path, options: argparse.Namespace) -> dict[str, An
             for n in (1, 2):
                 some = paths[: n * len(paths) // 2] if number >= 0 else paths[:8]
                 plain = measure_plain(pool, n, place / "net.sslts", some, place / f"plain{n}{number}")
-                size = 16 if number >= 0 else 1
+                size = 32 if number >= 0 else 1
                 ours = measure_workers(client, n, place / "net.sslts", some, place / f"ours{n}{number}", size)
                 if number >= 0:
                     rounds[n].append(
