@@ -233,7 +233,9 @@ def choose_held_out(labels: LabelRuns, share: float, seed: int) -> tuple[np.ndar
     """
     labeled = np.flatnonzero(labels.labeled)
     if not len(labeled):
-        raise ValueError(f"validation={share} holds out labeled recordings, but y has none; pass (X_val, y_val).")
+        raise ValueError(
+            f"validation={share} holds out labeled recordings, but y has none; pass validation=(X_val, y_val)."
+        )
     count = max(1, round(share * len(labeled)))
     known = labels.value >= 0
     classes, index = np.unique(labels.value[known], return_inverse=True)
