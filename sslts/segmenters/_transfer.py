@@ -152,16 +152,16 @@ def _try_ways(
     ways: dict[str, Way],
 ) -> Iterator[tuple[str, NetworkSegmenter]]:
     """Yield a fitted segmenter for each way; ways that differ only after the training share one fit."""
-    trained: dict[tuple[bool, bool], NetworkSegmenter] = {}
+    trained: dict[tuple[bool, bool], tuple[NetworkSegmenter, dict[str, Tensor]]] = {}
     for name, way in ways.items():
         kind = way.trains, way.starts
         if kind not in trained:
             trial = segmenter._make_trial(min(segmenter.max_steps, _TRIAL_STEPS))
             _train(trial, seen, start, seed, None, way)
             check_completed(trial)  # Ctrl-C ends the whole fit
-            trained[kind] = trial
-        fitted = copy.copy(trained[kind])
-        fitted.net_ = copy.deepcopy(fitted.net_)
+            trained[kind] = trial, copy.deepcopy(trial.net_.teacher_.module.state_dict())
+        fitted, weights = trained[kind]
+        fitted.net_.teacher_.module.load_state_dict(weights)
         _change_weights(fitted, problem, start, seed, way)
         yield name, fitted
 

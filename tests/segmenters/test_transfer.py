@@ -11,6 +11,7 @@ from small import TINY
 from sslts import Annotations, FixMatchSegmenter, Recordings, SupervisedSegmenter, load
 from sslts.datasets import make_recordings
 from sslts.persistence import PersistenceError
+from sslts.segmenters import _transfer
 from sslts.segmenters._scoring import Score
 from sslts.segmenters._transfer import CANDIDATES, choose_way, renew_statistics
 from sslts.training import Losses
@@ -38,10 +39,10 @@ def old(source):
     return SupervisedSegmenter(**FAST | {"max_steps": 30}).fit(*source)
 
 
-@pytest.fixture(scope="module")
-def chosen(target, source, old):
-    """Return a fit that is long enough for trials."""
-    return FixMatchSegmenter(**FAST | {"max_steps": 100}, init=old).fit(*target, source=source)
+@pytest.fixture
+def short_trials(monkeypatch):
+    """Let a fit of three steps try all ways."""
+    monkeypatch.setattr(_transfer, "_FEWEST_STEPS", 3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,8 +70,10 @@ class TestSource:
         assert again.transfer_["chosen"] == fitted.transfer_["chosen"]
 
 
+@pytest.mark.usefixtures("short_trials")
 class TestChoice:
-    def test_every_way_is_scored_on_held_out_labels(self, chosen):
+    def test_every_way_is_scored_on_held_out_labels(self, target, source, old):
+        chosen = FixMatchSegmenter(**FAST, init=old).fit(*target, source=source)
         assert set(chosen.transfer_["scores"]) == set(CANDIDATES)
         assert all(0 <= score["mean_iou"] <= 1 for score in chosen.transfer_["scores"].values())
         assert chosen.transfer_["words"] == CANDIDATES[chosen.transfer_["chosen"]].words
@@ -88,7 +91,7 @@ class TestChoice:
 
     def test_the_old_model_as_it_is_predicts_the_same_bits(self, target, source, old, monkeypatch):
         monkeypatch.setattr("sslts.segmenters._transfer.choose_way", lambda scores: ("old", 0.1))
-        fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}, init=old).fit(*target, source=source)
+        fitted = SupervisedSegmenter(**FAST, init=old).fit(*target, source=source)
         np.testing.assert_array_equal(fitted.predict_proba(target[0]), old.predict_proba(target[0]))
 
     @pytest.mark.parametrize("name", ["averaged", "adapted", "renewed", "new"])
@@ -101,7 +104,7 @@ class TestChoice:
 
     def test_with_a_class_that_the_old_model_lacks_its_weights_start_but_do_not_predict(self, target, source, old):
         y = np.where((target[1] == 1) & (np.arange(300) > 150), 2, target[1])
-        fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}, init=old).fit(target[0], y, source=source)
+        fitted = SupervisedSegmenter(**FAST, init=old).fit(target[0], y, source=source)
         assert set(fitted.transfer_["scores"]) == {"adapted", "new"}
         assert fitted.classes_.tolist() == [0, 1, 2]
 
@@ -109,12 +112,12 @@ class TestChoice:
         three = np.where((source[1] == 1) & (np.arange(400) > 200), 2, source[1])
         y = np.where((target[1] == 1) & (np.arange(300) > 150) & (np.arange(6) == 1)[:, None], 2, target[1])
         old = SupervisedSegmenter(**FAST).fit(source[0], three)
-        fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}, init=old).fit(target[0], y)
+        fitted = SupervisedSegmenter(**FAST, init=old).fit(target[0], y)
         assert set(fitted.transfer_["scores"]) == set(CANDIDATES)
 
     def test_a_class_of_the_new_customer_alone_keeps_the_old_model_from_predicting(self, target, source):
         y = np.where(target[1] == 1, 1 + (np.arange(300) > 150), target[1])
-        fitted = SupervisedSegmenter(**FAST | {"max_steps": 100}).fit(target[0], y, source=source)
+        fitted = SupervisedSegmenter(**FAST).fit(target[0], y, source=source)
         assert set(fitted.transfer_["scores"]) == {"adapted", "new"}
 
     def test_foreign_code_draws_the_same_random_numbers(self, target, source):
