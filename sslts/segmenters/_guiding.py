@@ -95,8 +95,7 @@ def _needs_guide(problem: Problem) -> bool:
 def make_baseline(segmenter: NetworkSegmenter, max_steps: int) -> SupervisedSegmenter:
     """Return an unfitted segmenter with the same parameters that learns from labels alone."""
     shared = {name: getattr(segmenter, name) for name in SupervisedSegmenter._get_param_names()}
-    views = segmenter.strong
-    strong = views[0] if isinstance(views, (list, tuple)) else views
+    strong = segmenter._get_first_strong()
     return SupervisedSegmenter(**{**shared, **TRIAL, "strong": strong, "max_steps": max_steps})
 
 

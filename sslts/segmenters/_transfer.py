@@ -103,8 +103,13 @@ def _list_ways(problem: Problem, start: ModelStart) -> dict[str, Way]:
 
 def _find_default(segmenter: NetworkSegmenter, problem: Problem, ways: dict[str, Way]) -> str:
     """Return the way of a fit that is too short, or has too few or enough labels, for a comparison."""
+    return next(iter(ways)) if _is_worth_trials(segmenter, problem) else "adapted"
+
+
+def _is_worth_trials(segmenter: NetworkSegmenter, problem: Problem) -> bool:
+    """Return whether the fit is long enough, and the labels are few enough, to compare ways."""
     few = problem.labels.count_samples().sum() <= _MOST_LABELED
-    return next(iter(ways)) if few and segmenter.max_steps >= _FEWEST_STEPS else "adapted"
+    return bool(few and segmenter.max_steps >= _FEWEST_STEPS)
 
 
 def choose_way(scores: dict[str, Score]) -> tuple[str, float]:
@@ -128,8 +133,7 @@ def _judge(
     segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, ways: dict[str, Way]
 ) -> dict[str, Score]:
     """Return the score of each way on the half of the labels that it did not see, mean of both halves."""
-    few = problem.labels.count_samples().sum() <= _MOST_LABELED
-    halves = problem.split_labeled(alike=True) if few and segmenter.max_steps >= _FEWEST_STEPS else None
+    halves = problem.split_labeled(alike=True) if _is_worth_trials(segmenter, problem) else None
     if halves is None:
         return {}
     found: dict[str, list[Score]] = {name: [] for name in ways}
@@ -187,6 +191,8 @@ def _train(
 
 def _change_weights(segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, way: Way) -> None:
     """Average the weights of a fitted segmenter with those of the old model, and renew its BatchNorm statistics."""
+    if not (way.averages or way.renews):
+        return
     module = copy.deepcopy(segmenter.net_.teacher_.module)  # an interruption leaves the model as it is
     if way.averages:
         own, old = module.state_dict(), start.weights or {}
@@ -259,14 +265,14 @@ def _guard(segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, see
         trial = segmenter._make_trial(1)
         _finish(trial, problem, start, seed, None, CANDIDATES[name])
         facts[name] = _describe_predictions(trial, problem)
-    fallen = facts["renewed"]["confidence"] < facts["old"]["confidence"] - _FALLEN
-    moved = False
-    if problem.source is not None:
-        given = _share_labels(problem)
-        away = {name: float(np.abs(fact["shares"] - given).sum() / 2) for name, fact in facts.items()}
-        moved = away["renewed"] > away["old"]
-    chosen = "old" if (moved if problem.source is not None else fallen) else "renewed"
-    why = "shares of the predicted classes" if problem.source is not None else "confidence of the predictions"
+    if problem.source is None:
+        why = "confidence of the predictions"
+        worse = facts["renewed"]["confidence"] < facts["old"]["confidence"] - _FALLEN
+    else:
+        why, given = "shares of the predicted classes", _share_labels(problem)
+        away = {name: float(np.abs(fact["shares"] - given).sum()) for name, fact in facts.items()}
+        worse = away["renewed"] > away["old"]
+    chosen = "old" if worse else "renewed"
     warn(
         f"{type(segmenter).__name__}: y has no labeled sample, so nothing could be trained or judged. By the {why}, "
         f"the fit keeps {CANDIDATES[chosen].words}. Label two recordings to let the fit adapt and choose."

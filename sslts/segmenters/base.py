@@ -595,9 +595,17 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         return self._build_net(blueprint, module, criterion, saver, watcher, started=started)
 
     def _add_source(self, criterion: nn.Module, labeled_loss: LabeledLoss, class_weight: Tensor | None) -> nn.Module:
-        strong = self.strong[0] if isinstance(self.strong, (list, tuple)) else self.strong
-        options: dict[str, Any] = {"class_weight": class_weight, "labeled_loss": labeled_loss}
-        return SourceLoss(criterion, weak=self.weak, strong=strong, **options)
+        return SourceLoss(
+            criterion,
+            weak=self.weak,
+            strong=self._get_first_strong(),
+            class_weight=class_weight,
+            labeled_loss=labeled_loss,
+        )
+
+    def _get_first_strong(self) -> Any:
+        """Return the strong view, or the first one of several."""
+        return self.strong[0] if isinstance(self.strong, (list, tuple)) else self.strong
 
     def _weigh_classes(self, problem: Problem) -> Tensor | None:
         weights = problem.weigh(self.class_weight)
