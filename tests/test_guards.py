@@ -1,8 +1,9 @@
 """Every guard at every entry point: all entry points raise or warn alike for the same hostile input.
 
-`GUARDS` are hostile inputs, `ENTRY_POINTS` are the ways into the package. Each pair is a test. A guard says what it
-expects everywhere (`default`), and names the exceptions: entry points with another right behavior, and the reason. An
-entry point that is added here meets every guard; a guard that is added here meets every entry point.
+`GUARDS` are hostile inputs, `ENTRY_POINTS` are the ways into the package. Each pair is a test, unless the entry point
+does not take the hostile part. A guard says what it expects everywhere (`default`), and names the exceptions: entry
+points with another right behavior, and the reason. An entry point that is added here meets every guard; a guard that is
+added here meets every entry point.
 """
 
 import contextlib
@@ -97,12 +98,9 @@ class Works:
 
 @dataclass(frozen=True)
 class Absent:
-    """The entry point does not take the hostile part of the input, such as labels."""
+    """The entry point does not take the hostile part of the input, such as labels; there is nothing to test."""
 
     why: str
-
-    def check(self, call):
-        assert self.why
 
 
 Expected = Raises | Warns | Works | Absent
@@ -645,15 +643,19 @@ GUARDS |= {
 }
 
 
-@pytest.mark.parametrize("entry", ENTRY_POINTS)
-@pytest.mark.parametrize("guard", GUARDS)
+def list_pairs(guards, entries):
+    """Return the names of each guard and of each entry point that takes its input."""
+    expected = {
+        (name, entry): guard.at.get(entry, guard.default) for name, guard in guards.items() for entry in entries
+    }
+    return [pair for pair, found in expected.items() if not isinstance(found, Absent)]
+
+
+@pytest.mark.parametrize(("guard", "entry"), list_pairs(GUARDS, ENTRY_POINTS))
 @pytest.mark.filterwarnings("ignore")
 def test_a_guard_holds_at_every_entry_point(guard, entry, models, tmp_path):
     case = GUARDS[guard]
     expected = case.at.get(entry, case.default)
-    if isinstance(expected, Absent):
-        assert expected.why
-        return
     signals, labels = case.change()
 
     def call():
@@ -751,15 +753,11 @@ NAME_GUARDS = {
 }
 
 
-@pytest.mark.parametrize("entry", NAME_ENTRY_POINTS)
-@pytest.mark.parametrize("guard", NAME_GUARDS)
+@pytest.mark.parametrize(("guard", "entry"), list_pairs(NAME_GUARDS, NAME_ENTRY_POINTS))
 @pytest.mark.filterwarnings("ignore")
 def test_a_guard_of_names_holds_at_every_entry_point(guard, entry, models, tmp_path):
     case = NAME_GUARDS[guard]
     expected = case.at.get(entry, case.default)
-    if isinstance(expected, Absent):
-        assert expected.why
-        return
     expected.check(lambda: NAME_ENTRY_POINTS[entry](models["arrays"][0], case.names, tmp_path))
     if isinstance(expected, Raises):
         assert not list(tmp_path.iterdir())
