@@ -9,6 +9,8 @@ stored in a JSON file; a stored part is not repeated.
     processes, each a loop that reads, predicts and writes one table
 ``batches``
     tiny recordings: CPU seconds of client, scheduler and workers by the number of files in a part, against a plain loop
+``overhead``
+    the same with ten-second recordings
 ``many``
     one run over very many tiny recordings: parts per second, memory of the client and of the scheduler
 
@@ -32,7 +34,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -196,17 +198,30 @@ def measure_efficiency(place: Path, options: argparse.Namespace) -> dict[str, An
 
 
 def measure_batches(place: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Compare CPU seconds by the number of files in a part with those of a plain loop."""
-    save_forest(place / "forest.sslts")
+    """Compare CPU seconds by the number of tiny files in a part with those of a plain loop."""
+    save_forest(place / "model.sslts")
     paths = write_files(place / "in", options.tiny, TINY)
+    return {"tiny": options.tiny, "rows": compare_sizes(place, paths, SIZES)}
+
+
+def measure_overhead(place: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Compare CPU seconds by the number of ten-second files in a part with those of a plain loop."""
+    save_network(place / "model.sslts")
+    paths = write_files(place / "in", options.files, LENGTH)
+    return {"files": options.files, "rows": compare_sizes(place, paths, SIZES[2:])}
+
+
+def compare_sizes(place: Path, paths: list[str], sizes: Sequence[int]) -> list[dict[str, float]]:
+    """Return the cost of a file by the number of files in a part, on two workers and in two plain processes."""
     rows = []
+    model = place / "model.sslts"
     with open_both() as (client, pool):
-        measure_plain(pool, 2, place / "forest.sslts", paths[:64], place / "warm plain")
-        measure_workers(client, 2, place / "forest.sslts", paths[:64], place / "warm", 4)
-        for size in SIZES:
+        measure_plain(pool, 2, model, paths[:64], place / "warm plain")
+        measure_workers(client, 2, model, paths[:64], place / "warm", 4)
+        for size in sizes:
             some = paths[: min(len(paths), 400 * size)]
-            plain = measure_plain(pool, 2, place / "forest.sslts", some, place / f"plain {size}")
-            ours = measure_workers(client, 2, place / "forest.sslts", some, place / f"ours {size}", size)
+            plain = measure_plain(pool, 2, model, some, place / f"plain {size}")
+            ours = measure_workers(client, 2, model, some, place / f"ours {size}", size)
             rows.append(
                 {
                     "batch_size": size,
@@ -218,7 +233,7 @@ def measure_batches(place: Path, options: argparse.Namespace) -> dict[str, Any]:
                 }
             )
             print(rows[-1], flush=True)
-    return {"tiny": options.tiny, "rows": rows}
+    return rows
 
 
 def measure_many(place: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -294,7 +309,12 @@ def read_memory() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
-PARTS = {"workers": measure_efficiency, "batches": measure_batches, "many": measure_many}
+PARTS = {
+    "workers": measure_efficiency,
+    "batches": measure_batches,
+    "overhead": measure_overhead,
+    "many": measure_many,
+}
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -318,7 +338,9 @@ def format_page(results: list[dict[str, Any]]) -> str:
     if "workers" in by_part:
         sections += [_format_workers(by_part["workers"]), _format_costs(by_part["workers"])]
     if "batches" in by_part:
-        sections.append(_format_batches(by_part["batches"]))
+        sections.append(_format_batches(by_part["batches"], "Tiny files in a part"))
+    if "overhead" in by_part:
+        sections.append(_format_batches(by_part["overhead"], "Files of ten seconds in a part"))
     if "many" in by_part:
         sections.append(_format_many(by_part["many"]))
     return "\n\n".join(sections)
@@ -355,15 +377,15 @@ def _format_costs(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _format_batches(row: dict[str, Any]) -> str:
+def _format_batches(row: dict[str, Any], title: str) -> str:
     lines = [
-        "### Files in a part\n",
-        "| files in a part | CPU ms a file | plain loop | CPU ms of a part beyond it | parts a second |",
-        "|---|---|---|---|---|",
+        f"### {title}\n",
+        "| files in a part | CPU ms a file | plain loop | overhead | CPU ms of a part beyond it | parts a second |",
+        "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {r['batch_size']} | {1e3 * r['cpu']:.2f} | {1e3 * r['plain_cpu']:.2f} | {1e3 * r['cpu_per_part']:.0f} "
-        f"| {r['parts_per_second']:.1f} |"
+        f"| {r['batch_size']} | {1e3 * r['cpu']:.2f} | {1e3 * r['plain_cpu']:.2f} "
+        f"| {r['cpu'] / r['plain_cpu'] - 1:.0%} | {1e3 * r['cpu_per_part']:.0f} | {r['parts_per_second']:.1f} |"
         for r in row["rows"]
     ]
     return "\n".join(lines)
@@ -375,7 +397,7 @@ def _format_many(row: dict[str, Any]) -> str:
         f"{row['recordings']:,} recordings of {TINY} samples in {row['parts']:,} parts: {row['seconds']:.0f} s by the "
         f"clock, {row['cpu']:.0f} CPU seconds. A second run, which skips all parts, took "
         f"{row['seconds_of_a_finished_run']:.0f} s.\n",
-        "| seconds | parts | MB of client and scheduler |",
+        "| seconds | parts | MB of client and scheduler, in one process |",
         "|---|---|---|",
         f"| 0 | 0 | {row['memory_before']:.0f} |",
     ]
