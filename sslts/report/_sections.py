@@ -149,6 +149,9 @@ def describe_transfer(fitted: Any) -> str:
         words += f" Mean IoU of short fits on half of the labels, judged on the other half: {held}."
         if transfer["margin"] > 0:
             words += f" The choice is {transfer['margin']:.2f} better than the first way."
+    elif guard := transfer.get("guard"):
+        sure = ", ".join(f"{name} {fact['confidence']:.2f}" for name, fact in guard.items())
+        words += f" No label could judge this guess. Mean confidence of the predictions of each way: {sure}."
     else:
         words += " It was compared with no other way."
     return f"<p>{escape(words)}</p>"

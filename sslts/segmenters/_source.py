@@ -64,3 +64,29 @@ class SourceLoss(nn.Module):
         seen = apply_view(self.strong, seen, step.generator)
         source_loss = seen.measure_loss(self.labeled_loss, step.apart(seen.x), self.class_weight)
         return replace(losses, loss=losses.loss + weight * source_loss, others={**losses.others, NAME: source_loss})
+
+
+class SourceOnlyLoss(nn.Module):
+    """The loss of a method whose labeled windows are those of the source, because the target has no label.
+
+    As in `SourceLoss`, the source's windows have a pass of their own. They are the first windows that a criterion shows
+    to the student.
+
+    Parameters
+    ----------
+    criterion : torch.nn.Module
+        The method's criterion.
+    """
+
+    def __init__(self, criterion: nn.Module) -> None:
+        super().__init__()
+        self.criterion = criterion
+
+    def forward(self, batch: Batch, step: Step) -> Losses:
+        """Return the loss of ``B`` windows of the source and of the target's unlabeled windows."""
+
+        def ask(labeled: Tensor, *views: Tensor) -> tuple[Tensor, ...]:
+            return step.apart(labeled), *(step.student(*views) if views else ())
+
+        found: Losses = self.criterion(batch, replace(step, student=ask))
+        return found

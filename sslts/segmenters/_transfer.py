@@ -1,8 +1,8 @@
 """A fit for the next customer: candidates from an earlier customer's model and labels, and the choice between them.
 
 The earlier customer is the source, the new one the target. `CANDIDATES` lists the ways to a model. Each way is tried
-with half of the target's labels and judged on the other half. Without any label, a guard decides between the old model
-and the old model with the target's BatchNorm statistics.
+with half of the target's labels and judged on the other half. Without any label, a guard takes the way that changes
+most, unless its predictions are less credible than those of the old model.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MARGIN = 0.02  # of mean IoU, by which a way has to beat the first one
 # A trial has half of the labels, few steps and no pseudo-labels, so it shows less than a way with training will reach.
 _MARGIN_UNTRAINED = 0.05
 _BATCHES, _BATCH_SIZE = 40, 16  # windows from which BatchNorm statistics are measured
-_FALLEN = 0.02  # of the mean confidence, at which new statistics are refused
+_LESS_CREDIBLE = 0.02  # of the mean confidence, or of the shares of classes, at which a guess is refused
 
 
 class Way(NamedTuple):
@@ -85,12 +85,12 @@ def fit_next(
                 f"y has no labeled sample, and the model in init has the classes {start.classes.tolist()}, source[1] "
                 f"has {problem.classes.tolist()} (or other segments that touch). Label recordings, or leave init out."
             )
-        chosen, told = _guard(segmenter, problem, start, seed)
+        chosen, told = _guess(segmenter, problem, start, seed, saver)
     else:
         scores = _judge(segmenter, problem, start, seed, ways)
         chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, problem, ways), np.nan)
         told = {"margin": margin, "scores": {name: score._asdict() for name, score in scores.items()}}
-    _finish(segmenter, problem, start, seed, saver, CANDIDATES[chosen])
+        _finish(segmenter, problem, start, seed, saver, CANDIDATES[chosen])
     words = "the weights of an interrupted fit" if segmenter.net_.interrupted_ else CANDIDATES[chosen].words
     segmenter.transfer_ = {"chosen": chosen, "words": words, **told}
 
@@ -254,28 +254,38 @@ def _draw_windows(segmenter: NetworkSegmenter, problem: Problem, seed: int) -> I
         yield dataset.gather(recording, start, labels=False).x.to(segmenter.device_)
 
 
-def _guard(segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int) -> tuple[str, dict[str, Any]]:
-    """Choose without labels: the new recordings' statistics, unless they make the predictions less credible.
+def _guess(
+    segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, saver: Checkpoint | None
+) -> tuple[str, dict[str, Any]]:
+    """Fit without labels: the way that changes most, unless its predictions are less credible than the old model's.
 
-    They are refused if the shares of the predicted classes move away from those of the source's labels, or, without a
-    source, if the mean confidence falls.
+    The ways are: the mean of the old weights and weights adapted by labels of the source and pseudo-labels of the
+    target; the target's statistics; no change. Predictions are less credible if the shares of their classes are further
+    from those of the source's labels, or, without a source, if their mean confidence falls.
     """
+    ways = ["renewed", "old"]
+    if problem.source is not None and segmenter._count_unlabeled():  # else there is nothing to learn from
+        ways.insert(0, "averaged")
     facts = {}
-    for name in ("old", "renewed"):
-        trial = segmenter._make_trial(1)
-        _finish(trial, problem, start, seed, None, CANDIDATES[name])
-        facts[name] = _describe_predictions(trial, problem)
+    for name in ways:
+        trains = CANDIDATES[name].trains
+        fitted = segmenter if trains else segmenter._make_trial(1)
+        _finish(fitted, problem, start, seed, saver if trains else None, CANDIDATES[name])
+        facts[name] = _describe_predictions(fitted, problem)
+        if fitted.net_.interrupted_:
+            break
     if problem.source is None:
-        why = "confidence of the predictions"
-        worse = facts["renewed"]["confidence"] < facts["old"]["confidence"] - _FALLEN
+        why, doubt = "confidence of the predictions", {name: -fact["confidence"] for name, fact in facts.items()}
     else:
         why, given = "shares of the predicted classes", _share_labels(problem)
-        away = {name: float(np.abs(fact["shares"] - given).sum()) for name, fact in facts.items()}
-        worse = away["renewed"] > away["old"]
-    chosen = "old" if worse else "renewed"
+        doubt = {name: float(np.abs(fact["shares"] - given).sum()) for name, fact in facts.items()}
+    most = doubt.get("old", np.inf) + _LESS_CREDIBLE
+    chosen = next(name for name in doubt if doubt[name] <= most)
+    if not CANDIDATES[chosen].trains:
+        _finish(segmenter, problem, start, seed, None, CANDIDATES[chosen])
     warn(
-        f"{type(segmenter).__name__}: y has no labeled sample, so nothing could be trained or judged. By the {why}, "
-        f"the fit keeps {CANDIDATES[chosen].words}. Label two recordings to let the fit adapt and choose."
+        f"{type(segmenter).__name__}: y has no labeled sample, so nothing could be judged. By the {why}, the fit keeps "
+        f"{CANDIDATES[chosen].words}. Label two recordings to let the fit judge."
     )
     guard = {
         name: {"confidence": fact["confidence"], "shares": fact["shares"].tolist()} for name, fact in facts.items()

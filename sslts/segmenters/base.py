@@ -40,7 +40,7 @@ from sslts.segmenters._predicting import PredictsRecordings
 from sslts.segmenters._probing import check_callbacks, check_instance, check_receptive_field, check_shapes, read_size
 from sslts.segmenters._problem import Problem, read_problem
 from sslts.segmenters._saving import Blueprint, SavableNetwork
-from sslts.segmenters._source import SOURCE, SourceLoss
+from sslts.segmenters._source import SOURCE, SourceLoss, SourceOnlyLoss
 from sslts.segmenters._start import ModelStart, Start, read_model, read_start
 from sslts.segmenters._transfer import fit_next, start_from_source
 from sslts.segmenters._understanding import (
@@ -176,7 +176,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
     transfer_ : dict
         How a fit with ``init`` or ``source`` came to its weights: ``chosen`` (a key of ``scores``), ``words``,
         ``margin`` (by how much its mean IoU is above that of the first way), ``scores`` (``mean_iou`` and ``log_loss``
-        of each way on held-out labels), and, for a fit without labels, ``guard``.
+        of each way on held-out labels), and, for a fit without labels, ``guard`` (mean ``confidence`` and ``shares``
+        of the predicted classes of each way).
     recipe_, network_ : callable
         The network recipe as it was passed, and adapted to the signal.
     net_ : SegmentationNet
@@ -324,8 +325,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         source : (X_old, y_old) or None, default=None
             Labeled recordings of an earlier customer, in the same containers as `X` and `y`. Their labels take part in
             the labeled loss. Channels are matched by name if they have names. Without ``init``, a model is first fitted
-            on them. With `source` or ``init``, `y` may be unlabeled throughout; then nothing is trained, so callbacks,
-            `validation` and `checkpoint` have no effect.
+            on them. With `source` or ``init``, `y` may be unlabeled throughout; ``transfer_`` then holds a guess. It
+            needs a training only with `source`, and in a method that learns from unlabeled recordings; in other cases
+            callbacks, `validation` and `checkpoint` have no effect.
 
         Returns
         -------
@@ -587,8 +589,10 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             known = self._list_known(problem, blueprint)
             copied, weights = self._copy_for_criterion(known), self._weigh_classes(problem)
             criterion = copied._make_criterion(weights, torch.from_numpy(problem.shares).float())
-            if problem.source is not None:
+            if problem.source is not None and problem.labels.labeled.any():
                 criterion = self._add_source(criterion, copied.labeled_loss, weights)
+            elif problem.source is not None:
+                criterion = SourceOnlyLoss(criterion)
         module = build_module(blueprint.network, n_channels, problem.n_codes, blueprint.seed)
         # The weights of a new class start at random; the average has to forget them.
         started = start.load_into(module, blueprint.network, n_channels, problem.codes)
@@ -733,6 +737,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             others=others,
             guesses=problem.guesses,
             details=problem.details.encode(problem.classes),
+            taught_by=None if problem.labels.labeled.any() else SOURCE,
             **sizes,
         )
 

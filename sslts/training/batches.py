@@ -96,6 +96,8 @@ class WindowDataset(Dataset):
         them as probabilities of 0 and 1.
     details : LabelDetails, default=LabelDetails()
         Weights and soft labels of the labeled samples, where given.
+    taught_by : str or None, default=None
+        The pool in ``others`` whose windows are the labeled windows of each batch, for recordings without any label.
 
     Examples
     --------
@@ -125,8 +127,9 @@ class WindowDataset(Dataset):
         others: Mapping[str, WindowDataset] | None = None,
         guesses: LabelRuns | None = None,
         details: LabelDetails = LabelDetails(),  # noqa: B008
+        taught_by: str | None = None,
     ) -> None:
-        self.others, self.details = others or {}, details
+        self.others, self.details, self.taught_by = dict(others or {}), details, taught_by
         self.labels, self.guesses, self.window_length = labels, guesses, window_length
         self.batch_size, self.n_unlabeled = batch_size, n_unlabeled
         self.n_classes, self.device, self.seed = n_classes, device, seed
@@ -167,9 +170,10 @@ class WindowDataset(Dataset):
     def draw(self, step: int) -> Batch:
         """Return the batch of a step, on the device if the recordings are held there, else in host memory."""
         rng = np.random.default_rng((self.seed, step))
-        labeled = self._draw_labeled(rng)
+        teacher = self if self.taught_by is None else self.others[self.taught_by]
+        labeled = teacher._draw_labeled(rng)
         unlabeled = self._draw_unlabeled(rng)
-        others = {name: other._draw_labeled(rng) for name, other in self.others.items()}
+        others = {name: other._draw_labeled(rng) for name, other in self.others.items() if name != self.taught_by}
         return Batch(labeled, unlabeled, others, guided=self.guesses is not None)
 
     def _draw_labeled(self, rng: np.random.Generator) -> Tracks:

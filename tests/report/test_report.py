@@ -24,7 +24,7 @@ from sslts.decoding import Argmax
 from sslts.networks import UNet
 from sslts.preprocessing import FillGaps, RecordingStandardizer
 from sslts.report import write_cross_validated_report, write_report
-from sslts.report._sections import describe_trust
+from sslts.report._sections import describe_transfer, describe_trust
 from sslts.report._stretches import N_RUNS, find_worst_stretch
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -363,6 +363,14 @@ def test_the_comparison_of_an_earlier_version_is_described():
     text = describe_trust(SimpleNamespace(trust_={"network": score, "window_features": score, "guided": True}))
     assert "0.66" in text
     assert "nan" not in text
+
+
+def test_a_guess_without_labels_is_named():
+    guard = {"averaged": {"confidence": 0.912, "shares": [1.0]}, "old": {"confidence": 0.9, "shares": [1.0]}}
+    told = {"chosen": "averaged", "words": "the mean", "margin": np.nan, "scores": {}, "guard": guard}
+    text = describe_transfer(SimpleNamespace(transfer_=told))
+    assert "No label could judge this guess" in text
+    assert "averaged 0.91, old 0.90" in text
 
 
 def test_a_missing_baseline_is_stated(written, tmp_path):

@@ -57,17 +57,46 @@ class TestSource:
         one, two = (kind(**FAST).fit(*target, source=source).predict_proba(target[0]) for _ in range(2))
         np.testing.assert_array_equal(one, two)
 
-    def test_without_labels_the_old_model_stays_or_takes_new_statistics(self, kind, target, source, old, tmp_path):
-        nothing = np.full(len(target[0]), -1)
-        with pytest.warns(UserWarning, match="y has no labeled sample, so nothing could be trained"):
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestWithoutLabels:
+    @pytest.fixture
+    def nothing(self, target):
+        return np.full(len(target[0]), -1)
+
+    def test_the_ways_are_told_and_saved(self, kind, target, nothing, source, old, tmp_path):
+        with pytest.warns(UserWarning, match="y has no labeled sample, so nothing could be judged"):
             fitted = kind(**FAST, init=old).fit(target[0], nothing, source=source)
-        assert fitted.transfer_["chosen"] in ("old", "renewed")
-        assert set(fitted.transfer_["guard"]) == {"old", "renewed"}
-        assert len(fitted.history_) == 0
+        learns = kind is not SupervisedSegmenter
+        assert set(fitted.transfer_["guard"]) == {"old", "renewed"} | ({"averaged"} if learns else set())
+        assert fitted.transfer_["chosen"] in fitted.transfer_["guard"]
+        assert (len(fitted.history_) > 0) == (fitted.transfer_["chosen"] == "averaged")
         fitted.save(tmp_path / "model.sslts")
         again = load(tmp_path / "model.sslts")
         np.testing.assert_array_equal(again.predict(target[0]), fitted.predict(target[0]))
         assert again.transfer_["chosen"] == fitted.transfer_["chosen"]
+
+    def test_shares_that_move_away_from_those_of_the_source_are_not_believed(
+        self, kind, target, nothing, source, old, monkeypatch
+    ):
+        told = []
+
+        def describe(fitted, problem):
+            told.append(fitted)  # the last one is the old model
+            share = 0.4 if len(told) == (2 if kind is SupervisedSegmenter else 3) else 0.0
+            return {"confidence": 0.9, "shares": np.array([1 - share, share])}
+
+        monkeypatch.setattr(_transfer, "_describe_predictions", describe)
+        with pytest.warns(UserWarning, match="keeps the old model as it is"):
+            fitted = kind(**FAST, init=old).fit(target[0], nothing, source=source)
+        assert fitted.transfer_["chosen"] == "old"
+        np.testing.assert_array_equal(fitted.predict_proba(target[0]), old.predict_proba(target[0]))
+
+    def test_without_source_nothing_is_trained(self, kind, target, nothing, old):
+        with pytest.warns(UserWarning, match="By the confidence"):
+            fitted = kind(**FAST, init=old).fit(target[0], nothing)
+        assert fitted.transfer_["chosen"] in ("renewed", "old")
+        assert len(fitted.history_) == 0
 
 
 @pytest.mark.usefixtures("short_trials")

@@ -23,7 +23,7 @@ class Lazy:
         return part
 
 
-def make_dataset(X, labels, window_length=10, n_unlabeled=4, normalization=None):
+def make_dataset(X, labels, window_length=10, n_unlabeled=4, normalization=None, **others):
     return WindowDataset(
         NormalizedRecordings(as_recordings(X), normalization, window_length),
         LabelRuns.from_labels(labels),
@@ -33,6 +33,7 @@ def make_dataset(X, labels, window_length=10, n_unlabeled=4, normalization=None)
         n_classes=2,
         device=torch.device("cpu"),
         seed=0,
+        **others,
     )
 
 
@@ -125,6 +126,15 @@ def test_without_unlabeled_windows_only_labeled_recordings_are_held():
     assert len(dataset.windows.x) == 30
     assert (dataset.draw(0).labeled.x == 3).all()
     assert len(dataset.draw(1).unlabeled.x) == 0
+
+
+def test_a_pool_teaches_recordings_without_labels():
+    pool = make_dataset([np.full(20, 7.0)], [np.ones(20, dtype=int)], n_unlabeled=0)
+    batch = make_dataset([np.zeros(30)], [np.full(30, -1)], others={"old": pool}, taught_by="old").draw(0)
+    assert (batch.labeled.x == 7).all()
+    assert (batch.labeled.target == 1).all()
+    assert (batch.unlabeled.x == 0).all()
+    assert batch.others == {}
 
 
 def test_a_batch_unpacks_as_skorch_expects():
