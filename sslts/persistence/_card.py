@@ -80,6 +80,8 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         if hasattr(inner, name):
             value = getattr(inner, name)
             card[title] = value if value is None or isinstance(value, (int, float, str)) else repr(value)
+    if card.get("sampling rate") is None and hasattr(inner, "sampling_rate_"):  # the rate of `Recordings`
+        card["sampling rate"] = inner.sampling_rate_
     classifier = getattr(inner, "classifier_", None)
     if classifier is not None:
         card["classifier"] = repr(classifier)

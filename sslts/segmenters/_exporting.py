@@ -109,7 +109,7 @@ def describe_for_readers(segmenter: Any) -> dict[str, str]:
         "background": segmenter.background,
         "n_channels": segmenter.n_channels_,
         "channel_names": None if names is None else [str(name) for name in names],
-        "sampling_rate": segmenter.sampling_rate,
+        "sampling_rate": segmenter.sampling_rate or getattr(segmenter, "sampling_rate_", None),
         "stride": predictor.stride,
         "receptive_field": predictor.reach,
         "normalization": _describe_normalization(segmenter._normalization),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,6 +190,7 @@ def check_common(fitted: Mapping[str, Any], kind: str, needed: set[str]) -> dict
         "statistics_": _are_statistics(fitted["statistics_"], classes.tolist()),
         "class_names_": _are_class_names(fitted.get("class_names_")),
         "occurrences_": _are_occurrences(fitted.get("occurrences_"), len(classes)),
+        "sampling_rate_": _is_rate(fitted.get("sampling_rate_")),
         "transfer_": _is_transfer(fitted.get("transfer_")),
         "trust_": _is_trust(fitted.get("trust_")),
         "training_set_": is_summary(fitted["training_set_"]),
@@ -203,6 +205,11 @@ def _are_moments(value: Any, normalization: str | None, n_channels: int) -> bool
     if not pair or any(part.shape != (n_channels,) or part.dtype != np.float64 for part in value):
         return False
     return bool(np.isfinite(value).all() and (value[1] > 0).all())
+
+
+def _is_rate(value: Any) -> bool:
+    """Return whether a decoded value is a sampling rate; None: unknown."""
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf)
 
 
 def _is_trust(value: Any) -> bool:

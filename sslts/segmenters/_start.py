@@ -103,7 +103,7 @@ class ModelStart(Start):
             weights=fitted.net_.teacher_.module.state_dict(),
             classes=fitted.classes_,
             codes=name_codes(fitted.classes_, occurrences),
-            sampling_rate=fitted.sampling_rate,
+            sampling_rate=fitted.sampling_rate or getattr(fitted, "sampling_rate_", None),
             normalization=fitted.normalization_,
             moments=getattr(fitted, "moments_", None),
             statistics=fitted.statistics_,

@@ -173,6 +173,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         How occurrences that touch are told apart; only if `y` holds such occurrences.
     training_set_ : dict
         Number of recordings and samples, and how many of them are labeled.
+    sampling_rate_ : float
+        Samples per second of the fit: the parameter, else the rate of `Recordings`. Absent if unknown.
     transfer_ : dict
         How a fit with ``init`` or ``source`` came to its weights: ``chosen`` (a key of ``scores``), ``words``,
         ``margin`` (by how much its mean IoU is above that of the first way), ``scores`` (``mean_iou`` and ``log_loss``
@@ -533,7 +535,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
 
     def _keep(self, fitted: dict[str, Any]) -> None:
         """Replace all fitted attributes at once: an interruption finds the earlier model or this model, never half."""
-        gone = {"class_names_", "feature_names_in_", "history_", "occurrences_", "transfer_", "trust_"}
+        gone = {"class_names_", "feature_names_in_", "history_", "occurrences_"}
+        gone |= {"sampling_rate_", "transfer_", "trust_"}
         init = None if self.init is None else forget_start(self.init)
         kept = {name: value for name, value in vars(self).items() if name not in gone}
         self.__dict__ = {**kept, "init": init, **fitted}
@@ -559,9 +562,12 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         if model is not None:
             start = read_start(model, problem.recordings, "warm_start" if again else "init")
         wanted = start.prefer_normalization(self.normalization)
-        rate = problem.recordings.sampling_rate if self.sampling_rate is None else self.sampling_rate
-        start.warn_of_changes(sampling_rate=rate, normalization=wanted, classes=problem.classes)
+        start.warn_of_changes(sampling_rate=self._find_rate(problem), normalization=wanted, classes=problem.classes)
         return start
+
+    def _find_rate(self, problem: Problem) -> float | None:
+        rate = problem.recordings.sampling_rate if self.sampling_rate is None else self.sampling_rate
+        return None if rate is None else float(rate)
 
     def _choose_normalization(self, problem: Problem, start: Start, seed: int) -> Problem:
         """Return the problem with its normalization, "auto" resolved; a model to start from brings its own."""
@@ -783,6 +789,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             "feature_names_in_": problem.feature_names,
             "class_names_": problem.class_names,
             "occurrences_": problem.occurrences,
+            "sampling_rate_": self._find_rate(problem),
             "trust_": problem.trust,
         }
         return {name: value for name, value in named.items() if value is not None} | {

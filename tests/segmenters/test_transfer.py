@@ -273,6 +273,14 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"source\[1\] has class 2, for which the soft labels in y have no"):
             SupervisedSegmenter(**FAST).fit(target[0], soft, source=(source[0], three))
 
+    def test_a_model_fitted_on_recordings_knows_their_rate(self, target, source, tmp_path):
+        fast = Recordings.from_arrays(source[0], sampling_rate=200)
+        SupervisedSegmenter(**FAST).fit(fast, source[1]).save(tmp_path / "old.sslts")
+        segmenter = SupervisedSegmenter(**FAST, init=tmp_path / "old.sslts")
+        assert load(tmp_path / "old.sslts").sampling_rate_ == 200
+        with pytest.raises(ValueError, match=r"fitted with sampling_rate=200, this fit has 100, .*resample=True"):
+            segmenter.fit(Recordings.from_arrays(target[0], sampling_rate=100), target[1])
+
     def test_a_path_that_is_no_model_is_refused(self, target, tmp_path):
         path = tmp_path / "old.sslts"
         with pytest.raises(FileNotFoundError, match="init: there is no file"):
