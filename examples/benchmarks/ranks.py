@@ -1,8 +1,9 @@
 """Benchmark of one fit on two processes: a wide network and long windows.
 
-Compared are one process with two threads and two processes with one thread each, in turn (A B A B), because the machine
-may have other work. The figures are medians over the rounds, of seconds of a step by the clock, and of CPU seconds of a
-step in all processes. The start of the processes and the first step do not count.
+Compared are one process with two threads, two processes with one thread each, and one process with one thread, in turn,
+because the machine may have other work: threads that wait for one another suffer most from it. The figures are medians over the rounds, of seconds
+of a step by the clock, and of CPU seconds of a step in all processes. The start of the processes and the first step do
+not count.
 
 Run from the root of the project::
 
@@ -92,16 +93,14 @@ def main() -> None:
     options = parser.parse_args()
     if options.fit:
         return fit(options)
-    found: dict[str, list[tuple[float, float]]] = {"1 process, 2 threads": [], "2 processes, 1 thread": []}
+    found: dict[tuple[int, int], list[tuple[float, float]]] = {(1, 2): [], (2, 1): [], (1, 1): []}
     for _ in range(options.rounds):
-        for (name, rounds), (n_ranks, n_threads) in zip(found.items(), ((1, 2), (2, 1)), strict=True):
+        for (n_ranks, n_threads), rounds in found.items():
             rounds.append(measure(n_ranks, n_threads))
-            print(f"{name}: {rounds[-1][0]:.2f} s a step, {rounds[-1][1]:.2f} CPU s", flush=True)
-    for name, rounds in found.items():
+            print(f"{n_ranks} x {n_threads}: {rounds[-1][0]:.2f} s a step, {rounds[-1][1]:.2f} CPU s", flush=True)
+    for (n_ranks, n_threads), rounds in found.items():
         wall, cpu = (median(values) for values in zip(*rounds, strict=True))
-        print(f"{name}: median {wall:.3f} s a step, {cpu:.3f} CPU s")
-    one, two = found.values()
-    print(f"ratio of a round, median: {median(b[0] / a[0] for a, b in zip(one, two, strict=True)):.2f}")
+        print(f"{n_ranks} x {n_threads} (processes x threads): median {wall:.3f} s a step, {cpu:.3f} CPU s")
     return None
 
 
