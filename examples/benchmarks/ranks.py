@@ -1,9 +1,9 @@
 """Benchmark of one fit on two processes: a wide network and long windows.
 
 Compared are one process with two threads, two processes with one thread each, and one process with one thread, in turn,
-because the machine may have other work: threads that wait for one another suffer most from it. The figures are medians over the rounds, of seconds
-of a step by the clock, and of CPU seconds of a step in all processes. The start of the processes and the first step do
-not count.
+because the machine may have other work: threads that wait for one another suffer most from it. The figures are medians
+over the rounds, of seconds of a step by the clock, and of CPU seconds of a step in all processes. The start of the
+processes and the first step do not count.
 
 Run from the root of the project::
 
