@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from worker_processes import start_workers
 
-from sslts import WindowFeatureSegmenter
+import sslts
+from sslts import FixMatchSegmenter, WindowFeatureSegmenter
 from sslts.datasets import make_recordings
+from sslts.networks import UNet
 from sslts.prediction import segment_files
 
 pytestmark = pytest.mark.cluster
@@ -55,7 +57,7 @@ def list_bytes(folder):
 
 
 def test_the_page_has_these_scripts():
-    assert sorted(SCRIPTS) == ["night.py", "search.py", "share.py", "tune.py"]
+    assert sorted(SCRIPTS) == ["big_fit.py", "night.py", "search.py", "share.py", "tune.py"]
 
 
 def test_a_night_on_a_scheduler(folder):
@@ -91,3 +93,14 @@ def test_two_processes_tune_one_study(folder):
     begun = sorted(trial.datetime_start for trial in trials)
     ended = sorted(trial.datetime_complete for trial in trials)
     assert any(start < end for start, end in zip(begun[1:], ended, strict=False))  # two ran at a time
+
+
+def test_two_processes_share_a_fit(folder):
+    finish(start("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "big_fit.py"))
+    assert Path("run.ckpt").is_file()
+    X, y = make_recordings(12, n_samples=1000, random_state=0)
+    y[4:] = -1
+    alone = FixMatchSegmenter(network=UNet(width=32), max_steps=20, random_state=0).fit(X, y)
+    shared = sslts.load("model.sslts")
+    # Rounding, in bfloat16 on some machines, grows from step to step.
+    np.testing.assert_allclose(shared.history_["loss"][:2], alone.history_["loss"][:2], atol=0.01)

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback
 
 from sslts._files import check_place, escape, remove_leftovers
 from sslts._notices import warn
+from sslts._ranks import count_ranks, is_first_rank
 from sslts.annotations import LabelDetails, LabelRuns
 from sslts.persistence._card import compare_versions, list_versions
 from sslts.persistence._identity import check_identity, identify_run
@@ -117,7 +118,8 @@ class Checkpoint(Callback):
             "seed": net.seed,
             "state": _get_run_state(net, encoder),
         }
-        write_file(self.path, header, encoder.tensors)
+        if is_first_rank():
+            write_file(self.path, header, encoder.tensors)
 
 
 def open_checkpoint(
@@ -152,7 +154,9 @@ def open_checkpoint(
 def _describe_environment(net: SegmentationNet) -> str:
     """Return the settings that affect the rounding of weights."""
     threads = torch.get_num_threads()
-    return f"torch {torch.__version__}, {net.precision}, {threads} threads, device {torch.device(net.device).type}"
+    ranks = "" if count_ranks() == 1 else f", {count_ranks()} ranks"
+    kind = torch.device(net.device).type
+    return f"torch {torch.__version__}, {net.precision}, {threads} threads, device {kind}{ranks}"
 
 
 def _get_run_state(net: SegmentationNet, encoder: Encoder) -> dict[str, Any]:
@@ -317,7 +321,8 @@ class SavedRounds:
         self.rows.append(row)
         if self.path is not None:
             self._write()
-            self._name(len(self.rows) - 1).unlink(missing_ok=True)
+            if is_first_rank():
+                self._name(len(self.rows) - 1).unlink(missing_ok=True)
 
     def _name(self, number: int) -> Path:
         return Path(f"{os.fsdecode(self.path)}.{number}")  # type: ignore[arg-type]
@@ -327,4 +332,5 @@ class SavedRounds:
         state = encoder.encode([self.labels, self.rows], "state")
         card = {"estimator": self.identity["estimator"], "rounds": len(self.rows)}
         header = {"kind": "rounds", **list_versions(), "card": card, "identity": self.identity, "state": state}
-        write_file(self.path, header, encoder.tensors)  # type: ignore[arg-type]
+        if is_first_rank():
+            write_file(self.path, header, encoder.tensors)  # type: ignore[arg-type]

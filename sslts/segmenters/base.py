@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from sslts._forks import is_forked
 from sslts._notices import warn
+from sslts._ranks import gather_values, is_first_rank
 from sslts._wrapping import find_attribute, forget_start
 from sslts.augment import RandAugment, Rescale
 from sslts.decoding import Decoder, DurationViterbi
@@ -428,6 +429,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         seed = _draw_seed(self.random_state)
         if saver is not None and saver.seed is not None:
             seed = saver.seed
+        seed = gather_values(seed)[0]  # no rank is behind this line before all have opened the checkpoint
         check_monitors(check_callbacks(self.callbacks or []), validated=validation is not None)
         if share is not None:
             problem = problem.hold_out(share, seed)
@@ -438,7 +440,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
 
     def _fit_problem(self, problem: Problem, start: Start, seed: int, saver: Checkpoint | None = None) -> None:
         """Fit on a problem whose normalization is chosen."""
-        if self.verbose:
+        if self.verbose and is_first_rank():
             self._print_understanding(problem, start, seed)
         if isinstance(start, ModelStart) and start.name != "warm_start":
             fit_next(self, problem, start, seed, saver)
@@ -705,7 +707,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         found += self.callbacks or []
         if saver is not None:
             found.append(("sslts_checkpoint", saver))  # after the callbacks whose state it saves
-        if self.verbose:
+        if self.verbose and is_first_rank():
             found.append(("sslts_bar", StepBar(type(self).__name__)))
         return found
 

@@ -10,6 +10,7 @@ import contextlib
 import math
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -25,6 +26,7 @@ from sslts.networks import FeatureDropout, Network
 from sslts.recipes import is_shipped
 from sslts.training.averaging import AveragedModule
 from sslts.training.batches import WindowDataset
+from sslts.training.ranks import _check_ranks, _run_pass, _sum_gradients
 from sslts.training.states import _GlobalState, _is_retyped, float32_default, neutral_torch
 from sslts.training.step import Batch, Step
 
@@ -277,6 +279,7 @@ class SegmentationNet(NeuralNet):
             epochs = 0 if self.step_ >= self.max_steps else self.max_epochs - self.step_ // self.log_every
         self.interrupted_ = False
         try:
+            _check_ranks(self, X)
             self._report_trained()
             return super().fit_loop(X, y, epochs=epochs, **fit_params)
         except KeyboardInterrupt as error:
@@ -305,7 +308,8 @@ class SegmentationNet(NeuralNet):
     def ask_student(self, *views: Tensor) -> tuple[Tensor, ...]:
         """Return the student's logits for each batch of signals, from one pass with joint BatchNorm statistics."""
         with self.autocast():
-            logits = self.module_(torch.cat(views) if len(views) > 1 else views[0])
+            x = torch.cat(views) if len(views) > 1 else views[0]
+            logits = _run_pass(self.module_, x, shares=self.module_.training)
         return logits.float().split([len(view) for view in views])
 
     def ask_apart(self, x: Tensor) -> Tensor:
@@ -315,7 +319,7 @@ class SegmentationNet(NeuralNet):
         of the other passes only.
         """
         with _forget_statistics(self.module_), self.autocast():
-            logits: Tensor = self.module_(x)
+            logits = _run_pass(self.module_, x, shares=self.module_.training)
         return logits.float()
 
     def isolate(self) -> Any:
@@ -361,7 +365,7 @@ class SegmentationNet(NeuralNet):
         return float32_default() if self.foreign and _is_retyped() else contextlib.nullcontext()
 
     @torch.no_grad()
-    def _ask(self, module: nn.Module, *given: Any) -> Tensor:
+    def _ask(self, module: Callable[..., Tensor], *given: Any) -> Tensor:
         """Return the class probabilities of a module, float32."""
         with self.autocast():
             logits = module(*given)
@@ -406,11 +410,14 @@ class SegmentationNet(NeuralNet):
         if not self.module_.training:  # setting the mode visits every layer
             self._set_training(True)
         progress = self.step_ / self.max_steps
+        teacher = partial(self._ask, partial(_run_pass, self.teacher_))
         with self.isolate():
-            step = Step(self.ask_student, self.ask_teacher, self.generator_, progress, apart=self.ask_apart)
+            step = Step(self.ask_student, teacher, self.generator_, progress, apart=self.ask_apart)
             losses = self.criterion_(batch, step)
         losses.loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.optimizer_.param_groups[0]["params"], _MAX_GRADIENT_NORM)
+        weights = self.optimizer_.param_groups[0]["params"]
+        _sum_gradients(weights)
+        norm = nn.utils.clip_grad_norm_(weights, _MAX_GRADIENT_NORM)
         loss = losses.loss.detach().cpu()  # the one place where a step waits for the device
         if not torch.isfinite(loss + norm.cpu()):
             raise FloatingPointError(
