@@ -63,9 +63,10 @@ def make_table(scores: pd.DataFrame, table: pd.DataFrame) -> str:
         cells = ["" if np.isnan(row[way]) else f"{row[way]:.1f}" for way in WAYS]
         if row["source"] >= best - TOLERANCE:
             cells[-1] = f"**{cells[-1]}**"
-        lines.append(
-            f"| {PAIRS[pair].words} | {labeled} {PAIRS[pair].units} | {draws[pair, labeled]} | {' | '.join(cells)} |"
+        units = (
+            {"people": "person"}.get(PAIRS[pair].units, PAIRS[pair].units[:-1]) if labeled == 1 else PAIRS[pair].units
         )
+        lines.append(f"| {PAIRS[pair].words} | {labeled} {units} | {draws[pair, labeled]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
