@@ -37,6 +37,7 @@ from sslts.persistence import PersistenceError, Savable, SavedRounds
 from sslts.recordings import Recordings, as_recordings
 from sslts.segmenters._problem import Pool, choose_held_out
 from sslts.segmenters._saving import are_classes, is_summary
+from sslts.segmenters._start import read_model
 from sslts.segmenters._understanding import (
     FEWEST_STEPS,
     count,
@@ -164,7 +165,8 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
         shares = self._check_shares()
         require_labels(y, type(self).__name__)
         recordings = as_recordings(X)
-        y, class_names = read_words(y)
+        earlier = read_model(getattr(self.segmenter, "init", None))
+        y, class_names = read_words(y, find_attribute(earlier, "class_names_"))
         y = _join_touching(y)
         runs, details = read_weighed_labels(y, recordings, sample_weight)
         given = runs.to_labels()

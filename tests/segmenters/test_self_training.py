@@ -204,6 +204,17 @@ def fitted():
 
 
 class TestLikeOtherSegmenters:
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    def test_words_keep_the_numbers_of_the_model_to_start_from(self, partly):
+        X, y = partly
+        both = np.array(["background", "turn", "walk"])
+        start = clone(FAST).fit(X[:4], both[np.where(y[:4] == 1, [[1], [2], [1], [2]], 0)])
+        words = np.where(y == 1, "walk", np.where(y == 0, "background", "-1"))  # "turn" does not occur
+        segmenter = SelfTrainingSegmenter(clone(FAST).set_params(init=start, max_steps=1)).fit(X, words)
+        assert start.class_names_ == {0: "background", 1: "turn", 2: "walk"}
+        assert segmenter.classes_.tolist() == [0, 2]
+        assert set(np.unique(segmenter.predict(X))) <= {"background", "walk"}
+
     """Self-training can be used in place of other segmenters."""
 
     def test_it_has_the_attributes_of_its_segmenter(self, fitted):
