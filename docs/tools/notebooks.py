@@ -27,8 +27,8 @@ LONG_FIT = re.compile(
     r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter\((?![^()]*max_steps)"
 )
 NOTE = (
-    "\n\n*When this site is built, networks with the default `max_steps` train for 10 steps instead of 1,200. So the "
-    "outputs below show what is printed, not how good a fit becomes.*\n"
+    "\n\n*The outputs on this page are from very short trainings: 10 small steps instead of 1,200, so that the site is "
+    "built in minutes. They show what the code prints, not how good a fit is.*\n"
 )
 HIDDEN = {"tags": ["remove-cell"]}
 SILENT = {"tags": ["remove-input"]}
