@@ -1,5 +1,6 @@
 """Configuration of Sphinx. Build with ``sphinx-build -W docs docs/_build/html``."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -9,6 +10,7 @@ sys.path[:0] = [str(DOCS / "tools"), str(DOCS.parent)]
 
 import matplotlib as mpl  # noqa: E402
 import sslts  # noqa: E402
+from jupyter_client.connect import ConnectionFileMixin  # noqa: E402
 from notebooks import list_quiet_pages  # noqa: E402
 from reference import write_pages  # noqa: E402
 
@@ -38,6 +40,8 @@ nb_execution_raise_on_error = True
 # The blocks of one page are files of a checkout; tests/test_contributing.py runs them.
 nb_execution_excludepatterns = [*list_quiet_pages(), "contributing.md"]
 nb_merge_streams = True
+if os.name == "posix":  # kernels listen at files, not at ports that others can read
+    ConnectionFileMixin.transport.default_value = "ipc"
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_selector = (
     ":not(.cell_output) > div.highlight > pre, :not(.cell_output) div.highlight-sh pre"

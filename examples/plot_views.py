@@ -2,9 +2,9 @@
 Compare views
 =============
 
-Every view of `sslts.augment`, on one signal and its labels. Views that move time also move the labels. Views that
-change values leave them, and so does `AddOther`. `CutMix` also mixes labels. Gray samples are not valid: they came
-from outside the window.
+This example shows every view of `sslts.augment` on one signal and its labels. Views that move time also move labels.
+Views that change values, and `AddOther`, do not change the labels. `CutMix` also mixes labels. Gray samples are not
+valid: they come from outside the window.
 
 Run it as ``python examples/plot_views.py``: a second. It writes ``views.png``.
 """
