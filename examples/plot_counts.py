@@ -27,6 +27,8 @@ from sslts.segments import labels_to_segments, summarize
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+mpl.rcParams["font.size"] = 11.5
+
 RATE = 50  # samples per second
 
 X, y = make_recordings(180, n_samples=1500, random_state=0)

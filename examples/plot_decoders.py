@@ -28,6 +28,8 @@ from sslts.plotting import SegmentationDisplay
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+mpl.rcParams["font.size"] = 11.5
+
 X, y = make_recordings(100, n_samples=1500, n_classes=3, segment_length=60, random_state=0)
 segmenter = SupervisedSegmenter(max_steps=400, random_state=0, verbose=1).fit(X[:20], y[:20])
 

@@ -30,6 +30,8 @@ from sslts.segments import labels_to_segments, summarize
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+mpl.rcParams["font.size"] = 11.5
+
 RATE = 100  # samples per second
 NAMES = {0: "background", 1: "P", 2: "QRS", 3: "T"}
 

@@ -71,7 +71,7 @@ for ax, (name, view) in zip(axes.flat, views.items(), strict=True):
             np.arange(len(labels[0])), 0, 1, where=labels[0] == value, color=color, alpha=0.3, linewidth=0,
             transform=ax.get_xaxis_transform(),
         )  # fmt: skip
-    ax.set_title(name, loc="left", fontsize=9)
+    ax.set_title(name, loc="left", fontsize=9.5)
     ax.set_yticks([])
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.margins(x=0)
