@@ -24,7 +24,7 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 LONG_FIT = re.compile(
-    r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter\((?![^()]*max_steps)"
+    r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter(\((?![^()]*max_steps)|})"
 )
 NOTE = (
     "\n\n*The outputs on this page are from very short trainings: 10 small steps instead of 1,200, so that the site is "

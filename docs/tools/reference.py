@@ -143,7 +143,17 @@ def write_page(name: Name) -> str:
 
 def write_module(path: str, names: list[Name]) -> str:
     """Return the page of a module: its docstring and a table of its names."""
-    lines = [path, "=" * len(path), "", f".. automodule:: {path}", "", ".. list-table::", "   :widths: 40 60", ""]
+    lines = [
+        path,
+        "=" * len(path),
+        "",
+        f".. automodule:: {path}",
+        "",
+        ".. list-table::",
+        "   :width: 100%",
+        "   :widths: 40 60",
+        "",
+    ]
     for name in names:
         role = "class" if inspect.isclass(name.value) else "func" if inspect.isroutine(name.value) else "data"
         lines += [f"   * - :py:{role}:`~{name.path}`", f"     - {summarize(name.value)}"]
@@ -158,7 +168,7 @@ def write_index(paths: list[str]) -> str:
     last = {path: summarize(importlib.import_module(path)) for path in paths if path not in listed}
     for title, group in GROUPS.items():
         group = {**group, **last} if title == list(GROUPS)[-1] else group
-        lines += [title, "-" * len(title), "", ".. list-table::", "   :widths: 30 70", ""]
+        lines += [title, "-" * len(title), "", ".. list-table::", "   :width: 100%", "   :widths: 30 70", ""]
         shown = [path for path in group if path in paths]
         for path in shown:
             lines += [f"   * - :doc:`{path} <module-{path}>`", f"     - {group[path]}"]
