@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -10,7 +11,6 @@ sys.path[:0] = [str(DOCS / "tools"), str(DOCS.parent)]
 
 import matplotlib as mpl  # noqa: E402
 import sslts  # noqa: E402
-from jupyter_client.connect import ConnectionFileMixin  # noqa: E402
 from notebooks import list_quiet_pages  # noqa: E402
 from reference import write_pages  # noqa: E402
 
@@ -40,8 +40,11 @@ nb_execution_raise_on_error = True
 # The blocks of one page are files of a checkout; tests/test_contributing.py runs them.
 nb_execution_excludepatterns = [*list_quiet_pages(), "contributing.md"]
 nb_merge_streams = True
-if os.name == "posix":  # kernels listen at files, not at ports that others can read
-    ConnectionFileMixin.transport.default_value = "ipc"
+# The kernels take their settings from here, not from the user's own configuration.
+os.environ["IPYTHONDIR"] = tempfile.mkdtemp()
+settings = Path(os.environ["IPYTHONDIR"], "profile_default", "ipython_kernel_config.py")
+settings.parent.mkdir()
+settings.write_text("c.IPKernelApp.log_level = 'ERROR'")
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_selector = (
     ":not(.cell_output) > div.highlight > pre, :not(.cell_output) div.highlight-sh pre"

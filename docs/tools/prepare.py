@@ -25,6 +25,8 @@ mpl.rcParams.update({"font.size": 12, "savefig.dpi": 100, "figure.dpi": 100})
 set_matplotlib_formats("png")
 pd.set_option("display.max_rows", 8, "display.precision", 3, "display.width", 100)
 sklearn.set_config(display="text")
+warnings.formatwarning = lambda message, category, *_: f"{category.__name__}: {message}\n"  # without paths
+warnings.simplefilter("ignore", FutureWarning)
 warnings.filterwarnings("ignore", message=".*mask_rate|.*pseudo-label")  # short fits
 np.set_printoptions(precision=3, threshold=20, suppress=True)
 sklearn.base.BaseEstimator._ipython_display_ = str  # a fit shows nothing, its representation is a page long
