@@ -104,11 +104,11 @@ rows_ax.set_xlabel("sample")
 length_ax, score_ax = bottom.subplots(1, 2, width_ratios=[3, 2])
 edges = np.arange(0, 92, 4)
 length_ax.hist(labels_to_segments(y_test)["length"], edges, color=TRUTH, alpha=0.3, label="truth")
-for (name, predicted), color in zip(predictions.items(), COLORS, strict=True):
+for predicted, color in zip(predictions.values(), COLORS, strict=True):
     found = labels_to_segments(predicted)["length"]
-    length_ax.hist(found, edges, histtype="step", color=color, linewidth=1.6, label=f"{name}: {len(found)} found")
+    length_ax.hist(found, edges, histtype="step", color=color, linewidth=1.6, label=f"{len(found)} found")
 length_ax.set(title="Lengths of all occurrences", xlabel="length (samples)", ylabel="occurrences")
-length_ax.legend(fontsize=9.5, frameon=False)
+length_ax.legend(fontsize=9.5, frameon=False, loc="upper right")
 score_ax.barh(range(4), table["segment F1"], color=COLORS)
 for row, value in enumerate(table["segment F1"]):
     score_ax.text(value, row, f" {value:.3f}", va="center")

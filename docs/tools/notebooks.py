@@ -50,7 +50,8 @@ def read_page(text: str) -> NotebookNode:
     cells.append(new_markdown_cell(text[at:]))
     sources.append(text.count("\n", 0, at))
     tools, first = Path(__file__).parent, ["prepare.py"]
-    if any(cell.cell_type == "code" and LONG_FIT.search(cell.source) for cell in cells):
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    if LONG_FIT.search(code) and ".fit(" in code:
         title, rest = cells[0].source.split("\n", 1)
         cells[0].source = f"{title}{NOTE}{rest}"
         first.append("brief.py")
