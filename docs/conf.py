@@ -1,6 +1,8 @@
 """Configuration of Sphinx. Build with ``sphinx-build -W docs docs/_build/html``."""
 
+import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -38,6 +40,11 @@ nb_execution_raise_on_error = True
 # The blocks of one page are files of a checkout; tests/test_contributing.py runs them.
 nb_execution_excludepatterns = [*list_quiet_pages(), "contributing.md"]
 nb_merge_streams = True
+# The kernels take their settings from here, not from the user's own configuration.
+os.environ["IPYTHONDIR"] = tempfile.mkdtemp()
+settings = Path(os.environ["IPYTHONDIR"], "profile_default", "ipython_kernel_config.py")
+settings.parent.mkdir()
+settings.write_text("c.IPKernelApp.log_level = 'ERROR'")
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_selector = (
     ":not(.cell_output) > div.highlight > pre, :not(.cell_output) div.highlight-sh pre"

@@ -2,14 +2,14 @@
 Count and measure occurrences
 =============================
 
-The number of occurrences, their lengths, and the interval of each count. Ten labeled and ninety unlabeled recordings
-train a segmenter. Forty other recordings calibrate its counts, and forty more test them.
+This example counts occurrences, measures their lengths, and computes an interval for each count. Ten labeled and ninety
+unlabeled recordings train a segmenter. Forty other recordings calibrate its counts, and forty more test them.
 
 .. image:: /images/counts.png
    :alt: A recording with its segments, counts against true counts, and the lengths of all occurrences
 
 Run it as ``python examples/plot_counts.py``: about a minute on two cores. It prints a summary per recording and per
-period with the interval of each count, and writes ``counts.png``.
+period with the interval of each count, and writes ``counts.png``. Another machine may give slightly different figures.
 """
 
 # sphinx_gallery_thumbnail_path = 'images/counts.png'
@@ -26,6 +26,8 @@ from sslts.segments import labels_to_segments, summarize
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+
+mpl.rcParams["font.size"] = 11.5
 
 RATE = 50  # samples per second
 

@@ -2,14 +2,15 @@
 Choose a decoder for counts
 ===========================
 
-A segmenter is trained once. Taking the most probable class of each sample splits flickering occurrences and adds false
-occurrences. A decoder that knows the lengths of occurrences avoids both errors, and needs no further training.
+A decoder turns the probabilities of a trained segmenter into labels. `Argmax` takes the most probable class of each
+sample: it splits occurrences and adds short false occurrences. A decoder that knows the lengths of occurrences avoids
+both errors. A change of the decoder needs no further training.
 
 .. image:: /images/decoders.png
    :alt: One recording and the labels of three decoders for the same probabilities
 
 Run it as ``python examples/plot_decoders.py``: about a minute on two cores. It prints the scores of each decoder and
-writes ``decoders.png``.
+writes ``decoders.png``. Another machine may give slightly different figures.
 """
 
 # sphinx_gallery_thumbnail_path = 'images/decoders.png'
@@ -27,6 +28,8 @@ from sslts.plotting import SegmentationDisplay
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+mpl.rcParams["font.size"] = 11.5
+
 X, y = make_recordings(100, n_samples=1500, n_classes=3, segment_length=60, random_state=0)
 segmenter = SupervisedSegmenter(max_steps=400, random_state=0, verbose=1).fit(X[:20], y[:20])
 
@@ -36,7 +39,7 @@ print(compare_decoders(segmenter, X[20:60], y[20:60], decoders, "count").round(3
 tuned = tune_decoder(segmenter, X[20:60], y[20:60], "count")
 print(f"\nChosen for counts: {tuned.replace(statistics=None) if hasattr(tuned, 'statistics') else tuned}\n")
 
-chosen = {"most probable class": Argmax(), "learnt durations": DurationViterbi(), "chosen for counts": tuned}
+chosen = {"most probable class": Argmax(), "learned durations": DurationViterbi(), "chosen for counts": tuned}
 X_test, y_test = X[60:], y[60:]
 predicted = {}
 for name, decoder in chosen.items():
@@ -48,7 +51,7 @@ for name, decoder in chosen.items():
         f"exact counts {count_error(y_test, predicted[name]).exact:.0%}"
     )
 
-differ = np.mean(predicted["most probable class"] != predicted["learnt durations"], axis=1).argmax()
+differ = np.mean(predicted["most probable class"] != predicted["learned durations"], axis=1).argmax()
 figure, axes = plt.subplots(len(chosen), 1, figsize=(8, 8), layout="constrained")
 for ax, (name, labels) in zip(axes, predicted.items(), strict=True):
     SegmentationDisplay.from_predictions(X_test[differ], y_true=y_test[differ], y_pred=labels[differ], ax=ax)

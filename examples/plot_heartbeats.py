@@ -2,16 +2,17 @@
 Count and measure heartbeats
 ============================
 
-The numbers of P, QRS and T waves, the heart rate and its spread, and the length of each wave. The electrocardiograms
-are synthetic (`make_heartbeats`): bell-shaped waves, with breathing, noise and beats without a P wave. The function
-`load_ludb` loads recordings of real patients, and ``examples/benchmarks/`` uses them. Eight labeled and 92 unlabeled
-recordings train a segmenter.
+This example counts P, QRS and T waves, and measures the heart rate, its spread, and the length of each wave. The
+electrocardiograms are synthetic (`make_heartbeats`): bell-shaped waves with breathing, noise and some beats without a P
+wave. `load_ludb` loads recordings of real patients; the scripts in ``examples/benchmarks/`` use them. Eight labeled and
+92 unlabeled recordings train a segmenter.
 
 .. image:: /images/heartbeats.png
    :alt: An electrocardiogram with its waves, and counts against true counts of waves
 
 Run it as ``python examples/plot_heartbeats.py``: about a minute on two cores. It prints counts and lengths for each
-recording and each period of five seconds, and writes ``heartbeats.png``.
+recording and each period of five seconds, and writes ``heartbeats.png``. Another machine may give slightly different
+figures.
 """
 
 # sphinx_gallery_thumbnail_path = 'images/heartbeats.png'
@@ -28,6 +29,8 @@ from sslts.segments import labels_to_segments, summarize
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+
+mpl.rcParams["font.size"] = 11.5
 
 RATE = 100  # samples per second
 NAMES = {0: "background", 1: "P", 2: "QRS", 3: "T"}

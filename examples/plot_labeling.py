@@ -2,13 +2,13 @@
 Choose what to label next
 =========================
 
-The strokes of a press, of which a few are faulty. Faults come in short series, so that most stretches show none.
-Nothing is labeled at first. In each of three rounds, four stretches of eight seconds are suggested, their true labels
-are bought, and the next model learns from them.
+A press makes strokes, and a few strokes are faulty. Faults come in short series, so most stretches contain none. At
+first, nothing is labeled. In each of three rounds, a strategy suggests four stretches of eight seconds. The stretches
+get their true labels, and the next model learns from them.
 
-Rare classes are where a choice helps. After three rounds, `CoveringStretches`, which looks for every pattern, scores
-higher than random stretches. `UncertainStretches`, the default, is not clearly better than random ones here. Where
-every stretch shows all classes, random stretches are about as good as chosen ones.
+A strategy helps most with rare classes. After three rounds, `CoveringStretches`, which looks for every pattern, scores
+higher than random stretches. `UncertainStretches`, the default, is not clearly better than random stretches here. If
+every stretch contains all classes, random stretches are about as good as chosen stretches.
 
 .. image:: /images/labeling.png
    :alt: Suggested stretches on recordings with their true classes, and scores against clicks of three strategies

@@ -83,7 +83,7 @@ gain = [
 shown = int(np.argsort(gain)[int(0.9 * len(gain))])
 
 INK, TRUTH, COLORS = "#333333", "#1b9e77", ("#66a61e", "#d95f02", "#7570b3", "#888888")
-figure = plt.figure(figsize=(9, 7), layout="constrained")
+figure = plt.figure(figsize=(8, 7.5), layout="constrained")
 top, bottom = figure.subfigures(2, 1, height_ratios=[3, 2])
 signal_ax, rows_ax = top.subplots(2, 1, sharex=True, height_ratios=[3, 1.4])
 signal_ax.plot(X_test[shown], color=INK, linewidth=0.8)
@@ -104,11 +104,11 @@ rows_ax.set_xlabel("sample")
 length_ax, score_ax = bottom.subplots(1, 2, width_ratios=[3, 2])
 edges = np.arange(0, 92, 4)
 length_ax.hist(labels_to_segments(y_test)["length"], edges, color=TRUTH, alpha=0.3, label="truth")
-for (name, predicted), color in zip(predictions.items(), COLORS, strict=True):
+for predicted, color in zip(predictions.values(), COLORS, strict=True):
     found = labels_to_segments(predicted)["length"]
-    length_ax.hist(found, edges, histtype="step", color=color, linewidth=1.6, label=f"{name}: {len(found)} found")
+    length_ax.hist(found, edges, histtype="step", color=color, linewidth=1.6, label=f"{len(found)} found")
 length_ax.set(title="Lengths of all occurrences", xlabel="length (samples)", ylabel="occurrences")
-length_ax.legend(fontsize=9, frameon=False)
+length_ax.legend(fontsize=9.5, frameon=False, loc="upper right")
 score_ax.barh(range(4), table["segment F1"], color=COLORS)
 for row, value in enumerate(table["segment F1"]):
     score_ax.text(value, row, f" {value:.3f}", va="center")
@@ -119,5 +119,5 @@ for ax in (signal_ax, rows_ax, length_ax, score_ax):
     ax.spines[["top", "right"]].set_visible(False)
 
 target = Path("lookalikes.png")
-figure.savefig(target, dpi=120)
+figure.savefig(target, dpi=140)
 print(f"\nThe picture is in {target.resolve()}")

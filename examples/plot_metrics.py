@@ -2,9 +2,9 @@
 Compare metrics on six errors
 =============================
 
-Six typical errors in one recording, and their scores by each metric. IoU hardly changes for an occurrence that is split
-in two, or for a short false occurrence; a count changes for nothing else. So report at least one metric of samples and
-one of segments.
+This example scores six typical errors in one recording with each metric. IoU (intersection over union) is nearly the
+same if an occurrence is split in two, or if a short false occurrence is added. These errors change the count, but other
+errors do not. So report at least one metric of samples and one metric of segments.
 
 Run it as ``python examples/plot_metrics.py``: a second. It prints a table and writes ``metrics.png``.
 """

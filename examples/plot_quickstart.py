@@ -2,14 +2,14 @@
 Four labeled patients
 =====================
 
-Electrocardiograms of a hundred patients, fifteen seconds each. Four are labeled: P waves, QRS complexes and T waves.
-Ninety-six are not. How many waves are there in forty further patients, and where?
+There are electrocardiograms of a hundred patients, fifteen seconds each. In four of them, the P waves, QRS complexes
+and T waves are labeled; ninety-six are unlabeled. The example finds and counts the waves of forty further patients.
 
 .. image:: /images/quickstart.png
    :alt: An electrocardiogram with its true and its predicted waves
 
 Run it as ``python examples/plot_quickstart.py``: one to two minutes on two cores. It prints two tables and
-writes ``quickstart.png``. Another machine may give slightly other figures, because it rounds in another order.
+writes ``quickstart.png``. Another machine may give slightly different figures, because it rounds in another order.
 """
 
 # sphinx_gallery_thumbnail_path = 'images/quickstart.png'

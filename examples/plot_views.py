@@ -2,9 +2,9 @@
 Compare views
 =============
 
-Every view of `sslts.augment`, on one signal and its labels. Views that move time also move the labels. Views that
-change values leave them, and so does `AddOther`. `CutMix` also mixes labels. Gray samples are not valid: they came
-from outside the window.
+This example shows every view of `sslts.augment` on one signal and its labels. Views that move time also move labels.
+Views that change values, and `AddOther`, do not change the labels. `CutMix` also mixes labels. Gray samples are not
+valid: they come from outside the window.
 
 Run it as ``python examples/plot_views.py``: a second. It writes ``views.png``.
 """
@@ -71,7 +71,7 @@ for ax, (name, view) in zip(axes.flat, views.items(), strict=True):
             np.arange(len(labels[0])), 0, 1, where=labels[0] == value, color=color, alpha=0.3, linewidth=0,
             transform=ax.get_xaxis_transform(),
         )  # fmt: skip
-    ax.set_title(name, loc="left", fontsize=9)
+    ax.set_title(name, loc="left", fontsize=9.5)
     ax.set_yticks([])
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.margins(x=0)

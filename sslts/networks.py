@@ -64,28 +64,36 @@ class UNet(Recipe):
 
     Parameters
     ----------
-    width : int
-        Number of channels after the stem; it doubles at each level up to ``8 * width``.
-    depth : int
-        Number of levels below the stem; each level halves the time resolution.
-    kernel_size : int
-        Length of the convolutions, in cells of their level; an odd number.
-    stem_stride : int or None
-        Samples per cell of the finest level, a power of two. None derives 1 to 16 from the labels: the class with the
-        shortest segments has segments of at least 10 cells in the median (`for_signal`).
-    dropout : float
-        Probability that a channel of the deepest features is dropped in training.
-    feature_dropout : float
-        Probability that a channel of the encoder's features is dropped in training, at every level, in a random half of
-        the recordings of a batch. UniMatch uses 0.5 (Yang et al. 2023, section 3.2), in a separate pass; here the
-        recordings with dropped channels share the pass with the others. 0 costs no time.
-    front_end : bool or "alternate"
+    width : int, default=16
+        Number of channels after the stem, 1 or more; it doubles at each level up to ``8 * width``. A wider network
+        learns finer differences if many recordings are labeled; the time of a step grows faster than the width. Use 8
+        if prediction is too slow.
+    depth : int, default=5
+        Number of levels below the stem, 0 or more; each level halves the time resolution. A deeper network sees a
+        longer context. Raise it if classes are told apart by something far from the sample.
+    kernel_size : int, default=5
+        Length of the convolutions in cells of their level, an odd number from 1. Longer convolutions see more context
+        and cost more time. The default rarely needs a change.
+    stem_stride : int or None, default=None
+        Samples per cell of the finest level, a power of two from 1. A larger stride is faster, but boundaries become
+        coarser. None derives 1 to 16 from the labels: the class with the shortest segments has segments of at least 10
+        cells in the median (`for_signal`).
+    dropout : float, default=0.0
+        Probability that a channel of the deepest features is dropped in training, from 0 to below 1. Try 0.5 if the
+        network learns the labeled recordings by heart: `valid_loss` rises.
+    feature_dropout : float, default=0.0
+        Probability that a channel of the encoder's features is dropped in training, from 0 to below 1, at every level,
+        in a random half of the recordings of a batch. UniMatch uses 0.5 (Yang et al. 2023, section 3.2), in a separate
+        pass; here the recordings with dropped channels share the pass with the others. 0 costs no time.
+    members : int, default=1
+        Number of networks that are trained side by side, 1 or more. Each network sees every ``members``-th window of a
+        batch, so a step costs as much as with one network. Teacher and prediction use the mean of their probabilities
+        (`Ensemble`). 2 makes results depend less on the seed; prediction and files cost twice as much.
+    front_end : bool or "alternate", default=True
         Whether the network also sees slopes and spreads of the signal at three scales (`LocalStatistics`). With
-        "alternate", every second of the ``members`` sees them, beginning with the second: unlike members err in
-        different places.
-    members : int
-        Number of networks that are trained side by side. Each network sees every ``members``-th window of a batch, so a
-        step costs as much as with one network. Teacher and prediction use the mean of their probabilities (`Ensemble`).
+        "alternate", every second of the ``members`` sees them, beginning with the second, so that the members make
+        different errors. Compare with False if you fit without unlabeled recordings: on some signals the labels alone
+        are then used better. A step without it takes up to a tenth less time.
 
     Examples
     --------

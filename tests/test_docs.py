@@ -217,8 +217,8 @@ class TestPages:
         long = self.TEXT.replace("1 + 1", "FixMatchSegmenter(random_state=0).fit(X, y)")
         short = self.TEXT.replace("1 + 1", "FixMatchSegmenter(max_steps=20).fit(X, y)")
         first = [read(text).cells for text in (long, short)]
-        assert "train for 10 steps" in first[0][2].source
-        assert not any("train for 10 steps" in cell.source for cell in first[1])
+        assert "10 small steps" in first[0][2].source
+        assert not any("10 small steps" in cell.source for cell in first[1])
 
 
 @pytest.mark.parametrize("picture", ["way", "layers"])

@@ -24,11 +24,11 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 LONG_FIT = re.compile(
-    r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter\((?![^()]*max_steps)"
+    r"\b(FixMatch|Supervised|MeanTeacher|PseudoLabel|SemiSupervised|SoftTarget)Segmenter(\((?![^()]*max_steps)|})"
 )
 NOTE = (
-    "\n\n*When this site is built, networks with the default `max_steps` train for 10 steps instead of 1,200. So the "
-    "outputs below show what is printed, not how good a fit becomes.*\n"
+    "\n\n*The outputs on this page are from very short trainings: 10 small steps instead of 1,200, so that the site is "
+    "built in minutes. They show what the code prints, not how good a fit is.*\n"
 )
 HIDDEN = {"tags": ["remove-cell"]}
 SILENT = {"tags": ["remove-input"]}
@@ -50,7 +50,8 @@ def read_page(text: str) -> NotebookNode:
     cells.append(new_markdown_cell(text[at:]))
     sources.append(text.count("\n", 0, at))
     tools, first = Path(__file__).parent, ["prepare.py"]
-    if any(cell.cell_type == "code" and LONG_FIT.search(cell.source) for cell in cells):
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    if LONG_FIT.search(code) and ".fit(" in code:
         title, rest = cells[0].source.split("\n", 1)
         cells[0].source = f"{title}{NOTE}{rest}"
         first.append("brief.py")

@@ -24,12 +24,44 @@ FOR_EXTENSIONS = (
     "sslts.recordings",
     "sslts.training",
 )
-# The modules that most readers look for, in the order of their work; others follow by name.
-_FIRST = [
-    *("sslts", "sslts.segmenters", "sslts.io", "sslts.segments", "sslts.metrics", "sslts.plotting", "sslts.report"),
-    *("sslts.labeling", "sslts.datasets", "sslts.model_selection", "sslts.calibration", "sslts.preprocessing"),
-    *("sslts.decoding", "sslts.augment", "sslts.networks", "sslts.thresholds", "sslts.losses", "sslts.objectives"),
-]
+# The first page of the reference: groups of modules in the order of a reader's work, with a line on each. A module that
+# is in no group stands in the last group, with the first sentence of its docstring.
+GROUPS = {
+    "Fit, predict, count": {
+        "sslts": "The names that most programs need: the estimators, recordings, annotations, streams and `load`.",
+        "sslts.segmenters": "The estimators: networks with and without unlabeled recordings, and window features.",
+        "sslts.io": "Read recordings and annotations from files; write segments for annotation tools.",
+        "sslts.segments": "Tables of segments: counts, lengths, summaries, and conversion from labels and back.",
+        "sslts.metrics": "Scores of samples, segments, counts and lengths; scorers for scikit-learn.",
+        "sslts.plotting": "Plots of recordings, counts, lengths and trainings.",
+        "sslts.report": "HTML reports: how good a segmenter is, and what to do next.",
+        "sslts.calibration": "Intervals of counts, from labeled recordings.",
+        "sslts.labeling": "Choose the stretches to label next; simulate what labels gain.",
+        "sslts.model_selection": "Splitters for few labels, label-efficiency curves, choice of a decoder.",
+        "sslts.preprocessing": "Transformers before a segmenter: fill gaps, filter, standardize.",
+        "sslts.datasets": "Synthetic recordings with known labels, and the electrocardiograms of LUDB.",
+        "sslts.persistence": "Files of fitted segmenters and of interrupted fits.",
+        "sslts.adapters.sktime": "The estimators as detectors of sktime.",
+        "sslts.onnx_runner": "Predictions from an exported model with onnxruntime, without torch.",
+        "sslts.command": "The command `sslts`, for use from Python.",
+    },
+    "Parameters of a segmenter": {
+        "sslts.decoding": "Decoders turn probabilities into labels: the parameter ``decoder``.",
+        "sslts.networks": "Networks: the parameter ``network``.",
+        "sslts.augment": "Views change training windows: the parameters ``weak`` and ``strong``.",
+        "sslts.thresholds": "Thresholds decide which pseudo-labels count: the parameter ``threshold``.",
+        "sslts.losses": "Losses of labeled samples: the parameter ``labeled_loss``.",
+    },
+    "Extend the package": {
+        "sslts.objectives": "Parts of training losses, for a custom objective.",
+        "sslts.training": "The training loop: batches, steps, losses, averaged weights.",
+        "sslts.recipes": "Base class of parameter objects, such as networks and views.",
+        "sslts.recordings": "How ``X`` is read and checked.",
+        "sslts.annotations": "How ``y`` is read and checked.",
+        "sslts.prediction": "Predictions for recordings of any length, many files, and streams.",
+        "sslts.features": "The statistics of windows that `WindowFeatureSegmenter` uses.",
+    },
+}
 
 
 class Name(NamedTuple):
@@ -111,7 +143,17 @@ def write_page(name: Name) -> str:
 
 def write_module(path: str, names: list[Name]) -> str:
     """Return the page of a module: its docstring and a table of its names."""
-    lines = [path, "=" * len(path), "", f".. automodule:: {path}", "", ".. list-table::", "   :widths: 40 60", ""]
+    lines = [
+        path,
+        "=" * len(path),
+        "",
+        f".. automodule:: {path}",
+        "",
+        ".. list-table::",
+        "   :width: 100%",
+        "   :widths: 40 60",
+        "",
+    ]
     for name in names:
         role = "class" if inspect.isclass(name.value) else "func" if inspect.isroutine(name.value) else "data"
         lines += [f"   * - :py:{role}:`~{name.path}`", f"     - {summarize(name.value)}"]
@@ -120,18 +162,17 @@ def write_module(path: str, names: list[Name]) -> str:
 
 
 def write_index(paths: list[str]) -> str:
-    """Return the first page of the reference: a line on each module, those of most users first."""
-    lines = ["Reference", "=========", "", "Every public name, by module. The search finds names, too.", ""]
-    tables = {
-        "For your own recordings": [path for path in paths if path not in FOR_EXTENSIONS],
-        "For extensions of the package": [path for path in paths if path in FOR_EXTENSIONS],
-    }
-    for title, listed in tables.items():
-        lines += [title, "-" * len(title), "", ".. list-table::", "   :widths: 30 70", ""]
-        order = sorted(listed, key=lambda path: _FIRST.index(path) if path in _FIRST else len(_FIRST))
-        for path in order:
-            lines += [f"   * - :doc:`{path} <module-{path}>`", f"     - {summarize(importlib.import_module(path))}"]
-        lines += ["", ".. toctree::", "   :hidden:", "", *(f"   module-{path}" for path in order), ""]
+    """Return the first page of the reference: a line on each module, by groups."""
+    lines = ["Reference", "=========", "", "Every public name, by module. The search finds names too.", ""]
+    listed = {path for group in GROUPS.values() for path in group}
+    last = {path: summarize(importlib.import_module(path)) for path in paths if path not in listed}
+    for title, group in GROUPS.items():
+        group = {**group, **last} if title == list(GROUPS)[-1] else group
+        lines += [title, "-" * len(title), "", ".. list-table::", "   :width: 100%", "   :widths: 30 70", ""]
+        shown = [path for path in group if path in paths]
+        for path in shown:
+            lines += [f"   * - :doc:`{path} <module-{path}>`", f"     - {group[path]}"]
+        lines += ["", ".. toctree::", "   :hidden:", "", *(f"   module-{path}" for path in shown), ""]
     return "\n".join(lines)
 
 

@@ -35,7 +35,7 @@ def write_customers(results: list[dict[str, Any]]) -> None:
     write_page("customers-goals", describe_goals(scores), PAGE)
     write_page("customers-choices", make_choice_table(frame), PAGE)
     write_page("customers-counts", make_count_table(frame), PAGE)
-    draw_scores(scores).savefig(IMAGE, dpi=110)
+    draw_scores(scores).savefig(IMAGE, dpi=140)
 
 
 def tabulate(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -116,7 +116,7 @@ def draw_scores(scores: pd.DataFrame) -> Any:
     pairs = list(dict.fromkeys(scores.index.get_level_values("pair")))
     n_columns = 2
     n_rows = -(-len(pairs) // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(9, 2.6 * n_rows), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(8, 2.7 * n_rows), layout="constrained", squeeze=False)
     for ax in axes.ravel()[len(pairs) :]:
         ax.axis("off")
     for ax, pair in zip(axes.ravel(), pairs, strict=False):
@@ -126,7 +126,7 @@ def draw_scores(scores: pd.DataFrame) -> Any:
             label = WORDS[way].replace("`", "")
             ax.plot(range(len(own)), own[way], marker="o", color=COLORS[way], linewidth=wide, label=label)
         ax.set_xticks(range(len(own)), [str(n) for n in own.index])
-        ax.set_title(PAIRS[pair].words, fontsize=9.5)
+        ax.set_title(PAIRS[pair].words.replace(": ", ":\n"), loc="left", fontsize=10)
         ax.set_xlabel(f"labeled {PAIRS[pair].units}")
         ax.set_ylabel("mean IoU, %")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)

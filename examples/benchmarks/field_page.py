@@ -229,7 +229,7 @@ def _draw(name: str, arrays: Arrays, test: np.ndarray, found: dict[str, list[np.
     scores = np.array([score(j) for j in range(len(test))])
     order = np.argsort(np.where(np.isnan(scores), np.inf, scores))[: int(np.isfinite(scores).sum())]
     chosen = {"typical": order[len(order) // 2], "bad": order[len(order) // 20]}
-    figure, axes = plt.subplots(2, 2, figsize=(11, 3.6), height_ratios=(2, 1.3), layout="constrained", sharex="col")
+    figure, axes = plt.subplots(2, 2, figsize=(8, 4.2), height_ratios=(2, 1.5), layout="constrained", sharex="col")
     for column, (word, j) in enumerate(chosen.items()):
         signal = np.atleast_2d(arrays.X[test[j]])
         scaled = (signal - signal.mean(1, keepdims=True)) / (signal.std(1, keepdims=True) + 1e-12)
@@ -247,5 +247,5 @@ def _draw(name: str, arrays: Arrays, test: np.ndarray, found: dict[str, list[np.
         loc="outside lower center",
         ncols=min(len(arrays.classes), 8),
     )
-    figure.savefig(IMAGES / f"field_{name}.png", dpi=80)
+    figure.savefig(IMAGES / f"field_{name}.png", dpi=140)
     plt.close(figure)

@@ -358,7 +358,8 @@ def write_points(table: pd.DataFrame) -> str:
 def draw_curves(table: pd.DataFrame, path: Path) -> None:
     """Draw the score of each strategy over the clicks, one axes for each set."""
     names = [one for one in PLANS if one in set(table["set"])]
-    figure, axes = plt.subplots(-(-len(names) // 2), 2, figsize=(9, 2.9 * -(-len(names) // 2)), layout="constrained")
+    plt.rcParams["font.size"] = 11.5  # legible at the width of the page
+    figure, axes = plt.subplots(-(-len(names) // 2), 2, figsize=(8, 2.9 * -(-len(names) // 2)), layout="constrained")
     for ax in axes.flat[len(names) :]:
         ax.set_axis_off()
     for name, ax in zip(names, axes.flat, strict=False):
@@ -366,10 +367,13 @@ def draw_curves(table: pd.DataFrame, path: Path) -> None:
         words = {**NAMES, "all": EVERYTHING}
         LabelingDisplay(own.assign(strategy=own["strategy"].map(words))).plot(ax=ax)
         kind = SETS[name].words.split(":")[0] if SETS[name].real else f"synthetic: {name}"
-        ax.set_title(kind, loc="left", fontsize=10)
-        if name != names[0]:
-            ax.get_legend().remove()
-    figure.savefig(path, dpi=110)
+        ax.set_title(kind, loc="left", fontsize=11)
+    legend = axes.flat[0].get_legend()
+    words = [text.get_text() for text in legend.get_texts()]
+    figure.legend(legend.legend_handles, words, loc="outside lower center", ncols=2, frameon=False)
+    for ax in axes.flat[: len(names)]:
+        ax.get_legend().remove()
+    figure.savefig(path, dpi=140)
     plt.close(figure)
 
 

@@ -30,7 +30,7 @@ def write_study(results: list[dict[str, Any]], page: Path = PAGE, images: Path =
     for name, table in make_tables(results).items():
         write_page(f"study {name}", table, page)
     write_page("study runs", describe_runs(results), page)
-    with mpl.rc_context({"backend": "Agg", "figure.dpi": 100, "savefig.dpi": 110, "font.size": 10}):
+    with mpl.rc_context({"backend": "Agg", "figure.dpi": 100, "savefig.dpi": 140, "font.size": 11.5}):
         for name, draw in FIGURES.items():
             figure = draw(found if name in ALL_SPLITS else two)
             figure.savefig(images / f"study_{name}.png")
@@ -56,13 +56,16 @@ def describe_runs(results: list[dict[str, Any]]) -> str:
     )
 
 
-def make_axes(n: int, width: float = 4.0) -> tuple[Any, list[Any]]:
-    """Return a figure with panels side by side."""
-    figure, axes = plt.subplots(1, n, figsize=(width * n, 3.4), layout="constrained", squeeze=False)
-    for ax in axes[0]:
+def make_axes(n: int) -> tuple[Any, list[Any]]:
+    """Return a figure as wide as the page, with up to two panels in a row."""
+    rows, columns = -(-n // 2), min(n, 2)
+    figure, axes = plt.subplots(rows, columns, figsize=(8, 3.6 * rows), layout="constrained", squeeze=False)
+    for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
         ax.set_ylabel("mean IoU (%)")
-    return figure, list(axes[0])
+    for ax in list(axes.flat)[n:]:
+        ax.remove()
+    return figure, list(axes.flat)[:n]
 
 
 def draw_line(ax: Any, scores: dict[Any, pd.Series], label: str, color: str, *, shift: float = 0.0) -> None:
@@ -101,8 +104,8 @@ def draw_ratios(results: Results) -> Any:
         "#d62728",
     )
     for ax, label in (
-        (left, "unlabeled patients, with 7 labeled patients"),
-        (right, "mu: unlabeled windows for each labeled window"),
+        (left, "unlabeled patients,\nwith 7 labeled patients"),
+        (right, "mu: unlabeled windows\nfor each labeled window"),
     ):
         _draw_baseline(ax, results.score(method="supervised"))
         ax.set_xlabel(label)
@@ -119,7 +122,7 @@ def _draw_baseline(ax: Any, score: pd.Series, label: str = "labels alone", *, le
 
 def draw_units(results: Results) -> Any:
     """Return the figure of part 3."""
-    figure, (ax,) = make_axes(1, 7.5)
+    figure, (ax,) = make_axes(1)
     for method, shift in zip(BOTH, (-0.05, 0.05), strict=True):
         scores = {unit: results.score(method=method, unit=unit) for unit in UNITS}
         draw_line(ax, scores, NAMES[method], COLORS[method], shift=shift)
@@ -132,7 +135,7 @@ def draw_units(results: Results) -> Any:
 
 def draw_limits(results: Results) -> Any:
     """Return the figure of part 4."""
-    figure, axes = make_axes(4, 3.3)
+    figure, axes = make_axes(4)
     panels: list[tuple[str, str, tuple[float, ...]]] = [
         ("foreign", "share of foreign recordings\namong the unlabeled", (0.0, *FOREIGN)),
         ("wrong", "share of labeled waves\nwith a wrong class", (0.0, *WRONG)),
@@ -156,7 +159,7 @@ def draw_limits(results: Results) -> Any:
 
 def draw_customers(results: Results) -> Any:
     """Return the figure of part 5."""
-    figure, axes = make_axes(2, 4.6)
+    figure, axes = make_axes(2)
     for ax, data, title in zip(
         axes, ("leads", "sensor"), ("LUDB: other leads", "synthetic: another sensor"), strict=True
     ):
@@ -167,7 +170,7 @@ def draw_customers(results: Results) -> Any:
         _draw_baseline(ax, as_it_is, "unchanged old model", legend=data == "sensor")
         ax.set_xticks(range(4), ["0", "1", "2", "7"])
         ax.set_xlabel(
-            "labeled recordings of the new customer" if data == "sensor" else "labeled patients of the new customer"
+            "labeled recordings\nof the new customer" if data == "sensor" else "labeled patients\nof the new customer"
         )
         ax.set_title(title, loc="left", fontsize="medium")
     return figure
@@ -175,7 +178,7 @@ def draw_customers(results: Results) -> Any:
 
 def draw_calibration(results: Results) -> Any:
     """Return the figure of part 6: reliability, pseudo-labels over the training, gains of settings."""
-    figure, (left, middle, right) = make_axes(3, 4.1)
+    figure, (left, middle, right) = make_axes(3)
     for method in BOTH:
         curves = [np.array(run["test"]["reliability"]) for run in results.find(method=method).values()]
         for i, curve in enumerate(curves):
@@ -202,7 +205,7 @@ def draw_calibration(results: Results) -> Any:
                     color=color,
                     label=None if i else f"{what}, {where}",
                 )
-    middle.set(xlabel="step (7 patients, hidden training patients)", ylabel="%")
+    middle.set(xlabel="step (7 patients,\nhidden training patients)", ylabel="%")
     middle.legend(frameon=False, fontsize="small")
     _draw_map(right, list_settings(results))
     return figure
@@ -214,10 +217,11 @@ def _draw_map(ax: Any, table: pd.DataFrame) -> None:
     ax.imshow(table.to_numpy(), cmap="RdYlGn", vmin=-limit, vmax=limit, aspect="auto")
     for i, j in np.ndindex(table.shape):
         value = table.to_numpy()[i, j]
-        ax.text(j, i, "not run" if np.isnan(value) else f"{value:+.1f}", ha="center", va="center")
+        text = "not run" if np.isnan(value) else f"{value:+.1f}"
+        ax.text(j, i, text, ha="center", va="center", color="white" if abs(value) > 0.7 * limit else "black")
     ax.set_xticks(range(table.shape[1]), [f"{v:g}" for v in table.columns])
     ax.set_yticks(range(table.shape[0]), [f"{v:g}" for v in table.index])
-    ax.set(xlabel="lambda_u", ylabel="threshold", title="gain over labels alone (validation)")
+    ax.set(xlabel="lambda_u", ylabel="threshold", title="gain over labels alone\n(validation)")
     ax.title.set_fontsize("medium")
 
 

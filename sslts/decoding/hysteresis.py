@@ -41,17 +41,22 @@ class Hysteresis(Decoder):
     Parameters
     ----------
     onset : float or dict, default=0.6
-        Probability at which a segment starts. A dictionary gives values per class; a class that the dictionary does not
-        name has the default. This holds for all parameters that accept a dictionary.
+        Probability at which a segment starts, from 0 to 1. Raise it if there are false segments; lower it if segments
+        are missed. A dictionary gives values per class; a class that the dictionary does not name has the default. This
+        holds for all parameters that accept a dictionary.
     offset : float or dict, default=0.4
-        Probability below which a segment ends; at most `onset`.
+        Probability below which a segment ends, from 0 to `onset`. Lower it if segments break into parts; raise it if
+        segments end too late.
     min_length : float or dict, default=0
-        Least length of a segment, in samples, or in seconds with `sampling_rate`. Fractions of a sample are rounded up:
-        with 2.4 samples, segments of 2 samples are dropped.
+        Least length of a segment, 0 or more, in samples, or in seconds with `sampling_rate`. Shorter segments are
+        dropped. Set it to half of the shortest true segment if there are short false segments. Fractions of a sample
+        are rounded up: with 2.4 samples, segments of 2 samples are dropped.
     min_gap : float or dict, default=0
-        Least length of a gap between two segments of a class, in the units and with the rounding of `min_length`.
+        Least length of a gap between two segments of a class, 0 or more, in the units and with the rounding of
+        `min_length`. Shorter gaps are filled. Raise it if segments break into parts.
     pad : float or dict, default=0
-        Length by which a segment grows at each end, rounded to the nearest sample.
+        Length by which a segment grows at each end, 0 or more, rounded to the nearest sample. Use it if the found
+        segments are always too short.
     sampling_rate : float or None, default=None
         Samples per second; lengths are then in seconds. None: lengths are in samples. The decoder does not use the
         sampling rate of the segmenter.

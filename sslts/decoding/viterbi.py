@@ -55,18 +55,22 @@ class DurationViterbi(Decoder):
     ----------
     weight : float or None, default=None
         Factor of the logarithms of the network's probabilities, above 0. Smaller values give lengths and neighbors more
-        influence. None: 8 samples divided by the typical length of the class with the shortest segments, at most 1,
-        because neighboring samples of a long segment repeat the same evidence.
+        influence; lower it if there are segments of unusual length. None: 8 samples divided by the typical length of
+        the class with the shortest segments, at most 1, because neighboring samples of a long segment repeat the same
+        evidence.
     smoothing : float, default=1.0
-        Number of transitions from each class that are added to the counted transitions, spread over the other classes
-        as often as they occur. 0: a transition that never occurs is forbidden, if unlabeled samples could not hide it.
+        Number of transitions from each class that are added to the counted transitions, 0 or more, spread over the
+        other classes as often as they occur. Larger values allow neighbors that are rare or absent in the labels. With
+        0, a transition that never occurs is forbidden, unless unlabeled samples could hide it.
     forbidden : tuple of (int, int), default=()
-        Pairs of classes. The second class of a pair must never directly follow the first, whatever `smoothing` is.
+        Pairs of classes. The second class of a pair never directly follows the first, whatever `smoothing` is. Use it
+        for an order that you know, such as no T wave directly after a P wave.
     max_latency : float, "learned" or None, default="learned"
-        Samples (seconds with `sampling_rate`) after which a label has to be final. The label is then the best choice
-        given the samples known at that time, and does not change later. "learned": twice the length that 95 % of the
-        labeled segments do not exceed, in the class with the longest segments, background included. None: no limit;
-        some labels may be final at the end of the recording only.
+        Samples (seconds with `sampling_rate`), two samples or more, after which a label is final. It is then the best
+        choice given the samples known at that time, and does not change later. Lower it if a stream has to answer
+        sooner; the labels may get worse. "learned": twice the length that 95 % of the labeled segments do not exceed,
+        in the class with the longest segments, background included. None: no limit; some labels may be final at the end
+        of the recording only.
     sampling_rate : float or None, default=None
         Samples per second. None: `max_latency` is in samples.
     statistics : SegmentStatistics or None, default=None
