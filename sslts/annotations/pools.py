@@ -117,7 +117,7 @@ def read_source(
     if extra:
         spelled = ", ".join(str(spell(k)) for k in extra)
         warn(
-            f"source[1] has the classes {spelled}, which y does not have ({named}): they are learnt from the source. "
+            f"source[1] has the classes {spelled}, which y does not have ({named}): they are learned from the source. "
             f"If the new recordings have no such pattern, set its samples in source[1] to -1, for example with "
             f"Annotations.ignore({[spell(k) for k in extra]})."
         )

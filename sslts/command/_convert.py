@@ -23,7 +23,7 @@ _FORMATS = ("table", "label-studio", "audacity", "wfdb")
 def convert(
     source: str, files: tuple[str, ...], output: Path, to: str | None, unit: str | None, **reading: Any
 ) -> None:
-    r"""Convert the annotations in SOURCE, which are about FILES, to another format.
+    """Convert the annotations in SOURCE, which are about FILES, to another format.
 
     \b
     Example:

@@ -40,7 +40,7 @@ def fit(
     device: str,
     **reading: Any,
 ) -> None:
-    r"""Fit a segmenter on FILES, of which the annotations label some.
+    """Fit a segmenter on FILES, of which the annotations label some.
 
     FILES are files, folders or patterns in quotes. Recordings that the annotations do not name are used unlabeled.
 

@@ -16,7 +16,7 @@ from sslts.persistence import read_card
 @click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Write JSON for other programs.")
 def info(model: Path, as_json: bool) -> None:
-    r"""Describe MODEL: its classes, channels, training and versions. The model itself is not built.
+    """Describe MODEL: its classes, channels, training and versions. The model itself is not built.
 
     \b
     Example:

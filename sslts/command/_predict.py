@@ -62,7 +62,7 @@ def predict(
     retry: bool,
     **reading: Any,
 ) -> None:
-    r"""Find the segments in FILES with MODEL, and write them as a table or for an annotation tool.
+    """Find the segments in FILES with MODEL, and write them as a table or for an annotation tool.
 
     The table has a row for each segment: recording (the file's name), start, end, length (samples), label, score, and
     times in seconds and on the clock where they are known. With --per, it has a row for each period and class: the

@@ -22,7 +22,7 @@ from sslts.persistence import load
 def report(
     model: Path, files: tuple[str, ...], annotations: tuple[str, ...], output: Path, title: str | None, **reading: Any
 ) -> None:
-    r"""Write a page on what MODEL finds in FILES: with annotations, how right it is.
+    """Write a page on what MODEL finds in FILES: with annotations, how right it is.
 
     \b
     Example:

@@ -64,7 +64,7 @@ def suggest(
     seed: int,
     **reading: Any,
 ) -> None:
-    r"""Suggest the stretches of FILES whose labels would help MODEL most.
+    """Suggest the stretches of FILES whose labels would help MODEL most.
 
     An output that ends in .json holds tasks for Label Studio, with what MODEL finds in them to be corrected; other
     outputs hold a table: recording, start, end, score, reason. Import the tasks, correct and submit them, export the

@@ -402,7 +402,7 @@ def _warn_of_single_samples(labels: LabelRuns, background: int | None) -> None:
     lost = int((labels.touches & after & (labels.value != background)).sum())
     if lost:
         warn(
-            f"y: {lost} segments touch a segment of one sample before them, and are learnt as one with it. Raise the "
+            f"y: {lost} segments touch a segment of one sample before them, and are learned as one with it. Raise the "
             "sampling rate, or give such segments two samples."
         )
 

@@ -98,18 +98,21 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         Loss of labeled samples: a recipe of `sslts.losses`, or ``(logits, labels, class_weight) -> scalar``. A function
         needs a parameter ``sample_weight`` or ``soft_labels`` if `fit` gets weights or soft labels.
     network : callable, default=UNet()
-        ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T).
+        ``(n_channels, n_classes) -> torch.nn.Module`` that maps signals (B, C, T) to logits (B, K, T). Pass a narrower
+        one, such as ``UNet(width=8)``, if training or prediction is too slow.
     decoder : Decoder, default=DurationViterbi()
         Turns probabilities into labels in ``predict``; has no effect on training. The default uses the lengths and the
-        order of the labeled segments; `Argmax` takes the most probable class of each sample.
+        order of the labeled segments; `Argmax` takes the most probable class of each sample, without delay in streams.
     normalization : {"auto", "recording", "training", "local"} or None, default="auto"
         How each channel is shifted and scaled: by mean and standard deviation of the whole recording ("recording"), of
         all recordings of the fit together ("training"), or around each sample ("local"), or not at all (None). "auto"
         is "recording", but "training" if a small forest labels held-out labeled recordings clearly better with it: the
-        size of the values then means something, such as a flow. It needs eight labeled recordings.
+        size of the values then means something, such as a flow. It needs eight labeled recordings. Pass "local" if gain
+        or offset drifts within a recording, and None if you scaled the signals yourself.
     window_length : int or None, default=None
         Samples in a training window, 8 or more; at most the longest recording is used. Longer windows show more
-        context and cost more time. None derives the length from the labeled segments.
+        context and cost more time. None derives the length from the labeled segments. Raise it if only something far
+        from a sample tells its class.
     batch_size : int, default=16
         Labeled windows in a batch, 1 or more. Larger batches give less noisy steps and cost more time and memory.
     max_steps : int, default=1200
@@ -117,13 +120,14 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
     lr : float, default=2e-3
         Peak learning rate of AdamW, above 0; the rate follows one cycle. Lower it if the loss is not finite.
     weight_decay : float, default=0.05
-        Weight decay of AdamW, 0 or more.
+        Weight decay of AdamW, 0 or more. It rarely needs a change.
     ema_decay : float, default=0.99
-        Decay of the averaged weights that predict, from 0 to below 1. A higher decay averages over more steps; 0 uses
-        the last weights.
+        Decay of the averaged weights that predict, from 0 to below 1. The default averages over about the last 100
+        steps, and rarely needs a change; 0 uses the last weights.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the labeled loss, each 0 or more. "balanced" weighs classes inversely to their share
-        of the labeled samples; None weighs all samples equally.
+        of the labeled samples; None weighs all samples equally. Try "balanced" if occurrences of a rare class are
+        missed; more false ones are then found.
     background : int or None, default=0
         Class that makes no segments; None if every class makes segments.
     sampling_rate : float or None, default=None
@@ -131,7 +135,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Precision of the network's arithmetic; "auto" takes bfloat16 if the hardware computes it faster.
     compile : bool, default=False
-        Whether torch compiles the network for training.
+        Whether torch compiles the network for training. It is meant for a GPU, and the first step takes minutes.
     device : str, default="auto"
         Name of a torch device; "auto" takes CUDA if available, then MPS, then the CPU.
     callbacks : list of skorch callbacks or None, default=None

@@ -138,19 +138,17 @@ class FixMatchSegmenter(NetworkSegmenter):
         and more reliable pseudo-labels. The paper's 0.95 is meant for one label per image; with one label per time
         step, it would exclude the boundaries of segments.
     lambda_u : float, default=1.0
-        Weight of the unlabeled loss, 0 or more; 0 trains on labeled samples only.
+        Weight of the unlabeled loss, 0 or more; 0 trains on labeled samples only. Lower it if the fit warns that a
+        class vanished from the pseudo-labels.
     mu : float, default=1.0
         Unlabeled windows per labeled window, above 0. More unlabeled windows cost more time per step.
     strong : augmenter, callable, list of these, or None, default=RandAugment()
         Strong view, applied on top of the weak view: also warps time, changes values and mixes recordings. A list gives
         several strong views of each unlabeled window.
     guide : {"auto"} or None, default="auto"
-        Whether window features may be the teacher. "auto" fits the network, for 200 steps, and a
-        `WindowFeatureSegmenter` on each half of the labeled recordings. Each is scored by the mean of two mean IoUs:
-        with the labels of the other half, and between the labels of both fits on unlabeled recordings. The features are
-        better if they score 0.04 more and have a lower log loss on the other half, or if they have less than half of
-        the errors and agree more. Then they are fitted on all labels, and their decoded labels are the pseudo-labels;
-        ``threshold`` has no effect. With None, and with fewer than 100 steps, the network is the teacher.
+        Whether window features may be the teacher. "auto" compares them with the network on held-out labels, and takes
+        them if they are clearly better (see Notes); ``threshold`` then has no effect. With None, and with fewer than
+        100 steps, the network is the teacher.
     ema_decay : float, default=0.99
         Decay of the averaged weights that teach and predict, from 0 to below 1; 0 makes the student its own teacher, as
         in the paper.
@@ -176,6 +174,12 @@ class FixMatchSegmenter(NetworkSegmenter):
     unlabeled samples. Unlabeled windows are drawn from all recordings, including labeled recordings. ``L_unlabeled``
     has no weight in the first fifth of the steps and full weight after three fifths, so that the teacher learns the
     labels before its pseudo-labels are used.
+
+    ``guide="auto"`` fits the network, for 200 steps, and a `WindowFeatureSegmenter` on each half of the labeled
+    recordings. Each is scored by the mean of two mean IoUs: with the labels of the other half, and between the labels
+    of both fits on unlabeled recordings. The features are better if they score 0.04 more and have a lower log loss on
+    the other half, or if they have less than half of the errors and agree more. Then they are fitted on all labels, and
+    their decoded labels are the pseudo-labels.
 
     References
     ----------

@@ -472,7 +472,7 @@ def _join_touching(y: Any) -> Any:
     if y.n_touching:
         warn(
             f"SelfTrainingSegmenter labels samples between its rounds, so {y.n_touching} segments that touch the one "
-            "before are learnt as one with it. To keep them apart, fit FixMatchSegmenter."
+            "before are learned as one with it. To keep them apart, fit FixMatchSegmenter."
         )
     return y.list_labels()
 

@@ -238,7 +238,9 @@ class TestMessages:
         "command", [(), ("fit",), ("predict",), ("suggest",), ("report",), ("info",), ("convert",)]
     )
     def test_help_shows_an_example(self, command):
-        assert re.search(r"Example:\s+sslts ", run(*command, "--help").output)
+        text = run(*command, "--help").output
+        assert re.search(r"^ *Example:\n +sslts ", text, re.MULTILINE)
+        assert "\\b" not in text
 
     def test_what_is_wrong_is_one_message_and_no_file(self, folder, tmp_path):
         path = tmp_path / "found.csv"

@@ -178,7 +178,7 @@ class TestFits:
 
     def test_self_training_says_that_it_joins_them(self, cycles):
         segmenter = SelfTrainingSegmenter(WindowFeatureSegmenter(random_state=0))
-        with pytest.warns(UserWarning, match="segments that touch the one before are learnt as one"):
+        with pytest.warns(UserWarning, match="segments that touch the one before are learned as one"):
             segmenter.fit(*cycles)
 
 
