@@ -1,9 +1,9 @@
 """
-Four labeled patients
-=====================
+Two labeled patients
+====================
 
-There are electrocardiograms of a hundred patients, fifteen seconds each. In four of them, the P waves, QRS complexes
-and T waves are labeled; ninety-six are unlabeled. The example finds and counts the waves of forty further patients.
+There are electrocardiograms of a hundred patients, fifteen seconds each. In two of them, the P waves, QRS complexes
+and T waves are labeled; ninety-eight are unlabeled. The example finds and counts the waves of forty further patients.
 
 .. image:: /images/quickstart.png
    :alt: An electrocardiogram with its true and its predicted waves
@@ -39,13 +39,13 @@ WAVES = {1: "P", 2: "QRS", 3: "T"}
 X, y = make_heartbeats(140, random_state=0)
 X_test, y_test = X[100:], y[100:]
 X, y = X[:100], y[:100]
-y[4:] = -1  # four labeled patients
+y[2:] = -1  # two labeled patients
 
 # %%
-# Three fits. A forest of window features takes a second or two. A network learns from the four labeled patients alone,
-# and with FixMatch also from the 96 unlabeled ones.
+# Three fits. A forest of window features takes a second or two. A network learns from the two labeled patients alone,
+# and with FixMatch also from the 98 unlabeled ones.
 
-network = {"sampling_rate": RATE, "max_steps": 300, "random_state": 0}
+network = {"sampling_rate": RATE, "max_steps": 250, "random_state": 0}
 fits = {
     "forest of window features": WindowFeatureSegmenter(sampling_rate=RATE, random_state=0),
     "network, labels alone": SupervisedSegmenter(**network),
@@ -81,10 +81,16 @@ print(f"\nWaves in the first five of {len(X_test)} test patients:\n{table.head()
 print(f"\nAll test patients; a count is that of one kind of wave in one patient:\n{pd.DataFrame(rows).T.to_string()}")
 
 # %%
-# The test patient for whom FixMatch's mean IoU is the median, for six seconds.
+# Six seconds of a typical test patient: what FixMatch gains over labels alone, in mean IoU, is the median there.
 
-quality = [metrics.mean_iou(y_test[[i]], found["network, FixMatch"][[i]]) for i in range(len(y_test))]
-shown, seconds = int(np.argsort(quality)[len(quality) // 2]), 6
+
+def score_each(name: str) -> np.ndarray:
+    """Return the mean IoU of each test patient."""
+    return np.array([metrics.mean_iou(y_test[[i]], found[name][[i]]) for i in range(len(y_test))])
+
+
+gain = score_each("network, FixMatch") - score_each("network, labels alone")
+shown, seconds = int(np.argsort(gain)[len(gain) // 2]), 6
 INK, COLORS = "#333333", {1: "#d62728", 2: "#1f77b4", 3: "#2ca02c"}
 figure, (signal_ax, rows_ax, score_ax) = plt.subplots(
     3, 1, figsize=(8, 6.4), layout="constrained", height_ratios=[2.2, 1.3, 1]

@@ -11,7 +11,7 @@ from sslts.augment import Tracks
 from sslts.datasets import make_recordings
 from sslts.training import Batch, SegmentationNet
 
-settings.register_profile("sslts", deadline=None)  # a busy machine is slow
+settings.register_profile("sslts", deadline=None, max_examples=50)  # a busy machine is slow
 settings.load_profile("sslts")
 
 
@@ -39,7 +39,13 @@ def partly(labeled):
     return X, y
 
 
-@pytest.fixture(params=list(SEGMENTERS))
+# Two methods stand for all in the fast suite: one with unlabeled windows, and one without.
+@pytest.fixture(
+    params=[
+        name if name in ("fixmatch", "supervised") else pytest.param(name, marks=pytest.mark.slow)
+        for name in SEGMENTERS
+    ]
+)
 def make_segmenter(request):
     """Return a function that makes a fast segmenter of each kind."""
 

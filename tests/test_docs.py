@@ -250,7 +250,7 @@ def test_quickstart_example(tmp_path):
     table = printed.partition("All test patients")[2].splitlines()[2:5]
     exact = {line.split("  ")[0]: int(line.split("%")[0].split()[-1]) for line in table}
     assert exact["network, FixMatch"] > exact["network, labels alone"]
-    assert min(exact.values()) > 60
+    assert min(exact.values()) > 50
     assert (tmp_path / "quickstart.png").stat().st_size > 10_000
 
 

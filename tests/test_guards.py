@@ -681,7 +681,9 @@ def test_every_exception_says_why():
 # --- names of classes ----------------------------------------------------------------------------------------------
 
 NAME_ENTRY_POINTS: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "report": lambda model, names, folder: write_report(model, X, Y, folder / "r.html", names=names, n_worst=1),
+    "report": lambda model, names, folder: write_report(
+        model, X, Y, folder / "r.html", names=names, n_worst=1, n_typical=0
+    ),
     "count display": lambda model, names, folder: CountDisplay.from_estimator(model, X, Y, names=names),
     "count display of labels": lambda model, names, folder: CountDisplay.from_predictions(Y, Y, names=names),
     "duration display": lambda model, names, folder: DurationDisplay.from_estimator(model, X, Y, names=names),

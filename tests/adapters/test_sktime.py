@@ -367,7 +367,7 @@ class TestPipelines:
 
     @pytest.mark.parametrize("scorer", [mean_iou_scorer, count_scorer, calibration_scorer], ids=repr)
     @pytest.mark.parametrize("wrap", [lambda one: one, lambda one: ExponentTransformer(power=1) * one])
-    @pytest.mark.parametrize("detector", [FixMatchDetector, SelfTrainingDetector])
+    @pytest.mark.parametrize("detector", [FixMatchDetector, pytest.param(SelfTrainingDetector, marks=pytest.mark.slow)])
     def test_scorers_give_detectors_the_scores_of_segmenters(self, labeled, scorer, wrap, detector):
         X, y = (2 * part[:4, :300] for part in labeled)  # labels 0 and 2
         frames, events = [pd.DataFrame(x) for x in X], [labels_to_events(one) for one in y]

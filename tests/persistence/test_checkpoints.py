@@ -513,9 +513,6 @@ def kill(kind, n):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 class TestKilling:
-    def test_twice(self):
-        kill("fixmatch", 2)
-
     @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["fixmatch", "self_training"])
     def test_fifty_times_in_a_row(self, kind):

@@ -68,7 +68,7 @@ def begun(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore")
 @given(data=st.data())
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_changed_entry_is_refused_or_changes_nothing(begun, data):
     folder, header, tensors, wanted = begun
     parts = ("state", "seed", "environment", "identity", "versions", "sslts")

@@ -37,7 +37,7 @@ def test_pieces_give_one_pass(fitted, length, samples):
 DECODERS = {"argmax": Argmax(), "hysteresis": Hysteresis(min_length=9, min_gap=5), "durations": DurationViterbi()}
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=4), st.integers(8, 1500), st.sampled_from(list(DECODERS)))
 def test_labels_and_segments_of_pieces_equal_one_pass(fitted, lengths, samples, decoder):
     X = [np.random.default_rng(i).normal(size=n).cumsum() for i, n in enumerate(lengths)]

@@ -233,14 +233,18 @@ def test_the_message_says_what_is_wrong(row):
 class TestMemory:
     """Input is copied at most once, as float32, and never changed."""
 
-    @pytest.fixture(params=["<f4", "<f8", "<i2"])
+    @pytest.fixture
     def long(self, request):
         rng = np.random.default_rng(0)
         signals = (100 * rng.normal(size=(64, 12_500))).astype(request.param)
         labels = np.repeat(rng.integers(-1, 2, size=(64, 125)), 100, axis=1).astype(np.int8)
         return signals, labels
 
-    @pytest.mark.parametrize("normalization", ["recording", "local", None])
+    @pytest.mark.parametrize(
+        ("long", "normalization"),
+        [("<f4", "recording"), ("<f8", "local"), ("<i2", None), ("<f4", "local"), ("<f8", "recording")],
+        indirect=["long"],
+    )
     def test_one_copy_at_most(self, long, normalization):
         signals, labels = long
         one_copy = 4 * signals.size

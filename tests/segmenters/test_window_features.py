@@ -378,7 +378,7 @@ class TestNeighbors:
     @pytest.mark.filterwarnings("ignore")
     def test_the_report(self, fitted, tmp_path):
         X, y = make_recordings(4, n_samples=900, segment_length=24, random_state=3)
-        page = write_report(fitted, X, y, tmp_path / "report.html", n_worst=1).read_text()
+        page = write_report(fitted, X, y, tmp_path / "report.html", n_worst=1, n_typical=0).read_text()
         assert "is not trained in steps" in page
 
     def test_scores_agree(self, data, fitted):
