@@ -285,7 +285,7 @@ class TestVeryManyRecordings:
 
     N = 5_000
 
-    @pytest.mark.parametrize("kind", ["array", "list"])
+    @pytest.mark.parametrize("kind", [pytest.param("array", marks=pytest.mark.slow), "list"])
     def test_many_recordings_are_accepted(self, kind):
         signals = RNG.normal(size=(self.N, 4)).astype(np.float32)
         labels = np.where(np.arange(self.N)[:, None] < 100, signals > 0, -1)
