@@ -476,7 +476,9 @@ class TestSelfTraining:
         ):
             other.fit(*partly, checkpoint=path)
 
-    @pytest.mark.parametrize("fit", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)])
+    @pytest.mark.parametrize(
+        "fit", [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)]
+    )
     @pytest.mark.parametrize("params", [{}, {"shares": None, "rank": "confidence", "n_rounds": 2}])
     def test_ctrl_c_stops_it_inside_a_round(self, partly, path, monkeypatch, fit, params):
         whole = self.make(**params).fit(*partly)
