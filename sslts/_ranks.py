@@ -29,6 +29,17 @@ def is_first_rank() -> bool:
     return count_ranks() == 1 or dist.get_rank() == 0
 
 
+def may_print(verbose: int) -> bool:
+    """Return whether this process prints: with ``verbose``, the first rank.
+
+    Examples
+    --------
+    >>> may_print(1), may_print(0)
+    (True, False)
+    """
+    return bool(verbose) and is_first_rank()
+
+
 def gather_values(value: Any) -> list[Any]:
     """Return the value of each rank; every rank has to call this.
 

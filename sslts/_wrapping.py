@@ -26,6 +26,12 @@ def find_attribute(estimator: Any, name: str, default: Any = None) -> Any:
     return default if owner is None else getattr(owner, name)
 
 
+def find_rate(fitted: Any) -> float | None:
+    """Return the samples per second of a fitted segmenter: its parameter, else the rate of the fit's recordings."""
+    rate: float | None = fitted.sampling_rate or getattr(fitted, "sampling_rate_", None)
+    return rate
+
+
 def check_completed(estimator: Any) -> None:
     """Raise KeyboardInterrupt if Ctrl-C interrupted the training of a fitted estimator.
 

@@ -6,7 +6,7 @@ from sslts.networks import UNet
 from sslts.segmenters import NetworkSegmenter
 
 _fit = NetworkSegmenter.fit
-_MESSAGES = "mask_rate|pseudo-label|no segment is matched|fewer than half of the true segments"
+_MESSAGES = "no segment is matched|fewer than half of the true segments"
 warnings.filterwarnings("ignore", message=f".*({_MESSAGES})")  # such a fit is poor, as the page says
 
 

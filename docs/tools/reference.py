@@ -15,15 +15,6 @@ from typing import Any, NamedTuple
 
 import sslts
 
-# Modules for extensions of the package; they are not attributes of `sslts`.
-FOR_EXTENSIONS = (
-    "sslts.annotations",
-    "sslts.features",
-    "sslts.prediction",
-    "sslts.recipes",
-    "sslts.recordings",
-    "sslts.training",
-)
 # The first page of the reference: groups of modules in the order of a reader's work, with a line on each. A module that
 # is in no group stands in the last group, with the first sentence of its docstring.
 GROUPS = {
@@ -62,6 +53,7 @@ GROUPS = {
         "sslts.features": "The statistics of windows that `WindowFeatureSegmenter` uses.",
     },
 }
+_LISTED = {path for group in GROUPS.values() for path in group}  # some of them are not attributes of `sslts`
 
 
 class Name(NamedTuple):
@@ -82,7 +74,7 @@ def list_modules() -> list[str]:
     adapters = importlib.import_module("sslts.adapters")
     found = [f"sslts.{name}" for name in sslts._MODULES]
     found += [info.name for info in pkgutil.iter_modules(adapters.__path__, "sslts.adapters.")]
-    return ["sslts", *sorted({*found, *FOR_EXTENSIONS})]
+    return ["sslts", *sorted({*found, *_LISTED} - {"sslts"})]
 
 
 def list_names(module: ModuleType) -> list[str]:
@@ -164,8 +156,7 @@ def write_module(path: str, names: list[Name]) -> str:
 def write_index(paths: list[str]) -> str:
     """Return the first page of the reference: a line on each module, by groups."""
     lines = ["Reference", "=========", "", "Every public name, by module. The search finds names too.", ""]
-    listed = {path for group in GROUPS.values() for path in group}
-    last = {path: summarize(importlib.import_module(path)) for path in paths if path not in listed}
+    last = {path: summarize(importlib.import_module(path)) for path in paths if path not in _LISTED}
     for title, group in GROUPS.items():
         group = {**group, **last} if title == list(GROUPS)[-1] else group
         lines += [title, "-" * len(title), "", ".. list-table::", "   :width: 100%", "   :widths: 30 70", ""]

@@ -63,11 +63,16 @@ def make_table(scores: pd.DataFrame, table: pd.DataFrame) -> str:
         cells = ["" if np.isnan(row[way]) else f"{row[way]:.1f}" for way in WAYS]
         if row["source"] >= best - TOLERANCE:
             cells[-1] = f"**{cells[-1]}**"
-        units = (
-            {"people": "person"}.get(PAIRS[pair].units, PAIRS[pair].units[:-1]) if labeled == 1 else PAIRS[pair].units
-        )
+        units = name_units(PAIRS[pair].units, labeled)
         lines.append(f"| {PAIRS[pair].words} | {labeled} {units} | {draws[pair, labeled]} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def name_units(units: str, n: int) -> str:
+    """Return the name of ``n`` units, from the name of many."""
+    if n != 1:
+        return units
+    return "person" if units == "people" else units.removesuffix("s")
 
 
 def describe_goals(scores: pd.DataFrame) -> str:

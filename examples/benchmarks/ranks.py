@@ -92,7 +92,8 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.fit:
-        return fit(options)
+        fit(options)
+        return
     found: dict[tuple[int, int], list[tuple[float, float]]] = {(1, 2): [], (2, 1): [], (1, 1): []}
     for _ in range(options.rounds):
         for (n_ranks, n_threads), rounds in found.items():
@@ -101,7 +102,6 @@ def main() -> None:
     for (n_ranks, n_threads), rounds in found.items():
         wall, cpu = (median(values) for values in zip(*rounds, strict=True))
         print(f"{n_ranks} x {n_threads} (processes x threads): median {wall:.3f} s a step, {cpu:.3f} CPU s")
-    return None
 
 
 if __name__ == "__main__":

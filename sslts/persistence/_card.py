@@ -10,7 +10,7 @@ from os import PathLike
 from typing import Any
 
 from sslts._files import escape
-from sslts._wrapping import find_attribute
+from sslts._wrapping import find_attribute, find_rate
 from sslts.persistence._messages import Place, name_place
 from sslts.persistence.files import PersistenceError, read_file
 
@@ -80,8 +80,8 @@ def describe_model(segmenter: Any) -> dict[str, Any]:
         if hasattr(inner, name):
             value = getattr(inner, name)
             card[title] = value if value is None or isinstance(value, (int, float, str)) else repr(value)
-    if card.get("sampling rate") is None and hasattr(inner, "sampling_rate_"):  # the rate of `Recordings`
-        card["sampling rate"] = inner.sampling_rate_
+    if card.get("sampling rate", 0) is None:
+        card["sampling rate"] = find_rate(inner)
     classifier = getattr(inner, "classifier_", None)
     if classifier is not None:
         card["classifier"] = repr(classifier)

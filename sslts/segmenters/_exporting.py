@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from sslts._files import check_place, replace_file
 from sslts._fingerprints import digest_arrays, list_weights
 from sslts._notices import shorten
+from sslts._wrapping import find_rate
 from sslts.decoding import describe_decoder
 from sslts.networks import Network
 from sslts.onnx_runner import FORMAT
@@ -109,7 +110,7 @@ def describe_for_readers(segmenter: Any) -> dict[str, str]:
         "background": segmenter.background,
         "n_channels": segmenter.n_channels_,
         "channel_names": None if names is None else [str(name) for name in names],
-        "sampling_rate": segmenter.sampling_rate or getattr(segmenter, "sampling_rate_", None),
+        "sampling_rate": find_rate(segmenter),
         "stride": predictor.stride,
         "receptive_field": predictor.reach,
         "normalization": _describe_normalization(segmenter._normalization),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sslts._notices import warn
-from sslts._ranks import is_first_rank
+from sslts._ranks import may_print
 from sslts._runs import find_runs
 from sslts._wrapping import check_completed
 from sslts.annotations import LabelRuns
@@ -56,7 +56,7 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
         return guide._fit_problem(seen, seed)
 
     enough = segmenter.max_steps >= _FEWEST_STEPS and _needs_guide(problem)
-    if enough and segmenter.verbose and is_first_rank():
+    if enough and may_print(segmenter.verbose):
         print(f"{type(segmenter).__name__}: the network and window features are compared on held-out labels")  # noqa: T201
     network, features = compare(problem, seed, fit_network, fit_features) if enough else (UNKNOWN, UNKNOWN)
     guided = _is_better_teacher(features, network)
@@ -64,7 +64,7 @@ def find_guesses(segmenter: NetworkSegmenter, problem: Problem, start: Start, se
     if guided:
         most = segmenter.max_steps * segmenter._count_unlabeled() * problem.summary.choose_window_length(1, 1)
         guesses = guess_labels(fit_features(problem), problem, most, seed)
-    if enough and segmenter.verbose and is_first_rank():
+    if enough and may_print(segmenter.verbose):
         print(f"{type(segmenter).__name__}: {'window features' if guided else 'the network'} will label")  # noqa: T201
     trust = {"network": network._asdict(), "window_features": features._asdict(), "guided": guided}
     return replace(problem, trust=trust, guesses=guesses)

@@ -78,6 +78,8 @@ class Problem:
         Weights and soft labels of the labeled samples, where given.
     source : Pool or None
         Labeled recordings of an earlier customer.
+    sampling_rate : float or None
+        Samples per second: the estimator's, else that of the recordings; None if unknown.
     """
 
     recordings: Recordings
@@ -98,6 +100,17 @@ class Problem:
     guesses: LabelRuns | None = None
     details: LabelDetails = field(default_factory=LabelDetails)
     source: Pool | None = None
+    sampling_rate: float | None = None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether a sample of the recordings is labeled; a fit with a source or an earlier model may have none."""
+        return bool(self.labels.labeled.any())
+
+    @property
+    def taught(self) -> LabelRuns:
+        """The labels of the labeled windows: those of the recordings, or of the source if the recordings have none."""
+        return self.labels if self.source is None or self.has_labels else self.source.labels
 
     @cached_property
     def targets(self) -> LabelRuns:
@@ -349,9 +362,9 @@ def read_problem(
     y, class_names = read_words(y, known)
     recordings = read_signals(X, sampling_rate=sampling_rate, plain=plain)
     labels, details = read_weighed_labels(y, recordings, sample_weight)
+    rate = sampling_rate or recordings.sampling_rate
     earlier = None
     if source is not None:
-        rate = recordings.sampling_rate if sampling_rate is None else sampling_rate
         earlier, class_names = read_source(
             source, labels, recordings, class_names, known, background=background, rate=rate, who=who, plain=plain
         )
@@ -387,6 +400,7 @@ def read_problem(
         classes=classes,
         **measure_labels(recordings, choose_taught(labels, earlier, background), classes, background),
         source=earlier,
+        sampling_rate=None if rate is None else float(rate),
         n_features=_count_features(recordings),
         feature_names=_get_feature_names(X) if recordings.container == "array" else None,
         background=background,

@@ -209,7 +209,7 @@ def _are_moments(value: Any, normalization: str | None, n_channels: int) -> bool
 
 def _is_rate(value: Any) -> bool:
     """Return whether a decoded value is a sampling rate; None: unknown."""
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf)
+    return value is None or (isinstance(value, float) and 0 < value < math.inf)
 
 
 def _is_trust(value: Any) -> bool:

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from sslts._notices import shorten, warn
-from sslts._wrapping import find_fitted
+from sslts._wrapping import find_fitted, find_rate
 from sslts.annotations import Occurrences, SegmentStatistics, SignalSummary
 from sslts.networks import Network
 from sslts.persistence import PersistenceError, load
@@ -103,7 +103,7 @@ class ModelStart(Start):
             weights=fitted.net_.teacher_.module.state_dict(),
             classes=fitted.classes_,
             codes=name_codes(fitted.classes_, occurrences),
-            sampling_rate=fitted.sampling_rate or getattr(fitted, "sampling_rate_", None),
+            sampling_rate=find_rate(fitted),
             normalization=fitted.normalization_,
             moments=getattr(fitted, "moments_", None),
             statistics=fitted.statistics_,
@@ -151,7 +151,7 @@ class ModelStart(Start):
             )
 
     def complete(self, problem: Problem) -> Problem:
-        if problem.labels.labeled.any() or problem.source is not None or self.statistics is None:
+        if problem.has_labels or problem.source is not None or self.statistics is None:
             return problem
         return replace(problem, statistics=self.statistics, occurrences=self.occurrences)
 

@@ -79,7 +79,7 @@ def fit_next(
 ) -> None:
     """Fit by the best way, and say in ``transfer_`` which way it was and why."""
     ways = _list_ways(problem, start)
-    if not problem.labels.labeled.any():
+    if not problem.has_labels:
         if not start.has_codes(problem.codes):
             raise ValueError(
                 f"y has no labeled sample, and the model in init has the classes {start.classes.tolist()}, source[1] "
@@ -260,8 +260,7 @@ def _guess(
     """Fit without labels: the way that changes most, unless its predictions are less credible than the old model's.
 
     The ways are: the mean of the old weights and weights adapted by labels of the source and pseudo-labels of the
-    target; the target's statistics; no change. Predictions are less credible if the shares of their classes are further
-    from those of the source's labels, or, without a source, if their mean confidence falls.
+    target; the target's statistics; no change.
     """
     ways = ["renewed", "old"]
     if problem.source is not None and segmenter._count_unlabeled():  # else there is nothing to learn from
@@ -274,11 +273,7 @@ def _guess(
         facts[name] = _describe_predictions(fitted, problem)
         if fitted.net_.interrupted_:
             break
-    if problem.source is None:
-        why, doubt = "confidence of the predictions", {name: -fact["confidence"] for name, fact in facts.items()}
-    else:
-        why, given = "shares of the predicted classes", _share_labels(problem)
-        doubt = {name: float(np.abs(fact["shares"] - given).sum()) for name, fact in facts.items()}
+    why, doubt = _measure_doubt(facts, problem)
     most = doubt.get("old", np.inf) + _LESS_CREDIBLE
     chosen = next(name for name in doubt if doubt[name] <= most)
     if not CANDIDATES[chosen].trains:
@@ -291,6 +286,19 @@ def _guess(
         name: {"confidence": fact["confidence"], "shares": fact["shares"].tolist()} for name, fact in facts.items()
     }
     return chosen, {"margin": np.nan, "scores": {}, "guard": guard}
+
+
+def _measure_doubt(facts: dict[str, dict[str, Any]], problem: Problem) -> tuple[str, dict[str, float]]:
+    """Return what is measured, and how little credible the predictions of each way are by it.
+
+    It is the distance of the shares of their classes from those of the source's labels, or, without a source, the
+    confidence that they lack.
+    """
+    if problem.source is None:
+        return "confidence of the predictions", {name: -fact["confidence"] for name, fact in facts.items()}
+    given = _share_labels(problem)
+    away = {name: float(np.abs(fact["shares"] - given).sum()) for name, fact in facts.items()}
+    return "shares of the predicted classes", away
 
 
 def _share_labels(problem: Problem) -> np.ndarray:

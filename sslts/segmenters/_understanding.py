@@ -136,8 +136,7 @@ def warn_of_vanished_classes(who: str, end: pd.DataFrame, problem: Problem, fix:
     columns = [f"share_{k}" for k in problem.classes]
     if not set(columns) <= set(end.columns) or end["mask_rate"].mean() < _HARDLY_ANY:
         return
-    taught = problem.labels if problem.source is None or problem.labels.labeled.any() else problem.source.labels
-    labels = taught.encode(problem.classes)
+    labels = problem.taught.encode(problem.classes)
     warn_of_shares(
         who,
         end[columns].mean().to_numpy(),

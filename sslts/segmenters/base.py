@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from sslts._forks import is_forked
 from sslts._notices import warn
-from sslts._ranks import gather_values, is_first_rank
+from sslts._ranks import gather_values, may_print
 from sslts._wrapping import find_attribute, forget_start
 from sslts.augment import RandAugment, Rescale
 from sslts.decoding import Decoder, DurationViterbi
@@ -414,7 +414,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             validation=validation if share is None else None,
             sample_weight=sample_weight,
         )
-        if again and not problem.labels.labeled.any():
+        if again and not problem.has_labels:
             raise ValueError("y has no labeled sample, which warm_start=True needs; pass the earlier model as init.")
         start = self._find_start(problem, model, again=again)
         problem = start.complete(problem)
@@ -444,7 +444,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
 
     def _fit_problem(self, problem: Problem, start: Start, seed: int, saver: Checkpoint | None = None) -> None:
         """Fit on a problem whose normalization is chosen."""
-        if self.verbose and is_first_rank():
+        if may_print(self.verbose):
             self._print_understanding(problem, start, seed)
         if isinstance(start, ModelStart) and start.name != "warm_start":
             fit_next(self, problem, start, seed, saver)
@@ -541,8 +541,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
 
     def _keep(self, fitted: dict[str, Any]) -> None:
         """Replace all fitted attributes at once: an interruption finds the earlier model or this model, never half."""
-        gone = {"class_names_", "feature_names_in_", "history_", "occurrences_"}
-        gone |= {"sampling_rate_", "transfer_", "trust_"}
+        optional = {"class_names_", "feature_names_in_", "occurrences_", "sampling_rate_", "trust_"}
+        gone = optional | {"history_", "transfer_"}  # made after the fit
         init = None if self.init is None else forget_start(self.init)
         kept = {name: value for name, value in vars(self).items() if name not in gone}
         self.__dict__ = {**kept, "init": init, **fitted}
@@ -568,12 +568,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         if model is not None:
             start = read_start(model, problem.recordings, "warm_start" if again else "init")
         wanted = start.prefer_normalization(self.normalization)
-        start.warn_of_changes(sampling_rate=self._find_rate(problem), normalization=wanted, classes=problem.classes)
+        start.warn_of_changes(sampling_rate=problem.sampling_rate, normalization=wanted, classes=problem.classes)
         return start
-
-    def _find_rate(self, problem: Problem) -> float | None:
-        rate = problem.recordings.sampling_rate if self.sampling_rate is None else self.sampling_rate
-        return None if rate is None else float(rate)
 
     def _choose_normalization(self, problem: Problem, start: Start, seed: int) -> Problem:
         """Return the problem with its normalization, "auto" resolved; a model to start from brings its own."""
@@ -601,16 +597,18 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             known = self._list_known(problem, blueprint)
             copied, weights = self._copy_for_criterion(known), self._weigh_classes(problem)
             criterion = copied._make_criterion(weights, torch.from_numpy(problem.shares).float())
-            if problem.source is not None and problem.labels.labeled.any():
-                criterion = self._add_source(criterion, copied.labeled_loss, weights)
-            elif problem.source is not None:
-                criterion = SourceOnlyLoss(criterion)
+            if problem.source is not None:
+                criterion = self._add_source(criterion, problem, copied.labeled_loss, weights)
         module = build_module(blueprint.network, n_channels, problem.n_codes, blueprint.seed)
         # The weights of a new class start at random; the average has to forget them.
         started = start.load_into(module, blueprint.network, n_channels, problem.codes)
         return self._build_net(blueprint, module, criterion, saver, watcher, started=started)
 
-    def _add_source(self, criterion: nn.Module, labeled_loss: LabeledLoss, class_weight: Tensor | None) -> nn.Module:
+    def _add_source(
+        self, criterion: nn.Module, problem: Problem, labeled_loss: LabeledLoss, class_weight: Tensor | None
+    ) -> nn.Module:
+        if not problem.has_labels:
+            return SourceOnlyLoss(criterion)
         return SourceLoss(
             criterion,
             weak=self.weak,
@@ -711,7 +709,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
         found += self.callbacks or []
         if saver is not None:
             found.append(("sslts_checkpoint", saver))  # after the callbacks whose state it saves
-        if self.verbose and is_first_rank():
+        if may_print(self.verbose):
             found.append(("sslts_bar", StepBar(type(self).__name__)))
         return found
 
@@ -749,7 +747,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             others=others,
             guesses=problem.guesses,
             details=problem.details.encode(problem.classes),
-            taught_by=None if problem.labels.labeled.any() else SOURCE,
+            taught_by=None if problem.has_labels else SOURCE,
             **sizes,
         )
 
@@ -795,7 +793,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             "feature_names_in_": problem.feature_names,
             "class_names_": problem.class_names,
             "occurrences_": problem.occurrences,
-            "sampling_rate_": self._find_rate(problem),
+            "sampling_rate_": problem.sampling_rate,
             "trust_": problem.trust,
         }
         return {name: value for name, value in named.items() if value is not None} | {

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
 
 from sslts._notices import warn
-from sslts._ranks import is_first_rank
+from sslts._ranks import may_print
 from sslts._wrapping import check_completed, find_attribute, find_fitted, find_owner, forget_start
 from sslts.annotations import (
     Annotations,
@@ -179,7 +179,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
             X = recordings = recordings.select(kept.tolist())
             y, details = [given[i] for i in kept], details.select(kept)
             given = y
-        if self.verbose and is_first_rank():
+        if may_print(self.verbose):
             self._print_understanding(recordings, LabelRuns.from_labels(given), class_names)
         pools = {} if validation is None or checkpoint is None else {"validation": _read_pool(*validation)}
         saved = SavedRounds(checkpoint, self, recordings, given, pools, n_rounds=len(shares), details=details)
@@ -192,7 +192,7 @@ class SelfTrainingSegmenter(Savable, ParameterizedEstimator):
                 segmenter, keeper, recordings, unlabeled, share=share, before=saved.labels or given
             )
             row = _describe_round(number, unlabeled, believed, guessed, segmenter.classes_)
-            if self.verbose and is_first_rank():
+            if may_print(self.verbose):
                 print(f"round {number}: {row['believed']:.1%} of unlabeled samples have a pseudo-label")  # noqa: T201
             labels = [np.where(mask, guess, old) for mask, guess, old in zip(believed, guessed, given, strict=True)]
             saved.save(labels, row)

@@ -129,7 +129,7 @@ class WindowDataset(Dataset):
         details: LabelDetails = LabelDetails(),  # noqa: B008
         taught_by: str | None = None,
     ) -> None:
-        self.others, self.details, self.taught_by = dict(others or {}), details, taught_by
+        self.others, self.details, self.taught_by = others or {}, details, taught_by
         self.labels, self.guesses, self.window_length = labels, guesses, window_length
         self.batch_size, self.n_unlabeled = batch_size, n_unlabeled
         self.n_classes, self.device, self.seed = n_classes, device, seed

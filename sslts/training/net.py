@@ -307,10 +307,8 @@ class SegmentationNet(NeuralNet):
 
     def ask_student(self, *views: Tensor) -> tuple[Tensor, ...]:
         """Return the student's logits for each batch of signals, from one pass with joint BatchNorm statistics."""
-        with self.autocast():
-            x = torch.cat(views) if len(views) > 1 else views[0]
-            logits = _run_pass(self.module_, x, shares=self.module_.training)
-        return logits.float().split([len(view) for view in views])
+        logits = self._ask_module(torch.cat(views) if len(views) > 1 else views[0])
+        return logits.split([len(view) for view in views])
 
     def ask_apart(self, x: Tensor) -> Tensor:
         """Return the student's logits for signals of another domain.
@@ -318,7 +316,12 @@ class SegmentationNet(NeuralNet):
         BatchNorm normalizes them by their own statistics, and does not remember these: predictions use the statistics
         of the other passes only.
         """
-        with _forget_statistics(self.module_), self.autocast():
+        with _forget_statistics(self.module_):
+            return self._ask_module(x)
+
+    def _ask_module(self, x: Tensor) -> Tensor:
+        """Return the student's logits, float32; in training, each rank computes its rows."""
+        with self.autocast():
             logits = _run_pass(self.module_, x, shares=self.module_.training)
         return logits.float()
 

@@ -204,6 +204,8 @@ def fitted():
 
 
 class TestLikeOtherSegmenters:
+    """Self-training can be used in place of other segmenters."""
+
     @pytest.mark.filterwarnings("ignore::UserWarning")
     def test_words_keep_the_numbers_of_the_model_to_start_from(self, partly):
         X, y = partly
@@ -214,8 +216,6 @@ class TestLikeOtherSegmenters:
         assert start.class_names_ == {0: "background", 1: "turn", 2: "walk"}
         assert segmenter.classes_.tolist() == [0, 2]
         assert set(np.unique(segmenter.predict(X))) <= {"background", "walk"}
-
-    """Self-training can be used in place of other segmenters."""
 
     def test_it_has_the_attributes_of_its_segmenter(self, fitted):
         segmenter, _, _ = fitted

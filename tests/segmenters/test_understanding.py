@@ -113,7 +113,7 @@ class TestVanishedClasses:
         labels = LabelRuns.from_labels([np.array([0] * 80 + [1] * 15 + [7] * 5)])
         details = SimpleNamespace(weights=None)
         names = {"classes": np.array([0, 1, 7]), "class_names": None, "background": 0}
-        return SimpleNamespace(labels=labels, source=None, details=details, **names)
+        return SimpleNamespace(taught=labels, details=details, **names)
 
     def history(self, shares, rate=0.8):
         columns = {f"share_{k}": [share] * 10 for k, share in zip((0, 1, 7), shares, strict=True)}

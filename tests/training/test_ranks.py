@@ -26,17 +26,8 @@ def find_port():
 
 
 @pytest.fixture(scope="module")
-def threads():
-    """Compute on one thread, as the ranks do."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory, threads):
-    """Run all fits on two ranks; return the folder of their results, and what they printed."""
+def shared(tmp_path_factory):
+    """Run all fits on two ranks of one thread; return the folder of their results, and what they printed."""
     folder = tmp_path_factory.mktemp("ranks")
     fit_half(folder / "alone.ckpt")
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_port()), "WORLD_SIZE": str(N_RANKS)}
