@@ -11,7 +11,7 @@ from sslts.augment import Tracks
 from sslts.datasets import make_recordings
 from sslts.training import Batch, SegmentationNet
 
-settings.register_profile("sslts", deadline=None, max_examples=50)  # a busy machine is slow
+settings.register_profile("sslts", deadline=None, max_examples=30)  # a busy machine is slow
 settings.load_profile("sslts")
 
 
@@ -64,6 +64,12 @@ def no_training(monkeypatch):
         raise AssertionError("training began")
 
     monkeypatch.setattr(SegmentationNet, "train_step", refuse)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leave the pictures of reports empty: drawing takes most of the time of a report."""
+    monkeypatch.setattr("sslts.report._page.draw_svg", lambda figure: "<svg></svg>")
 
 
 @pytest.fixture

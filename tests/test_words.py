@@ -170,7 +170,7 @@ class TestSelection:
         scores = [metrics.segment_f1_scorer(model, X, y) for model, y in zip(models, few, strict=True)]
         assert scores[0] == scores[1]
 
-    @pytest.mark.parametrize("container", [lambda y: y, list])
+    @pytest.mark.parametrize("container", [pytest.param(lambda y: y, marks=pytest.mark.slow), list])
     def test_searches_and_splitters(self, container):
         ours, theirs = (cross_val_score(make_features(), X, container(y), cv=LabeledKFold(2)) for y in (WORDS, Y))
         np.testing.assert_array_equal(ours, theirs)

@@ -76,7 +76,13 @@ def series(labeled):
 
 
 @pytest.mark.filterwarnings("ignore:y is None")  # sktime's tests pass no y
-@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize(
+    "detector",
+    [
+        pytest.param(one, marks=() if one in (FixMatchDetector, WindowFeatureDetector) else pytest.mark.slow)
+        for one in DETECTORS
+    ],
+)
 def test_the_suite_of_sktime(detector):
     results = check_estimator(detector, verbose=False)
     assert len(results) > 80
@@ -211,7 +217,7 @@ class TestOutput:
 
     def test_tables_agree_with_each_other(self, series):
         x, y = series
-        fitted = make_detector(FixMatchDetector).set_params(max_steps=100, decoder=Argmax()).fit(x, labels_to_events(y))
+        fitted = make_detector(FixMatchDetector).set_params(max_steps=90, decoder=Argmax()).fit(x, labels_to_events(y))
         events, points, scores = fitted.predict(x), fitted.predict_points(x), fitted.predict_scores(x)
         labels, proba = fitted.transform(x)["labels"].to_numpy(), fitted.transform_scores(x)
         intervals = pd.IntervalIndex(events["ilocs"])
@@ -365,8 +371,15 @@ class TestPipelines:
         assert search.best_estimator_.network.width == search.best_params_["network__width"]
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
-    @pytest.mark.parametrize("scorer", [mean_iou_scorer, count_scorer, calibration_scorer], ids=repr)
-    @pytest.mark.parametrize("wrap", [lambda one: one, lambda one: ExponentTransformer(power=1) * one])
+    @pytest.mark.parametrize(
+        ("scorer", "wrap"),
+        [
+            (mean_iou_scorer, lambda one: one),
+            (count_scorer, lambda one: ExponentTransformer(power=1) * one),
+            (calibration_scorer, lambda one: one),
+        ],
+        ids=["labels", "counts of a pipeline", "probabilities"],
+    )
     @pytest.mark.parametrize("detector", [FixMatchDetector, pytest.param(SelfTrainingDetector, marks=pytest.mark.slow)])
     def test_scorers_give_detectors_the_scores_of_segmenters(self, labeled, scorer, wrap, detector):
         X, y = (2 * part[:4, :300] for part in labeled)  # labels 0 and 2

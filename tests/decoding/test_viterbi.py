@@ -158,7 +158,7 @@ class TestBoundedLatency:
     labels, proba = simulate(600, sharpness=1.0)
     recipe = DurationViterbi(max_latency=None, statistics=measure_segments([labels]))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(st.lists(st.integers(0, 600), max_size=6), st.sampled_from([2, 7, 40, 200, None, "learned"]))
     def test_a_stream_gives_the_same_however_it_is_cut(self, cuts, latency):
         recipe = self.recipe.replace(max_latency=latency)

@@ -68,7 +68,7 @@ def begun(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore")
 @given(data=st.data())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_changed_entry_is_refused_or_changes_nothing(begun, data):
     folder, header, tensors, wanted = begun
     parts = ("state", "seed", "environment", "identity", "versions", "sslts")
@@ -79,7 +79,7 @@ def test_any_changed_entry_is_refused_or_changes_nothing(begun, data):
 
 @pytest.mark.filterwarnings("ignore")
 @given(data=st.data())
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_changed_tensor_is_refused(begun, data):
     folder, header, tensors, wanted = begun
     name, tensors = data.draw(st.sampled_from(sorted(tensors))), dict(tensors)

@@ -141,7 +141,12 @@ class TestRoundTrip:
 
     @pytest.mark.parametrize(
         "params",
-        [{}, {"shares": (0.5, 1.0)}, {"shares": [1.0], "rank": "agreement"}, {"segmenter": None}],
+        [
+            pytest.param({}, marks=pytest.mark.slow),
+            pytest.param({"shares": (0.5, 1.0)}, marks=pytest.mark.slow),
+            {"shares": [1.0], "rank": "agreement"},
+            {"segmenter": None},
+        ],
         ids=["threshold", "shares", "agreement", "default"],
     )
     def test_self_training(self, partly, tmp_path, params, monkeypatch):
@@ -168,8 +173,14 @@ class TestRoundTrip:
             assert torch.equal(value, wanted.pop(name))
         assert not wanted
 
-    @pytest.mark.parametrize("before", [FixedThreshold(), SelfAdaptiveThreshold()])
-    @pytest.mark.parametrize("after", [FixedThreshold(0.5), SelfAdaptiveThreshold(), CurriculumThreshold()])
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (FixedThreshold(), FixedThreshold(0.5)),
+            (FixedThreshold(), SelfAdaptiveThreshold()),
+            (SelfAdaptiveThreshold(), CurriculumThreshold()),
+        ],
+    )
     def test_a_threshold_that_was_set_after_the_fit(self, partly, tmp_path, before, after):
         segmenter = fit("fixmatch", partly, threshold=before).set_params(threshold=after)
         again = reload(segmenter, tmp_path)

@@ -193,7 +193,7 @@ def start_saving(segmenter, path, n, read=False):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 class TestKilling:
-    @pytest.mark.parametrize("comes_by", ["save", "load"])
+    @pytest.mark.parametrize("comes_by", ["save", pytest.param("load", marks=pytest.mark.slow)])
     def test_nothing_is_left_when_the_next_save_or_load_comes_by(self, segmenter, tmp_path, comes_by):
         segmenter.save(tmp_path / "model")
         (tmp_path / "model").chmod(0o600)
@@ -222,6 +222,7 @@ class TestKilling:
         assert os.listdir(tmp_path) == ["model"]
 
 
+@pytest.mark.slow  # a process of its own
 def test_a_prediction_imports_no_optimizer(segmenter, tmp_path):
     segmenter.save(tmp_path / "model")
     script = (

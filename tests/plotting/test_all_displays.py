@@ -98,6 +98,7 @@ def test_detached_figures_are_not_those_of_pyplot(fitted):
     assert CountDisplay.from_estimator(*fitted).figure_.number in plt.get_fignums()
 
 
+@pytest.mark.slow  # a process of its own
 def test_displays_leave_the_backend(tmp_path):
     code = """
 import matplotlib

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.model_selection import GridSearchCV, KFold
 from small import TINY
 
@@ -12,6 +13,7 @@ from sslts.model_selection import label_efficiency_curve
 FAST = {"max_steps": 2, "batch_size": 2, "network": TINY, "random_state": 0}
 
 
+@pytest.mark.slow  # processes take seconds to start
 def test_grid_search_in_two_processes(labeled):
     X, y = labeled
     half = X, np.where(np.arange(600) < 300, y, -1)
@@ -22,6 +24,7 @@ def test_grid_search_in_two_processes(labeled):
     assert search.best_estimator_.threshold == search.best_params_["threshold"]
 
 
+@pytest.mark.slow
 def test_a_curve_of_ragged_recordings_in_two_processes(labeled):
     X, y = ([a[: 600 - 20 * i] for i, a in enumerate(part)] for part in labeled)
     estimators = {"labels alone": SupervisedSegmenter(**FAST), "FixMatch": FixMatchSegmenter(**FAST)}

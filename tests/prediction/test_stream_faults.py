@@ -95,7 +95,7 @@ LENGTHS = st.integers(1, 400)
 
 
 class TestGaps:
-    @settings(max_examples=12)
+    @settings(max_examples=6)
     @given(
         st.lists(st.tuples(LENGTHS, st.integers(1, 10**9)), min_size=1, max_size=4),
         st.integers(1, 500),

@@ -242,7 +242,13 @@ class TestMemory:
 
     @pytest.mark.parametrize(
         ("long", "normalization"),
-        [("<f4", "recording"), ("<f8", "local"), ("<i2", None), ("<f4", "local"), ("<f8", "recording")],
+        [
+            ("<f4", "recording"),
+            ("<f8", "local"),
+            ("<i2", None),
+            pytest.param("<f4", "local", marks=pytest.mark.slow),
+            pytest.param("<f8", "recording", marks=pytest.mark.slow),
+        ],
         indirect=["long"],
     )
     def test_one_copy_at_most(self, long, normalization):
@@ -283,7 +289,7 @@ class TestMemory:
 class TestVeryManyRecordings:
     """Row: very many recordings"""
 
-    N = 5_000
+    N = 2_000
 
     @pytest.mark.parametrize("kind", [pytest.param("array", marks=pytest.mark.slow), "list"])
     def test_many_recordings_are_accepted(self, kind):

@@ -10,6 +10,8 @@ from sslts.decoding import Argmax, DurationViterbi
 from sslts.report import write_report
 from sslts.report._health import find_signs
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def make_fit(**columns):
     """Return a fit whose history has 40 rows with the given columns."""

@@ -9,6 +9,8 @@ from sslts import metrics
 from sslts.model_selection import LabeledKFold
 from sslts.report import write_cross_validated_report
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 DAY = datetime.date(2020, 2, 3)
 
 

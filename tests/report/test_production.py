@@ -12,6 +12,8 @@ from sslts.preprocessing import FillGaps
 from sslts.report import write_production_report
 from sslts.segments import CountCalibration
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 DAY = datetime.date(2020, 2, 3)
 
 

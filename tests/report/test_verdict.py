@@ -10,6 +10,8 @@ from sslts.report import write_report
 from sslts.report._scores import Gain
 from sslts.report._verdict import describe_gains
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 DAY = datetime.date(2020, 2, 3)
 
 

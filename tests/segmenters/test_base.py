@@ -220,11 +220,11 @@ class TestTraining:
         assert all(np.array_equal(a, b) for a, b in zip(numpy_state, np.random.get_state(), strict=True))  # noqa: NPY002
 
     def test_history(self, make_segmenter, partly):
-        fitted = make_segmenter(max_steps=130, lr=1e-2).fit(*partly)
+        fitted = make_segmenter(max_steps=90, lr=1e-2).fit(*partly)
         history = fitted.history_
         assert {"step", "lr", "loss", "labeled_loss", "unlabeled_loss", "mask_rate", "seconds"} <= set(history)
-        assert history["step"].iloc[-1] == 130
-        assert len(history) <= 65
+        assert history["step"].iloc[-1] == 90
+        assert len(history) == 45
         assert history["step"].is_monotonic_increasing
         assert history["seconds"].is_monotonic_increasing
         assert history["loss"].iloc[-3:].mean() < history["loss"].iloc[:3].mean()
@@ -259,9 +259,9 @@ class TestTraining:
             def on_epoch_end(self, net, **kwargs):
                 self.seen = (*self.seen, net.step_)
 
-        count, quick = Count(), {"max_steps": 120, "network": PlainNetwork, "strong": None, "window_length": 64}
+        count, quick = Count(), {"max_steps": 90, "network": PlainNetwork, "strong": None, "window_length": 64}
         make_segmenter(**quick, callbacks=[count]).fit(*partly)
-        assert count.seen == tuple(range(2, 121, 2))
+        assert count.seen == tuple(range(2, 91, 2))
         stop = EarlyStopping(monitor="labeled_loss", patience=3, threshold=1e9, threshold_mode="abs", sink=str)
         assert make_segmenter(**quick, callbacks=[stop]).fit(*partly).net_.step_ == 8
 

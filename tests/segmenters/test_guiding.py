@@ -1,12 +1,14 @@
 """Window features are the teacher of FixMatch where they label held-out recordings better than the network."""
 
 import pickle
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import ExtraTreesClassifier
 from small import TINY
 
 import sslts
@@ -25,9 +27,11 @@ from sslts.training import SegmentationNet
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
-    """Compare after five steps."""
+    """Compare after five steps, with few trees."""
     monkeypatch.setattr(_guiding, "_STEPS", 5)
     monkeypatch.setattr(_guiding, "_FEWEST_STEPS", 6)
+    few = ExtraTreesClassifier(10, min_samples_leaf=5, random_state=0)
+    monkeypatch.setattr(_guiding, "WindowFeatureSegmenter", partial(WindowFeatureSegmenter, few))
 
 
 def make(**params):

@@ -95,6 +95,10 @@ VARIANTS = {
     "FreeMatch with fairness",
     "SoftMatch, aligned",
     "FixMatch, aligned",
+    "boundary-aware Mean Teacher",
+    "FlexMatch",
+    "SoftMatch",
+    "Curriculum Labeling",
 }
 
 

@@ -138,6 +138,7 @@ class TestASecondInterruption:
         segmenter.save(tmp_path / "model")
         np.testing.assert_array_equal(sslts.load(tmp_path / "model").predict(X), segmenter.predict(X))
 
+    @pytest.mark.slow  # a process of its own
     @pytest.mark.skipif(os.name != "posix", reason="sends signals")
     def test_two_signals_at_random_moments(self, tmp_path):
         code = """

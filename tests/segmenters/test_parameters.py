@@ -140,6 +140,7 @@ class TestDocumentation:
 
         assert Own.__doc__ is None
 
+    @pytest.mark.slow  # a process of its own
     def test_estimators_can_be_defined_without_docstrings(self):
         """``python -OO`` strips docstrings. skorch does not import then, so the module is loaded from its file."""
         code = (

@@ -48,7 +48,15 @@ EVERY = {
     "rounds by agreement": SelfTrainingSegmenter(NETWORKS["supervised"], shares=(0.5, 1.0), rank="agreement"),
     "rounds of features": SelfTrainingSegmenter(FOREST, shares=(0.5, 1.0)),
 }
-each = pytest.mark.parametrize("segmenter", EVERY.values(), ids=EVERY)
+# One of each kind stands for all in the fast suite.
+ONE_OF_EACH = ("fixmatch", "features", "rounds of a network")
+each = pytest.mark.parametrize(
+    "segmenter",
+    [
+        pytest.param(segmenter, id=name, marks=() if name in ONE_OF_EACH else pytest.mark.slow)
+        for name, segmenter in EVERY.items()
+    ],
+)
 each_network = pytest.mark.parametrize("segmenter", NETWORKS.values(), ids=NETWORKS)
 
 
