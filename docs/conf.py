@@ -41,7 +41,8 @@ nb_execution_raise_on_error = True
 nb_execution_excludepatterns = [*list_quiet_pages(), "contributing.md"]
 nb_merge_streams = True
 # The kernels take their settings from here, not from the user's own configuration.
-os.environ["IPYTHONDIR"] = tempfile.mkdtemp()
+_ipython = tempfile.TemporaryDirectory()  # removed at the end of the build
+os.environ["IPYTHONDIR"] = _ipython.name
 settings = Path(os.environ["IPYTHONDIR"], "profile_default", "ipython_kernel_config.py")
 settings.parent.mkdir()
 settings.write_text("c.IPKernelApp.log_level = 'ERROR'")

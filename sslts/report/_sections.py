@@ -143,6 +143,11 @@ def describe_transfer(fitted: Any) -> str:
     if transfer is None:
         return ""
     words = f"Of an earlier customer's model and labels, the fit made this: {transfer['words']}."
+    if math.isfinite(distance := transfer.get("distance", math.nan)):
+        how = "differ, so the old labels taught at the beginning only"
+        if not transfer["source_fades"]:
+            how = "are alike, so the old labels taught to the end"
+        words += f" The recordings of both customers {how} (distance {distance:.3f})."
     scores = transfer["scores"]
     if scores:
         held = ", ".join(f"{name} {score['mean_iou']:.2f}" for name, score in scores.items())

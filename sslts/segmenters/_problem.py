@@ -78,6 +78,8 @@ class Problem:
         Weights and soft labels of the labeled samples, where given.
     source : Pool or None
         Labeled recordings of an earlier customer.
+    source_fades : bool, default=True
+        Whether the weight of the source's labels falls to 0 at the beginning of the training.
     sampling_rate : float or None
         Samples per second: the estimator's, else that of the recordings; None if unknown.
     """
@@ -100,6 +102,7 @@ class Problem:
     guesses: LabelRuns | None = None
     details: LabelDetails = field(default_factory=LabelDetails)
     source: Pool | None = None
+    source_fades: bool = True
     sampling_rate: float | None = None
 
     @property

@@ -13,15 +13,16 @@ from sslts.training import Batch, Losses, Step
 
 SOURCE = "source"  # name of the pool in `Batch.others`
 NAME = "source_loss"  # column of the history
-# The source's labels count most at the beginning, and fade. On a foreign sensor, they would keep teaching its shapes.
+# On a foreign sensor, the source's labels help at the beginning; later they would keep teaching its shapes.
 FADE = 0.25  # of the training
 
 
 class SourceLoss(nn.Module):
     """The loss of a method, plus the labeled loss of the source's windows.
 
-    The weight of the source falls from 1 to 0 in the first quarter of the training. By then the network has learned
-    what both domains share, and the target's labels and pseudo-labels teach the rest.
+    With ``fades``, the weight of the source falls from 1 to 0 in the first quarter of the training. By then the network
+    has learned what both domains share, and the target's labels and pseudo-labels teach the rest. Without ``fades``,
+    the weight stays 1: if the domains are alike, the source's labels help to the end.
 
     The network sees the source's windows in a pass of their own, in which BatchNorm normalizes them by their own
     statistics. So the two domains share all weights, and the statistics for predictions are those of the target
@@ -36,6 +37,7 @@ class SourceLoss(nn.Module):
     class_weight : Tensor of shape (K,), or None
     labeled_loss : callable
         ``(logits, labels, class_weight) -> scalar``.
+    fades : bool, default=True
     """
 
     class_weight: Tensor | None
@@ -48,16 +50,17 @@ class SourceLoss(nn.Module):
         strong: Any,
         class_weight: Tensor | None,
         labeled_loss: LabeledLoss,
+        fades: bool = True,
     ) -> None:
         super().__init__()
         self.criterion, self.weak, self.strong = criterion, weak, strong
-        self.labeled_loss = labeled_loss
+        self.labeled_loss, self.fades = labeled_loss, fades
         self.register_buffer("class_weight", class_weight)
 
     def forward(self, batch: Batch, step: Step) -> Losses:
         """Return the loss of the method's windows and of ``B`` windows of the source."""
         losses: Losses = self.criterion(batch, step)
-        weight = 1 - step.progress / FADE
+        weight = 1 - step.progress / FADE if self.fades else 1.0
         if weight <= 0:
             return losses
         seen = apply_view(self.weak, batch.others[SOURCE], step.generator)

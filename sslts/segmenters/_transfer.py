@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ _MARGIN = 0.02  # of mean IoU, by which a way has to beat the first one
 # A trial has half of the labels, few steps and no pseudo-labels, so it shows less than a way with training will reach.
 _MARGIN_UNTRAINED = 0.05
 _BATCHES, _BATCH_SIZE = 40, 16  # windows from which BatchNorm statistics are measured
+_ALIKE = 0.007  # distance of BatchNorm statistics below which the labels of the source teach to the end
 _LESS_CREDIBLE = 0.02  # of the mean confidence, or of the shares of classes, at which a guess is refused
 
 
@@ -87,9 +89,14 @@ def fit_next(
             )
         chosen, told = _guess(segmenter, problem, start, seed, saver)
     else:
+        distance = np.nan
+        if problem.source is not None:
+            distance = measure_distance(segmenter, problem, start, seed)
+            problem = replace(problem, source_fades=not distance < _ALIKE)
         scores = _judge(segmenter, problem, start, seed, ways)
         chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, problem, ways), np.nan)
         told = {"margin": margin, "scores": {name: score._asdict() for name, score in scores.items()}}
+        told |= {"distance": distance, "source_fades": problem.source_fades}
         _finish(segmenter, problem, start, seed, saver, CANDIDATES[chosen])
     words = "the weights of an interrupted fit" if segmenter.net_.interrupted_ else CANDIDATES[chosen].words
     segmenter.transfer_ = {"chosen": chosen, "words": words, **told}
@@ -220,7 +227,7 @@ def renew_statistics(module: nn.Module, batches: Iterator[Tensor]) -> None:
     >>> norm.running_mean.item(), norm.training
     (2.0, False)
     """
-    norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    norms = _list_norms(module)
     known = [layer.momentum for layer in norms]
     for layer in norms:
         layer.reset_running_stats()
@@ -235,8 +242,50 @@ def renew_statistics(module: nn.Module, batches: Iterator[Tensor]) -> None:
             layer.eval()
 
 
-def _draw_windows(segmenter: NetworkSegmenter, problem: Problem, seed: int) -> Iterator[Tensor]:
-    """Yield batches (B, C, T) of windows of the target's recordings."""
+def measure_distance(segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int) -> float:
+    """Return how far apart target and source are for the old model, 0 if no more than by chance.
+
+    It is the symmetric divergence (Jeffreys) between the normal distributions that BatchNorm takes its inputs for, one
+    from the windows of each domain, in the mean over channels and layers. Few recordings differ by chance, so the
+    divergence of two random halves, with recordings of both domains, is subtracted. The result is NaN if the network
+    has no BatchNorm, or if a domain has a single recording.
+    """
+    trial = segmenter._make_trial(1)
+    _train(trial, problem, start, seed, None, CANDIDATES["old"])
+    target, source = problem, problem.turn_to_source()
+    n, m = len(target.recordings), len(source.recordings)
+    if min(n, m) < 2:
+        return np.nan
+
+    def measure(half: int | None, *domains: Problem) -> nn.Module:
+        module = copy.deepcopy(trial.net_.teacher_.module)
+        renew_statistics(module, chain.from_iterable(_draw_windows(trial, one, seed, half) for one in domains))
+        return module
+
+    apart = _diverge(measure(None, target), measure(None, source))
+    chance = _diverge(measure(0, target, source), measure(1, target, source))
+    # Means of n and of m recordings differ by chance as 1 / n + 1 / m, those of the halves as 4 / (n + m).
+    return max(apart - chance * (n + m) ** 2 / (4 * n * m), 0.0) if apart == apart else np.nan
+
+
+def _diverge(one: nn.Module, other: nn.Module) -> float:
+    """Return the mean divergence of the running statistics of two networks' BatchNorm layers; NaN without any."""
+    found = []
+    for first, second in zip(_list_norms(one), _list_norms(other), strict=True):
+        v, w = first.running_var + first.eps, second.running_var + second.eps
+        moved = (first.running_mean - second.running_mean).square() * (1 / v + 1 / w)
+        found.append(float((moved + v / w + w / v - 2).mean() / 4))
+    return float(np.mean(found)) if found else np.nan
+
+
+def _list_norms(module: nn.Module) -> list[Any]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+
+
+def _draw_windows(
+    segmenter: NetworkSegmenter, problem: Problem, seed: int, half: int | None = None
+) -> Iterator[Tensor]:
+    """Yield batches (B, C, T) of windows of the recordings, or of those of a random half (0 or 1)."""
     length = segmenter.window_length_
     normalization = choose_normalization(segmenter.normalization_, length, segmenter.moments_)
     dataset = WindowDataset(
@@ -249,9 +298,13 @@ def _draw_windows(segmenter: NetworkSegmenter, problem: Problem, seed: int) -> I
         device=torch.device(segmenter.device_),
         seed=seed + 3,
     )
+    place = np.random.default_rng((seed + 3, _BATCHES)).permutation(len(problem.recordings))
     for step in range(_BATCHES):
         recording, start = dataset.sampler.draw_unlabeled(_BATCH_SIZE, np.random.default_rng((seed + 3, step)))
-        yield dataset.gather(recording, start, labels=False).x.to(segmenter.device_)
+        if half is not None:
+            recording, start = (values[place[recording] % 2 == half] for values in (recording, start))
+        if len(recording):
+            yield dataset.gather(recording, start, labels=False).x.to(segmenter.device_)
 
 
 def _guess(

@@ -183,8 +183,9 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
     transfer_ : dict
         How a fit with ``init`` or ``source`` came to its weights: ``chosen`` (a key of ``scores``), ``words``,
         ``margin`` (by how much its mean IoU is above that of the first way), ``scores`` (``mean_iou`` and ``log_loss``
-        of each way on held-out labels), and, for a fit without labels, ``guard`` (mean ``confidence`` and ``shares``
-        of the predicted classes of each way).
+        of each way on held-out labels), ``distance`` (between the two customers, 0: alike; NaN if unknown),
+        ``source_fades`` (whether the labels of the source taught at the beginning only), and, for a fit without labels,
+        ``guard`` (mean ``confidence`` and ``shares`` of the predicted classes of each way).
     recipe_, network_ : callable
         The network recipe as it was passed, and adapted to the signal.
     net_ : SegmentationNet
@@ -615,6 +616,7 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             strong=self._get_first_strong(),
             class_weight=class_weight,
             labeled_loss=labeled_loss,
+            fades=problem.source_fades,
         )
 
     def _get_first_strong(self) -> Any:

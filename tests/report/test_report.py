@@ -387,6 +387,15 @@ def test_a_guess_without_labels_is_named():
     assert "averaged 0.91, old 0.90" in text
 
 
+@pytest.mark.parametrize(("fades", "words"), [(True, "differ, so"), (False, "are alike, so the old labels taught to")])
+def test_the_distance_of_two_customers_is_said(fades, words):
+    told = {"chosen": "averaged", "words": "the mean", "margin": 0.0, "scores": {}}
+    text = describe_transfer(SimpleNamespace(transfer_={**told, "distance": 0.0042, "source_fades": fades}))
+    assert words in text
+    assert "distance 0.004" in text
+    assert "distance" not in describe_transfer(SimpleNamespace(transfer_=told))  # a file of an earlier version
+
+
 @pytest.mark.usefixtures("no_pictures")
 def test_a_missing_baseline_is_stated(written, tmp_path):
     segmenter, _, X, truth, *_ = written

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small import TINY
+from small import TINY, PlainNetwork
 
 from sslts import Annotations, FixMatchSegmenter, Recordings, SupervisedSegmenter, load
 from sslts.datasets import make_recordings
@@ -181,6 +181,38 @@ class TestChoice:
         renew_statistics(norm, iter([torch.full((2, 1, 4), 1.0), torch.full((2, 1, 4), 3.0)]))
         assert norm.running_mean.item() == 2
         assert norm.momentum == 0.1
+
+
+class TestDistance:
+    """Labels of a source that is like the target teach to the end, those of another one at the beginning only."""
+
+    @pytest.mark.parametrize("is_alike", [True, False])
+    def test_it_decides_how_long_the_source_teaches(self, target, source, old, is_alike):
+        y_old = source[1]
+        X_old = source[0] if is_alike else np.sign(source[0])
+        fitted = FixMatchSegmenter(**FAST | {"max_steps": 20}, init=old).fit(*target, source=(X_old, y_old))
+        told = fitted.transfer_
+        assert (told["distance"] < _transfer._ALIKE) == is_alike
+        assert told["source_fades"] != is_alike
+        assert np.isnan(fitted.history_["source_loss"].iloc[-1]) != is_alike
+
+    def test_it_is_zero_for_the_same_recordings_and_symmetric(self, target, source, old, monkeypatch):
+        found = []
+        measure = _transfer.measure_distance
+        monkeypatch.setattr(_transfer, "measure_distance", lambda *args: found.append(measure(*args)) or found[-1])
+        labeled = make_recordings(6, n_samples=300, random_state=0)
+        flipped = np.sign(labeled[0]), labeled[1]
+        for one, other in ((labeled, labeled), (labeled, flipped), (flipped, labeled)):
+            SupervisedSegmenter(**FAST, init=old).fit(*one, source=other)
+        assert found[0] == 0
+        assert found[1] == pytest.approx(found[2])
+        assert found[1] > 0
+
+    def test_a_network_without_batch_norm_has_none(self, target, source):
+        options = {"network": PlainNetwork, "window_length": 64, "strong": None}
+        fitted = SupervisedSegmenter(**FAST | options).fit(*target, source=source)
+        assert np.isnan(fitted.transfer_["distance"])
+        assert fitted.transfer_["source_fades"]
 
 
 class TestMatching:
