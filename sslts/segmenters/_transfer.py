@@ -10,20 +10,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sslts._notices import warn
 from sslts._wrapping import check_completed
-from sslts.recordings import NormalizedRecordings, choose_normalization
+from sslts.segmenters._domains import draw_windows, measure_distance, renew_statistics
 from sslts.segmenters._problem import Problem
 from sslts.segmenters._scoring import Score, score_held_out
 from sslts.segmenters._start import ModelStart, Start
-from sslts.training import WindowDataset
 
 if TYPE_CHECKING:
     from sslts.persistence import Checkpoint
@@ -35,7 +32,6 @@ _MOST_LABELED = 1 << 22  # labeled samples; with more labels, the adapted weight
 _MARGIN = 0.02  # of mean IoU, by which a way has to beat the first one
 # A trial has half of the labels, few steps and no pseudo-labels, so it shows less than a way with training will reach.
 _MARGIN_UNTRAINED = 0.05
-_BATCHES, _BATCH_SIZE = 40, 16  # windows from which BatchNorm statistics are measured
 _ALIKE = 0.007  # distance of BatchNorm statistics below which the labels of the source teach to the end
 _LESS_CREDIBLE = 0.02  # of the mean confidence, or of the shares of classes, at which a guess is refused
 
@@ -91,7 +87,9 @@ def fit_next(
     else:
         distance = np.nan
         if problem.source is not None:
-            distance = measure_distance(segmenter, problem, start, seed)
+            old = segmenter._make_trial(1)
+            _finish(old, problem, start, seed, None, CANDIDATES["old"])
+            distance = measure_distance(old, problem, seed)
             problem = replace(problem, source_fades=not distance < _ALIKE)
         scores = _judge(segmenter, problem, start, seed, ways)
         chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, problem, ways), np.nan)
@@ -205,106 +203,13 @@ def _change_weights(segmenter: NetworkSegmenter, problem: Problem, start: ModelS
         own, old = module.state_dict(), start.weights or {}
         module.load_state_dict({name: _average(own[name], old[name]) for name in own})
     if way.renews:
-        renew_statistics(module, _draw_windows(segmenter, problem, seed))
+        renew_statistics(module, draw_windows(segmenter, problem, seed))
     segmenter.net_.teacher_.module.load_state_dict(module.state_dict())
 
 
 def _average(own: Tensor, old: Tensor) -> Tensor:
     """Return the mean of two tensors of floats; of other tensors, such as counts, the first."""
     return (own + old.to(own)) / 2 if own.is_floating_point() else own
-
-
-@torch.no_grad()
-def renew_statistics(module: nn.Module, batches: Iterator[Tensor]) -> None:
-    """Replace the running statistics of BatchNorm layers by those of some signals (B, C, T).
-
-    Source: Li et al. 2017, "Revisiting batch normalization for practical domain adaptation", arXiv:1603.04779.
-
-    Examples
-    --------
-    >>> norm = nn.BatchNorm1d(1)
-    >>> renew_statistics(norm.eval(), iter([torch.ones(2, 1, 4), 3 * torch.ones(2, 1, 4)]))
-    >>> norm.running_mean.item(), norm.training
-    (2.0, False)
-    """
-    norms = _list_norms(module)
-    known = [layer.momentum for layer in norms]
-    for layer in norms:
-        layer.reset_running_stats()
-        layer.momentum = None  # the mean over all batches
-        layer.train()
-    try:
-        for x in batches:
-            module(x)
-    finally:
-        for layer, momentum in zip(norms, known, strict=True):
-            layer.momentum = momentum
-            layer.eval()
-
-
-def measure_distance(segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int) -> float:
-    """Return how far apart target and source are for the old model, 0 if no more than by chance.
-
-    It is the symmetric divergence (Jeffreys) between the normal distributions that BatchNorm takes its inputs for, one
-    from the windows of each domain, in the mean over channels and layers. Few recordings differ by chance, so the
-    divergence of two random halves, with recordings of both domains, is subtracted. The result is NaN if the network
-    has no BatchNorm, or if a domain has a single recording.
-    """
-    trial = segmenter._make_trial(1)
-    _train(trial, problem, start, seed, None, CANDIDATES["old"])
-    target, source = problem, problem.turn_to_source()
-    n, m = len(target.recordings), len(source.recordings)
-    if min(n, m) < 2:
-        return np.nan
-
-    def measure(half: int | None, *domains: Problem) -> nn.Module:
-        module = copy.deepcopy(trial.net_.teacher_.module)
-        renew_statistics(module, chain.from_iterable(_draw_windows(trial, one, seed, half) for one in domains))
-        return module
-
-    apart = _diverge(measure(None, target), measure(None, source))
-    chance = _diverge(measure(0, target, source), measure(1, target, source))
-    # Means of n and of m recordings differ by chance as 1 / n + 1 / m, those of the halves as 4 / (n + m).
-    return max(apart - chance * (n + m) ** 2 / (4 * n * m), 0.0) if apart == apart else np.nan
-
-
-def _diverge(one: nn.Module, other: nn.Module) -> float:
-    """Return the mean divergence of the running statistics of two networks' BatchNorm layers; NaN without any."""
-    found = []
-    for first, second in zip(_list_norms(one), _list_norms(other), strict=True):
-        v, w = first.running_var + first.eps, second.running_var + second.eps
-        moved = (first.running_mean - second.running_mean).square() * (1 / v + 1 / w)
-        found.append(float((moved + v / w + w / v - 2).mean() / 4))
-    return float(np.mean(found)) if found else np.nan
-
-
-def _list_norms(module: nn.Module) -> list[Any]:
-    return [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
-
-
-def _draw_windows(
-    segmenter: NetworkSegmenter, problem: Problem, seed: int, half: int | None = None
-) -> Iterator[Tensor]:
-    """Yield batches (B, C, T) of windows of the recordings, or of those of a random half (0 or 1)."""
-    length = segmenter.window_length_
-    normalization = choose_normalization(segmenter.normalization_, length, segmenter.moments_)
-    dataset = WindowDataset(
-        NormalizedRecordings(problem.recordings, normalization),
-        problem.targets,
-        window_length=length,
-        batch_size=0,
-        n_unlabeled=_BATCH_SIZE,
-        n_classes=problem.n_codes,
-        device=torch.device(segmenter.device_),
-        seed=seed + 3,
-    )
-    place = np.random.default_rng((seed + 3, _BATCHES)).permutation(len(problem.recordings))
-    for step in range(_BATCHES):
-        recording, start = dataset.sampler.draw_unlabeled(_BATCH_SIZE, np.random.default_rng((seed + 3, step)))
-        if half is not None:
-            recording, start = (values[place[recording] % 2 == half] for values in (recording, start))
-        if len(recording):
-            yield dataset.gather(recording, start, labels=False).x.to(segmenter.device_)
 
 
 def _guess(

@@ -332,7 +332,8 @@ class NetworkSegmenter(SavableNetwork, PredictsRecordings, EmbedsStretches, Expo
             `source` or ``init`` are repeated.
         source : (X_old, y_old) or None, default=None
             Labeled recordings of an earlier customer, in the same containers as `X` and `y`. Their labels take part in
-            the labeled loss. Channels are matched by name if they have names. Without ``init``, a model is first fitted
+            the labeled loss: to the end if the recordings of both customers are alike for the old model, else at the
+            beginning. Channels are matched by name if they have names. Without ``init``, a model is first fitted
             on them. With `source` or ``init``, `y` may be unlabeled throughout; ``transfer_`` then holds a guess. It
             needs a training only with `source`, and in a method that learns from unlabeled recordings; in other cases
             callbacks, `validation` and `checkpoint` have no effect.

@@ -136,7 +136,10 @@ class TestAsAnEstimator:
     @pytest.mark.parametrize(
         "params",
         [
-            {"threshold": 0.5, "segmenter": WindowFeatureSegmenter(ExtraTreesClassifier(2), scales=(1, 8))},
+            {
+                "threshold": 0.5,
+                "segmenter": WindowFeatureSegmenter(ExtraTreesClassifier(2), scales=(1, 8), normalization="recording"),
+            },
             pytest.param({"threshold": 0.5}, marks=pytest.mark.slow),
             pytest.param({"shares": (0.5, 1.0)}, marks=pytest.mark.slow),
             pytest.param({"shares": (1.0,), "rank": "agreement"}, marks=pytest.mark.slow),

@@ -234,7 +234,11 @@ class TestFiles:
 class TestScikitLearn:
     def test_check_estimator(self):
         results = check_estimator(
-            SemiSupervisedSegmenter(objective=learn_labels, **{**FAST, "max_steps": 1, "random_state": None}),
+            SemiSupervisedSegmenter(
+                objective=learn_labels,
+                normalization="recording",
+                **{**FAST, "max_steps": 1, "random_state": None},
+            ),
             expected_failed_checks=ODD_CHECKS,
             on_skip=None,
         )

@@ -12,8 +12,9 @@ from sslts import Annotations, FixMatchSegmenter, Recordings, SupervisedSegmente
 from sslts.datasets import make_recordings
 from sslts.persistence import PersistenceError
 from sslts.segmenters import _transfer
+from sslts.segmenters._domains import renew_statistics
 from sslts.segmenters._scoring import Score
-from sslts.segmenters._transfer import CANDIDATES, choose_way, renew_statistics
+from sslts.segmenters._transfer import CANDIDATES, choose_way
 from sslts.training import Losses
 
 FAST = {"network": TINY, "max_steps": 3, "batch_size": 4, "random_state": 0, "precision": "float32"}

@@ -56,7 +56,7 @@ def fitted(data):
 class TestContract:
     def test_check_estimator(self):
         results = check_estimator(
-            make(random_state=None),
+            make(random_state=None, normalization="recording"),
             expected_failed_checks=ODD_CHECKS,
             on_skip=None,
         )
