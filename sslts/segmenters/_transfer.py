@@ -86,7 +86,7 @@ def fit_next(
         chosen, told = _guess(segmenter, problem, start, seed, saver)
     else:
         distance = np.nan
-        if problem.source is not None:
+        if problem.source is not None and _is_worth_trials(segmenter, problem):
             old = segmenter._make_trial(1)
             _finish(old, problem, start, seed, None, CANDIDATES["old"])
             distance = measure_distance(old, problem, seed)
@@ -112,7 +112,7 @@ def _find_default(segmenter: NetworkSegmenter, problem: Problem, ways: dict[str,
 
 
 def _is_worth_trials(segmenter: NetworkSegmenter, problem: Problem) -> bool:
-    """Return whether the fit is long enough, and the labels are few enough, to compare ways."""
+    """Return whether the fit is long enough, and the labels are few enough, to compare customers and ways."""
     few = problem.labels.count_samples().sum() <= _MOST_LABELED
     return bool(few and segmenter.max_steps >= _FEWEST_STEPS)
 

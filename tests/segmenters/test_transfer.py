@@ -184,6 +184,7 @@ class TestChoice:
         assert norm.momentum == 0.1
 
 
+@pytest.mark.usefixtures("short_trials")
 class TestDistance:
     """Labels of a source that is like the target teach to the end, those of another one at the beginning only."""
 
