@@ -59,11 +59,8 @@ def measure_distance(old: NetworkSegmenter, problem: Problem, seed: int) -> floa
     has no BatchNorm, or if a domain has no two halves, because one recording has almost all samples.
     """
     domains = problem, problem.turn_to_source()
-    halves = [np.random.default_rng((seed, 9)).permutation(len(one.recordings)) % 2 == 0 for one in domains]
-    shares = [
-        one.recordings.lengths[half].sum() / one.recordings.lengths.sum()
-        for one, half in zip(domains, halves, strict=True)
-    ]
+    pairs = [(one, np.random.default_rng((seed, 9)).permutation(len(one.recordings)) % 2 == 0) for one in domains]
+    shares = [one.recordings.lengths[half].sum() / one.recordings.lengths.sum() for one, half in pairs]
     if not all(_LEAST_SHARE < share < 1 - _LEAST_SHARE for share in shares):
         return np.nan
 
@@ -73,11 +70,10 @@ def measure_distance(old: NetworkSegmenter, problem: Problem, seed: int) -> floa
         return module
 
     apart = _diverge(*(measure((one, None)) for one in domains))
-    pairs = list(zip(domains, halves, strict=True))
     chance = _diverge(measure(*pairs), measure(*((one, ~half) for one, half in pairs)))
     # Means of n and of m recordings differ by chance as 1 / n + 1 / m, those of the halves as 4 / (n + m).
-    n, m = map(len, halves)
-    return max(apart - chance * (n + m) ** 2 / (4 * n * m), 0.0) if apart == apart else np.nan
+    n, m = (len(one.recordings) for one in domains)
+    return float(np.maximum(apart - chance * (n + m) ** 2 / (4 * n * m), 0.0))  # NaN stays NaN
 
 
 def _diverge(one: nn.Module, other: nn.Module) -> float:

@@ -76,28 +76,32 @@ def fit_next(
     segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, saver: Checkpoint | None
 ) -> None:
     """Fit by the best way, and say in ``transfer_`` which way it was and why."""
-    ways = _list_ways(problem, start)
-    if not problem.has_labels:
-        if not start.has_codes(problem.codes):
-            raise ValueError(
-                f"y has no labeled sample, and the model in init has the classes {start.classes.tolist()}, source[1] "
-                f"has {problem.classes.tolist()} (or other segments that touch). Label recordings, or leave init out."
-            )
-        chosen, told = _guess(segmenter, problem, start, seed, saver)
-    else:
-        distance = np.nan
-        if problem.source is not None and _is_worth_trials(segmenter, problem):
-            old = segmenter._make_trial(1)
-            _finish(old, problem, start, seed, None, CANDIDATES["old"])
-            distance = measure_distance(old, problem, seed)
-            problem = replace(problem, source_fades=not distance < _ALIKE)
-        scores = _judge(segmenter, problem, start, seed, ways)
-        chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, problem, ways), np.nan)
-        told = {"margin": margin, "scores": {name: score._asdict() for name, score in scores.items()}}
-        told |= {"distance": distance, "source_fades": problem.source_fades}
-        _finish(segmenter, problem, start, seed, saver, CANDIDATES[chosen])
+    if not (problem.has_labels or start.has_codes(problem.codes)):
+        raise ValueError(
+            f"y has no labeled sample, and the model in init has the classes {start.classes.tolist()}, source[1] "
+            f"has {problem.classes.tolist()} (or other segments that touch). Label recordings, or leave init out."
+        )
+    choose = _choose if problem.has_labels else _guess
+    chosen, told = choose(segmenter, problem, start, seed, saver)
     words = "the weights of an interrupted fit" if segmenter.net_.interrupted_ else CANDIDATES[chosen].words
     segmenter.transfer_ = {"chosen": chosen, "words": words, **told}
+
+
+def _choose(
+    segmenter: NetworkSegmenter, problem: Problem, start: ModelStart, seed: int, saver: Checkpoint | None
+) -> tuple[str, dict[str, Any]]:
+    """Fit by the way that is judged best on held-out labels."""
+    ways, distance = _list_ways(problem, start), np.nan
+    if problem.source is not None and _is_worth_trials(segmenter, problem):
+        old = segmenter._make_trial(1)
+        _finish(old, problem, start, seed, None, CANDIDATES["old"])
+        distance = measure_distance(old, problem, seed)
+        problem = replace(problem, source_fades=not distance < _ALIKE)
+    scores = _judge(segmenter, problem, start, seed, ways)
+    chosen, margin = choose_way(scores) if scores else (_find_default(segmenter, problem, ways), np.nan)
+    _finish(segmenter, problem, start, seed, saver, CANDIDATES[chosen])
+    told = {"margin": margin, "scores": {name: score._asdict() for name, score in scores.items()}}
+    return chosen, told | {"distance": distance, "source_fades": problem.source_fades}
 
 
 def _list_ways(problem: Problem, start: ModelStart) -> dict[str, Way]:

@@ -1,5 +1,7 @@
 """The detectors fit into sktime: its test suite, tables of events, indices and pipelines."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ from sktime.transformations.detrend import Detrender
 from sktime.transformations.difference import Differencer
 from sktime.transformations.exponent import ExponentTransformer
 from sktime.utils.estimator_checks import check_estimator
-from small import TINY
+from small import TINY, every_other
 
 from sslts import Annotations, FixMatchSegmenter, SupervisedSegmenter
 from sslts.adapters import sktime as adapters
@@ -372,13 +374,13 @@ class TestPipelines:
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
     @pytest.mark.parametrize(
-        ("scorer", "wrap"),
-        [
-            (mean_iou_scorer, lambda one: one),
-            (count_scorer, lambda one: ExponentTransformer(power=1) * one),
-            (calibration_scorer, lambda one: one),
-        ],
-        ids=["labels", "counts of a pipeline", "probabilities"],
+        ("wrap", "scorer"),
+        every_other(
+            product(
+                [lambda one: one, lambda one: ExponentTransformer(power=1) * one],
+                [mean_iou_scorer, count_scorer, calibration_scorer],
+            )
+        ),
     )
     @pytest.mark.parametrize("detector", [FixMatchDetector, pytest.param(SelfTrainingDetector, marks=pytest.mark.slow)])
     def test_scorers_give_detectors_the_scores_of_segmenters(self, labeled, scorer, wrap, detector):

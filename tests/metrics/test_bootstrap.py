@@ -146,7 +146,7 @@ def draw_recordings(seed):
     ids=lambda metric: str(getattr(metric, "func", metric).__name__),
 )
 def test_tallied_metrics_score_resamples_like_other_metrics(metric):
-    for seed in range(7):
+    for seed in range(14):
         truth, predicted, baseline, groups = draw_recordings(seed)
         options = {"groups": groups, "n_resamples": 20, "random_state": seed}
         if groups is not None and np.unique(groups).size < 2:

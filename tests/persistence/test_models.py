@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EarlyStopping
-from small import SEGMENTERS, TINY, PlainNetwork
+from small import SEGMENTERS, TINY, PlainNetwork, every_other
 
 import sslts
 from sslts import SelfTrainingSegmenter, StreamSegmenter, SupervisedSegmenter, _files
@@ -175,11 +176,12 @@ class TestRoundTrip:
 
     @pytest.mark.parametrize(
         ("before", "after"),
-        [
-            (FixedThreshold(), FixedThreshold(0.5)),
-            (FixedThreshold(), SelfAdaptiveThreshold()),
-            (SelfAdaptiveThreshold(), CurriculumThreshold()),
-        ],
+        every_other(
+            product(
+                [FixedThreshold(), SelfAdaptiveThreshold()],
+                [FixedThreshold(0.5), SelfAdaptiveThreshold(), CurriculumThreshold()],
+            )
+        ),
     )
     def test_a_threshold_that_was_set_after_the_fit(self, partly, tmp_path, before, after):
         segmenter = fit("fixmatch", partly, threshold=before).set_params(threshold=after)

@@ -38,7 +38,7 @@ DECODERS = {"argmax": Argmax(), "hysteresis": Hysteresis(min_length=9, min_gap=5
 
 
 @settings(max_examples=8)
-@given(st.lists(st.integers(1, 1500), min_size=1, max_size=3), st.integers(8, 1500), st.sampled_from(list(DECODERS)))
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=4), st.integers(8, 1500), st.sampled_from(list(DECODERS)))
 def test_labels_and_segments_of_pieces_equal_one_pass(fitted, lengths, samples, decoder):
     X = [np.random.default_rng(i).normal(size=n).cumsum() for i, n in enumerate(lengths)]
     fitted.set_params(decoder=DECODERS[decoder])

@@ -77,7 +77,7 @@ class TestEqualsOffline:
         offline = segmenter.predict_segments(SIGNAL[None])
         assert len(offline) > 3
         stream = make_stream(segmenter, SIGNAL)
-        for cuts in ([1, 5, 5, 333, 600], list(range(100, 900, 100))):
+        for cuts in ([], [1, 5, 5, 333, 600], list(range(100, 900, 100))):
             pd.testing.assert_frame_equal(run(stream, SIGNAL, cuts), offline, atol=1e-5)
 
     @settings(max_examples=15, deadline=None)

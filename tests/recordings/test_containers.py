@@ -289,7 +289,7 @@ class TestMemory:
 class TestVeryManyRecordings:
     """Row: very many recordings"""
 
-    N = 2_000
+    N = 5_000
 
     @pytest.mark.parametrize("kind", [pytest.param("array", marks=pytest.mark.slow), "list"])
     def test_many_recordings_are_accepted(self, kind):

@@ -188,7 +188,7 @@ def test_reports_may_be_written_in_threads(written, tmp_path):
     segmenter, _, X, truth, *_ = written
 
     def write(i):
-        return write_report(segmenter, X, truth, tmp_path / f"{i}.html", n_worst=1, n_typical=0).read_bytes()
+        return write_report(segmenter, X, truth, tmp_path / f"{i}.html", n_worst=1, n_typical=1).read_bytes()
 
     wanted, before = write("first"), dict(mpl.rcParams)
     with ThreadPoolExecutor(2) as pool:

@@ -190,9 +190,8 @@ class TestDistance:
 
     @pytest.mark.parametrize("is_alike", [True, False])
     def test_it_decides_how_long_the_source_teaches(self, target, source, old, is_alike):
-        y_old = source[1]
         X_old = source[0] if is_alike else np.sign(source[0])
-        fitted = FixMatchSegmenter(**FAST | {"max_steps": 20}, init=old).fit(*target, source=(X_old, y_old))
+        fitted = FixMatchSegmenter(**FAST | {"max_steps": 20}, init=old).fit(*target, source=(X_old, source[1]))
         told = fitted.transfer_
         assert (told["distance"] < _transfer._ALIKE) == is_alike
         assert told["source_fades"] != is_alike
