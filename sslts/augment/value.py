@@ -1,7 +1,8 @@
 """Augmenters that change values; at strength zero they change nothing.
 
 The strength is ``magnitude / 10`` times a random number in [0, 1], drawn for each recording of the batch. Amounts are
-in standard deviations of each channel in the window, so they do not depend on the unit of the signal.
+in standard deviations of each channel in the window, so they do not depend on the unit of the signal. Noise also stays
+below ten times the typical deviation: a meter that reads exactly zero most of the time has none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +20,10 @@ from torch import Generator, Tensor
 from sslts.augment._draws import draw_mask, draw_stretch, draw_uniform
 from sslts.augment.tracks import Augmenter, Tracks
 from sslts.recipes import bounded
+
+_MOST_NOISE = 10.0  # typical deviations
+_N_SAMPLES = 512  # of a window, for the typical deviation
+_MAD = 0.6745  # median absolute deviation of the standard normal distribution
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,12 @@ class ValueAugmenter(Augmenter):
         From 0 (no change) to 10 (strongest).
     p : float
         Probability that a recording is changed.
+
+    Attributes
+    ----------
+    adds_noise : bool
+        Whether the view adds something in proportion to its strength; False unless a subclass says so. The strength is
+        then smaller in channels that mostly keep one value.
 
     Examples
     --------
@@ -47,6 +59,7 @@ class ValueAugmenter(Augmenter):
 
     magnitude: float = bounded(5.0)
     p: float = bounded(1.0, most=1)
+    adds_noise: ClassVar[bool] = False
 
     @abstractmethod
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:
@@ -56,7 +69,7 @@ class ValueAugmenter(Augmenter):
         ----------
         x : Tensor, shape (B, C, T)
             Signals of the recordings to change; each channel has mean 0 and standard deviation 1, and padding is 0.
-        strength : Tensor, shape (B, 1, 1)
+        strength : Tensor, shape (B, 1, 1), or (B, C, 1) if the view adds noise
             From 0 (no change) to 1.
         generator : torch.Generator
         """
@@ -78,7 +91,7 @@ def _draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Gener
 def _change_values(tracks: Tracks, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tracks:
     """Return tracks after all steps, applied with strengths (S, B) to the standardized signals."""
     x, center, scale, valid = _standardize(tracks)
-    x = _change_rows(x, steps, strengths, generator)
+    x = _change_rows(x, steps, strengths, _limit_noise(x, valid), generator)
     return tracks.replace(x=(x * scale).add_(center).mul_(valid))
 
 
@@ -96,17 +109,35 @@ def _standardize(tracks: Tracks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return centered.div_(scale), center, scale, valid
 
 
-def _change_rows(x: Tensor, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tensor:
-    """Return the signals after each step, applied to the recordings with a strength above zero."""
+def _limit_noise(x: Tensor, valid: Tensor) -> Tensor:
+    """Return the factor (B, C, 1), from 0 to 1, of noise that is added to standardized signals.
+
+    A signal that mostly keeps one value has small differences that matter, and a large standard deviation.
+    """
+    every = -(-x.shape[-1] // _N_SAMPLES)
+    seen = x[..., ::every].masked_fill(valid[..., ::every] == 0, math.nan)
+    typical = (seen - seen.nanmedian(-1, keepdim=True).values).abs().nanmedian(-1, keepdim=True).values / _MAD
+    return (typical * _MOST_NOISE).nan_to_num(0).clamp(max=1)
+
+
+def _change_rows(
+    x: Tensor, steps: Sequence[ValueAugmenter], strengths: Tensor, limit: Tensor, generator: Generator
+) -> Tensor:
+    """Return the signals after each step, applied to the recordings with a strength above zero.
+
+    ``limit`` (B, C, 1) multiplies the strength of noise.
+    """
     if x.device.type != "cpu":  # selecting rows would wait for the device, and strength zero changes nothing anyway
         for step, strength in zip(steps, strengths, strict=True):
-            x = step.change(x, strength[:, None, None], generator)
+            amount = strength[:, None, None]
+            x = step.change(x, amount * limit if step.adds_noise else amount, generator)
         return x
     drawn = strengths > 0
     rows, counts = drawn.nonzero()[:, 1], drawn.count_nonzero(1).tolist()
     parts = strengths[drawn][:, None, None].split(counts), rows.split(counts)
-    for step, strength, chosen in zip(steps, *parts, strict=True):
+    for step, amount, chosen in zip(steps, *parts, strict=True):
         if len(chosen):
+            strength = amount * limit.index_select(0, chosen) if step.adds_noise else amount
             x = x.index_copy(0, chosen, step.change(x.index_select(0, chosen), strength, generator))
     return x
 
@@ -133,6 +164,8 @@ class Jitter(ValueAugmenter):
     >>> torch.equal(Jitter(magnitude=0)(tracks, torch.Generator()).x.round(decimals=4), tracks.x.round(decimals=4))
     True
     """
+
+    adds_noise: ClassVar[bool] = True
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         return _draw_noise(0.5 * strength, x.shape, generator).add_(x)
@@ -199,6 +232,7 @@ class BaselineDrift(ValueAugmenter):
     """
 
     n_knots: int = bounded(12, 1, whole=True)
+    adds_noise: ClassVar[bool] = True
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         return x + _draw_curve(strength, x, self.n_knots, generator)
@@ -218,6 +252,8 @@ class SineNoise(ValueAugmenter):
     >>> bool((seen - tracks.x).abs().max() < 0.51 * tracks.x.std())
     True
     """
+
+    adds_noise: ClassVar[bool] = True
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         length = x.shape[-1]
@@ -243,6 +279,8 @@ class StretchNoise(ValueAugmenter):
     >>> bool(((seen - tracks.x).abs() > 1e-5).sum(-1).max() <= 21)
     True
     """
+
+    adds_noise: ClassVar[bool] = True
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         length, longest = x.shape[-1], math.ceil(0.2 * x.shape[-1])
@@ -372,6 +410,7 @@ class MainsNoise(ValueAugmenter):
 
     frequency: float = bounded(0.2, most=0.5, included=False)
     n_harmonics: int = bounded(2, 1, whole=True)
+    adds_noise: ClassVar[bool] = True
 
     def change(self, x: Tensor, strength: Tensor, generator: Generator) -> Tensor:  # noqa: D102
         t = torch.arange(x.shape[-1], dtype=torch.float32, device=x.device)

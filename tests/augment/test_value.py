@@ -106,6 +106,45 @@ def test_a_stronger_magnitude_changes_more():
     assert change[0] < change[1] < change[2]
 
 
+def make_uses(noise=0.0, length=400):
+    """Return recordings of a meter: zero most of the time, a faint use, a strong use."""
+    x = torch.zeros(64, 1, length)
+    x[..., 50:90], x[..., 200:260] = 3.0, 100.0
+    x += noise * torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
+    return Tracks(x, torch.zeros(64, length).long(), torch.ones(64, length).bool())
+
+
+class TestNoise:
+    """Noise in proportion to the strong parts of a quiet signal would hide its faint parts."""
+
+    @pytest.mark.parametrize("cls", [BaselineDrift, Jitter, MainsNoise, SineNoise, StretchNoise])
+    def test_a_meter_that_mostly_reads_zero_gets_none(self, cls):
+        tracks = make_uses()
+        changed = cls(magnitude=10)(tracks, torch.Generator().manual_seed(1)).x
+        torch.testing.assert_close(changed, tracks.x, rtol=0, atol=1e-4)
+
+    @pytest.mark.parametrize("deviation", [0.1, 1.0])
+    def test_a_quiet_signal_gets_about_ten_typical_deviations_at_most(self, deviation):
+        tracks = make_uses(noise=deviation)
+        changed = RandAugment(n=8, magnitude=10, warp=None, mix=None, changes=(SineNoise(),))(
+            tracks, torch.Generator().manual_seed(1)
+        )
+        assert 4 * deviation < (changed.x - tracks.x).abs().max() < 10 * deviation  # a sine: about half of ten
+
+    def test_an_ordinary_signal_gets_at_most_a_standard_deviation(self):
+        tracks = make_sine(5)
+        noise = SineNoise(magnitude=10)(tracks, torch.Generator().manual_seed(1)).x - tracks.x
+        assert 0.48 < noise.abs().max() / tracks.x.std() < 0.51
+
+    @pytest.mark.parametrize("n_valid", [30, 400])
+    def test_padding_does_not_count(self, n_valid):
+        tracks = make_sine(5)
+        tracks.valid[:, n_valid:] = False
+        tracks = tracks.replace(x=tracks.x * tracks.valid[:, None])
+        noise = Jitter(magnitude=10)(tracks, torch.Generator().manual_seed(1)).x - tracks.x
+        assert noise[..., :n_valid].std() > 0.1 * tracks.x[..., :n_valid].std()
+
+
 def make_sine(cycles, length=400):
     x = torch.sin(2 * torch.pi * cycles * torch.arange(length) / length).expand(64, 1, length)
     return Tracks(x.clone(), torch.zeros(64, length).long(), torch.ones(64, length).bool())
