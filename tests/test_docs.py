@@ -437,6 +437,7 @@ class TestBenchmarks:
         page = (ROOT / "docs" / "benchmarks.md").read_text()
         ludb, kinds = load_benchmark("ludb"), load_benchmark("kinds")
         assert ludb.make_tables(ludb.read_results(ludb.RESULTS)) in page
+        assert ludb.make_tables(ludb.read_results(ludb.EARLIER)) in page
         assert kinds.make_table(kinds.read_results(kinds.RESULTS)) in page
         bench = load_benchmark("augment")
         assert bench.make_table(bench.read_results(bench.RESULTS)) in page

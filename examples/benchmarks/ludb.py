@@ -46,6 +46,7 @@ SAMPLING_RATE = 250
 N_TRAIN = 120
 N_COMPARED = 7
 RESULTS = Path(__file__).parent / "results" / "ludb.json"
+EARLIER = RESULTS.with_name("ludb_0_1.json")  # runs with the defaults of version 0.1.0
 # Every method and threshold of the package, with the paper's value if it states one.
 COMPARED: list[tuple[str, dict[str, str]]] = [
     ("supervised", {}),
@@ -167,6 +168,8 @@ def make_tables(results: list[dict[str, Any]]) -> str:
             title = f"### Protocol `{protocol}`, {f'with {named}' if named else 'defaults'}"
             parts.append(f"{title}\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}")
     compared = frame[(frame["patients"] == N_COMPARED) & (frame["protocol"] == "semisegecg")]
+    if set(compared["method"]) <= set(pair["method"]):
+        return "\n\n".join(parts)
     title = f"### Every method and threshold, {N_COMPARED} labeled patients, protocol `semisegecg`"
     return "\n\n".join([*parts, f"{title}\n\n{make_method_table(compared)}"])
 
@@ -261,6 +264,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.write_page:
         write_page("tables", make_tables(read_results(options.results)))
+        write_page("earlier", make_tables(read_results(EARLIER)))
         return
     if options.table:
         print_table(read_results(options.results))

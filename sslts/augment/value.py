@@ -23,6 +23,7 @@ from sslts.recipes import bounded
 
 _MOST_NOISE = 10.0  # typical deviations
 _N_SAMPLES = 512  # of a window, for the typical deviation
+_TURN, _GOLDEN = 65536, 40503  # their ratio is the golden section
 _MAD = 0.6745  # median absolute deviation of the standard normal distribution
 
 
@@ -114,8 +115,10 @@ def _limit_noise(x: Tensor, valid: Tensor) -> Tensor:
 
     A signal that mostly keeps one value has small differences that matter, and a large standard deviation.
     """
-    every = -(-x.shape[-1] // _N_SAMPLES)
-    seen = x[..., ::every].masked_fill(valid[..., ::every] == 0, math.nan)
+    places = torch.arange(min(length := x.shape[-1], _N_SAMPLES), device=x.device)
+    if length > _N_SAMPLES:  # spread unevenly, so that no period of a signal coincides with them
+        places = places * _GOLDEN % _TURN * length // _TURN
+    seen = x[..., places].masked_fill(valid[..., places] == 0, math.nan)
     typical = (seen - seen.nanmedian(-1, keepdim=True).values).abs().nanmedian(-1, keepdim=True).values / _MAD
     return (typical * _MOST_NOISE).nan_to_num(0).clamp(max=1)
 

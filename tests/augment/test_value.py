@@ -136,6 +136,12 @@ class TestNoise:
         noise = SineNoise(magnitude=10)(tracks, torch.Generator().manual_seed(1)).x - tracks.x
         assert 0.48 < noise.abs().max() / tracks.x.std() < 0.51
 
+    @pytest.mark.parametrize("period", [3, 5, 8, 50])
+    def test_a_periodic_signal_of_a_long_window_is_ordinary(self, period):
+        tracks = make_sine(4000 / period, length=4000)
+        noise = Jitter(magnitude=10)(tracks, torch.Generator().manual_seed(1)).x - tracks.x
+        assert noise.std() > 0.25 * tracks.x.std()
+
     @pytest.mark.parametrize("n_valid", [30, 400])
     def test_padding_does_not_count(self, n_valid):
         tracks = make_sine(5)
