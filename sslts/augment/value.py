@@ -92,7 +92,7 @@ def _draw_strengths(steps: Sequence[ValueAugmenter], x: Tensor, generator: Gener
 def _change_values(tracks: Tracks, steps: Sequence[ValueAugmenter], strengths: Tensor, generator: Generator) -> Tracks:
     """Return tracks after all steps, applied with strengths (S, B) to the standardized signals."""
     x, center, scale, valid = _standardize(tracks)
-    x = _change_rows(x, steps, strengths, _limit_noise(x, valid), generator)
+    x = _change_rows(x, steps, strengths, _measure_amounts(steps, strengths, x, valid), generator)
     return tracks.replace(x=(x * scale).add_(center).mul_(valid))
 
 
@@ -110,6 +110,15 @@ def _standardize(tracks: Tracks) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return centered.div_(scale), center, scale, valid
 
 
+def _measure_amounts(steps: Sequence[ValueAugmenter], strengths: Tensor, x: Tensor, valid: Tensor) -> list[Tensor]:
+    """Return the strength of each step, (B, 1, 1), or (B, C, 1) of a step that adds noise to standardized signals."""
+    amounts = list(strengths[..., None, None])
+    if not any(step.adds_noise for step in steps):
+        return amounts
+    limit = _limit_noise(x, valid)
+    return [amount * limit if step.adds_noise else amount for step, amount in zip(steps, amounts, strict=True)]
+
+
 def _limit_noise(x: Tensor, valid: Tensor) -> Tensor:
     """Return the factor (B, C, 1), from 0 to 1, of noise that is added to standardized signals.
 
@@ -124,24 +133,18 @@ def _limit_noise(x: Tensor, valid: Tensor) -> Tensor:
 
 
 def _change_rows(
-    x: Tensor, steps: Sequence[ValueAugmenter], strengths: Tensor, limit: Tensor, generator: Generator
+    x: Tensor, steps: Sequence[ValueAugmenter], strengths: Tensor, amounts: Sequence[Tensor], generator: Generator
 ) -> Tensor:
-    """Return the signals after each step, applied to the recordings with a strength above zero.
-
-    ``limit`` (B, C, 1) multiplies the strength of noise.
-    """
+    """Return the signals after each step, applied by its amount to the recordings with a strength above zero."""
     if x.device.type != "cpu":  # selecting rows would wait for the device, and strength zero changes nothing anyway
-        for step, strength in zip(steps, strengths, strict=True):
-            amount = strength[:, None, None]
-            x = step.change(x, amount * limit if step.adds_noise else amount, generator)
+        for step, amount in zip(steps, amounts, strict=True):
+            x = step.change(x, amount, generator)
         return x
     drawn = strengths > 0
-    rows, counts = drawn.nonzero()[:, 1], drawn.count_nonzero(1).tolist()
-    parts = strengths[drawn][:, None, None].split(counts), rows.split(counts)
-    for step, amount, chosen in zip(steps, *parts, strict=True):
+    rows = drawn.nonzero()[:, 1].split(drawn.count_nonzero(1).tolist())
+    for step, amount, chosen in zip(steps, amounts, rows, strict=True):
         if len(chosen):
-            strength = amount * limit.index_select(0, chosen) if step.adds_noise else amount
-            x = x.index_copy(0, chosen, step.change(x.index_select(0, chosen), strength, generator))
+            x = x.index_copy(0, chosen, step.change(x[chosen], amount[chosen], generator))
     return x
 
 
