@@ -168,10 +168,10 @@ def make_tables(results: list[dict[str, Any]]) -> str:
             title = f"### Protocol `{protocol}`, {f'with {named}' if named else 'defaults'}"
             parts.append(f"{title}\n\n{make_accuracy_table(part)}\n\n{make_wave_table(part)}")
     compared = frame[(frame["patients"] == N_COMPARED) & (frame["protocol"] == "semisegecg")]
-    if set(compared["method"]) <= set(pair["method"]):
-        return "\n\n".join(parts)
-    title = f"### Every method and threshold, {N_COMPARED} labeled patients, protocol `semisegecg`"
-    return "\n\n".join([*parts, f"{title}\n\n{make_method_table(compared)}"])
+    if not compared.index.isin(pair.index[pair["setting"] == "{}"]).all():  # the first table has no other rows
+        title = f"### Every method and threshold, {N_COMPARED} labeled patients, protocol `semisegecg`"
+        parts.append(f"{title}\n\n{make_method_table(compared)}")
+    return "\n\n".join(parts)
 
 
 def make_method_table(frame: pd.DataFrame) -> str:
